@@ -1,0 +1,93 @@
+"""Images: what ships with the project and what a user brings.
+
+`load_image` takes the name of a shipped image or the path of a file and returns an `Image` (a
+truth to simulate from) or a `KSpace` (a measured scan).
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .settings import nearest
+
+#: data/ of the repository; an installed wheel carries it inside the package.
+DATA = next(folder for folder in (Path(__file__).parent / "data", Path(__file__).parent.parent / "data")
+            if folder.is_dir())
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture taken as truth: array (H, W) or (H, W, 3), float32 in [0, 1] or any finite unit, or complex64.
+
+    `shipped` images are resampled to the task's size; a user's own keeps its pixels.
+    """
+
+    name: str
+    array: np.ndarray
+    shipped: bool = False
+
+
+@dataclass(frozen=True)
+class KSpace:
+    """A measured multi-coil scan.
+
+    Attributes:
+        kspace: (coils, H, W) complex64, centred, zero where not sampled.
+        mask: (W,) or (H, W) of zeros and ones if the scan was undersampled, None if it was full.
+        reference: (h, w) float32 magnitude to compare with (root sum of squares), or None.
+    """
+
+    name: str
+    kspace: np.ndarray
+    mask: np.ndarray | None = None
+    reference: np.ndarray | None = None
+
+
+def catalogue():
+    """Facts about the shipped images: {name: {"task", "role", "origin", "licence", "citation"}}."""
+    return json.loads((DATA / "catalogue.json").read_text(encoding="utf-8"))
+
+
+def load_image(name, slice_index=None):
+    """A shipped image by its name, or a user's file by its path.
+
+    Args:
+        name: e.g. "brain-070", or the path of a .npy, .npz, .png, .jpg, .tif or fastMRI .h5 file.
+        slice_index: which slice of a volume (.h5); the middle one by default.
+
+    Raises:
+        InputError: unknown name, missing file or bad contents; names the file and the fault.
+    """
+    shipped = catalogue()
+    if name in shipped:
+        return Image(name, _shipped(name), shipped=True)
+    path = Path(name)
+    if path.suffix or os.sep in str(name):
+        from .loaders import load_file
+        return load_file(path, slice_index)
+    nearest(name, shipped, "image")
+
+
+def _shipped(name):
+    with np.load(DATA / "colin27.npz", allow_pickle=False) as archive:
+        return archive[name].astype(np.float32) / 255
+
+
+def fit(image, size):
+    """The array of an `Image` at the size that is worked with.
+
+    Shipped images are centred on a square and resampled (anti-aliased) to size x size; a user's
+    own image, or any image with size None, is returned as it is.
+    """
+    if size is None or not image.shipped:
+        return image.array
+    from skimage.transform import resize
+
+    h, w = image.array.shape[:2]
+    side = max(h, w)
+    pad = [((side - h) // 2, side - h - (side - h) // 2), ((side - w) // 2, side - w - (side - w) // 2)]
+    square = np.pad(image.array, pad + [(0, 0)] * (image.array.ndim - 2))
+    return resize(square, (size, size), order=3, anti_aliasing=size < side).clip(0, None).astype(np.float32)

@@ -1,0 +1,60 @@
+"""The methods, one file each, and their registry.
+
+A method is a frozen `Settings` dataclass with `init(observation, seed)` and
+`step(observation, carry)`; it never receives the truth. Every module of this folder is
+imported here, so a new file with a `@register`ed class is at once tested and on the command line.
+"""
+
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+
+from ..settings import fields_of, nearest
+from .base import Carry, Method, State  # noqa: F401  (public names)
+
+REGISTRY = {}
+
+
+def register(cls):
+    """Class decorator: enter a method under its `name`."""
+    REGISTRY[cls.name] = cls
+    return cls
+
+
+def names(task=None):
+    """Names of all methods, or of those defined for a task."""
+    return [name for name, cls in REGISTRY.items() if task is None or cls.tasks is None or task in cls.tasks]
+
+
+def get(name):
+    """The method class of a name; InputError with the nearest name if there is none."""
+    return REGISTRY[nearest(name, REGISTRY, "method")]
+
+
+def configure(name, task, profile="laptop", steps=None, **settings):
+    """A method with the settings found for a task by the recorded search, or the published ones.
+
+    Args:
+        name: method name.
+        task: task name; the method must be defined for it.
+        profile: "smoke", "laptop" (found by `scripts/tune.py`, see results/) or "paper".
+        steps: budget of Adam steps (solver iterations for classic methods); None keeps the default.
+        **settings: the method's own settings; they win over the defaults.
+
+    Raises:
+        InputError: unknown method or setting, a method not defined for the task, a bad value.
+    """
+    cls = get(name)
+    nearest(name, names(task), f"method for {task}")
+    known = [field.name for field, _, _ in fields_of(cls)]
+    for key in settings:
+        nearest(key, known, f"setting of {name}")
+    defaults = json.loads((Path(__file__).parent / "defaults.json").read_text(encoding="utf-8"))
+    found = defaults.get(task, {}).get(profile, {}).get(name, {})
+    method = cls(**(found | settings))
+    return method if steps is None else method.with_steps(steps)
+
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

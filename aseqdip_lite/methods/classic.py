@@ -1,0 +1,124 @@
+"""Classic reconstructions of MRI, solved by sigpy: the baselines that no network is part of."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from ..settings import setting
+from . import register
+from .base import Method, State
+
+
+@dataclass
+class Solved:
+    """Carry of a method that is done in one step."""
+
+    step: int = 0
+
+    def state_dict(self):
+        return dict(step=self.step)
+
+    def load_state_dict(self, state):
+        self.step = state["step"]
+
+
+@dataclass(frozen=True)
+class Classic(Method):
+    """Base of the classic methods: one step that solves; subclasses define `solve(observation)`."""
+
+    tasks: ClassVar[tuple[str, ...] | None] = ("mri",)
+    steps: ClassVar[int] = 1
+    budget: ClassVar[str] = ""
+
+    def with_steps(self, steps):
+        """Solvers take `steps` as their iterations; direct methods have none and stay as they are."""
+        return replace(self, iterations=steps) if hasattr(self, "iterations") else self
+
+    def init(self, observation, seed, z0=None):
+        """Nothing to draw: the carry only says whether the step was made."""
+        return Solved()
+
+    def step(self, observation, carry):
+        """Solve; the image is the answer."""
+        image = self.solve(observation)
+        carry.step = 1
+        return State(1, image, dict(data=data_residual(observation, image)), carry)
+
+
+def data_residual(observation, image):
+    """||A x - y||^2 as a number."""
+    return float((observation.A(image) - observation.y).abs().square().sum())
+
+
+def solve_with_sigpy(app, observation, lamda, iterations):
+    """Run one of sigpy's MRI apps on the CPU and return its image (1, 1, H, W) complex64.
+
+    The apps minimise 1/2 ||A x - y||^2 + lamda R(x) in the units of y.
+    """
+    A = observation.A
+    weights = A.mask.expand(A.in_shape[1:]).cpu().numpy()  # (H, W)
+    image = app(observation.y[0].cpu().numpy(), A.sens_maps.cpu().numpy(), lamda, weights=weights,
+                max_iter=iterations, show_pbar=False).run()
+    return torch.from_numpy(np.asarray(image, dtype=np.complex64))[None, None].to(observation.y.device)
+
+
+@register
+@dataclass(frozen=True)
+class ZeroFilled(Classic):
+    """The adjoint A^H y: what was not measured counts as zero."""
+
+    name: ClassVar[str] = "zero_filled"
+    about: ClassVar[str] = "the adjoint A^H y, unmeasured k-space set to zero"
+
+    def solve(self, observation):
+        return observation.start
+
+
+@register
+@dataclass(frozen=True)
+class Sense(Classic):
+    """SENSE: min 1/2 ||A x - y||^2 + lamda/2 ||x||^2 by conjugate gradients (Pruessmann et al., MRM 1999; sigpy)."""
+
+    name: ClassVar[str] = "sense"
+    about: ClassVar[str] = "regularised least squares by conjugate gradients"
+
+    lamda: float = setting(0.01, "weight of ||x||^2", low=0.0)
+    iterations: int = setting(30, "conjugate gradient iterations", low=1)
+
+    def solve(self, observation):
+        from sigpy.mri.app import SenseRecon
+        return solve_with_sigpy(SenseRecon, observation, self.lamda, self.iterations)
+
+
+@register
+@dataclass(frozen=True)
+class L1Wavelet(Classic):
+    """L1-wavelet SENSE: min 1/2 ||A x - y||^2 + lamda ||W x||_1, W Daubechies-4 (Lustig et al., MRM 2007; sigpy)."""
+
+    name: ClassVar[str] = "l1_wavelet"
+    about: ClassVar[str] = "compressed sensing with an L1 penalty on wavelet coefficients"
+
+    lamda: float = setting(1e-3, "weight of the L1 norm, in units where the image peaks near 1", low=0.0)
+    iterations: int = setting(100, "accelerated proximal gradient iterations", low=1)
+
+    def solve(self, observation):
+        from sigpy.mri.app import L1WaveletRecon
+        return solve_with_sigpy(L1WaveletRecon, observation, self.lamda, self.iterations)
+
+
+@register
+@dataclass(frozen=True)
+class TV(Classic):
+    """Total variation: min 1/2 ||A x - y||^2 + lamda TV(x), by primal-dual steps (Block et al., MRM 2007; sigpy)."""
+
+    name: ClassVar[str] = "tv"
+    about: ClassVar[str] = "total variation regularisation"
+
+    lamda: float = setting(1e-3, "weight of the total variation, in units where the image peaks near 1", low=0.0)
+    iterations: int = setting(100, "primal-dual iterations", low=1)
+
+    def solve(self, observation):
+        from sigpy.mri.app import TotalVariationRecon
+        return solve_with_sigpy(TotalVariationRecon, observation, self.lamda, self.iterations)

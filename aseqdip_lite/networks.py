@@ -1,0 +1,144 @@
+"""The networks f_phi and the one adapter between images and channels.
+
+`build` gives a network that takes an image of any size, real or complex, and returns an image
+of the same kind: padding, cropping and the split of complex images into [Re, Im] channels
+happen here and nowhere else.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .settings import InputError, nearest
+
+#: Channel widths from the top of the U to its bottom; one pooling between neighbours.
+PRESETS = {
+    "lite": (16, 32, 64, 64),
+    "paper-shallow": (64, 128, 128),
+    "paper-medium": (64, 128, 256, 256),
+}
+
+
+class Block(nn.Sequential):
+    """(3x3 convolution -> BatchNorm -> ReLU) twice.
+
+    BatchNorm has no running statistics: with a batch of one it normalises each channel of the
+    one image, in training and afterwards alike, which is how the paper's code uses it.
+    """
+
+    def __init__(self, c_in, c_mid, c_out):
+        super().__init__(
+            nn.Conv2d(c_in, c_mid, 3, padding=1), nn.BatchNorm2d(c_mid, track_running_stats=False),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(c_mid, c_out, 3, padding=1), nn.BatchNorm2d(c_out, track_running_stats=False),
+            nn.ReLU(inplace=True))
+
+
+class UNet(nn.Module):
+    """U-Net of the paper: max-pooling down, bilinear upsampling and concatenation up, no output activation.
+
+    Args:
+        widths: channels per level, e.g. (64, 128, 256, 256) for three poolings.
+        c_in, c_out: channels of input and output.
+
+    Input (B, c_in, H, W) with H and W divisible by `stride` = 2^poolings; output (B, c_out, H, W).
+    """
+
+    def __init__(self, widths, c_in, c_out):
+        super().__init__()
+        self.stride = 2 ** (len(widths) - 1)
+        self.down = nn.ModuleList(Block(a, b, b) for a, b in zip((c_in, *widths), widths, strict=False))
+        self.up, below = nn.ModuleList(), widths[-1]
+        for level in range(len(widths) - 2, -1, -1):
+            c_cat, c_out_up = widths[level] + below, widths[max(level - 1, 0)]
+            self.up.append(Block(c_cat, c_cat // 2, c_out_up))
+            below = c_out_up
+        self.head = nn.Conv2d(below, c_out, 1)
+
+    def forward(self, x):
+        skips = [self.down[0](x)]
+        for block in self.down[1:]:
+            skips.append(block(F.max_pool2d(skips[-1], 2)))  # (B, c, H/2, W/2)
+        x = skips.pop()
+        for block in self.up:
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+            x = block(torch.cat([skips.pop(), x], dim=1))
+        return self.head(x)
+
+
+class ImageNetwork(nn.Module):
+    """A network on images: pads to the network's stride, splits complex images into channels, undoes both.
+
+    Args:
+        network: maps (B, c_in, H, W) to (B, c_out, H, W); has a `stride`.
+        is_complex: whether the output image is complex, i.e. c_out = 2 C for C image channels.
+    """
+
+    def __init__(self, network, is_complex):
+        super().__init__()
+        self.network, self.is_complex = network, is_complex
+
+    def forward(self, z):
+        x = to_channels(z)
+        h, w = x.shape[-2:]
+        stride = self.network.stride
+        bottom, right = -h % stride, -w % stride
+        if bottom or right:
+            x = F.pad(x, (0, right, 0, bottom), mode="replicate")
+        x = self.network(x)[..., :h, :w]
+        return from_channels(x) if self.is_complex else x
+
+
+def to_channels(x):
+    """(B, C, H, W) complex -> (B, 2C, H, W) real, ordered [Re, Im] per channel; a real x is returned as it is."""
+    if not x.is_complex():
+        return x
+    b, c, h, w = x.shape
+    # (B, C, H, W, 2) -> (B, C, 2, H, W) -> (B, 2C, H, W)
+    return torch.view_as_real(x).permute(0, 1, 4, 2, 3).reshape(b, 2 * c, h, w)
+
+
+def from_channels(x):
+    """(B, 2C, H, W) real -> (B, C, H, W) complex: the inverse of `to_channels`."""
+    b, c2, h, w = x.shape
+    # (B, 2C, H, W) -> (B, C, 2, H, W) -> (B, C, H, W, 2)
+    return torch.view_as_complex(x.reshape(b, c2 // 2, 2, h, w).permute(0, 1, 3, 4, 2).contiguous())
+
+
+def build(preset, image, generator, c_in=None):
+    """A freshly initialised network for images like `image`.
+
+    Args:
+        preset: "lite", "paper-shallow" or "paper-medium".
+        image: (B, C, H, W) real or complex; only its shape, kind and device are used.
+        generator: torch.Generator (CPU) of the initial weights.
+        c_in: input channels; by default those of the image (2C for a complex image).
+
+    Raises:
+        InputError: unknown preset, or an image too small for the preset's poolings.
+    """
+    widths = PRESETS[nearest(preset, PRESETS, "network")]
+    channels = image.shape[1] * (2 if image.is_complex() else 1)
+    unet = UNet(widths, c_in or channels, channels)
+    if min(image.shape[-2:]) < unet.stride:
+        raise InputError(f"an image of {image.shape[-2]} x {image.shape[-1]} is too small for the network "
+                         f"'{preset}': each side needs at least {unet.stride} pixels")
+    initialise(unet, generator)
+    return ImageNetwork(unet, image.is_complex()).to(image.device, memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def initialise(network, generator):
+    """Convolution weights N(0, 0.02), biases 0, BatchNorm weights N(1, 0.02), drawn on the CPU in module order."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.normal_(0.0, 0.02, generator=generator)
+            module.bias.zero_()
+        elif isinstance(module, nn.BatchNorm2d):
+            module.weight.normal_(1.0, 0.02, generator=generator)
+            module.bias.zero_()
+
+
+def count_parameters(network):
+    """Number of trainable numbers in a network."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -1,0 +1,61 @@
+"""Figures: images side by side with their errors, and curves. All take `Figure()`, never pyplot."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+LABELS = {"start": "start", "final": "final", "blind": "blind pick", "oracle": "oracle (needs the truth)"}
+
+
+def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
+    """Images in a row, with `error_scale` x |error| below each where the truth is known.
+
+    Args:
+        shown: {title: (H, W) or (H, W, 3) array as displayed}.
+        truth: array of the same shape, or None.
+        window: (low, high) of the gray scale.
+        titles: {title: second line}, e.g. PSNR.
+        zoom: (top, left, size) of a square that is drawn and enlarged in place of the whole errors; None shows all.
+    """
+    pictures = dict(shown) if truth is None else {**shown, "truth": truth}
+    rows = 1 if truth is None else 2
+    height = next(iter(pictures.values())).shape[0] / next(iter(pictures.values())).shape[1]
+    figure = Figure(figsize=(2.6 * len(pictures), 2.6 * height * rows + 0.7), layout="constrained")
+    axes = figure.subplots(rows, len(pictures), squeeze=False)
+    low, high = window
+    for column, (title, picture) in zip(axes.T, pictures.items(), strict=True):
+        column[0].imshow(picture, cmap="gray", vmin=low, vmax=high)
+        column[0].set_title("\n".join(filter(None, [title, (titles or {}).get(title, "")])), fontsize=10)
+        if truth is not None and title != "truth":
+            error = np.abs(picture - truth) * error_scale
+            error = error.mean(axis=-1) if error.ndim == 3 else error
+            column[1].imshow(error, cmap="cividis", vmin=0, vmax=high - low)
+            column[1].set_title(f"{error_scale} x |error|", fontsize=9)
+        for axis in column:
+            axis.set_axis_off()
+    return figure
+
+
+def plot_curves(curves, ylabel="PSNR (dB)", marks=None):
+    """Lines of {label: (steps, values)} with different dashes; `marks` {label: (step, value)} are circled."""
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axis = figure.subplots()
+    styles = ("-", "--", "-.", ":")
+    for index, (label, (steps, values)) in enumerate(curves.items()):
+        line, = axis.plot(steps, values, styles[index % 4], label=label, linewidth=1.6)
+        if marks and label in marks:
+            axis.plot(*marks[label], "o", color=line.get_color(), fillstyle="none", markersize=9)
+    axis.set_xlabel("Adam step")
+    axis.set_ylabel(ylabel)
+    axis.grid(alpha=0.3)
+    axis.legend()
+    return figure
+
+
+def plot_result(result):
+    """Start, answer and truth of a `Result`, with errors and PSNR."""
+    scores = result.metrics["psnr"]
+    images = {"start": result.images["start"], result.metrics["method"]: result.answer}
+    values = dict(zip(images, (scores["start"], scores["final"]), strict=True))
+    titles = {name: f"{value:.2f} dB" for name, value in values.items() if value is not None}
+    shown = {name: result.case.display(image) for name, image in images.items()}
+    return plot_images(shown, result.case.truth, result.case.window, titles)

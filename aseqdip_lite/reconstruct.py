@@ -1,0 +1,147 @@
+"""The one way through: `iterate` steps a method, `reconstruct` records, saves and resumes a run."""
+
+import hashlib
+import math
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from . import checkpoint
+from .recorder import Recorder
+from .result import Result
+from .settings import InputError
+
+#: Steps between two checkpoints.
+CHECKPOINT_EVERY = 50
+
+
+def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
+    """Yield the `State` after each Adam step. To pause, stop pulling; to stop, leave the loop.
+
+    Args:
+        observation: the `Observation`; the truth is not part of it.
+        method: a method with its settings, e.g. ASeqDIP(lam=1.0, N=2, K=2000).
+        seed: seed of the initial weights and of all the run's random numbers.
+        steps: last step to make, counted from the start of the run; the method's own by default.
+        z0: network input (1, C, H, W) to start from instead of the method's own.
+        carry: go on from this carry (e.g. the last state's) instead of starting anew.
+
+    Yields:
+        State: step, stage, image, losses, carry; images are in the units of `observation.y`.
+    """
+    carry = method.init(observation, seed, z0) if carry is None else carry
+    while carry.step < (method.steps if steps is None else steps):
+        yield method.step(observation, carry)
+
+
+def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, patience=None, window=100,
+                progress=True):
+    """Run a method on a case and return its `Result`.
+
+    Args:
+        case: the `Case`; its truth, if known, is read by the recorder alone.
+        method: a method with its settings.
+        seed: initialisation seed.
+        steps: last Adam step; the method's own budget by default.
+        out: folder for `checkpoint.pt` (every 50 steps, and at the end); None keeps nothing.
+        resume: go on from the checkpoint in `out`; start anew where there is none.
+        patience: stop when the moving variance of the outputs has had no new minimum for this
+            many steps; the answer is then the image at the minimum. None runs to the budget.
+        window: window of the moving variance.
+        progress: show a progress bar with loss, PSNR where the truth is known, and time left.
+
+    Ctrl-C ends the run after the current step with what was reached; a second one ends it at once.
+    A loss that is not finite ends the run too; the last finite image is kept.
+
+    Raises:
+        InputError: a checkpoint that is damaged or of another run; bad settings.
+    """
+    check_run(seed=seed, steps=steps, patience=patience, window=window)
+    budget = method.steps if steps is None else steps
+    identity = describe(case, method, seed, window)
+    carry, recorder = method.init(case.observation, seed), Recorder(case, window)
+    seconds = 0.0
+    file = Path(out) / "checkpoint.pt" if out is not None else None
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if resume and file.exists():
+            parts = checkpoint.load(file, identity, case.observation.y.device)
+            carry.load_state_dict(parts["carry"])
+            recorder.load_state_dict(parts["recorder"])
+            seconds = parts["seconds"]
+
+    def save():
+        if file is not None:
+            checkpoint.save(file, identity, carry=carry.state_dict(), recorder=recorder.state_dict(),
+                            seconds=seconds + time.perf_counter() - began)
+
+    began, reason = time.perf_counter(), "budget"
+    bar = tqdm(total=budget, initial=min(carry.step, budget), desc=f"{case.task} {method.name}", unit="step",
+               disable=not progress, mininterval=0.5)
+    with bar, deferred_interrupt() as interrupted:
+        for state in iterate(case.observation, method, steps=budget, carry=carry):
+            if not math.isfinite(sum(state.losses.values())):
+                reason = "diverged"
+                break
+            row = recorder.record(state)
+            bar.update()
+            bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "psnr") if k in row}, refresh=False)
+            if state.step % CHECKPOINT_EVERY == 0:
+                save()
+            if interrupted:
+                reason = "interrupted"
+                break
+            if patience is not None and recorder.variance.best_step and (
+                    state.step - recorder.variance.best_step >= patience):
+                reason = "early stopping"
+                break
+        if reason != "diverged":
+            save()
+    return Result.of(recorder, method, seed=seed, steps=carry.step, stop_reason=reason,
+                     seconds=seconds + time.perf_counter() - began)
+
+
+def describe(case, method, seed, window):
+    """What makes a run this run, as a flat dictionary; the budget is left out so that it may grow."""
+    digest = hashlib.sha256(case.observation.y.cpu().resolve_conj().numpy().tobytes())
+    settings = {key: value for key, value in method.to_dict().items() if key != method.budget}
+    return dict(task=case.task, image=case.image, method=method.name, seed=seed, data_seed=case.seed, window=window,
+                **{f"{case.task} {key}": value for key, value in case.settings.items()},
+                **{f"{method.name} {key}": value for key, value in settings.items()},
+                measurements=digest.hexdigest()[:16])
+
+
+def check_run(**numbers):
+    """InputError unless seed is at least 0 and steps, patience and window are at least 1 (or None)."""
+    for name, value in numbers.items():
+        least = 0 if name == "seed" else 1
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise InputError(f"{name} must be a whole number of at least {least}, got {value}")
+
+
+@contextmanager
+def deferred_interrupt():
+    """Collect a first Ctrl-C in the yielded list instead of raising it; a second one raises KeyboardInterrupt.
+
+    So a run never stops half way through an optimiser step. Only the main thread receives signals;
+    elsewhere the list stays empty.
+    """
+    caught = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def handle(number, frame):
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, previous)

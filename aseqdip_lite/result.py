@@ -1,0 +1,124 @@
+"""What a run returns: images, curve, metrics with provenance; saved, shown as a table or a picture."""
+
+import io
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .case import Case, to_array
+from .checkpoint import write_atomically
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished or stopped run.
+
+    Attributes:
+        case: what was solved.
+        images: start, final, blind and oracle image (1, C, H, W) in the units of y; None if unknown.
+        curve: {column: list}, one row per step.
+        metrics: what metrics.json holds.
+    """
+
+    case: Case
+    images: dict
+    curve: dict
+    metrics: dict
+
+    @classmethod
+    def of(cls, recorder, method, *, seed, steps, stop_reason, seconds):
+        """Collect a recorder's findings and the run's provenance."""
+        case = recorder.case
+        images = recorder.images | dict(final=recorder.images["start"] if recorder.images["final"] is None
+                                        else recorder.images["final"])
+        metrics = dict(task=case.task, method=method.name, image=case.image,
+                       settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
+                       stop_reason=stop_reason, seconds=round(seconds, 3), notes=list(case.notes),
+                       data_range=case.data_range, **recorder.scores(), **provenance(case.observation.y.device))
+        return cls(case, images, recorder.curve, metrics)
+
+    @property
+    def answer(self):
+        """The image a user takes home: the final one, or the blind pick if early stopping ended the run."""
+        stopped = self.metrics["stop_reason"] == "early stopping"
+        return self.images["blind" if stopped else "final"]
+
+    def save(self, out):
+        """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`, each whole or not at all."""
+        out = Path(out)
+        out.mkdir(parents=True, exist_ok=True)
+        shown = self.case.display(self.answer)
+        picture = to_bytes(lambda buffer: save_picture(buffer, shown, self.case.window))
+        array = to_bytes(lambda buffer: np.save(buffer, to_array(self.answer, self.case.observation.scale),
+                                                allow_pickle=False))
+        rows = zip(*self.curve.values(), strict=True)
+        table = "\n".join([",".join(self.curve), *(",".join(map(repr, row)) for row in rows)]) + "\n"
+        report = json.dumps(finite(self.metrics), indent=1) + "\n"
+        for name, content in (("recon.png", picture), ("recon.npy", array), ("curve.csv", table.encode()),
+                              ("metrics.json", report.encode())):
+            write_atomically(out / name, lambda file, content=content: file.write(content))
+
+    def plot(self, **kwargs):
+        """Pictures of start, answer and truth with the curve beside them; returns a matplotlib Figure."""
+        from .plots import plot_result
+        return plot_result(self, **kwargs)
+
+    def __str__(self):
+        return summary(self.metrics)
+
+
+def summary(metrics):
+    """The scores of a metrics dictionary as a small table for people."""
+    columns = ("start", "final", "blind", "oracle")
+    lines = [f"{metrics['task']} {metrics['method']} on {metrics['image']}: {metrics['steps']} steps in "
+             f"{metrics['seconds']:.1f} s ({metrics['stop_reason']})",
+             "".join([f"{'':10}", *(f"{name:>9}" for name in columns)])]
+    for label, key, digits in (("PSNR (dB)", "psnr", 2), ("SSIM", "ssim", 4)):
+        cells = (metrics[key][name] for name in columns)
+        lines.append("".join([f"{label:10}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
+    return "\n".join(lines)
+
+
+def provenance(device):
+    """Where and with what a result was made: device, threads, versions of the packages that matter."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return dict(device=str(device), hardware=name, threads=torch.get_num_threads(),
+                versions=dict(python=platform.python_version(),
+                              **{p: installed(p) for p in ("aseqdip-lite", "torch", "numpy", "sigpy", "scikit-image")}))
+
+
+def installed(package):
+    """Version of an installed package, None if it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def to_bytes(write):
+    """What `write(buffer)` writes, as bytes."""
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
+def save_picture(file, shown, window):
+    """An 8 bit PNG of a displayed image; gray values from window[0] (black) to window[1] (white)."""
+    from PIL import Image as Picture
+
+    low, high = window
+    Picture.fromarray(np.uint8(255 * np.clip((shown - low) / (high - low), 0, 1) + 0.5)).save(file, format="png")
+
+
+def finite(value):
+    """The same nested structure with NaN and infinite numbers as None, so that it is plain JSON."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,76 @@
+"""Settings that check themselves: the base of every task and every method.
+
+A task or a method is a frozen dataclass whose fields are made by `setting`. The same few
+facts (help, bounds, choices) then serve the check, the command line, `aseqdip list` and the
+panels, so they are written once.
+"""
+
+import dataclasses
+import difflib
+import math
+import typing
+
+
+class InputError(ValueError):
+    """A mistake in what was asked for; its one line names the fault and the way out."""
+
+
+def setting(default, help, *, low=None, above=None, high=None, below=None, choices=None):
+    """Dataclass field with a help text and bounds: low <= value <= high, above < value < below."""
+    facts = dict(help=help, low=low, above=above, high=high, below=below, choices=choices)
+    return dataclasses.field(default=default, metadata=facts)
+
+
+def nearest(name, known, kind):
+    """Return `name` if it is among `known`, else raise InputError with the nearest known name."""
+    if name in known:
+        return name
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.4)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    raise InputError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")
+
+
+class Settings:
+    """Base of frozen dataclasses made of `setting` fields.
+
+    Raises:
+        InputError: a value has the wrong type, is not finite or leaves its bounds.
+    """
+
+    def __post_init__(self):
+        for field, kind, optional in fields_of(type(self)):
+            value = getattr(self, field.name)
+            if value is None and optional:
+                continue
+            object.__setattr__(self, field.name, _checked(field, kind, value))
+
+    def to_dict(self):
+        """The settings as a plain dictionary, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def fields_of(cls):
+    """(field, type, whether None is allowed) of each field of a Settings class."""
+    hints = typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        options = [t for t in typing.get_args(hints[field.name]) if t is not type(None)]
+        yield field, (options[0] if options else hints[field.name]), bool(options)
+
+
+def _checked(field, kind, value):
+    name, facts = field.name, field.metadata
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"{name} must be of type {kind.__name__}, got {value!r}")
+    if kind is float and not math.isfinite(value):
+        raise InputError(f"{name} must be finite, got {value}")
+    if facts.get("choices") is not None:
+        return nearest(value, facts["choices"], name)
+    bounds = (("low", "at least", lambda b: value >= b), ("above", "above", lambda b: value > b),
+              ("high", "at most", lambda b: value <= b), ("below", "below", lambda b: value < b))
+    for key, words, holds in bounds:
+        bound = facts.get(key)
+        if bound is not None and not holds(bound):
+            raise InputError(f"{name} must be {words} {bound}, got {value}")
+    return value

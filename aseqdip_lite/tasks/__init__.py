@@ -1,0 +1,58 @@
+"""The tasks, one file each: a forward model, how it is observed, and its settings.
+
+A task is a frozen `Settings` dataclass with `observe(image, seed)`, which makes a `Case`.
+Every module of this folder is imported here, so a new file with a `@register`ed class is at
+once in the registry that feeds the tests, the command line and the panels.
+"""
+
+import importlib
+import pkgutil
+
+from ..images import load_image
+from ..settings import InputError, fields_of, nearest
+
+REGISTRY = {}
+
+
+def register(cls):
+    """Class decorator: enter a task under its `name`."""
+    REGISTRY[cls.name] = cls
+    return cls
+
+
+def names():
+    """Names of all tasks."""
+    return list(REGISTRY)
+
+
+def get(name):
+    """The task class of a name; InputError with the nearest name if there is none."""
+    return REGISTRY[nearest(name, REGISTRY, "task")]
+
+
+def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, **settings):
+    """Image -> `Case`: load an image or a scan and observe it by a task.
+
+    Args:
+        task: "mri", ... (see `names`).
+        image: a shipped image's name or a file's path; the task's default image if None.
+        seed: data seed, of the mask, the phase and the noise.
+        profile: "smoke", "laptop" or "paper": sizes, unless `settings` say otherwise.
+        slice_index: slice of a volume; the middle one by default.
+        **settings: the task's own settings, e.g. acceleration=8.
+
+    Raises:
+        InputError: unknown task, image or setting, or a value out of its bounds.
+    """
+    cls = get(task)
+    nearest(profile, cls.profiles, "profile")
+    known = [field.name for field, _, _ in fields_of(cls)]
+    for name in settings:
+        nearest(name, known, f"setting of {task}")
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed must be a whole number of at least 0, got {seed}")
+    return cls(**(cls.profiles[profile] | settings)).observe(load_image(image or cls.default_image, slice_index), seed)
+
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

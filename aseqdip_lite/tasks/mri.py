@@ -1,0 +1,222 @@
+"""Multi-coil MRI: y = M F S x + n.
+
+S multiplies the image by the coil sensitivities, F is the orthonormal centred 2D FFT and M
+keeps the sampled columns of k-space (paper, section 2.1). Measurements are stored zero-filled:
+(1, coils, H, W) complex64 with zeros where nothing was sampled.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from ..case import Case, Observation, robust_peak
+from ..images import KSpace, fit
+from ..operators import Composition, LinearOperator, Mask
+from ..settings import InputError, Settings, setting
+from . import register
+
+#: Share of fully sampled centre columns at acceleration 4 and 8 (about 8 % and 4 %): 0.32 / acceleration.
+CENTRE = 0.32
+
+
+class SensitivityMaps(LinearOperator):
+    """S: one image (1, H, W) -> coil images (coils, H, W), multiplied by sens_maps (coils, H, W) complex."""
+
+    def __init__(self, sens_maps):
+        coils, h, w = sens_maps.shape
+        super().__init__((1, h, w), (coils, h, w), in_complex=True, out_complex=True)
+        self.sens_maps = sens_maps
+
+    def _apply(self, x):
+        return self.sens_maps * x
+
+    def _adjoint(self, y):
+        return (self.sens_maps.conj() * y).sum(dim=1, keepdim=True)
+
+
+class Fourier(LinearOperator):
+    """F: centred orthonormal 2D FFT of complex images (C, H, W), any even or odd size; F^H F = I."""
+
+    def __init__(self, shape):
+        super().__init__(shape, shape, in_complex=True, out_complex=True)
+
+    def _apply(self, x):
+        x = torch.fft.ifftshift(x, dim=(-2, -1))
+        return torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1))
+
+    def _adjoint(self, y):
+        y = torch.fft.ifftshift(y, dim=(-2, -1))
+        return torch.fft.fftshift(torch.fft.ifft2(y, norm="ortho"), dim=(-2, -1))
+
+
+class MRIOperator(Composition):
+    """A = M F S for sens_maps (coils, H, W) complex and mask (W,) or (H, W) real; both stay readable."""
+
+    def __init__(self, sens_maps, mask):
+        S = SensitivityMaps(sens_maps)
+        super().__init__(Mask(mask, S.out_shape, is_complex=True) @ Fourier(S.out_shape), S)
+
+    @property
+    def sens_maps(self):
+        return self.B.sens_maps
+
+    @property
+    def mask(self):
+        return self.A.A.mask
+
+
+def column_mask(width, acceleration, generator, centre=None):
+    """Exactly round(width / acceleration) sampled columns: the fully sampled centre and random others.
+
+    Args:
+        width: number of k-space columns.
+        acceleration: at least 1 and at most width.
+        generator: torch.Generator of the random columns.
+        centre: number of fully sampled centre columns; by default 0.32 / acceleration of the
+            width (8 % at 4x, 4 % at 8x), rounded.
+
+    Returns:
+        (width,) float32 tensor of zeros and ones.
+
+    Raises:
+        InputError: no column or fewer than the centre would be sampled.
+    """
+    if not 1 <= acceleration <= width:
+        raise InputError(f"acceleration must lie between 1 and the {width} columns of k-space, got {acceleration}")
+    sampled = round(width / acceleration)
+    centre = round(width * CENTRE / acceleration) if centre is None else centre
+    if sampled < max(centre, 1):
+        raise InputError(f"acceleration {acceleration} leaves {sampled} of {width} columns, fewer than the "
+                         f"{centre} of the fully sampled centre")
+    first = (width + 1 - centre) // 2  # index width // 2 is the zero frequency
+    mask = torch.zeros(width)
+    mask[first:first + centre] = 1
+    outside = torch.nonzero(mask == 0).flatten()
+    mask[outside[torch.randperm(len(outside), generator=generator)[:sampled - centre]]] = 1
+    return mask
+
+
+def simulated_maps(coils, shape):
+    """Birdcage coil sensitivities (coils, H, W) complex64 with sum_c |S_c|^2 = 1 at every pixel (sigpy's)."""
+    from sigpy.mri import birdcage_maps
+
+    if coils == 1:
+        return torch.ones((1, *shape), dtype=torch.complex64)
+    return torch.from_numpy(birdcage_maps((coils, *shape)).astype(np.complex64))
+
+
+def espirit_maps(kspace, mask):
+    """Coil sensitivities (coils, H, W) estimated by sigpy's ESPIRiT from the calibration lines of y alone.
+
+    kspace: (coils, H, W) complex, zero-filled; mask: (W,) or (H, W). The calibration square is the
+    largest fully sampled one around the zero frequency, at most 24 wide. Maps are normalised to
+    sum |S|^2 = 1 and zero outside of the object.
+
+    Raises:
+        InputError: fewer than 6 fully sampled centre lines, too few for ESPIRiT's 6 x 6 kernel.
+    """
+    from sigpy.mri.app import EspiritCalib
+
+    width = calibration_width(torch.broadcast_to(mask, kspace.shape[-2:]))
+    if width < 6:
+        raise InputError(f"ESPIRiT needs a fully sampled centre of at least 6 lines, got {width}: use --maps true, "
+                         "a lower acceleration or a larger image")
+    maps = EspiritCalib(kspace.numpy(), calib_width=width, thresh=0.02, crop=0.9, show_pbar=False).run()
+    return torch.from_numpy(np.ascontiguousarray(maps, dtype=np.complex64))
+
+
+def calibration_width(mask, largest=24):
+    """Side of the largest fully sampled centred square of a (H, W) mask, up to `largest`, cut as sigpy cuts it."""
+    for width in range(min(largest, *mask.shape), 0, -1):
+        rows, cols = (slice(n // 2 - width // 2, n // 2 - width // 2 + width) for n in mask.shape)
+        if bool((mask[rows, cols] == 1).all()):
+            return width
+    return 0
+
+
+def smooth_phase(shape, generator):
+    """A smooth random phase (H, W) in radians: six low-order cosine terms, as of field inhomogeneity."""
+    h, w = shape
+    rows, cols = torch.linspace(0, torch.pi, h)[:, None], torch.linspace(0, torch.pi, w)[None, :]
+    weights = torch.randn(3, 3, generator=generator)
+    return sum(weights[i, j] * torch.cos(i * rows) * torch.cos(j * cols)
+               for i in range(3) for j in range(3) if 0 < i + j < 4) * 0.7
+
+
+@register
+@dataclass(frozen=True)
+class MRI(Settings):
+    """Multi-coil Cartesian MRI (paper: 15 coils, 320 x 320, 4x and 8x)."""
+
+    name: ClassVar[str] = "mri"
+    about: ClassVar[str] = "multi-coil MRI from undersampled k-space, A = M F S"
+    default_image: ClassVar[str] = "brain-070"
+    profiles: ClassVar[dict] = {
+        "smoke": dict(size=64, coils=4),
+        "laptop": dict(size=192, coils=8),
+        "paper": dict(size=320, coils=15),
+    }
+
+    acceleration: float = setting(4.0, "undersampling factor: 4 or 8 in the paper", low=1)
+    coils: int = setting(8, "simulated receive coils", low=1, high=128)
+    snr: float | None = setting(30.0, "signal to noise ratio of the sampled k-space in dB", low=-20, high=200)
+    maps: str = setting("true", "coil maps given to the methods: the simulated ones, or estimated from y by ESPIRiT",
+                        choices=("true", "espirit"))
+    size: int | None = setting(192, "side in pixels to which shipped images are resampled", low=16, high=2048)
+
+    def observe(self, image, seed=0):
+        """Simulate (from an `Image`) or take over (from a `KSpace`) a scan and return its `Case`.
+
+        Raises:
+            InputError: a setting does not fit the image or the data.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        if isinstance(image, KSpace):
+            return self._measured(image, generator, seed)
+        return self._simulated(image, generator, seed)
+
+    def _simulated(self, image, generator, seed):
+        truth = fit(image, self.size)
+        if truth.ndim == 3:
+            truth = truth.mean(axis=-1)
+        x = torch.from_numpy(truth.astype(np.complex64))
+        if not np.iscomplexobj(truth):
+            x = x * torch.exp(1j * smooth_phase(truth.shape, generator))
+        maps = simulated_maps(self.coils, truth.shape)
+        mask = column_mask(truth.shape[1], self.acceleration, generator)
+        y = MRIOperator(maps, mask)(x[None, None])
+        noise_std = 0.0
+        if self.snr is not None:
+            samples = self.coils * truth.shape[0] * int(mask.sum())
+            noise_std = float(y.norm()) * 10 ** (-self.snr / 20) / (2 * samples) ** 0.5
+            y = y + mask * noise_std * 2**0.5 * torch.randn(y.shape, generator=generator, dtype=y.dtype)
+        notes = ("simulated coils, phase and noise",)
+        return self._case(image.name, y, mask, maps, np.abs(truth), noise_std, seed, notes)
+
+    def _measured(self, data, generator, seed):
+        y = torch.from_numpy(data.kspace)[None]  # (1, coils, H, W)
+        mask, notes = data.mask, ("measured k-space, coil maps by ESPIRiT from y alone",)
+        if mask is None:
+            mask = column_mask(y.shape[-1], self.acceleration, generator)
+            notes += ("retrospectively undersampled",)
+        else:
+            mask = torch.from_numpy(mask.astype(np.float32))
+        if not bool(mask.any()):
+            raise InputError(f"{data.name}: the sampling mask is empty")
+        return self._case(data.name, y * mask, mask, None, data.reference, None, seed, notes)
+
+    def _case(self, name, y, mask, maps, truth, noise_std, seed, notes):
+        if maps is None or self.maps == "espirit":
+            maps = espirit_maps(y[0], mask)
+        A = MRIOperator(maps, mask)
+        start = A.adjoint(y)
+        scale = robust_peak(start)
+        observation = Observation(A, y / scale, start / scale, scale,
+                                  None if noise_std is None else noise_std / scale)
+        peak = None if truth is None else float(truth.max())
+        crop = None if truth is None or truth.shape == A.in_shape[1:] else truth.shape
+        settings = self.to_dict() | dict(coils=y.shape[1], size=list(y.shape[-2:]), sampled=float(mask.mean()))
+        return Case(self.name, name, observation, truth, peak, settings, seed, crop=crop, notes=notes,
+                    window=(0.0, peak if peak else float(scale)))
