@@ -17,8 +17,8 @@ __version__ = "0.1.0"
 _HOME = {
     "ASeqDIP": ".methods.aseqdip", "Vanilla": ".methods.vanilla", "Case": ".case", "Observation": ".case",
     "InputError": ".settings", "LinearOperator": ".operators", "Operator": ".operators", "Result": ".result",
-    "State": ".methods.base", "configure": ".methods", "dot_test": ".operators", "iterate": ".reconstruct",
-    "load_case": ".tasks", "load_image": ".images", "reconstruct": ".reconstruct",
+    "State": ".methods.base", "configure": ".methods", "dot_test": ".operators", "iterate": ".engine",
+    "load_case": ".tasks", "load_image": ".images", "reconstruct": ".engine",
 }
 _MODULES = ("methods", "tasks", "networks", "operators", "images", "loaders", "metrics", "plots", "widgets")
 
@@ -27,7 +27,6 @@ __all__ = [*_HOME, *_MODULES]
 
 def __getattr__(name):
     if name in _HOME:
-        # the function `reconstruct` replaces the module attribute of the same name
         value = getattr(importlib.import_module(_HOME[name], __name__), name)
         globals()[name] = value
         return value

@@ -51,6 +51,8 @@ class Case:
         window: (low, high) of the gray scale of pictures; also clips natural images.
         clip: whether answers are clipped to `window` before they are measured (natural images).
         crop: (height, width) of the central part that is compared with the truth, or None for all.
+        support: (H, W) of zeros and ones, the field of view of CT: nothing is known outside, the image is shown
+            as 0 there; None for all.
         notes: facts about how the data were made that a reader must know.
     """
 
@@ -64,7 +66,13 @@ class Case:
     window: tuple[float, float] | None = None
     clip: bool = False
     crop: tuple[int, int] | None = None
+    support: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+
+    def array(self, image):
+        """An image of the method (1, C, H, W) in physical units, (H, W) or (H, W, C); 0 outside of the support."""
+        array = to_array(image, self.observation.scale)
+        return array if self.support is None else array * self.support
 
     def display(self, image):
         """An image of the method (1, C, H, W) as it is shown and measured: (H, W) or (H, W, 3) float32.
@@ -72,7 +80,7 @@ class Case:
         Multiplies by the observation's scale, takes the magnitude of complex images and clips
         natural images to their range.
         """
-        array = to_array(image, self.observation.scale)
+        array = self.array(image)
         array = np.abs(array) if np.iscomplexobj(array) else array
         if self.crop is not None:
             array = centre_crop(array, self.crop)

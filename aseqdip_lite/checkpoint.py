@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import torch
@@ -61,6 +62,9 @@ def load(path, identity, device="cpu"):
             differences are listed.
     """
     try:
+        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums that it writes
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
         stored = torch.load(path, map_location=device, weights_only=True)
         version, theirs = stored.pop("format"), stored.pop("identity")
     except Exception as error:  # torch raises many kinds for a damaged file: all mean the same to a user

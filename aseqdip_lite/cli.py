@@ -1,5 +1,6 @@
 """The command line `aseqdip`. Heavy imports wait inside the commands, so that --help is quick."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -20,17 +21,14 @@ Examples:
 
 
 class Commands(click.Group):
-    """Turns every input error into one line and exit code 2, an immediate Ctrl-C into exit code 130."""
+    """Turns every error of the user or of the disk into one line and exit code 2, a Ctrl-C into exit code 130."""
 
     def main(self, *args, **kwargs):
         try:
             status = super().main(*args, **kwargs | dict(standalone_mode=False))
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message())
-            status = 0
-        except (InputError, click.ClickException) as error:
+        except (InputError, click.ClickException, OSError, MemoryError) as error:
             text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            click.echo(f"aseqdip: {' '.join(text.split())}", err=True)
+            click.echo(f"aseqdip: {' '.join(text.split()) or type(error).__name__}", err=True)
             status = 2
         except (KeyboardInterrupt, click.Abort):
             click.echo("aseqdip: stopped", err=True)
@@ -39,20 +37,24 @@ class Commands(click.Group):
 
 
 class SettingsCommand(click.Command):
-    """A command whose options include the settings of all tasks and methods, read off their registries."""
+    """A command whose options include the settings of all tasks, and of all methods if asked, off their registries."""
+
+    def __init__(self, *args, of_methods=True, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.of_methods = of_methods
 
     def get_params(self, context):
         if "settings" not in context.meta:
-            context.meta["settings"] = setting_options()
+            context.meta["settings"] = setting_options(self.of_methods)
         return super().get_params(context) + context.meta["settings"]
 
 
-def setting_options():
+def setting_options(of_methods):
     """One option per setting name; its help says which tasks and methods have it and with what default."""
     from . import methods, tasks
 
     owners = {}
-    for registry in (tasks.REGISTRY, methods.REGISTRY):
+    for registry in (tasks.REGISTRY, methods.REGISTRY if of_methods else {}):
         for owner, cls in registry.items():
             for field, kind, _ in fields_of(cls):
                 if field.name != "steps":  # --steps is the budget of every method
@@ -65,28 +67,34 @@ def setting_help(found):
     """Help text of a setting from its (owner, field, type) list."""
     texts = {}
     for owner, field, _ in found:
-        texts.setdefault((field.metadata["help"], field.metadata["choices"]), []).append(f"{owner} {field.default}")
+        texts.setdefault((field.metadata["help"], field.metadata["choices"]), []).append(
+            owner if field.default is None else f"{owner} {field.default}")
     parts = []
     for (text, choices), defaults in texts.items():
         parts.append(f"{text}{': ' + ' | '.join(choices) if choices else ''} [{', '.join(defaults)}]")
     return "; ".join(parts)
 
 
-@click.group(cls=Commands, context_settings=dict(help_option_names=["-h", "--help"]))
+@click.group(cls=Commands, invoke_without_command=True, context_settings=dict(help_option_names=["-h", "--help"]))
 @click.version_option(package_name="aseqdip-lite")
-def main():
+@click.pass_context
+def main(context):
     """Untrained image reconstruction: Deep Image Prior, aSeqDIP and their relatives.
 
     Start with:  aseqdip run mri      then:  aseqdip lab
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @main.command(cls=SettingsCommand, epilog=EXAMPLES)
 @click.argument("task")
 @click.option("--method", default="aseqdip", show_default=True, help="How to reconstruct; see `aseqdip list`.")
-@click.option("--image", default=None, help="A shipped image (see `aseqdip list`) or a file: .npy, .npz, .png, .h5.")
-@click.option("--slice", "slice_index", type=int, default=None, help="Slice of a volume; the middle one by default.")
-@click.option("--steps", type=int, default=None, help="Adam steps in all (N K); solver iterations of classic methods.")
+@click.option("--image", default=None,
+              help="A shipped image (see `aseqdip list`) or a file: .npy, .npz, .png, .jpg, .tif, .h5.")
+@click.option("--slice", "slice_index", type=int, default=None, help="Slice of an .h5 volume [the middle one].")
+@click.option("--steps", type=int, default=None,
+              help="Adam steps in all (N K); iterations of classic solvers; direct methods ignore it.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the data and of the initial weights.")
 @click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
@@ -105,17 +113,20 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     The recon.npy of MRI is complex64 (H, W); its magnitude is what recon.png shows.
     """
     from . import methods, tasks
-    from .reconstruct import check_run, reconstruct
+    from .engine import check_run, reconstruct
 
     given = {name: value for name, value in settings.items() if value is not None}
     task_settings, method_settings = split_settings(tasks.get(task), methods.get(method), given)
     check_run(seed=seed, steps=steps, patience=patience)
     device = checked_device(device)
     chosen = methods.configure(method, task, profile, steps, **method_settings)
+    for name, value in method_settings.items():
+        if getattr(chosen, name) != value:
+            raise InputError(f"--{name} {value} contradicts --steps {steps}: give one of the two")
+    out = checked_folder(out or Path("out") / f"{task}-{method}")
     budget = steps if chosen.budget else None
     case = tasks.load_case(task, image, seed=seed if data_seed is None else data_seed, profile=profile,
                            slice_index=slice_index, **task_settings)
-    out = checked_folder(out or Path("out") / f"{task}-{method}")
     result = reconstruct(case.to(device), chosen, seed=seed, steps=budget, out=out, resume=resume, patience=patience,
                          progress=not quiet)
     result.save(out)
@@ -127,14 +138,54 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     return 0
 
 
+@main.command(cls=SettingsCommand, of_methods=False)
+@click.argument("task")
+@click.option("--methods", "names", default="all", show_default=True, help="all, or: vanilla,aseqdip.")
+@click.option("--image", default=None, help="A shipped image or a file, as for `run`.")
+@click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each method, of seeds 0, 1, ...")
+@click.option("--steps", type=int, default=None, help="Adam steps of every method; each one's default if not given.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@click.option("--profile", default="laptop", show_default=True, help="smoke (seconds) | laptop | paper (published).")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/compare-TASK].")
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+def compare(task, names, image, seeds, steps, device, profile, out, quiet, **settings):
+    """Reconstruct the same measurements by several methods; write compare.json, .md, .csv and .png.
+
+    An interrupted comparison that is started again goes on where it was; finished runs in --out
+    are read, not made again.
+    """
+    from . import methods, tasks
+    from .compare import as_markdown
+    from .compare import compare as run_comparison
+    from .engine import check_run
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    split_settings(tasks.get(task), None, given)
+    check_run(steps=steps, seeds=seeds)
+    names = methods.names(task) if names == "all" else [name.strip() for name in names.split(",")]
+    for name in names:
+        methods.configure(name, task, profile, steps)
+    out = checked_folder(out or Path("out") / f"compare-{task}")
+    report = run_comparison(task, names, seeds=seeds, image=image, profile=profile, steps=steps, out=out,
+                            device=checked_device(device), progress=not quiet, **given)
+    click.echo(as_markdown(report["summary"]))
+    click.echo(f"written to {out}: compare.json compare.md compare.csv compare.png, and a folder for each run")
+    if report["interrupted"]:
+        click.echo("interrupted: start the same command again to go on", err=True)
+        return 130
+    return 0
+
+
 def split_settings(task, method, given):
-    """Divide given settings among task and method; InputError for one that belongs to neither."""
+    """Divide given settings among task and method (None: only the task); InputError for one of neither."""
     of_task = {field.name for field, _, _ in fields_of(task)}
-    of_method = {field.name for field, _, _ in fields_of(method)}
+    of_method = {field.name for field, _, _ in fields_of(method)} if method else set()
     for name in given:
         if name not in of_task | of_method:
-            raise InputError(f"--{name.replace('_', '-')} is a setting of neither the task {task.name} "
-                             f"nor the method {method.name}: they have {', '.join(sorted(of_task | of_method))}")
+            owners = f"neither the task {task.name} nor the method {method.name}: they have" if method else (
+                f"no part of the task {task.name}: it has")
+            raise InputError(f"--{name.replace('_', '-')} is a setting of {owners} "
+                             f"{', '.join(sorted(of_task | of_method))}")
     return ({k: v for k, v in given.items() if k in of_task}, {k: v for k, v in given.items() if k in of_method})
 
 
@@ -154,14 +205,12 @@ def checked_device(name):
 
 
 def checked_folder(path):
-    """Make the out folder; InputError if it cannot be made or written to."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"cannot write to the out folder {path} ({error.strerror}): choose another --out") from None
+    """The out folder, which the first result makes; InputError if it cannot be made or written to."""
+    found = next(folder for folder in (path.absolute(), *path.absolute().parents) if os.path.lexists(folder))
+    if not found.is_dir():
+        raise InputError(f"cannot write to the out folder {path}: {found} is not a folder, choose another --out")
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to the out folder {path}: no permission in {found}, choose another --out")
     return path
 
 
@@ -187,28 +236,19 @@ def list_():
 
 
 @main.command()
-@click.option("--port", type=int, default=8888, show_default=True, help="Port on this machine.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="Port on this machine.")
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
 def lab(port, browser):
     """Open the lessons in JupyterLab, on this machine only and with a token."""
     lessons = Path(__file__).parent.parent / "lessons"
     if not lessons.is_dir():
         raise InputError(f"no lessons at {lessons}: get them with a copy of the whole repository")
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={lessons}", "--ip=127.0.0.1", f"--port={port}"]
     if os.name == "posix" and os.geteuid() == 0:
         command.append("--allow-root")
     return subprocess.call(command if browser else [*command, "--no-browser"])
-
-
-@main.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/demo"), show_default=True, help="Folder.")
-@click.option("--profile", default="laptop", show_default=True, help="smoke | laptop | paper.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the data and of the initial weights.")
-def demo(out, profile, seed):
-    """Reconstruct a brain slice by aSeqDIP, Deep Image Prior and two classic methods, side by side."""
-    from .demo import run_demo
-
-    run_demo(checked_folder(out), profile, seed, click.echo)
 
 
 if __name__ == "__main__":

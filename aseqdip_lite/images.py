@@ -7,11 +7,12 @@ truth to simulate from) or a `KSpace` (a measured scan).
 import json
 import os
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
-from .settings import nearest
+from .settings import InputError, nearest
 
 #: data/ of the repository; an installed wheel carries it inside the package.
 DATA = next(folder for folder in (Path(__file__).parent / "data", Path(__file__).parent.parent / "data")
@@ -47,7 +48,11 @@ class KSpace:
 
 
 def catalogue():
-    """Facts about the shipped images: {name: {"task", "role", "origin", "licence", "citation"}}."""
+    """Facts about the shipped images: {name: {"task", "role", "what", "origin", "licence", "citation", ...}}.
+
+    "source" and "key" say where the pixels come from: an array of colin27.npz ("npz"), a file of
+    the pydicom or of the scikit-image wheel ("pydicom", "skimage"), a function of `phantoms` ("generated").
+    """
     return json.loads((DATA / "catalogue.json").read_text(encoding="utf-8"))
 
 
@@ -55,25 +60,52 @@ def load_image(name, slice_index=None):
     """A shipped image by its name, or a user's file by its path.
 
     Args:
-        name: e.g. "brain-070", or the path of a .npy, .npz, .png, .jpg, .tif or fastMRI .h5 file.
-        slice_index: which slice of a volume (.h5); the middle one by default.
+        name: e.g. "brain-070", or the path of a .npy, .npz, .png, .jpg, .tif or fastMRI .h5 file,
+            a DICOM file (.dcm) or a folder of DICOM slices.
+        slice_index: which slice of a volume (.h5, DICOM); the middle one by default.
 
     Raises:
         InputError: unknown name, missing file or bad contents; names the file and the fault.
     """
     shipped = catalogue()
     if name in shipped:
-        return Image(name, _shipped(name), shipped=True)
+        if slice_index is not None:
+            raise InputError(f"{name} has no slices to choose from: only .h5 volumes and DICOM have")
+        return Image(name, _shipped(shipped[name]), shipped=True)
     path = Path(name)
-    if path.suffix or os.sep in str(name):
+    if path.suffix or os.sep in str(name) or os.path.isdir(name):
         from .loaders import load_file
         return load_file(path, slice_index)
     nearest(name, shipped, "image")
 
 
-def _shipped(name):
-    with np.load(DATA / "colin27.npz", allow_pickle=False) as archive:
-        return archive[name].astype(np.float32) / 255
+def _shipped(facts):
+    """Pixels of a catalogue entry: (H, W) or (H, W, 3) float32, in [0, 1] or, for CT, attenuation (water is 1)."""
+    source, key = facts["source"], facts["key"]
+    if source == "npz":
+        with np.load(DATA / "colin27.npz", allow_pickle=False) as archive:
+            return archive[key].astype(np.float32) / 255
+    if source == "pydicom":
+        from .dicom import wheel_image
+        return wheel_image(key)
+    if source == "skimage":
+        return _wheel_picture(key)
+    from . import phantoms
+    return getattr(phantoms, key)()
+
+
+def _wheel_picture(key):
+    """Central square (n, n, 3) of a picture in the installed scikit-image; opened directly, so nothing is fetched."""
+    from PIL import Image as Picture
+
+    file = files("skimage") / "data" / key
+    if not file.is_file():
+        raise InputError(f"the installed scikit-image carries no {key}: reinstall it from PyPI or conda-forge")
+    with file.open("rb") as stream, Picture.open(stream) as picture:
+        array = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+    side = min(array.shape[:2])
+    top, left = ((n - side) // 2 for n in array.shape[:2])
+    return array[top:top + side, left:left + side]
 
 
 def fit(image, size):

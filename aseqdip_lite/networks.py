@@ -120,9 +120,9 @@ def build(preset, image, generator, c_in=None):
     widths = PRESETS[nearest(preset, PRESETS, "network")]
     channels = image.shape[1] * (2 if image.is_complex() else 1)
     unet = UNet(widths, c_in or channels, channels)
-    if min(image.shape[-2:]) < unet.stride:
+    if min(image.shape[-2:]) <= unet.stride:  # a single pixel at the bottom has no variance to normalise by
         raise InputError(f"an image of {image.shape[-2]} x {image.shape[-1]} is too small for the network "
-                         f"'{preset}': each side needs at least {unet.stride} pixels")
+                         f"'{preset}': each side needs at least {unet.stride + 1} pixels")
     initialise(unet, generator)
     return ImageNetwork(unet, image.is_complex()).to(image.device, memory_format=torch.channels_last)
 

@@ -248,7 +248,7 @@ def device_of(A):
 
 
 def _inner(a, b):
-    """<a, b> = sum conj(a) b in double precision: real for real tensors, else complex."""
+    """<a, b> = sum a conj(b) in double precision: real for real tensors, else complex."""
     dtype = torch.complex128 if a.is_complex() or b.is_complex() else torch.float64
     return torch.vdot(b.to(dtype).flatten(), a.to(dtype).flatten()).item()
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 LABELS = {"start": "start", "final": "final", "blind": "blind pick", "oracle": "oracle (needs the truth)"}
 
@@ -14,22 +15,28 @@ def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
         truth: array of the same shape, or None.
         window: (low, high) of the gray scale.
         titles: {title: second line}, e.g. PSNR.
-        zoom: (top, left, size) of a square that is drawn and enlarged in place of the whole errors; None shows all.
+        zoom: (top, left, size) in pixels of a square that is framed, enlarged in a row of its own, and
+            whose errors alone are shown; None shows the errors of the whole image.
     """
     pictures = dict(shown) if truth is None else {**shown, "truth": truth}
-    rows = 1 if truth is None else 2
-    height = next(iter(pictures.values())).shape[0] / next(iter(pictures.values())).shape[1]
-    figure = Figure(figsize=(2.6 * len(pictures), 2.6 * height * rows + 0.7), layout="constrained")
-    axes = figure.subplots(rows, len(pictures), squeeze=False)
+    height, width = next(iter(pictures.values())).shape[:2]
+    top, left, size = zoom or (0, 0, None)
+    part = np.s_[top:top + size, left:left + size] if zoom else np.s_[:]
+    heights = [height / width, *[1.0] * bool(zoom), *[1.0 if zoom else height / width] * (truth is not None)]
+    figure = Figure(figsize=(2.6 * len(pictures), 2.6 * sum(heights) + 0.7), layout="constrained")
+    axes = figure.subplots(len(heights), len(pictures), squeeze=False, height_ratios=heights)
     low, high = window
     for column, (title, picture) in zip(axes.T, pictures.items(), strict=True):
         column[0].imshow(picture, cmap="gray", vmin=low, vmax=high)
         column[0].set_title("\n".join(filter(None, [title, (titles or {}).get(title, "")])), fontsize=10)
+        if zoom:
+            column[0].add_patch(Rectangle((left - 0.5, top - 0.5), size, size, fill=False, edgecolor="white"))
+            column[1].imshow(picture[part], cmap="gray", vmin=low, vmax=high)
         if truth is not None and title != "truth":
             error = np.abs(picture - truth) * error_scale
             error = error.mean(axis=-1) if error.ndim == 3 else error
-            column[1].imshow(error, cmap="cividis", vmin=0, vmax=high - low)
-            column[1].set_title(f"{error_scale} x |error|", fontsize=9)
+            column[-1].imshow(error[part], cmap="cividis", vmin=0, vmax=high - low)
+            column[-1].set_title(f"{error_scale} x |error|", fontsize=9)
         for axis in column:
             axis.set_axis_off()
     return figure
@@ -55,7 +62,8 @@ def plot_result(result):
     """Start, answer and truth of a `Result`, with errors and PSNR."""
     scores = result.metrics["psnr"]
     images = {"start": result.images["start"], result.metrics["method"]: result.answer}
-    values = dict(zip(images, (scores["start"], scores["final"]), strict=True))
+    shown_last = "blind" if result.metrics["stop_reason"] == "early stopping" else "final"
+    values = dict(zip(images, (scores["start"], scores[shown_last]), strict=True))
     titles = {name: f"{value:.2f} dB" for name, value in values.items() if value is not None}
     shown = {name: result.case.display(image) for name, image in images.items()}
     return plot_images(shown, result.case.truth, result.case.window, titles)

@@ -1,5 +1,6 @@
 """What is kept of a run: curves, the four images, and the moving variance that needs no truth."""
 
+import copy
 import math
 
 import torch
@@ -50,7 +51,7 @@ class MovingVariance:
         return dict(vars(self))
 
     def load_state_dict(self, state):
-        vars(self).update(state)
+        vars(self).update(copy.deepcopy(state))  # the running sums are updated in place
 
 
 class Recorder:
@@ -107,5 +108,6 @@ class Recorder:
                     variance=self.variance.state_dict())
 
     def load_state_dict(self, state):
-        self.images, self.curve, self.oracle_psnr = state["images"], state["curve"], state["oracle_psnr"]
+        self.images, self.oracle_psnr = dict(state["images"]), state["oracle_psnr"]
+        self.curve = copy.deepcopy(state["curve"])
         self.variance.load_state_dict(state["variance"])

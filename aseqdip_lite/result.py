@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .case import Case, to_array
+from .case import Case
 from .checkpoint import write_atomically
 
 
@@ -54,8 +54,7 @@ class Result:
         out.mkdir(parents=True, exist_ok=True)
         shown = self.case.display(self.answer)
         picture = to_bytes(lambda buffer: save_picture(buffer, shown, self.case.window))
-        array = to_bytes(lambda buffer: np.save(buffer, to_array(self.answer, self.case.observation.scale),
-                                                allow_pickle=False))
+        array = to_bytes(lambda buffer: np.save(buffer, self.case.array(self.answer), allow_pickle=False))
         rows = zip(*self.curve.values(), strict=True)
         table = "\n".join([",".join(self.curve), *(",".join(map(repr, row)) for row in rows)]) + "\n"
         report = json.dumps(finite(self.metrics), indent=1) + "\n"

@@ -30,6 +30,12 @@ def nearest(name, known, kind):
     raise InputError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")
 
 
+def whole_number(name, value, low):
+    """InputError unless `value` is a whole number from `low` to 2^63 - 1, the largest that torch takes as a seed."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 2**63:
+        raise InputError(f"{name} must be a whole number of at least {low} and below 2^63, got {value}")
+
+
 class Settings:
     """Base of frozen dataclasses made of `setting` fields.
 

@@ -25,9 +25,12 @@ def main():
     slices = {f"brain-{z:03d}": np.rot90(volume[:, :, z]) for z in ROLES}  # (217, 181), front of the head on top
     TARGET.mkdir(exist_ok=True)
     np.savez_compressed(TARGET / "colin27.npz", **slices)
-    facts = {f"brain-{z:03d}": ORIGIN | dict(role=role, what=f"axial T1 slice {z} of Colin27, 217 x 181")
+    facts = {f"brain-{z:03d}": ORIGIN | dict(role=role, what=f"axial T1 slice {z} of Colin27, 217 x 181",
+                                             source="npz", key=f"brain-{z:03d}")
              for z, role in ROLES.items()}
-    (TARGET / "catalogue.json").write_text(json.dumps(facts, indent=1) + "\n")
+    catalogue = TARGET / "catalogue.json"  # holds other images too: only the brain slices are replaced
+    others = json.loads(catalogue.read_text()) if catalogue.exists() else {}
+    catalogue.write_text(json.dumps(others | facts, indent=1) + "\n")
     print("sha256", hashlib.sha256((TARGET / "colin27.npz").read_bytes()).hexdigest())
     print("source", hashlib.sha256(SOURCE.read_bytes()).hexdigest())
 

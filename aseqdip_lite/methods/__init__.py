@@ -10,6 +10,7 @@ import json
 import pkgutil
 from pathlib import Path
 
+from .. import tasks
 from ..settings import fields_of, nearest
 from .base import Carry, Method, State  # noqa: F401  (public names)
 
@@ -43,10 +44,11 @@ def configure(name, task, profile="laptop", steps=None, **settings):
         **settings: the method's own settings; they win over the defaults.
 
     Raises:
-        InputError: unknown method or setting, a method not defined for the task, a bad value.
+        InputError: unknown task, profile, method or setting, a method not defined for the task, a bad value.
     """
     cls = get(name)
     nearest(name, names(task), f"method for {task}")
+    nearest(profile, tasks.get(task).profiles, "profile")
     known = [field.name for field, _, _ in fields_of(cls)]
     for key in settings:
         nearest(key, known, f"setting of {name}")

@@ -1,5 +1,7 @@
 """What every method shares: the carry that is stepped, the state that is shown, the Adam step."""
 
+import copy
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -37,10 +39,10 @@ class Carry:
                     generator=self.generator.get_state(), step=self.step)
 
     def load_state_dict(self, state):
-        """Take over a `state_dict`; the next step is the one that the saved run would have made."""
+        """Take over a copy of a `state_dict`; the next step is the one that the saved run would have made."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.z, self.step, self.output = state["z"].to(self.z.device), state["step"], None
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # torch would share the moments
+        self.z, self.step, self.output = state["z"].to(self.z.device, copy=True), state["step"], None
         self.generator.set_state(state["generator"].cpu())
 
 
@@ -68,6 +70,11 @@ class State:
     def estimate(self):
         """What the method would return now: its average if it keeps one, else the raw output."""
         return self.image if self.average is None else self.average
+
+    @property
+    def is_finite(self):
+        """Whether losses and estimate hold finite numbers only; a run that does not is ended."""
+        return math.isfinite(sum(self.losses.values())) and bool(self.estimate.isfinite().all())
 
 
 @dataclass(frozen=True)

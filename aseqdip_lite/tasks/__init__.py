@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 
 from ..images import load_image
-from ..settings import InputError, fields_of, nearest
+from ..settings import fields_of, nearest, whole_number
 
 REGISTRY = {}
 
@@ -49,9 +49,9 @@ def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, *
     known = [field.name for field, _, _ in fields_of(cls)]
     for name in settings:
         nearest(name, known, f"setting of {task}")
-    if not isinstance(seed, int) or seed < 0:
-        raise InputError(f"seed must be a whole number of at least 0, got {seed}")
-    return cls(**(cls.profiles[profile] | settings)).observe(load_image(image or cls.default_image, slice_index), seed)
+    whole_number("seed", seed, 0)
+    image = cls.default_image if image is None else image
+    return cls(**(cls.profiles[profile] | settings)).observe(load_image(image, slice_index), seed)
 
 
 for _module in pkgutil.iter_modules(__path__):

@@ -75,7 +75,7 @@ def column_mask(width, acceleration, generator, centre=None):
         acceleration: at least 1 and at most width.
         generator: torch.Generator of the random columns.
         centre: number of fully sampled centre columns; by default 0.32 / acceleration of the
-            width (8 % at 4x, 4 % at 8x), rounded.
+            width (8 % at 4x, 4 % at 8x), rounded, but at least the zero frequency.
 
     Returns:
         (width,) float32 tensor of zeros and ones.
@@ -86,11 +86,11 @@ def column_mask(width, acceleration, generator, centre=None):
     if not 1 <= acceleration <= width:
         raise InputError(f"acceleration must lie between 1 and the {width} columns of k-space, got {acceleration}")
     sampled = round(width / acceleration)
-    centre = round(width * CENTRE / acceleration) if centre is None else centre
+    centre = max(round(width * CENTRE / acceleration), 1) if centre is None else centre
     if sampled < max(centre, 1):
         raise InputError(f"acceleration {acceleration} leaves {sampled} of {width} columns, fewer than the "
                          f"{centre} of the fully sampled centre")
-    first = (width + 1 - centre) // 2  # index width // 2 is the zero frequency
+    first = width // 2 - centre // 2  # index width // 2 is the zero frequency
     mask = torch.zeros(width)
     mask[first:first + centre] = 1
     outside = torch.nonzero(mask == 0).flatten()
@@ -100,10 +100,10 @@ def column_mask(width, acceleration, generator, centre=None):
 
 def simulated_maps(coils, shape):
     """Birdcage coil sensitivities (coils, H, W) complex64 with sum_c |S_c|^2 = 1 at every pixel (sigpy's)."""
-    from sigpy.mri import birdcage_maps
-
     if coils == 1:
         return torch.ones((1, *shape), dtype=torch.complex64)
+    from sigpy.mri import birdcage_maps
+
     return torch.from_numpy(birdcage_maps((coils, *shape)).astype(np.complex64))
 
 
@@ -111,19 +111,21 @@ def espirit_maps(kspace, mask):
     """Coil sensitivities (coils, H, W) estimated by sigpy's ESPIRiT from the calibration lines of y alone.
 
     kspace: (coils, H, W) complex, zero-filled; mask: (W,) or (H, W). The calibration square is the
-    largest fully sampled one around the zero frequency, at most 24 wide. Maps are normalised to
-    sum |S|^2 = 1 and zero outside of the object.
+    largest fully sampled one around the zero frequency, at most 24 wide; the kernel is a third of
+    it, between 3 and 6 wide, since few calibration lines hold too few patches for the usual 6. Maps
+    are normalised to sum |S|^2 = 1, and zero where ESPIRiT's eigenvalue is below 0.9: outside of the object.
 
     Raises:
-        InputError: fewer than 6 fully sampled centre lines, too few for ESPIRiT's 6 x 6 kernel.
+        InputError: fewer than 6 fully sampled centre lines, too few for ESPIRiT.
     """
     from sigpy.mri.app import EspiritCalib
 
     width = calibration_width(torch.broadcast_to(mask, kspace.shape[-2:]))
     if width < 6:
-        raise InputError(f"ESPIRiT needs a fully sampled centre of at least 6 lines, got {width}: use --maps true, "
-                         "a lower acceleration or a larger image")
-    maps = EspiritCalib(kspace.numpy(), calib_width=width, thresh=0.02, crop=0.9, show_pbar=False).run()
+        raise InputError(f"ESPIRiT needs a fully sampled centre of at least 6 lines, got {width}: use "
+                         "a lower acceleration, a larger image or, for simulated coils, --maps true")
+    maps = EspiritCalib(kspace.numpy(), calib_width=width, kernel_width=max(3, min(6, width // 3)), thresh=0.02,
+                        crop=0.9, show_pbar=False).run()
     return torch.from_numpy(np.ascontiguousarray(maps, dtype=np.complex64))
 
 
@@ -161,7 +163,7 @@ class MRI(Settings):
 
     acceleration: float = setting(4.0, "undersampling factor: 4 or 8 in the paper", low=1)
     coils: int = setting(8, "simulated receive coils", low=1, high=128)
-    snr: float | None = setting(30.0, "signal to noise ratio of the sampled k-space in dB", low=-20, high=200)
+    snr: float | None = setting(25.0, "signal to noise ratio of the sampled k-space in dB", low=-20, high=200)
     maps: str = setting("true", "coil maps given to the methods: the simulated ones, or estimated from y by ESPIRiT",
                         choices=("true", "espirit"))
     size: int | None = setting(192, "side in pixels to which shipped images are resampled", low=16, high=2048)
@@ -203,6 +205,7 @@ class MRI(Settings):
             notes += ("retrospectively undersampled",)
         else:
             mask = torch.from_numpy(mask.astype(np.float32))
+            notes += ("undersampled as measured, acceleration does not apply",)
         if not bool(mask.any()):
             raise InputError(f"{data.name}: the sampling mask is empty")
         return self._case(data.name, y * mask, mask, None, data.reference, None, seed, notes)

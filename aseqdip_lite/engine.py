@@ -1,7 +1,6 @@
 """The one way through: `iterate` steps a method, `reconstruct` records, saves and resumes a run."""
 
 import hashlib
-import math
 import signal
 import threading
 import time
@@ -13,7 +12,7 @@ from tqdm.auto import tqdm
 from . import checkpoint
 from .recorder import Recorder
 from .result import Result
-from .settings import InputError
+from .settings import whole_number
 
 #: Steps between two checkpoints.
 CHECKPOINT_EVERY = 50
@@ -84,7 +83,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
                disable=not progress, mininterval=0.5)
     with bar, deferred_interrupt() as interrupted:
         for state in iterate(case.observation, method, steps=budget, carry=carry):
-            if not math.isfinite(sum(state.losses.values())):
+            if not state.is_finite:
                 reason = "diverged"
                 break
             row = recorder.record(state)
@@ -118,9 +117,8 @@ def describe(case, method, seed, window):
 def check_run(**numbers):
     """InputError unless seed is at least 0 and steps, patience and window are at least 1 (or None)."""
     for name, value in numbers.items():
-        least = 0 if name == "seed" else 1
-        if value is not None and (not isinstance(value, int) or value < least):
-            raise InputError(f"{name} must be a whole number of at least {least}, got {value}")
+        if value is not None:
+            whole_number(name, value, 0 if name == "seed" else 1)
 
 
 @contextmanager

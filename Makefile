@@ -1,0 +1,50 @@
+# aseqdip-lite: what can be done here. Every target makes .venv first if it is not there.
+PYTHON ?= python3
+RUN := .venv/bin
+
+.PHONY: help setup demo test lab lessons bench tune lint clean
+
+help:
+	@echo "make demo      reconstruct a real brain slice; pictures in out/demo"
+	@echo "make test      all tests, and all notebooks in the smoke profile"
+	@echo "make lab       open the lessons in JupyterLab (this machine only)"
+	@echo "make setup     only make .venv"
+	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
+	@echo "make bench     measure speed and memory"
+	@echo "make tune      the recorded search that the defaults come from (resumable)"
+	@echo "make lint      ruff"
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; say which with: make PYTHON=/path/to/python3.11 setup"; exit 1; }
+	@echo "Installing aseqdip-lite with PyTorch, JupyterLab and test tools into .venv: 1 to 5 minutes, about 1.5 GB."
+	@test -x $(RUN)/python || $(PYTHON) -m venv .venv
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lessons,dev]"
+	@touch $@
+	@echo "Done. Next: make demo, make lab"
+
+demo: .venv/ready
+	@$(RUN)/aseqdip compare mri --methods zero_filled,l1_wavelet,tv,vanilla,aseqdip --out out/demo
+
+test: .venv/ready
+	$(RUN)/python -m pytest tests
+
+lab: .venv/ready
+	@$(RUN)/aseqdip lab
+
+lessons: .venv/ready
+	$(RUN)/python scripts/build_lessons.py --profile laptop
+
+bench: .venv/ready
+	$(RUN)/python benchmarks/speed.py
+
+tune: .venv/ready
+	$(RUN)/python scripts/tune.py mri
+
+lint: .venv/ready
+	$(RUN)/ruff check .
+
+clean:
+	rm -rf out .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,172 @@
+"""Sparse-view CT: y = C R x + n, parallel beam, a few views out of half a turn.
+
+The unit of images is attenuation relative to water, mu / mu_water: water 1, air 0. The
+projectors and their geometry are in `projectors`.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from ..case import Case, Observation, robust_peak
+from ..dicom import attenuation
+from ..images import Image, fit
+from ..operators import Scaled
+from ..projectors import detector_bins, disc, distinct, equal_angles, make_projector, strip_sinogram
+from ..settings import InputError, Settings, setting
+from . import register
+
+#: Linear attenuation coefficient of water at 70 keV in 1/mm (NIST XCOM, interpolated).
+MU_WATER = 0.0193
+
+#: Side of the largest image that is taken as it is.
+MOST_SIDE = 2048
+
+
+class CTOperator(Scaled):
+    """A = R / ||R|| for a projector R, so that ||A|| = 1 and lam means the same as in every other task."""
+
+    def __init__(self, projector):
+        super().__init__(projector, 1 / projector.norm(iterations=20))
+
+    @property
+    def projector(self):
+        """R, in pixels: sinogram = projector(image) for an image in any unit."""
+        return self.A
+
+
+@lru_cache(maxsize=2)
+def ct_operator(kind, size, angles, detector):
+    """The operator of a geometry; the last two are kept, each at most `projectors.MOST_BYTES` large."""
+    return CTOperator(make_projector(kind, size, angles, detector))
+
+
+def fine_object(image, size):
+    """The object on a grid twice as fine as the reconstruction's: (2N, 2N) float32, at least 0, 0 outside of the disc.
+
+    An image is averaged to gray, padded to a square and resampled by cubic splines; N is `size` for
+    shipped images and the longer side of a user's own. Data made from this grid differ from what
+    A makes of the truth, its means over 2 x 2 pixels, as real data do: no inverse crime.
+    """
+    array = image.array.mean(axis=-1) if image.array.ndim == 3 else image.array
+    side = size if image.shipped and size is not None else max(array.shape)
+    if side > MOST_SIDE:
+        raise InputError(f"{image.name} is {side} pixels wide: CT takes at most {MOST_SIDE}, resample it first")
+    fine = fit(replace(image, array=array.clip(0), shipped=True), 2 * side)  # fit resamples shipped images alone
+    return fine * np.kron(disc(side).numpy(), np.ones((2, 2), dtype=np.float32))
+
+
+def transmission(sinogram, i0, mu, generator):
+    """Post-log data of photon counts: N ~ Poisson(i0 exp(-mu p)), p^ = -log(max(N, 1) / i0) / mu.
+
+    A ray on which no photon arrived counts as one photon, so that its logarithm is finite; its
+    value is then too small. All arguments are positive.
+
+    Args:
+        sinogram: line integrals p (views, D) in pixels. i0: photons sent along each ray.
+        mu: attenuation of water per pixel. generator: torch.Generator of the counts.
+
+    Returns:
+        (p^, std, starved): noisy line integrals, the standard deviation of their noise (root mean
+        square of 1 / (mu sqrt(max(N, 1))), read off the counts), the number of rays without a photon.
+    """
+    counts = torch.poisson(i0 * torch.exp(-mu * sinogram), generator=generator)
+    seen = counts.clamp(min=1)
+    std = float((1 / seen).mean().sqrt()) / mu
+    return torch.log(i0 / seen) / mu, std, int((counts == 0).sum())
+
+
+@register
+@dataclass(frozen=True)
+class CT(Settings):
+    """Sparse-view parallel-beam CT (paper: 512 x 512, 18 and 30 of 180 views, noiseless post-log data).
+
+    Values of an image are attenuation relative to water. DICOM files and the `hu` of an .npz are
+    converted when they are loaded; the values of a .npy or a picture are taken as attenuation, or,
+    with unit "hu", as Hounsfield units. Values below 0 become 0, and all that lies outside of the
+    disc inscribed in the square, the field of view, is left out.
+
+    z_0 is A^T y times the number that fits the data best, ||A^T y||^2 / ||A A^T y||^2: the
+    unfiltered back-projection in the right size, from y alone. The scale is the 99.5th percentile of it.
+    """
+
+    name: ClassVar[str] = "ct"
+    about: ClassVar[str] = "sparse-view parallel-beam CT, A = C R"
+    default_image: ClassVar[str] = "ct-head"
+    profiles: ClassVar[dict] = {
+        "smoke": dict(size=64, views=18),
+        "laptop": dict(size=128),
+        "paper": dict(size=512),
+    }
+
+    views: int = setting(30, "views, equally spaced over half a turn: 18 or 30 in the paper", low=1, high=4096)
+    angles: str | None = setting(None, "angles of the views in degrees, separated by commas, in place of equal spacing")
+    i0: float | None = setting(None, "photons sent along each ray, for Poisson noise; noiseless by default",
+                               low=1, high=1e12)
+    fov: float = setting(250.0, "side of the image in mm, which sets how many photons are absorbed", above=0, high=1e4)
+    projector: str = setting("auto", "how rays are computed; auto: matrix, or rotation where that would be too large",
+                             choices=("auto", "matrix", "rotation", "torch-radon"))
+    unit: str = setting("mu", "unit of a user's image: attenuation relative to water, or Hounsfield units",
+                        choices=("mu", "hu"))
+    window: float | None = setting(None, "attenuation shown as white, and the peak value of PSNR and SSIM; by default "
+                                   "the truth's largest", above=0)
+    size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
+
+    def observe(self, image, seed=0):
+        """Project an `Image` and return its `Case`.
+
+        Raises:
+            InputError: the image is a scan or complex, has the wrong unit or nothing inside the
+                field of view, or a setting does not fit.
+        """
+        fine = fine_object(self._attenuation(image), self.size)
+        n = len(fine) // 2
+        truth = fine.reshape(n, 2, n, 2).mean(axis=(1, 3))
+        if truth.max() < 1e-3 * image.array.max():  # the splines ring a little
+            raise InputError(f"{image.name} is empty inside the field of view, the disc inscribed in the square")
+        angles, detector = self._angles(), detector_bins(n)
+        sinogram = torch.from_numpy(strip_sinogram(fine, angles, detector, pixel=0.5))
+        notes, noise_std = ("projected from a grid twice as fine", "field of view: the inscribed disc"), 0.0
+        if self.i0 is not None:
+            generator = torch.Generator().manual_seed(seed)
+            sinogram, noise_std, starved = transmission(sinogram, self.i0, MU_WATER * self.fov / n, generator)
+            notes += (f"{starved} of {sinogram.numel()} rays without a photon, counted as one photon",)
+        A = ct_operator(self.projector, n, angles, detector)
+        return self._case(image.name, A, sinogram.float()[None], truth, noise_std, seed, notes)
+
+    def _case(self, name, A, sinogram, truth, noise_std, seed, notes):
+        y = A.factor * sinogram
+        back = A.adjoint(y)
+        start = back * float(back.square().sum() / A(back).square().sum())
+        scale = robust_peak(start)
+        observation = Observation(A, y / scale, start / scale, scale, A.factor * noise_std / scale)
+        peak = float(truth.max()) if self.window is None else self.window
+        settings = self.to_dict() | dict(views=y.shape[1], size=list(truth.shape), detector=y.shape[2],
+                                         projector=type(A.projector).__name__)
+        return Case(self.name, name, observation, truth, peak, settings, seed, window=(0.0, peak),
+                    support=A.projector.disc.numpy(), notes=notes)
+
+    def _angles(self):
+        if self.angles is None:
+            return equal_angles(self.views)
+        try:
+            return distinct(math.radians(float(degrees)) for degrees in self.angles.split(","))
+        except InputError:
+            raise
+        except ValueError:
+            raise InputError(f"angles must be numbers of degrees separated by commas, got '{self.angles}'") from None
+
+    def _attenuation(self, image):
+        if not isinstance(image, Image) or np.iscomplexobj(image.array):
+            raise InputError(f"{image.name} is no picture of attenuation: ct needs real values (H, W), not k-space")
+        low = float(image.array.min())
+        if self.unit == "mu" and low < -10:
+            raise InputError(f"{image.name} has values down to {low:g}, which no attenuation has: if they are "
+                             "Hounsfield units, add --unit hu")
+        if self.unit == "hu" and low >= 0:
+            raise InputError(f"{image.name} has no value below 0 as air has in Hounsfield units: leave --unit at mu")
+        return replace(image, array=attenuation(image.array)) if self.unit == "hu" else image

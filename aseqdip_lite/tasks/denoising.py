@@ -1,0 +1,49 @@
+"""Denoising: y = x + n, the forward operator is the identity (paper, section 4: sigma 15, 25 and 30 of 255)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from ..case import Observation
+from ..natural import gaussian, natural_case, natural_truth, to_tensor
+from ..operators import Identity
+from ..settings import Settings, setting
+from . import register
+
+
+@register
+@dataclass(frozen=True)
+class Denoising(Settings):
+    """Denoising of gray or RGB pictures in [0, 1]; z_0 = y (paper: RGB 512 x 512, sigma 15, 25, 30).
+
+    y is not clipped: its noise is unbiased, with values below 0 and above 1. Poisson noise
+    counts photons, y = Poisson(peak_photons x) / peak_photons; the noise level that the methods
+    are told is then the root mean square of sqrt(x / peak_photons), estimated from y's mean.
+    """
+
+    name: ClassVar[str] = "denoising"
+    about: ClassVar[str] = "denoising of pictures, A = I"
+    default_image: ClassVar[str] = "astronaut"
+    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128), "paper": dict(size=512)}
+
+    sigma: float = setting(25.0, "standard deviation of the Gaussian noise, of 255", low=0, high=255)
+    noise: str = setting("gaussian", "kind of noise", choices=("gaussian", "poisson"))
+    peak_photons: float = setting(60.0, "photons of a white pixel, for Poisson noise", above=0, high=1e6)
+    size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
+
+    def observe(self, image, seed=0):
+        """Add noise to a picture and return its `Case`.
+
+        Raises:
+            InputError: the image is not a real picture with values in [0, 1].
+        """
+        generator = torch.Generator().manual_seed(seed)
+        truth = natural_truth(self, image, self.size)
+        x = to_tensor(truth)
+        if self.noise == "poisson":
+            y = torch.poisson(self.peak_photons * x, generator=generator) / self.peak_photons
+            noise_std = (float(y.mean()) / self.peak_photons) ** 0.5
+        else:
+            y, noise_std = x + gaussian(x, self.sigma, generator), self.sigma / 255
+        return natural_case(self, image, truth, Observation(Identity(x.shape[1:]), y, y, noise_std=noise_std), seed)

@@ -1,0 +1,159 @@
+"""Speed and memory of one aSeqDIP step, measured in one run on one machine.
+
+Prints, for each network and size, milliseconds a step, GFLOP/s by torch's flop counter as a share
+of a 2048 x 2048 matrix product measured in the same run, the share of time outside network,
+operator and optimiser, and peak memory. Stores results/bench.json.
+
+    python benchmarks/speed.py [--quick]
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from aseqdip_lite import ASeqDIP, load_case
+from aseqdip_lite.engine import iterate
+from aseqdip_lite.operators import Operator
+from aseqdip_lite.recorder import Recorder
+from aseqdip_lite.result import provenance
+
+RESULTS = Path(__file__).parent.parent / "results" / "bench.json"
+#: Network, pixels a side, share of the matrix product's rate to reach (None: only reported).
+SETTINGS = [("lite", 128, 0.45), ("paper-shallow", 128, 0.60), ("paper-medium", 128, None), ("lite", 192, None),
+            ("paper-shallow", 192, None), ("paper-medium", 192, None), ("lite", 320, None),
+            ("paper-shallow", 320, None), ("paper-medium", 320, None)]
+
+
+def matrix_rate(repeats=7):
+    """GFLOP/s of a 2048 x 2048 float32 matrix product: the best of `repeats`, as the machine's reference."""
+    a, b = (torch.randn(2048, 2048, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
+    return 2 * 2048**3 / min(seconds_of(lambda: a @ b) for _ in range(repeats + 2)) / 1e9
+
+
+def seconds_of(call):
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+class Clock:
+    """Seconds spent in named parts of a step."""
+
+    def __init__(self):
+        self.spent = {}
+
+    @contextmanager
+    def part(self, name):
+        began = time.perf_counter()
+        yield
+        self.spent[name] = self.spent.get(name, 0.0) + time.perf_counter() - began
+
+    def wrap(self, name, function):
+        def timed(*args, **kwargs):
+            with self.part(name):
+                return function(*args, **kwargs)
+        return timed
+
+
+class Timed(Operator):
+    """A forward operator whose calls are timed."""
+
+    def __init__(self, A, clock):
+        super().__init__(A.in_shape, A.out_shape, in_complex=A.in_complex, out_complex=A.out_complex)
+        self.apply = clock.wrap("operator", A._apply)
+
+    def _apply(self, x):
+        return self.apply(x)
+
+
+def measure(network, size, stages):
+    """One row: median seconds a step over stages of N = 2, split into parts, and flops a step."""
+    from dataclasses import replace
+
+    case = load_case("mri", size=size)
+    method, clock = ASeqDIP(network=network, N=2, K=10**6), Clock()
+    with FlopCounterMode(display=False) as counter:
+        warm = iterate(case.observation, method)
+        for _ in range(2):
+            state = next(warm)
+    observation = replace(case.observation, A=Timed(case.observation.A, clock))
+    carry, recorder = state.carry, Recorder(case)
+    carry.network.forward = clock.wrap("network", carry.network.forward)
+    carry.optimizer.step = clock.wrap("optimiser", carry.optimizer.step)
+    torch.Tensor.backward, original = clock.wrap("backward", torch.Tensor.backward), torch.Tensor.backward
+    states, times = iterate(observation, method, carry=carry), []
+    try:
+        for stage in range(stages + 2):
+            if stage == 2:
+                clock.spent.clear()
+            times.append(seconds_of(lambda: [recorder.record(next(states)) for _ in range(2)]))
+    finally:
+        torch.Tensor.backward = original
+    total = sum(times[2:])
+    back = operator_backward(case.observation, state.image)
+    parts = {name: spent / total for name, spent in clock.spent.items()}
+    return dict(network=network, size=size, seconds=statistics.median(times[2:]) / 2,
+                gflops=counter.get_total_flops() / 1e9 / 2, outside=1 - sum(parts.values()),
+                operator=parts["operator"] + back * 2 * stages / total, optimiser=parts["optimiser"])
+
+
+def operator_backward(observation, image):
+    """Median seconds of the gradient through A alone."""
+    def once():
+        x = image.clone().requires_grad_()
+        loss = (observation.A(x) - observation.y).abs().square().sum()
+        return seconds_of(loss.backward)
+    return statistics.median(once() for _ in range(5))
+
+
+def peak_memory(network, size):
+    """Peak resident memory in MiB of a fresh process that makes 4 steps."""
+    code = ("import itertools, resource; from aseqdip_lite import ASeqDIP, iterate, load_case\n"
+            f"case = load_case('mri', size={size})\n"
+            f"list(itertools.islice(iterate(case.observation, ASeqDIP(network={network!r})), 4))\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
+    return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout) // 1024
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="only 128 pixels, few stages; nothing is stored")
+    arguments = parser.parse_args()
+    chosen = [s for s in SETTINGS if not arguments.quick or s[1] == 128]
+    print(f"{'network':14} {'size':>5} {'ms/step':>8} {'GFLOP/s':>8} {'of matmul':>9} {'operator':>8} "
+          f"{'optimiser':>9} {'outside':>8} {'peak MiB':>8}")
+    rows = []
+    for network, size, target in chosen:
+        rate = matrix_rate()  # beside each row: the machine's speed drifts
+        row = measure(network, size, stages=4 if arguments.quick or size == 320 else 12)
+        rate = max(rate, matrix_rate())
+        speed = row["gflops"] / row["seconds"]
+        row |= dict(share=speed / rate, matmul_gflops=rate, peak_mib=peak_memory(network, size))
+        print(f"{network:14} {size:5} {1e3 * row['seconds']:8.1f} {speed:8.0f} {row['share']:9.2f} "
+              f"{row['operator']:8.3f} {row['optimiser']:9.3f} {row['outside']:8.3f} {row['peak_mib']:8}", flush=True)
+        where = f"{network} {size}"
+        rows += [dict(name=f"{where}: ms per step", value=1e3 * row["seconds"], target=None, ok=None),
+                 dict(name=f"{where}: share of the matrix-product rate", value=row["share"], target=target,
+                      ok=None if target is None else row["share"] >= target),
+                 dict(name=f"{where}: share outside network, operator, optimiser", value=row["outside"], target=0.05,
+                      ok=row["outside"] <= 0.05),
+                 dict(name=f"{where}: share of the operator (8 coils)", value=row["operator"], target=None, ok=None),
+                 dict(name=f"{where}: peak memory in MiB", value=row["peak_mib"], target=None, ok=None),
+                 dict(name=f"{where}: matrix-product GFLOP/s", value=row["matmul_gflops"], target=None, ok=None)]
+    if not arguments.quick:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(dict(rows=rows, provenance=provenance(torch.device("cpu"))), indent=1) + "\n")
+    missed = [row["name"] for row in rows if row["ok"] is False]
+    print(f"targets missed: {', '.join(missed) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

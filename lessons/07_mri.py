@@ -1,0 +1,885 @@
+# ---
+# jupyter:
+#   minutes: 4
+# ---
+
+# %% [markdown]
+# # MRI: a picture from a quarter of its measurements
+#
+# {colab}
+#
+# **After this lesson you can**
+#
+# - build the forward operator $A = MFS$ of multi-coil MRI in a few lines and prove that its adjoint is right;
+# - explain what undersampling does to an image, and show what $A$ cannot see;
+# - run and compare zero-filled, SENSE and L1-wavelet reconstructions, Deep Image Prior and aSeqDIP;
+# - write aSeqDIP as a loop of a dozen lines from its two equations;
+# - predict what `lam`, `N` and `K` do, test it, and say when `lam` means something else than you think.
+#
+# **You need** lessons 01 (operators), 02 (Deep Image Prior) and 06 (aSeqDIP), or: linear algebra with complex
+# vectors, and a training loop in PyTorch.
+#
+# **Time** about {minutes} minutes to run in the `laptop` profile on two CPU cores (measured); not yet measured on a
+# GPU. To work through it, take 90 minutes.
+#
+# **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real. Its phase, the coil
+# sensitivities and the noise are simulated. Code BSD-3-Clause, text CC BY 4.0.
+# **For teaching, not for diagnosis.**
+
+# %%
+import math
+from dataclasses import replace
+
+import matplotlib
+import torch
+from matplotlib.figure import Figure
+
+from aseqdip_lite import (
+    InputError,
+    configure,
+    dot_test,
+    iterate,
+    load_case,
+    metrics,
+    networks,
+    reconstruct,
+)
+from aseqdip_lite.course import banner, check, claim, device, pick, profile, show
+from aseqdip_lite.plots import plot_curves, plot_images
+from aseqdip_lite.tasks.mri import MRIOperator, espirit_maps
+
+matplotlib.rcParams["font.size"] = 9
+banner()
+
+# %% [markdown]
+# ## Predict first
+#
+# Write your guesses down; the last section asks for them again.
+#
+# 1. We keep every fourth column of k-space. Is the picture blurred, noisy, or something else?
+# 2. Eight coils and a quarter of the columns: $y$ holds twice as many numbers as $x$ has pixels. Is $x$ then known?
+# 3. Deep Image Prior and aSeqDIP use the same network and the same data. Which one has the better image after one
+#    tenth of the steps? Which one at the end?
+# 4. What happens to aSeqDIP if somebody leaves out `norm="ortho"` in the FFT?
+
+# %% [markdown]
+# ## One scan
+#
+# `load_case` simulates a scan. It keeps the truth apart from the observation: methods see the observation alone.
+#
+# | symbol | code | meaning |
+# |---|---|---|
+# | $x$ | `x` | image, complex, shape (1, 1, H, W) |
+# | $S$ | `sens_maps` | multiplies $x$ by the sensitivity $s_c$ of each coil $c$ |
+# | $F$ | `fft` | orthonormal 2D Fourier transform, coil by coil, zero frequency in the centre |
+# | $M$ | `mask` | keeps the sampled columns of k-space, sets the others to 0 |
+# | $y$ | `y` | measurements $MFSx + n$, shape (1, coils, H, W) |
+# | $z$ | `z` | input of the network $f_\phi$ |
+
+# %%
+size, coils = pick(smoke=80, laptop=128, paper=320), pick(smoke=4, laptop=8, paper=15)
+case = load_case("mri", "brain-070", acceleration=4, size=size, coils=coils, seed=0)
+case = case.to(device())
+observation = case.observation
+A, y = observation.A, observation.y
+sens_maps, mask = A.sens_maps, A.mask
+
+# %% tags=["nbval-check-output"]
+print(type(A).__name__, "maps a", "complex" if A.in_complex else "real", "image to k-space")
+print("share of sampled columns:", round(float(mask.mean()), 2))
+print("methods see:", ", ".join(field for field in vars(observation)))
+print("is the truth among it?", hasattr(observation, "truth"))
+
+# %%
+k_space = y[0, 0].abs().cpu()
+bright = torch.log1p(200 * k_space / k_space.max()) / math.log1p(200)
+pictures = {
+    "truth |x|": case.truth / case.data_range,
+    "measured k-space of coil 1 (log)": bright.numpy(),
+    "zero-filled start |A$^H$y|": case.display(observation.start) / case.data_range,
+}
+show(
+    plot_images(pictures, None, (0, 1)),
+    alt="""Left: a brain slice. Middle: k-space of one coil, three quarters of its columns
+        black, a bright fully sampled centre. Right: the zero-filled image, the same slice
+        with edges blurred and doubled sideways.""",
+)
+
+# %% [markdown]
+# ## The forward operator, built by hand
+#
+# Three steps, three lines. The image is **centred**, so the shifts are part of $F$; `norm="ortho"` makes $F$ a unitary
+# matrix, $F^HF = I$. Hold on to that word: the last third of this lesson shows what happens without it.
+
+
+# %%
+def fft(x):
+    x = torch.fft.ifftshift(x, dim=(-2, -1))
+    return torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1))
+
+
+def ifft(k):
+    k = torch.fft.ifftshift(k, dim=(-2, -1))
+    return torch.fft.fftshift(torch.fft.ifft2(k, norm="ortho"), dim=(-2, -1))
+
+
+def forward(x):
+    coil_images = sens_maps * x  # S: (1, 1, H, W) -> (1, coils, H, W)
+    k = fft(coil_images)         # F
+    return mask * k              # M
+
+
+# %% [markdown]
+# Same numbers as the library's operator?
+
+# %%
+generator = torch.Generator().manual_seed(1)
+x = torch.randn((1, *A.in_shape), generator=generator, dtype=torch.complex64).to(device())
+difference = float((forward(x) - A(x)).abs().max())
+print(f"largest difference on a random image: {difference:.1e}")
+
+# %% tags=["nbval-check-output"]
+claim(
+    difference < 1e-5, "our three lines equal the library's operator within 1e-5", needs="smoke"
+)
+
+# %% [markdown]
+# ## The adjoint, and how to know that it is right
+#
+# The adjoint is the map with $\langle Ax, y\rangle = \langle x, A^Hy\rangle$ for all $x$ and $y$. Move one factor
+# after the other to the other side:
+#
+# $$\langle MFSx,\,y\rangle = \langle FSx,\,My\rangle = \langle Sx,\,F^{-1}My\rangle
+# = \langle x,\,S^HF^{-1}My\rangle .$$
+#
+# - $M$ is a real diagonal matrix, so $M^H = M$.
+# - $F$ is unitary, so $F^H = F^{-1}$.
+# - $Sx$ has the parts $s_c\,x$, so $\langle Sx, u\rangle = \sum_c \sum_r \overline{s_c(r)\,x(r)}\,u_c(r)$, and hence
+#   $S^Hu = \sum_c \overline{s_c}\,u_c$: conjugate, multiply, sum over coils.
+
+# %% [markdown]
+# ### Exercise 1: write it
+#
+# `ifft` undoes `fft`. Return $A^Hy$ of shape (1, 1, H, W). The check tries your function on maps that are not
+# normalised and on a $y$ that is not masked.
+
+
+# %% tags=["exercise"]
+def my_adjoint(y, sens_maps, mask):
+    # blank: ...
+    coil_images = ifft(mask * y)
+    return (sens_maps.conj() * coil_images).sum(dim=1, keepdim=True)
+    # end
+
+
+check("mri.adjoint", my_adjoint)
+
+# %% [markdown]
+# A wrong adjoint does not crash; it gives wrong gradients without a word. So we test the definition itself, on random
+# $x$ and $y$: the **dot test**.
+
+# %%
+v = torch.randn((1, *A.out_shape), generator=generator, dtype=torch.complex64).to(device())
+left = torch.vdot(A(x).flatten(), v.flatten())
+right = torch.vdot(x.flatten(), A.adjoint(v).flatten())
+print(f"<Ax, v>     = {left:.4f}")
+print(f"<x, A^H v>  = {right:.4f}")
+
+# %% tags=["nbval-check-output"]
+error = dot_test(A, double=True, tol=1e-10)
+print("dot test in double precision: pass")
+claim(
+    error < 1e-10,
+    "the two inner products agree within 1e-10 of their typical size",
+    needs="smoke",
+)
+
+# %% [markdown]
+# ## What undersampling does: aliasing
+#
+# Take one coil with $S = 1$ and keep every $R$-th column, the zero frequency among them. A comb in k-space is a sum of
+# waves,
+#
+# $$m(j) = \frac1R\sum_{r=0}^{R-1} e^{2\pi i\,r\,j/R}, \qquad j = \text{column counted from the centre},$$
+#
+# and a wave $e^{2\pi i\,rj/R}$ in k-space shifts the image by $rW/R$ pixels. Therefore
+#
+# $$F^{-1}MFx = \frac1R\sum_{r=0}^{R-1} x\ \text{shifted sideways by } rW/R .$$
+#
+# Not blur and not noise: $R$ copies of the picture on top of each other. That is **aliasing**.
+
+# %%
+R = 4
+comb = ((torch.arange(size) - size // 2) % R == 0).float()
+image = torch.from_numpy(case.truth / case.data_range)[None, None]  # (1, 1, H, W)
+folded = ifft(comb * fft(image))
+copies = sum(torch.roll(image, r * size // R, dims=-1) for r in range(R)) / R
+
+# %% tags=["nbval-check-output"]
+claim(
+    float((folded - copies).abs().max()) < 1e-5,
+    "a comb of every 4th column folds the image into the mean of its "
+    "4 shifted copies, within 1e-5",
+    needs="smoke",
+)
+
+# %% [markdown]
+# Columns at **random** have no period, so the copies have no place to sit: they spread sideways into something that
+# looks like noise. The fully sampled **centre** keeps the contrast; where it outweighs the rest, the image looks
+# blurred. This is the mask of our scan.
+
+# %%
+random_columns = ifft(mask.cpu() * fft(image))
+pictures = {
+    "every 4th column": comb.expand(size, -1).numpy(),
+    "folded image": folded.abs()[0, 0].numpy(),
+    "our mask": mask.cpu().expand(size, -1).numpy(),
+    "image through our mask": random_columns.abs()[0, 0].numpy(),
+}
+show(
+    plot_images(pictures, None, (0, 1)),
+    alt="""Four panels. A comb of every fourth column, and the image it gives: four faint
+        overlapping brains side by side. Our mask with random columns and a solid centre,
+        and its image: one brain, smeared sideways.""",
+)
+
+# %% [markdown]
+# ## What A cannot see
+#
+# With one coil, $S = 1$, we have $A = MF$, and $F$ is unitary: the null space of $A$ is exactly the set of images whose
+# k-space lives on the columns that were not sampled. Its dimension is $H$ times the number of missing columns, here
+# three quarters of all dimensions. Whatever lies in it can be added to an image without any effect on $y$.
+#
+# ### Exercise 2: hide something
+#
+# Return an image $u \ne 0$ of shape (1, 1, H, W) with $Au = 0$ for a given one-coil operator `A`. You may use `A(x)`,
+# `A.adjoint(y)`, `A.mask`, `A.in_shape`, and `fft` and `ifft` from above.
+
+
+# %% tags=["exercise"]
+def my_unseen(A):
+    # blank: ...
+    noise = torch.randn((1, *A.in_shape), dtype=torch.complex64)
+    return ifft((1 - A.mask) * fft(noise))
+    # end
+
+
+check("mri.unseen", my_unseen)
+
+# %% [markdown]
+# Noise is easy to hide. Let us hide anatomy: we take the missing columns from **another** slice of the same head.
+# The two images below give the same measurements.
+
+# %%
+one_coil = MRIOperator(torch.ones((1, size, size), dtype=torch.complex64), mask.cpu())
+other = load_case("mri", "brain-096", size=size, coils=1)
+other = torch.from_numpy(other.truth / other.data_range)[None, None]
+impostor = ifft(one_coil.mask * fft(image) + (1 - one_coil.mask) * fft(other))
+measured = one_coil(image.to(torch.complex64))
+gap = float((one_coil(impostor) - measured).norm() / measured.norm())
+pictures = {
+    "x": image[0, 0].numpy(),
+    "another slice": other[0, 0].numpy(),
+    "impostor: same y as x": impostor.abs()[0, 0].numpy(),
+}
+show(
+    plot_images(pictures, None, (0, 1)),
+    alt="""Left: the slice x. Middle: another slice of the same head, nearer to its top. Right:
+        the impostor, which shows the ventricles and folds of the other slice over the
+        coarse contrast of x.""",
+)
+
+# %% tags=["nbval-check-output"]
+claim(
+    gap < 1e-5,
+    "x and the impostor have the same one-coil measurements, within a relative 1e-5",
+    needs="smoke",
+)
+
+# %% [markdown]
+# ## Why coils help, and why they do not suffice
+#
+# Each coil sees the image weighted by its own sensitivity, so the copies that alias onto each other carry different
+# weights, and the mixture can be solved for. How well? The mask acts on columns only, so the Fourier transform along
+# each column is unitary and commutes with $M$. What remains is one small system **for each image row** $r$:
+#
+# $$\|Ax\|^2 = \sum_r \|B_r\,x_r\|^2, \qquad
+# B_r = \begin{pmatrix} M_W F_W\,\mathrm{diag}(s_1(r,\cdot)) \\ \vdots \\ M_W F_W\,\mathrm{diag}(s_C(r,\cdot))
+# \end{pmatrix}.$$
+#
+# So we can look at **all** singular values of $A$, one row at a time.
+
+
+# %%
+def row_system(sens_maps, mask, r):
+    """B_r: (coils * sampled columns, W)."""
+    waves = torch.fft.fft(torch.fft.ifftshift(torch.eye(len(mask)), dim=0), dim=0, norm="ortho")
+    kept = torch.fft.fftshift(waves, dim=0)[mask.bool()]  # rows of F_W: (sampled, W)
+    return (kept[None] * sens_maps[:, r, None, :]).flatten(0, 1)
+
+
+def singular_values(B):
+    values = torch.linalg.svdvals(B)
+    missing = B.shape[1] - len(values)  # with fewer rows than columns the rest is 0
+    return torch.cat([values, values.new_zeros(missing)])
+
+
+row = size // 2
+case8 = load_case("mri", "brain-070", acceleration=8, size=size, coils=coils, seed=0)
+case8 = case8.to(device())
+A8 = case8.observation.A
+spectra = {
+    "1 coil, 4x": singular_values(row_system(one_coil.sens_maps, one_coil.mask, row)),
+    f"{coils} coils, 4x": singular_values(row_system(sens_maps.cpu(), mask.cpu(), row)),
+    f"{coils} coils, 8x": singular_values(row_system(A8.sens_maps.cpu(), A8.mask.cpu(), row)),
+}
+
+# %% [markdown]
+# First a check that the row systems are what we claim, on an image that is zero outside of one row:
+
+# %%
+only_row = torch.zeros(1, 1, size, size, dtype=torch.complex64)
+only_row[0, 0, row] = x[0, 0, row].cpu()
+by_row = float((row_system(sens_maps.cpu(), mask.cpu(), row) @ only_row[0, 0, row]).norm())
+by_operator = float(A(only_row.to(device())).norm())
+claim(
+    abs(by_row - by_operator) < 1e-4 * by_operator,
+    "||A x|| = ||B_r x_r|| within a relative 1e-4",
+    needs="smoke",
+)
+
+# %%
+figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+axis = figure.subplots()
+for (name, values), style in zip(spectra.items(), ("-", "--", ":"), strict=True):
+    axis.semilogy(values.clamp(min=1e-4), style, label=name, linewidth=1.8)
+axis.set(
+    xlabel="index", ylabel="singular value (below 1e-4: drawn there)", title=f"image row {row}"
+)
+axis.grid(alpha=0.3)
+axis.legend()
+show(
+    figure,
+    alt="""Singular values of one image row on a logarithmic axis. One coil at 4x: a quarter of
+        them are one, then they drop to zero. Several coils at 4x: a long slope down to the
+        floor. Several coils at 8x: a steeper slope that reaches the floor earlier.""",
+)
+for name, values in spectra.items():
+    print(
+        f"{name:>13}: of {size} singular values {int((values > 1e-1).sum())} are above 0.1 "
+        f"and {int((values > 1e-4).sum())} above 0.0001"
+    )
+
+# %% tags=["nbval-check-output"]
+one, more, fewer = ((values > 1e-4).sum() for values in spectra.values())
+claim(
+    one == mask.sum() and spectra["1 coil, 4x"][:one].min() > 1 - 1e-4,
+    "one coil: as many ones as sampled columns, within 1e-4; the rest is zero",
+    needs="smoke",
+)
+claim(
+    one < more < size,
+    "several coils at 4x see more directions than one coil, but not all (threshold 1e-4)",
+    needs="smoke",
+)
+claim(fewer < more, "at 8x they see fewer than at 4x", needs="smoke")
+
+# %% [markdown]
+# So the count of numbers in $y$ says little. Coil maps are **smooth**: in k-space they mix a column with its near
+# neighbours only, and the middle of a wide gap in the mask stays dark, whatever the number of coils. In between lie
+# directions that are seen faintly; plain least squares divides the noise by their small singular values.
+#
+# What the coils leave open, a **prior** must fill: small energy, few wavelets, or the structure of a network.
+
+# %% [markdown]
+# ### Where do the maps come from?
+#
+# We simulated the coils, so we know them. A scanner does not. ESPIRiT estimates them from the fully sampled centre of
+# $y$. That leaves one phase per pixel open, the same for all coils, so we compare
+# $|\langle s^{\rm true}(r), s^{\rm ESPIRiT}(r)\rangle|$ over coils: it is 1 where the two agree.
+
+# %%
+estimated = espirit_maps(y[0].cpu(), mask.cpu())
+agreement = (sens_maps.cpu().conj() * estimated).sum(dim=0).abs()
+inside = torch.from_numpy(case.truth > 0.2 * case.data_range) & (agreement > 0)
+pictures = {
+    "|s$_1$| true": sens_maps[0].abs().cpu().numpy(),
+    "|s$_1$| ESPIRiT": estimated[0].abs().numpy(),
+    "|s$_2$| true": sens_maps[1].abs().cpu().numpy(),
+    "|s$_2$| ESPIRiT": estimated[1].abs().numpy(),
+    "agreement": agreement.numpy(),
+}
+show(
+    plot_images(pictures, None, (0, 1)),
+    alt="""Magnitudes of two coil maps, each true and by ESPIRiT: they look alike inside the
+        head, bright near the coil and dark far from it; the estimate is black in corners
+        without signal. The last panel, the agreement, is white inside the head.""",
+)
+print(f"median agreement inside of the head: {float(agreement[inside].median()):.4f}")
+
+# %%
+claim(
+    agreement[inside].median() > 0.95, "the median agreement inside of the head is above 0.95"
+)
+
+# %% [markdown]
+# The rest of this lesson uses the true maps. That flatters every method alike; `load_case(..., maps="espirit")` does
+# not. At 8x the centre is narrower. Is it wide enough for ESPIRiT's kernel?
+
+# %%
+try:
+    load_case("mri", acceleration=8, size=size, coils=coils, maps="espirit")
+    print("ESPIRiT at 8x: enough centre lines at this size")
+except InputError as error:
+    print(f"ESPIRiT at 8x: {error}")
+
+# %% [markdown]
+# ## Three classic answers
+#
+# - **zero-filled** solves nothing: $A^Hy$.
+# - **SENSE** asks for small energy: $\min_x \frac12\|Ax-y\|^2 + \frac\lambda2\|x\|^2$.
+# - **L1-wavelet** asks for few wavelets: $\min_x \frac12\|Ax-y\|^2 + \lambda\|Wx\|_1$, with $W$ a wavelet transform.
+#
+# Each $\lambda$ is its own; the three have nothing to do with the `lam` of aSeqDIP.
+
+# %%
+results = {
+    name: reconstruct(case, configure(name, "mri", profile()), progress=False)
+    for name in ("zero_filled", "sense", "l1_wavelet")
+}
+
+
+def table(results):
+    print(f"{'':>14}{'PSNR (dB)':>11}{'SSIM':>8}{'steps':>8}{'seconds':>9}")
+    for name, result in results.items():
+        m = result.metrics
+        scores = f"{m['psnr']['final']:>11.2f}{m['ssim']['final']:>8.3f}"
+        print(f"{name:>14}{scores}{m['steps']:>8}{m['seconds']:>9.1f}")
+
+
+table(results)
+
+
+# %%
+def compare(case, results, alt):
+    zoom = (size * 11 // 32, size * 11 // 32, size * 10 // 32)
+    shown = {name: case.display(result.answer) for name, result in results.items()}
+    titles = {
+        name: f"{result.metrics['psnr']['final']:.2f} dB" for name, result in results.items()
+    }
+    show(plot_images(shown, case.truth, case.window, titles, zoom=zoom), alt)
+
+
+compare(
+    case,
+    results,
+    alt="""Zero-filled, SENSE, L1-wavelet and the truth; below, the central box enlarged; below
+        that, four times the error in the box. Errors shrink from left to right: the dark
+        ventricle is missing in the zero-filled image, faint in SENSE and visible in
+        L1-wavelet.""",
+)
+
+# %%
+score = {name: result.metrics["psnr"]["final"] for name, result in results.items()}
+claim(score["sense"] > score["zero_filled"] + 1, "SENSE gains more than 1 dB over zero filling")
+claim(
+    score["l1_wavelet"] > score["sense"] + 1,
+    "the wavelet prior gains more than 1 dB over SENSE",
+)
+
+# %% [markdown]
+# The residual box is where reading an MR image begins: PSNR averages over the head and its background, a box shows
+# **which** structure is wrong. Look for edges in the error: noise has none.
+
+# %% [markdown]
+# ## Deep Image Prior
+#
+# A U-Net $f_\phi$ with random weights, a fixed noise input $z$, and nothing but the data (Eq. 1 of the paper):
+#
+# $$\min_\phi\ \|A f_\phi(z) - y\|^2 .$$
+#
+# The network's structure is the only prior.
+
+# %%
+steps = pick(smoke=24, laptop=1000, paper=4000)
+dip = configure("vanilla", "mri", profile(), steps)
+print(dip)
+results["DIP"] = reconstruct(case, dip, seed=0)
+print(results["DIP"])
+
+# %% [markdown]
+# ## aSeqDIP, from two equations to a loop
+#
+# aSeqDIP starts from $z_0 = A^Hy$ and alternates, for $k = 1, \dots, K$:
+#
+# $$\phi_k \leftarrow N \text{ Adam steps on } \|A f_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2
+# \quad\text{from } \phi_{k-1} \tag{3}$$
+#
+# $$z_k \leftarrow f_{\phi_k}(z_{k-1}) \tag{4}$$
+#
+# Line by line:
+
+
+# %%
+def energy(r):
+    """||r||^2 of a complex r."""
+    return torch.view_as_real(r).square().sum()
+
+
+def my_aseqdip(observation, method, seed):
+    A, y, z = observation.A, observation.y, observation.start  # z_0 = A^H y
+    f = networks.build(method.network, z, torch.Generator().manual_seed(seed))
+    adam = torch.optim.Adam(f.parameters(), lr=method.lr, fused=True)
+    for _ in range(method.K):
+        for _ in range(method.N):
+            x = f(z)
+            loss = energy(A(x) - y) + method.lam * energy(x - z)  # Eq. 3
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+        with torch.no_grad():
+            z = f(z)  # Eq. 4, under the new weights
+    return z  # z_K
+
+
+# %% [markdown]
+# Is this what the library does? Same settings, same seed, twenty steps:
+
+# %%
+aseqdip = configure("aseqdip", "mri", profile(), steps, refresh="fresh")
+short = aseqdip.with_steps(20)
+ours = my_aseqdip(observation, short, seed=0)
+theirs = reconstruct(case, short, seed=0, progress=False).answer
+difference = float((ours - theirs).norm() / theirs.norm())
+print(f"relative difference after {short.steps} steps: {difference:.1e}")
+
+# %%
+# a GPU does not always add in the same order
+claim(
+    difference < (1e-6 if device() == "cpu" else 1e-2),
+    "our loop and the library give the same image, within a relative 1e-6 (1e-2 on a GPU)",
+    needs="smoke",
+)
+
+# %% [markdown]
+# Two details that are easy to get wrong:
+#
+# - **One Adam object lives through all stages.** A new one per stage would forget its averages every $N$ steps.
+# - **Eq. 4 is a fresh forward pass.** `x` in the loop was computed before the last update; using it as the next $z$ is
+#   one update stale (the library calls it `refresh="stale"`).
+#
+# If the stages come to rest, $z = f_\phi(z)$: the answer is a fixed point of the network, an image that the network,
+# as an autoencoder, passes unchanged. The autoencoding term pulls towards that, the data term ties it to $y$.
+
+# %% [markdown]
+# ### Watch it
+#
+# `iterate` yields a state after each Adam step. To pause, stop pulling.
+
+# %%
+moments = pick(smoke=(2, 6, 12), laptop=(4, 20, 60, 120), paper=(10, 100, 400, 1000))
+frames = {"z$_0$": case.display(observation.start)}
+for state in iterate(observation, aseqdip, seed=0, steps=moments[-1]):
+    if state.step in moments:
+        frames[f"step {state.step}, stage {state.stage}"] = case.display(state.image)
+show(
+    plot_images(frames, None, case.window),
+    alt="""The zero-filled start, then outputs of aSeqDIP after more and more steps: nearly
+        black, then smooth bright shapes, then a coarse head without the doubled edges of
+        the start.""",
+)
+
+# %% [markdown]
+# ### The full run
+
+# %%
+print(aseqdip)
+results["aSeqDIP"] = reconstruct(case, aseqdip, seed=0)
+print(results["aSeqDIP"])
+
+# %%
+table(results)
+best = {name: results[name] for name in ("l1_wavelet", "DIP", "aSeqDIP")}
+compare(
+    case,
+    best,
+    alt="""L1-wavelet, DIP, aSeqDIP and the truth; below, the central box enlarged and four
+        times its error. L1-wavelet is sharp with faint streaks, DIP grainy, aSeqDIP smooth.""",
+)
+
+# %% [markdown]
+# Look at the boxes before you believe the table. Is the image with the highest PSNR the one with the sharpest
+# ventricle? Which of the errors are structure, which are grain?
+#
+# ### Two curves that answer prediction 3
+
+
+# %%
+def curve(result, column):
+    return result.curve["step"], result.curve[column]
+
+
+figure = plot_curves({name: curve(results[name], "psnr") for name in ("DIP", "aSeqDIP")})
+for name, at, side in (("zero_filled", steps, "right"), ("l1_wavelet", 0, "left")):
+    value = results[name].metrics["psnr"]["final"]
+    figure.axes[0].axhline(value, color="0.5", linewidth=1)
+    figure.axes[0].annotate(name, (at, value), ha=side, va="bottom", fontsize=8)
+show(
+    figure,
+    alt="""PSNR against Adam steps. DIP rises steeply, then creeps. aSeqDIP starts lower, rises
+        more slowly, and reaches DIP near the end. Horizontal lines mark zero-filled, far
+        below, and L1-wavelet, just below the end of both.""",
+)
+
+# %%
+tenth = max(steps // 10, 1)
+for name in ("DIP", "aSeqDIP"):
+    psnr = results[name].curve["psnr"]
+    print(
+        f"{name:>8}: {psnr[tenth - 1]:.2f} dB at step {tenth}, {psnr[-1]:.2f} dB at step {steps}"
+    )
+score = {name: result.metrics["psnr"]["final"] for name, result in results.items()}
+claim(
+    results["DIP"].curve["psnr"][tenth - 1] > results["aSeqDIP"].curve["psnr"][tenth - 1] + 2,
+    "after a tenth of the steps DIP leads by more than 2 dB",
+)
+claim(
+    abs(score["DIP"] - score["aSeqDIP"]) < 1.5,
+    "at the end the two are within 1.5 dB of each other",
+)
+claim(
+    min(score["DIP"], score["aSeqDIP"]) > score["sense"] + 1,
+    "both end more than 1 dB above SENSE",
+)
+
+# %% [markdown]
+# One image, one seed, and a laptop's budget: this is **no** ranking. Which of the two ends higher can change with the
+# seed, the slice and the number of steps. Lesson 12 compares the methods on several slices and seeds, each with
+# settings found by a search of equal budget.
+#
+# ### Is the noise fitted?
+#
+# The truth itself misses $y$ by the noise: $\mathbb E\,\|Ax - y\|^2 = \mathbb E\,\|n\|^2 = 2\sigma^2 \cdot$ (number of
+# samples), where $\sigma$ is the standard deviation per real component. A fit far below this line has learned noise.
+
+# %%
+samples = y.shape[1] * y.shape[2] * int(mask.sum())
+floor = 2 * observation.noise_std**2 * samples
+figure = plot_curves(
+    {name: curve(results[name], "data") for name in ("DIP", "aSeqDIP")},
+    ylabel="||A f - y||$^2$",
+)
+figure.axes[0].set_yscale("log")
+figure.axes[0].axhline(floor, color="0.5", linewidth=1)
+figure.axes[0].annotate("expected energy of the noise", (0, floor), va="bottom", fontsize=8)
+show(
+    figure,
+    alt="""The data term of DIP and aSeqDIP against Adam steps on a logarithmic axis. Both fall
+        towards a horizontal line, the expected energy of the noise.""",
+)
+for name in ("DIP", "aSeqDIP"):
+    multiple = results[name].curve["data"][-1] / floor
+    print(f"{name:>8}: data term at the end = {multiple:.2f} x the noise's energy")
+
+# %% [markdown]
+# ### Exercise 3: data consistency
+#
+# The released MRI code of the authors does one thing more: before an output $f$ becomes the next input, its sampled
+# k-space is replaced by the data, $k = (1-M)FSf + My$ and $z = S^HF^{-1}k$. Write it for maps with
+# $\sum_c|s_c|^2 = 1$. It fits into one line with `A` and `A.adjoint`. (The library calls it `refresh="projected"`.)
+
+
+# %% tags=["exercise"]
+def my_projection(f, y, A):
+    # blank: ...
+    return f + A.adjoint(y - A(f))
+    # end
+
+
+check("mri.project", my_projection)
+
+# %% [markdown]
+# ## Modify: lam, N, K
+#
+# Predict, change the numbers, run again. `N` and `K` share the budget: $NK$ Adam steps in all. The comparison is at
+# the **same number of steps**; the curve of the full run above tells where it was then. Things to try: a larger `lam`;
+# `N = 10`; the learning rate of DIP, `lr=dip.lr`; `refresh="projected"` from exercise 3.
+
+# %%
+lam, N = 0.0, aseqdip.N  # <- your turn
+
+mine = replace(aseqdip, lam=lam, N=N).with_steps(pick(smoke=10, laptop=300, paper=1000))
+run = reconstruct(case, mine, seed=0)
+before = results["aSeqDIP"].curve["psnr"][len(run.curve["psnr"]) - 1]
+after = run.metrics["psnr"]["final"]
+print(
+    f"lam = {aseqdip.lam}, N = {aseqdip.N}: {before:.2f} dB after {run.metrics['steps']} steps"
+)
+print(f"lam = {lam}, N = {N}: {after:.2f} dB")
+
+# %%
+if (lam, N) == (0.0, aseqdip.N):
+    claim(
+        after < before - 1,
+        "without the autoencoding term the image is more than 1 dB worse at this step",
+    )
+
+# %% [markdown]
+# The same with sliders: Run gives the numbers of the cell above, then move `lam`, `N`, `K`. The panel is not stored in
+# the file; run the cell to see it. Nothing after it depends on it.
+
+# %%
+from aseqdip_lite.widgets import panel
+
+panel("mri", size=size, coils=coils, **mine.to_dict())
+
+# %% [markdown]
+# ## Eight times fewer
+
+# %%
+steps8 = pick(smoke=8, laptop=500, paper=4000)
+results8 = {
+    name: reconstruct(case8, configure(name, "mri", profile()), progress=False)
+    for name in ("zero_filled", "sense", "l1_wavelet")
+}
+results8["DIP"] = reconstruct(case8, dip.with_steps(steps8), seed=0)
+results8["aSeqDIP"] = reconstruct(case8, aseqdip.with_steps(steps8), seed=0)
+table(results8)
+
+# %%
+best8 = {name: results8[name] for name in ("l1_wavelet", "DIP", "aSeqDIP")}
+compare(
+    case8,
+    best8,
+    alt="""L1-wavelet, DIP and aSeqDIP at 8x and the truth. All three are visibly blurred or
+        streaked, the enlarged box has lost the shape of the ventricle, and the error boxes
+        show edges.""",
+)
+
+# %%
+for name in ("zero_filled", "sense", "l1_wavelet"):
+    lost = score[name] - results8[name].metrics["psnr"]["final"]
+    print(f"{name:>12} loses {lost:.2f} dB from 4x to 8x")
+    claim(lost > 2, f"{name} loses more than 2 dB from 4x to 8x")
+
+# %% [markdown]
+# The singular values said so: at 8x fewer directions are seen. What a method shows there comes from its
+# prior, and a prior that invents **plausible** structure is more dangerous than one that leaves streaks. That is one
+# more reason why these pictures are for teaching.
+
+# %% [markdown]
+# ## What went wrong, and why: an FFT that is not normalised
+#
+# Somebody drops `norm="ortho"`. Nothing crashes: $F$ and $y$ both grow by the factor $c = \sqrt{HW}$, and a perfect
+# image still has data term zero. The authors' released MRI code does this too. But the data term is now
+#
+# $$\|cAf - cy\|^2 = c^2\,\|Af - y\|^2 ,$$
+#
+# while the autoencoding term has not changed.
+#
+# ### Exercise 4: which lam means the same?
+#
+# Return the weight to use with the unnormalised FFT so that the minimisers are those of `lam` with the orthonormal FFT.
+
+
+# %% tags=["exercise"]
+def same_lam(lam, H, W):
+    # blank: ...
+    return lam * H * W
+    # end
+
+
+check("mri.lam", same_lam)
+
+# %% [markdown]
+# We run the mistake. `c * A` is the library's operator times a number, and its adjoint follows by itself.
+
+# %%
+c = math.sqrt(size * size)
+unnormalised = replace(observation, A=c * A, y=c * y)
+error = dot_test(unnormalised.A)
+few = pick(smoke=6, laptop=300, paper=1000)
+
+
+def final_psnr(observation, method):
+    for state in iterate(observation, method, seed=0):
+        image = case.display(state.image)
+    return metrics.psnr(image, case.truth, case.data_range), image
+
+
+wrong, wrong_image = final_psnr(unnormalised, aseqdip.with_steps(few))
+fixed, fixed_image = final_psnr(
+    unnormalised, replace(aseqdip, lam=aseqdip.lam * c**2).with_steps(few)
+)
+reference = results["aSeqDIP"].curve["psnr"][few - 1]
+print(f"orthonormal,  lam = {aseqdip.lam:g}: {reference:.2f} dB after {few} steps")
+print(f"unnormalised, lam = {aseqdip.lam:g}: {wrong:.2f} dB")
+print(f"unnormalised, lam = {aseqdip.lam * c**2:g}: {fixed:.2f} dB")
+
+# %%
+show(
+    plot_images(
+        {
+            f"unnormalised, lam = {aseqdip.lam:g}": wrong_image,
+            f"unnormalised, lam = {aseqdip.lam * c**2:g}": fixed_image,
+        },
+        case.truth,
+        case.window,
+        {
+            f"unnormalised, lam = {aseqdip.lam:g}": f"{wrong:.2f} dB",
+            f"unnormalised, lam = {aseqdip.lam * c**2:g}": f"{fixed:.2f} dB",
+        },
+    ),
+    alt="""Left: aSeqDIP with the unnormalised FFT and the old lam, a dull image with large
+        errors. Middle: with lam times H W, clearly better. Right: the truth.""",
+)
+claim(wrong < reference - 1, "the unnormalised FFT costs more than 1 dB at this step")
+claim(
+    abs(fixed - reference) < 2,
+    "lam times H W brings it back, within 2 dB of the orthonormal run",
+)
+
+# %% [markdown]
+# The dot test passed all the same: the operator is fine, its **scale** has moved, and `lam` with it. Adam hides the
+# rest, since a loss times a constant leaves its steps almost unchanged. So a method without `lam` should not notice:
+
+# %%
+few = pick(smoke=6, laptop=60, paper=200)
+unnoticed, _ = final_psnr(unnormalised, dip.with_steps(few))
+reference = results["DIP"].curve["psnr"][few - 1]
+print(f"DIP after {few} steps: orthonormal {reference:.2f} dB, unnormalised {unnoticed:.2f} dB")
+claim(abs(unnoticed - reference) < 0.5, "Deep Image Prior is the same with both, within 0.5 dB")
+
+# %% [markdown]
+# Whenever you read "lam = 1", ask in which units.
+
+# %% [markdown]
+# ## What you can now say
+#
+# Take out your predictions.
+#
+# 1. Something else: every fourth column **folds** the image. Random columns spread the copies until they look like
+#    noise, and a dense centre makes them look like blur.
+# 2. No: more numbers than unknowns is not enough. Smooth coil maps reach only near neighbours in k-space, so some
+#    directions stay unseen, and others are seen faintly.
+# 3. DIP is far ahead early; near the end of this budget the two meet. Their learning rates differ, see the settings
+#    printed above the runs: is that the reason? You know how to find out.
+# 4. `lam` changes its meaning with the scale of $A$, and no error message tells.
+#
+# - You can write $A$ and $A^H$ for a scanner's sampling and *prove* them right with the dot test.
+# - You can name what a measurement cannot see, and show two images that it cannot tell apart.
+# - You can write aSeqDIP from its equations, bit for bit.
+# - You can tell a fair claim ("one slice, one seed, this budget") from a ranking.
+
+# %% [markdown]
+# ## References
+#
+# - I. R. Alkhouri, S. Liang, E. Bell, Q. Qu, R. Wang, S. Ravishankar. *Image Reconstruction Via Autoencoding
+#   Sequential Deep Image Prior.* NeurIPS 2024. Equations (1), (3), (4) and Algorithm 1.
+# - D. Ulyanov, A. Vedaldi, V. Lempitsky. *Deep Image Prior.* CVPR 2018.
+# - K. P. Pruessmann et al. *SENSE: Sensitivity encoding for fast MRI.* Magn. Reson. Med. 42, 1999.
+# - M. Lustig, D. Donoho, J. Pauly. *Sparse MRI.* Magn. Reson. Med. 58, 2007.
+# - M. Uecker et al. *ESPIRiT: an eigenvalue approach to autocalibrating parallel MRI.* Magn. Reson. Med. 71, 2014.
+# - C. J. Holmes et al. *Enhancement of MR images using registration for signal averaging.* J. Comput. Assist. Tomogr.
+#   22, 1998 (Colin27).
+# - F. Ong, M. Lustig. *SigPy: a Python package for high performance iterative reconstruction.* ISMRM 2019.

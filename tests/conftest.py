@@ -1,0 +1,52 @@
+"""Shared by all tests: one thread, repeatable hypothesis, and small cases that are made once."""
+
+import functools
+from dataclasses import dataclass
+from typing import ClassVar
+
+import hypothesis
+import pytest
+import torch
+
+from aseqdip_lite import State, load_case
+from aseqdip_lite.methods.base import Method
+from aseqdip_lite.methods.classic import Solved
+from aseqdip_lite.settings import setting
+
+torch.set_num_threads(1)  # images are tiny: more threads cost more than they bring
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=25)
+hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def smoke_case():
+    """smoke_case(task, **settings): a `Case` of the smoke profile, made once and shared; do not write into it."""
+    return functools.cache(lambda task, **settings: load_case(task, profile="smoke", **settings))
+
+
+@pytest.fixture(scope="session")
+def tiny_mri(smoke_case):
+    """An MRI case of 32 x 32 pixels and 2 coils, the quickest on which every network runs."""
+    return smoke_case("mri", size=32, coils=2)
+
+
+@dataclass(frozen=True)
+class Scripted(Method):
+    """A method whose states are prescribed, to test what is made of them."""
+
+    name: ClassVar[str] = "scripted"
+
+    steps: int = setting(100, "steps", low=1)
+
+    def init(self, observation, seed, z0=None):
+        return Solved()
+
+    def step(self, observation, carry):
+        carry.step += 1
+        return State(**dict(step=carry.step, losses=dict(loss=1.0), carry=carry) | self.script(carry.step))
+
+
+@pytest.fixture
+def scripted():
+    """scripted(script, steps): a method that yields what `script(step)` says, a dictionary of fields of `State`."""
+    return lambda script, steps=100: type("Scripted", (Scripted,), dict(script=staticmethod(script)))(steps=steps)

@@ -1,0 +1,500 @@
+"""The command line: what it writes, and that a mistake is one line, exit code 2 and nothing written."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image as Picture
+
+from aseqdip_lite import images, load_case, methods, networks, tasks
+from aseqdip_lite.cli import main
+from aseqdip_lite.settings import fields_of
+
+#: Options that make a run of `mri` last a tenth of a second.
+TINY = ("--profile", "smoke", "--size", "16", "--coils", "2", "--quiet")
+
+METRICS = {"task", "method", "image", "settings", "seed", "data_seed", "steps", "stop_reason", "seconds", "notes",
+           "data_range", "psnr", "ssim", "device", "hardware", "threads", "versions"}
+
+
+def aseqdip(*args):
+    """Run the command line in this process; only its own exit may come out of it."""
+    result = CliRunner().invoke(main, [str(arg) for arg in args])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def run(out, *args):
+    """A run that must succeed; returns its metrics."""
+    result = aseqdip("run", *args, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    return json.loads((out / "metrics.json").read_text())
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def refused(out, *args):
+    """The one line of a refused command, which leaves no out folder behind, or leaves it as it was."""
+    before = contents(out) if os.path.isdir(out) else None
+    result = aseqdip(*args, "--out", out)
+    assert result.exit_code == 2 and result.stdout == ""
+    line, = result.stderr.splitlines()
+    assert line.startswith("aseqdip: ")
+    assert (contents(out) == before) if before is not None else not os.path.isdir(out)
+    return line.removeprefix("aseqdip: ")
+
+
+# ---------------------------------------------------------------- help and list
+
+def test_no_command_and_help_show_the_commands():
+    for args in ((), ("--help",), ("-h",)):
+        result = aseqdip(*args)
+        assert result.exit_code == 0 and result.stderr == ""
+        assert all(f"\n  {name} " in result.stdout for name in ("run", "compare", "list", "lab"))
+
+
+def test_help_of_run_has_examples_and_every_setting():
+    result = aseqdip("run", "--help")
+    text = " ".join(result.stdout.split()).replace("- ", "-")  # lines are broken at hyphens too
+    assert result.exit_code == 0 and "Examples: aseqdip run mri" in text
+    for registry in (tasks.REGISTRY, methods.REGISTRY):
+        for owner, cls in registry.items():
+            for field, _, _ in fields_of(cls):
+                assert f"--{field.name.replace('_', '-')} " in text
+                assert owner in text
+                assert all(choice in text for choice in field.metadata["choices"] or ())
+    for option in ("--method", "--image", "--slice", "--steps", "--seed", "--data-seed", "--device", "--profile",
+                   "--out", "--resume", "--patience", "--quiet"):
+        assert f"{option} " in text
+
+
+def test_list_names_all_there_is():
+    result = aseqdip("list")
+    assert result.exit_code == 0
+    for name in (*tasks.names(), *methods.names(), *networks.PRESETS, *images.catalogue()):
+        assert f"\n  {name} " in result.stdout
+    for facts in images.catalogue().values():
+        assert facts["licence"] in result.stdout
+
+
+def test_help_does_not_wait_for_torch():
+    code = ("import sys; from aseqdip_lite.cli import main\ntry: main(['--help'])\n"
+            "except SystemExit: assert 'torch' not in sys.modules and 'numpy' not in sys.modules")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_version():
+    from aseqdip_lite import __version__
+    assert aseqdip("--version").stdout.strip().endswith(__version__)
+
+
+# ---------------------------------------------------------------- what a run writes
+
+def test_run_writes_picture_array_curve_and_metrics(tmp_path):
+    out = tmp_path / "new" / "out"
+    metrics = run(out, "mri", *TINY, "--N", "3", "--K", "4", "--snr", "25")
+    assert {file.name for file in out.iterdir()} == {"recon.png", "recon.npy", "curve.csv", "metrics.json",
+                                                     "checkpoint.pt"}
+    assert set(metrics) == METRICS
+    assert (metrics["task"], metrics["method"], metrics["image"]) == ("mri", "aseqdip", "brain-070")
+    assert (metrics["steps"], metrics["stop_reason"], metrics["seed"], metrics["data_seed"]) == (12, "budget", 0, 0)
+    assert metrics["settings"].items() >= dict(N=3, K=4, snr=25.0, coils=2, size=[16, 16]).items()
+    assert set(metrics["psnr"]) == set(metrics["ssim"]) == {"start", "final", "blind", "oracle"}
+
+    case = load_case("mri", profile="smoke", size=16, coils=2, snr=25.0)
+    answer = np.load(out / "recon.npy", allow_pickle=False)
+    assert answer.dtype == np.complex64 and answer.shape == (16, 16)
+    error = np.mean((np.abs(answer).astype(float) - case.truth) ** 2)
+    assert metrics["psnr"]["final"] == pytest.approx(10 * np.log10(case.truth.max() ** 2 / error), abs=1e-3)
+    with Picture.open(out / "recon.png") as picture:
+        assert picture.mode == "L"
+        gray = 255 * np.clip(np.abs(answer) / case.truth.max(), 0, 1)
+        assert np.abs(np.asarray(picture) - gray).max() <= 0.51
+
+    rows = list(csv.DictReader((out / "curve.csv").open()))
+    assert set(rows[0]) == {"step", "stage", "loss", "data", "autoencoding", "variance", "psnr"}
+    assert [int(row["step"]) for row in rows] == list(range(1, 13))
+    assert [int(row["stage"]) for row in rows] == [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3
+    assert float(rows[-1]["psnr"]) == pytest.approx(metrics["psnr"]["final"])
+    assert max(float(row["psnr"]) for row in rows) == pytest.approx(metrics["psnr"]["oracle"])
+    for row in rows:
+        total = float(row["data"]) + metrics["settings"]["lam"] * float(row["autoencoding"])
+        assert float(row["loss"]) == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize("task", tasks.names())
+def test_every_task_runs(tmp_path, task):
+    metrics = run(tmp_path, task, "--profile", "smoke", "--steps", "2", "--quiet")
+    assert metrics["steps"] == 2 and np.isfinite(metrics["psnr"]["final"])
+
+
+def test_out_folder_by_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = aseqdip("run", "mri", *TINY, "--method", "zero_filled")
+    assert result.exit_code == 0 and (tmp_path / "out" / "mri-zero_filled" / "metrics.json").is_file()
+    assert result.stdout.splitlines()[-1].startswith(f"written to {Path('out', 'mri-zero_filled')}: ")
+
+
+def test_steps_of_each_kind_of_method(tmp_path):
+    """Adam steps, cut within a stage; solver iterations of a classic method; direct methods ignore them."""
+    assert run(tmp_path, "mri", *TINY, "--N", "4", "--steps", "6")["steps"] == 6
+    for name, option in (("a", "--steps"), ("b", "--iterations")):
+        metrics = run(tmp_path / name, "mri", *TINY, "--method", "sense", option, "3")
+        assert metrics["settings"]["iterations"] == 3 and metrics["steps"] == 1
+    assert np.array_equal(np.load(tmp_path / "a" / "recon.npy"), np.load(tmp_path / "b" / "recon.npy"))
+    metrics = run(tmp_path, "mri", *TINY, "--method", "zero_filled", "--steps", "3")
+    assert metrics["steps"] == 1 and metrics["psnr"]["final"] == metrics["psnr"]["start"]
+
+
+def test_seed_and_data_seed(tmp_path):
+    def psnr(*args):
+        found = run(tmp_path, "mri", *TINY, "--steps", "2", *args)["psnr"]
+        return found["start"], found["final"]
+
+    seeds = {(a, b): psnr("--seed", a, "--data-seed", b) for a in (0, 1) for b in (0, 1)}
+    assert seeds[0, 0][0] == seeds[1, 0][0] != seeds[0, 1][0] == seeds[1, 1][0], "the data follow --data-seed"
+    assert seeds[0, 0][1] != seeds[1, 0][1], "the weights follow --seed"
+    assert psnr("--seed", 1) == seeds[1, 1] and psnr() == seeds[0, 0]
+
+
+def test_patience_stops_at_the_blind_pick(tmp_path):
+    metrics = run(tmp_path, "mri", *TINY, "--lr", "0.01", "--steps", "600", "--patience", "3")
+    assert metrics["stop_reason"] == "early stopping" and 103 <= metrics["steps"] < 600
+    truth = load_case("mri", profile="smoke", size=16, coils=2).truth
+    error = np.mean((np.abs(np.load(tmp_path / "recon.npy")) - truth) ** 2)
+    assert 10 * np.log10(truth.max() ** 2 / error) == pytest.approx(metrics["psnr"]["blind"], abs=1e-3)
+
+
+def test_progress_goes_to_stderr_unless_quiet(tmp_path):
+    loud = aseqdip("run", "mri", *TINY[:-1], "--steps", "2", "--out", tmp_path)
+    quiet = aseqdip("run", "mri", *TINY, "--steps", "2", "--out", tmp_path)
+    assert "2/2" in loud.stderr and "loss=" in loud.stderr and "psnr=" in loud.stderr
+    assert quiet.stderr == "" and quiet.stdout.splitlines()[0].startswith("mri aseqdip on brain-070: 2 steps in ")
+
+
+# ---------------------------------------------------------------- a user's files
+
+def test_a_magnitude_npy_as_truth(tmp_path):
+    picture = np.random.default_rng(0).random((20, 26)) * 1000
+    np.save(tmp_path / "mine.npy", picture)
+    metrics = run(tmp_path / "out", "mri", *TINY, "--image", tmp_path / "mine.npy", "--steps", "2")
+    assert metrics["image"] == "mine.npy" and metrics["settings"]["size"] == [20, 26]
+    assert metrics["data_range"] == pytest.approx(picture.max()) and np.isfinite(metrics["psnr"]["final"])
+    assert np.load(tmp_path / "out" / "recon.npy").shape == (20, 26)
+
+
+def scan(shape=(128, 96), slices=2):
+    """K-space (slices, coils, H, W) of brain slices seen by six coils, and their magnitudes (slices, H, W)."""
+    shown = [images.fit(images.load_image(name), 96) for name in ("brain-070", "brain-096")[:slices]]
+    pad = [(n - 96) // 2 for n in shape]
+    truth = np.stack([np.pad(picture, [(p, p) for p in pad]) for picture in shown])
+    maps = tasks.mri.simulated_maps(6, shape).numpy()
+    axes = (-2, -1)
+    coil_images = np.fft.ifftshift(maps * truth[:, None], axes)
+    return np.fft.fftshift(np.fft.fft2(coil_images, norm="ortho"), axes).astype(np.complex64), truth
+
+
+#: Sampled columns of the undersampled scans: every third, and 16 in the centre.
+UNDER = ((np.arange(96) % 3 == 0) | (abs(np.arange(96) - 47.5) < 8)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def fastmri(tmp_path_factory):
+    """Four fastMRI files of one scan: full with and without reference, undersampled with and without."""
+    folder, (kspace, truth) = tmp_path_factory.mktemp("fastmri"), scan()
+    reference = truth[:, 24:104, 8:88].astype(np.float32)  # central 80 x 80
+    for name, arrays in dict(full=dict(kspace=kspace, reconstruction_rss=reference), bare=dict(kspace=kspace),
+                             under=dict(kspace=kspace * UNDER, mask=UNDER, reconstruction_rss=reference),
+                             blind=dict(kspace=kspace * UNDER, mask=UNDER)).items():
+        with h5py.File(folder / f"{name}.h5", "w") as file:
+            for key, array in arrays.items():
+                file[key] = array
+    return folder
+
+
+@pytest.mark.parametrize("name, shape, known", [("full", (80, 80), True), ("under", (128, 96), True),
+                                                ("bare", (128, 96), False), ("blind", (128, 96), False)])
+def test_fastmri_file(tmp_path, fastmri, name, shape, known):
+    metrics = run(tmp_path, "mri", "--profile", "smoke", "--steps", "6", "--quiet", "--image", fastmri / f"{name}.h5",
+                  "--slice", "0")
+    assert metrics["image"] == f"{name}.h5[0]" and metrics["settings"]["size"] == list(shape)
+    assert np.load(tmp_path / "recon.npy").shape == shape
+    for key in ("start", "final", "oracle"):
+        for score in (metrics["psnr"][key], metrics["ssim"][key]):
+            assert np.isfinite(score) if known else score is None
+    undersampled = name in ("under", "blind")
+    assert metrics["settings"]["sampled"] == pytest.approx(UNDER.mean() if undersampled else 0.25)
+    assert any("undersampled as measured" in note for note in metrics["notes"]) == undersampled
+    assert any("retrospectively undersampled" in note for note in metrics["notes"]) != undersampled
+    assert ("psnr" in (tmp_path / "curve.csv").read_text().splitlines()[0].split(",")) == known
+
+
+@pytest.mark.parametrize("args", [("full", "--acceleration", "1"), ("under",)])
+def test_fastmri_reference_lies_where_the_answer_is(tmp_path, fastmri, args):
+    """Nearly complete data bring SENSE close to the reference, so units and the central crop agree."""
+    scores = {}
+    for index in (0, 1):
+        image = fastmri / f"{args[0]}.h5"
+        scores[index] = run(tmp_path, "mri", "--method", "sense", "--profile", "smoke", "--quiet", "--lamda", "1e-4",
+                            "--image", image, "--slice", index, *args[1:])["psnr"]["final"]
+    assert min(scores.values()) > 45, scores
+
+
+def test_slices_of_a_file(tmp_path, fastmri):
+    args = ("run", "mri", "--method", "zero_filled", "--quiet", "--image", fastmri / "under.h5")
+    assert refused(tmp_path / "out", *args, "--slice", "2").endswith(
+        "under.h5: slice 2 does not exist: the file has slices 0 to 1")
+    assert refused(tmp_path / "out", *args, "--slice", "-1").endswith("the file has slices 0 to 1")
+    assert run(tmp_path / "out", *args[1:])["image"] == "under.h5[1]"
+
+
+@pytest.mark.parametrize("task", [name for name in tasks.names() if name != "mri"])
+def test_a_scan_is_for_mri_only(tmp_path, fastmri, task):
+    line = refused(tmp_path / "out", "run", task, "--profile", "smoke", "--image", fastmri / "full.h5")
+    assert line.startswith("full.h5[1] is ") and ("scan" in line or "k-space" in line)
+
+
+def test_espirit_needs_six_centre_lines(tmp_path, fastmri):
+    assert refused(tmp_path / "out", "run", "mri", "--image", fastmri / "full.h5", "--acceleration", "8").startswith(
+        "ESPIRiT needs a fully sampled centre of at least 6 lines, got 3: use a lower acceleration")
+
+
+# ---------------------------------------------------------------- mistakes
+
+@pytest.mark.parametrize("args, words", [
+    ("mir", "unknown task 'mir': did you mean 'mri'? known: "),
+    ("mri --method aseqdpi", "unknown method 'aseqdpi': did you mean 'aseqdip'? known: "),
+    ("mri --method fbp", "unknown method for mri 'fbp': "),
+    ("mri --image brain-70", "unknown image 'brain-70': did you mean 'brain-070'? known: "),
+    ("mri --image=", "unknown image '': known: "),
+    ("mri --image no.npy", "no.npy: no such file (for the shipped images see: aseqdip list)"),
+    ("mri --image brain-070 --slice 1", "brain-070 has no slices to choose from"),
+    ("mri --profile smok", "unknown profile 'smok': did you mean 'smoke'? known: smoke, laptop, paper"),
+    ("mri --network lit", "unknown network 'lit': did you mean 'lite'? known: lite, "),
+    ("mri --refresh stal", "unknown refresh 'stal': did you mean 'stale'? known: fresh, stale, projected"),
+    ("mri --maps espirt", "unknown maps 'espirt': did you mean 'espirit'? known: true, espirit"),
+    ("mri --acceleration 0", "acceleration must be at least 1, got 0.0"),
+    ("mri --acceleration -4", "acceleration must be at least 1, got -4.0"),
+    ("mri --acceleration nan", "acceleration must be finite, got nan"),
+    ("mri --acceleration inf", "acceleration must be finite, got inf"),
+    ("mri --size 64 --acceleration 65", "acceleration must lie between 1 and the 64 columns of k-space, got 65.0"),
+    ("mri --coils 0", "coils must be at least 1, got 0"),
+    ("mri --size 15", "size must be at least 16, got 15"),
+    ("mri --snr inf", "snr must be finite, got inf"),
+    ("mri --lam -1", "lam must be at least 0.0, got -1.0"),
+    ("mri --lam nan", "lam must be finite, got nan"),
+    ("mri --lr -1e-3", "lr must be above 0.0, got -0.001"),
+    ("mri --lr 0", "lr must be above 0.0, got 0.0"),
+    ("mri --lr nan", "lr must be finite, got nan"),
+    ("mri --N 0", "N must be at least 1, got 0"),
+    ("mri --K 0", "K must be at least 1, got 0"),
+    ("mri --K -5", "K must be at least 1, got -5"),
+    ("mri --N 2.5", "Invalid value for '--N': '2.5' is not a valid integer."),
+    ("mri --lam much", "Invalid value for '--lam': 'much' is not a valid float."),
+    ("mri --steps 0", "steps must be a whole number of at least 1 and below 2^63, got 0"),
+    ("mri --steps -5", "steps must be a whole number of at least 1 and below 2^63, got -5"),
+    ("mri --steps 1e3", "Invalid value for '--steps': '1e3' is not a valid integer."),
+    ("mri --steps 6 --K 50", "--K 50 contradicts --steps 6: give one of the two"),
+    ("mri --method sense --steps 6 --iterations 5", "--iterations 5 contradicts --steps 6: give one of the two"),
+    ("mri --seed -1", "seed must be a whole number of at least 0 and below 2^63, got -1"),
+    ("mri --seed 9223372036854775808", "seed must be a whole number of at least 0 and below 2^63, got 9223372036854"),
+    ("mri --data-seed -1", "seed must be a whole number of at least 0 and below 2^63, got -1"),
+    ("mri --patience 0", "patience must be a whole number of at least 1 and below 2^63, got 0"),
+    ("mri --device gpu", "unknown device 'gpu': use cpu, cuda or cuda:1"),
+    ("mri --device mps", "unknown device 'mps': use cpu, cuda or cuda:1"),
+    ("mri --device=", "unknown device '': use cpu, cuda or cuda:1"),
+    (f"mri --device cuda:{torch.cuda.device_count()}",
+     f"there is no GPU 'cuda:{torch.cuda.device_count()}' here ({torch.cuda.device_count()} found): use --device cpu"),
+    ("mri --method vanilla --lam 1", "--lam is a setting of neither the task mri nor the method vanilla: they have "),
+    ("mri --method sense --input-channels 3", "--input-channels is a setting of neither the task mri nor the method "),
+    ("deblurring --profile smoke --refresh projected", "refresh 'projected' needs a linear forward operator: use "),
+    ("denoising --coils 3", "--coils is a setting of neither the task denoising nor the method aseqdip: they have "),
+])
+def test_mistake_in_an_option(tmp_path, args, words):
+    assert refused(tmp_path / "out", "run", *args.split()).startswith(words)
+
+
+def test_unknown_option_brings_the_nearest(tmp_path):
+    line = refused(tmp_path / "out", "run", "mri", "--lamb", "1")
+    assert "--lamb" in line and "--lam" in line.replace("--lamb", "").replace("--lamda", "")
+    assert "--acceleration" in refused(tmp_path / "out", "run", "mri", "--aceleration", "1")
+
+
+@pytest.mark.parametrize("args, word", [
+    (["run"], "TASK"), (["run", "mri", "ct"], "ct"), (["run", "mri", "--steps"], "--steps"), (["rum"], "rum"),
+    (["--x"], "--x"), (["lab", "--port", "0"], "--port"), (["compare", "mri", "--profile", "smok"], "smoke"),
+    (["compare", "mri", "--seeds", "0"], "seeds")])
+def test_mistake_in_a_command(tmp_path, monkeypatch, args, word):
+    monkeypatch.chdir(tmp_path)
+    result = aseqdip(*args)
+    assert result.exit_code == 2 and result.stdout == ""
+    line, = result.stderr.splitlines()
+    assert line.startswith("aseqdip: ") and word in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def bad_files():
+    picture = np.random.default_rng(0).random((20, 20))
+    holed = picture.copy()
+    holed[3, 4] = np.nan
+    kspace = np.ones((2, 20, 20), np.complex64)
+    return {
+        "flat.npy": (picture[0], "an image must have shape (H, W) or (H, W, 3), got (20,)"),
+        "deep.npy": (np.ones((2, 2, 20, 20)), "an image must have shape (H, W) or (H, W, 3), got (2, 2, 20, 20)"),
+        "dot.npy": (picture[:1, :1], "an image must have at least 16 pixels on each side, got 1 x 1"),
+        "text.npy": (np.full((20, 20), "x"), "must hold numbers, got dtype <U1"),
+        "nan.npy": (holed, "the image holds NaN, Inf or values beyond single precision"),
+        "inf.npy": (np.where(picture > 0.9, np.inf, picture), "the image holds NaN, Inf"),
+        "pickle.npy": (np.full((20, 20), None), "holds pickled objects, which are never loaded"),
+        "mask.npz": (dict(kspace=kspace, mask=np.zeros(20)), "the sampling mask is empty"),
+        "pickle.npz": (dict(kspace=kspace, mask=np.full(20, None)), "holds pickled objects, which are never loaded"),
+        "empty.png": (b"", "damaged or not a .png file"),
+        "cut.h5": (b"\x89HDF\r\n\x1a\n" + bytes(40), "damaged or not a .h5 file"),
+        "image.gif": (b"GIF89a", "unknown file type '.gif': did you mean '.tif'? known: .npy, "),
+        "two\nlines.npy": (b"", "damaged or not a .npy file"),
+    }
+
+
+@pytest.mark.parametrize("name", bad_files())
+@pytest.mark.filterwarnings("error")
+def test_bad_file(tmp_path, name):
+    content, words = bad_files()[name]
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    elif isinstance(content, dict):
+        np.savez(tmp_path / name, **content)
+    else:
+        np.save(tmp_path / name, content, allow_pickle=True)
+    line = refused(tmp_path / "out", "run", "mri", "--image", tmp_path / name)
+    assert line.startswith(" ".join(f"{tmp_path / name}".split()) + f": {words}")
+
+
+def test_out_folder_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for out, found in (("file", "file"), ("file/below", "file"), ("file/a/b", "file"), ("dangling", "dangling")):
+        line = refused(tmp_path / out, "run", "mri", *TINY)
+        assert line == (f"cannot write to the out folder {tmp_path / out}: {tmp_path / found} is not a folder, "
+                        "choose another --out")
+    assert (tmp_path / "file").read_text() == "mine" and not (tmp_path / "nowhere").exists()
+    assert "File name too long" in refused(tmp_path / ("x" * 300), "run", "mri", *TINY)
+    assert "/proc/" in refused(Path("/proc/aseqdip-out"), "run", "mri", *TINY)
+
+
+def test_out_folder_without_permission(tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    if os.access(folder, os.W_OK):
+        pytest.skip("root may write into any folder")
+    for out in (folder, folder / "below"):
+        assert refused(out, "run", "mri", *TINY) == (f"cannot write to the out folder {out}: no permission in "
+                                                     f"{folder}, choose another --out")
+
+
+def test_a_refused_run_leaves_earlier_results_alone(tmp_path):
+    run(tmp_path, "mri", *TINY, "--steps", "2")
+    for args in (("--lam", "-1"), ("--method", "vanila"), ("--image", "no.npy"), ("--device", "cuda:99")):
+        refused(tmp_path, "run", "mri", *TINY, *args)
+    assert set(contents(tmp_path)) == {"recon.png", "recon.npy", "curve.csv", "metrics.json", "checkpoint.pt"}
+
+
+def test_no_lessons_and_no_jupyter(monkeypatch, tmp_path):
+    from aseqdip_lite import cli
+
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "package" / "cli.py"))
+    result = aseqdip("lab")
+    assert result.exit_code == 2 and result.stderr.startswith(f"aseqdip: no lessons at {tmp_path / 'lessons'}: ")
+    (tmp_path / "lessons").mkdir()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = aseqdip("lab")
+    assert result.exit_code == 2 and result.stderr == ("aseqdip: JupyterLab is not installed: "
+                                                       "pip install 'aseqdip-lite[lessons]'\n")
+
+
+def test_lab_opens_on_this_machine_only(monkeypatch, tmp_path):
+    from aseqdip_lite import cli
+
+    calls = []
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "package" / "cli.py"))
+    (tmp_path / "lessons").mkdir()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command) or 0)
+    assert aseqdip("lab", "--port", "9999", "--no-browser").exit_code == 0
+    command, = calls
+    assert {"--ip=127.0.0.1", "--port=9999", "--no-browser", f"--notebook-dir={tmp_path / 'lessons'}"} <= set(command)
+    assert not any("token" in part or "password" in part for part in command), "Jupyter's own token stays in force"
+
+
+# ---------------------------------------------------------------- going on
+
+def test_resume_starts_in_an_empty_folder_and_goes_on_where_it_was(tmp_path):
+    assert run(tmp_path / "a", "mri", *TINY, "--steps", "4", "--resume")["steps"] == 4
+    assert run(tmp_path / "a", "mri", *TINY, "--steps", "9", "--resume")["steps"] == 9
+    run(tmp_path / "b", "mri", *TINY, "--steps", "9")
+    assert np.array_equal(np.load(tmp_path / "a" / "recon.npy"), np.load(tmp_path / "b" / "recon.npy"))
+    assert (tmp_path / "a" / "curve.csv").read_text() == (tmp_path / "b" / "curve.csv").read_text()
+
+
+def test_resume_of_a_damaged_checkpoint(tmp_path):
+    run(tmp_path, "mri", *TINY, "--steps", "2")
+    file = tmp_path / "checkpoint.pt"
+    data, rng = file.read_bytes(), np.random.default_rng(0)
+    damaged = [data[:round(share * len(data))] for share in (0, 0.001, 0.3, 0.9, 0.9999)]
+    for place in rng.integers(0, len(data), 3):  # one bit that torch itself would let pass
+        damaged.append(data[:place] + bytes([data[place] ^ 4]) + data[place + 1:])
+    for content in damaged:
+        file.write_bytes(content)
+        line = refused(tmp_path, "run", "mri", *TINY, "--steps", "3", "--resume")
+        assert line.startswith(f"{file}: the checkpoint is damaged (")
+        assert line.endswith("delete it, or run without --resume to start again")
+    assert run(tmp_path, "mri", *TINY, "--steps", "3")["steps"] == 3
+
+
+def test_resume_of_another_run(tmp_path):
+    run(tmp_path, "mri", *TINY, "--steps", "2")
+    for args, words in ((("--lam", "2"), "aseqdip lam is 2.0 here and 1.0 there"), (("--seed", "1"), "seed is 1 here"),
+                        (("--method", "vanilla"), "method is 'vanilla' here and 'aseqdip' there")):
+        line = refused(tmp_path, "run", "mri", *TINY, "--steps", "3", "--resume", *args)
+        assert line.startswith(f"{tmp_path / 'checkpoint.pt'}: the checkpoint belongs to another run: ")
+        assert words in line
+
+
+# ---------------------------------------------------------------- as a program of its own
+
+def program(*args, **kwargs):
+    command = [sys.executable, "-m", "aseqdip_lite.cli", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, **kwargs)
+
+
+def test_program_reports_a_mistake_in_one_line(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00")
+    done = program("run", "mri", "--image", "a.npy", cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("aseqdip: a.npy: damaged or not a .npy file (") and done.stderr.count("\n") == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_program_runs(tmp_path):
+    done = program("run", "mri", *TINY, "--steps", "2", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert json.loads((tmp_path / "out" / "mri-aseqdip" / "metrics.json").read_text())["steps"] == 2
+
+
+def test_program_survives_a_reader_that_leaves():
+    """`aseqdip list | head -1` ends without a traceback."""
+    command = [sys.executable, "-m", "aseqdip_lite.cli", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -1,0 +1,338 @@
+"""CT as a task: the scale of A, data from a finer grid, photon noise, units, the classic methods."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from aseqdip_lite import InputError, cli, configure, dot_test, load_case, reconstruct
+from aseqdip_lite.case import robust_peak
+from aseqdip_lite.dicom import attenuation
+from aseqdip_lite.images import Image, KSpace, load_image
+from aseqdip_lite.metrics import psnr
+from aseqdip_lite.phantoms import ellipse_image
+from aseqdip_lite.projectors import disc, equal_angles
+from aseqdip_lite.tasks.ct import CT, MU_WATER, ct_operator, fine_object, transmission
+
+ELLIPSES = ((1.0, 0.5, 0.7, 0.1, -0.1, 30.0), (0.6, 0.15, 0.1, -0.2, 0.3, -20.0))
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def phantom(size=32):
+    return ellipse_image(ELLIPSES, size)
+
+
+def error_of(call):
+    with pytest.raises(InputError) as caught:
+        call()
+    return str(caught.value)
+
+
+def as_tensor(truth, case):
+    return torch.from_numpy(truth)[None, None] / case.observation.scale
+
+
+@pytest.fixture(scope="module")
+def head(smoke_case):
+    return smoke_case("ct")
+
+
+# The operator and the observation.
+
+
+@pytest.mark.parametrize("kind", ["matrix", "rotation"])
+def test_norm_of_A_is_1_and_its_adjoint_exact(kind):
+    A = ct_operator(kind, 32, equal_angles(9), 51)
+    assert A.norm(iterations=40, seed=5) == pytest.approx(1, abs=1e-4)
+    assert dot_test(A, tol=1e-10) <= 1e-10
+    assert dot_test(A, double=False, tol=1e-6) <= 1e-6
+
+
+def test_norm_is_the_largest_singular_value():
+    A = ct_operator("matrix", 16, equal_angles(6), 27)
+    matrix = A.projector.matrix.to_dense().double()
+    assert float(torch.linalg.matrix_norm(A.factor * matrix, 2)) == pytest.approx(1, abs=1e-4)
+
+
+def test_operators_are_kept_by_their_geometry_in_bounded_number():
+    first = ct_operator("matrix", 16, equal_angles(6), 27)
+    assert ct_operator("matrix", 16, equal_angles(6), 27) is first
+    for views in (2, 3, 4, 5):
+        ct_operator("matrix", 16, equal_angles(views), 27)
+    assert ct_operator.cache_info().currsize <= 2
+    assert ct_operator("matrix", 16, equal_angles(6), 27) is not first
+
+
+def test_start_is_the_multiple_of_the_back_projection_that_fits_best(head):
+    o = head.observation
+    back = o.A.adjoint(o.y)
+    ratio = o.start / back
+    inside = o.A.projector.disc == 1
+    factor = float(ratio[0, 0][inside][0])
+    torch.testing.assert_close(o.start, factor * back)
+    residuals = [float((o.A(t * o.start) - o.y).norm()) for t in (0.98, 1.0, 1.02)]
+    assert min(residuals) == residuals[1]
+    assert robust_peak(o.start) == pytest.approx(1, rel=1e-5)
+
+
+def test_scaling_the_object_scales_the_answer_alone():
+    image = Image("phantom", phantom())
+    one = CT(views=9).observe(image)
+    seven = CT(views=9).observe(Image("phantom", 7 * image.array))
+    assert seven.observation.scale == pytest.approx(7 * one.observation.scale, rel=1e-5)
+    torch.testing.assert_close(seven.observation.y, one.observation.y, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(seven.observation.start, one.observation.start, rtol=1e-4, atol=1e-5)
+    for method in (configure("fbp", "ct"), configure("tv", "ct", iterations=20), configure("aseqdip", "ct", steps=4)):
+        answers = [reconstruct(case, method, progress=False) for case in (one, seven)]
+        shown = [case.display(result.answer) for case, result in zip((one, seven), answers, strict=True)]
+        np.testing.assert_allclose(shown[1], 7 * shown[0], rtol=1e-2, atol=1e-2)
+        assert answers[1].metrics["psnr"]["final"] == pytest.approx(answers[0].metrics["psnr"]["final"], abs=0.02)
+
+
+def test_the_same_seed_gives_the_same_data():
+    first, again, other = (load_case("ct", "ct-spine", profile="smoke", i0=1e5, seed=seed) for seed in (3, 3, 4))
+    assert torch.equal(first.observation.y, again.observation.y)
+    assert not torch.equal(first.observation.y, other.observation.y)
+    np.testing.assert_array_equal(first.truth, other.truth)
+
+
+# No inverse crime.
+
+
+def test_data_come_from_a_finer_grid_of_which_the_truth_is_the_mean(head):
+    o, image = head.observation, load_image("ct-head")
+    fine = fine_object(image, 64)
+    assert fine.shape == (128, 128)
+    np.testing.assert_allclose(head.truth, fine.reshape(64, 2, 64, 2).mean(axis=(1, 3)), rtol=1e-6)
+    crime = o.A(as_tensor(head.truth, head))
+    difference = float((crime - o.y).norm() / o.y.norm())
+    assert 1e-3 < difference < 2e-2  # other data than A's of the truth, but of the same object
+    assert "projected from a grid twice as fine" in head.notes
+    np.testing.assert_allclose(crime.sum(dim=-1), o.y.sum(dim=-1), rtol=1e-4)  # no mass is lost
+
+
+def test_a_users_image_is_interpolated_too_not_replicated():
+    fine = fine_object(Image("phantom", phantom()), None)
+    assert fine.shape == (64, 64)
+    blocks = fine.reshape(32, 2, 32, 2)
+    assert np.abs(blocks - blocks.mean(axis=(1, 3), keepdims=True)).max() > 0.05
+    assert np.linalg.norm(blocks.mean(axis=(1, 3)) - phantom()) < 0.05 * np.linalg.norm(phantom())
+
+
+# Photons.
+
+
+def test_noise_has_the_stated_level_and_no_bias():
+    sinogram, mu, i0 = torch.full((400, 500), 20.0, dtype=torch.float64), 0.05, 1e4
+    noisy, std, starved = transmission(sinogram, i0, mu, generator())
+    expected = 1 / (mu * math.sqrt(i0 * math.exp(-mu * 20)))
+    assert starved == 0
+    assert std == pytest.approx(expected, rel=0.01)
+    assert float(noisy.std()) == pytest.approx(expected, rel=0.01)
+    assert float(noisy.mean()) == pytest.approx(20, abs=0.01)
+
+
+def test_rays_without_a_photon_count_as_one_photon():
+    noisy, std, starved = transmission(torch.full((3, 4), 1e6, dtype=torch.float64), 100.0, 0.05, generator())
+    assert starved == 12
+    np.testing.assert_allclose(noisy, math.log(100) / 0.05, rtol=1e-12)
+    assert std == pytest.approx(1 / 0.05)
+
+
+def test_many_photons_are_as_good_as_no_noise():
+    clean, bright, dim = (load_case("ct", "shepp-logan", profile="smoke", i0=i0) for i0 in (None, 1e12, 1e4))
+
+    def error(case):
+        return float((case.observation.y * case.observation.scale
+                      - clean.observation.y * clean.observation.scale).square().mean().sqrt())
+    assert error(bright) < 1e-4 * error(dim)
+    assert dim.observation.noise_std * dim.observation.scale == pytest.approx(error(dim), rel=0.1)
+    assert clean.observation.noise_std == 0
+    assert "0 of 1710 rays without a photon, counted as one photon" in dim.notes
+
+
+def test_the_field_of_view_sets_how_much_is_absorbed():
+    sinogram = torch.full((2, 3), 30.0, dtype=torch.float64)  # 30 of 64 pixels of water
+    for fov in (50.0, 200.0):
+        _, std, _ = transmission(sinogram, 1e9, MU_WATER * fov / 64, generator())
+        assert std * MU_WATER * fov / 64 == pytest.approx(math.exp(MU_WATER * fov * 30 / 64 / 2) / 1e9**0.5, rel=1e-3)
+    starved = load_case("ct", profile="smoke", i0=10.0, fov=2000.0)
+    assert any(note.endswith("rays without a photon, counted as one photon") and not note.startswith("0 ")
+               for note in starved.notes)
+    assert torch.isfinite(starved.observation.y).all()
+
+
+# Field of view, window and units.
+
+
+def test_truth_and_answers_end_at_the_field_of_view(head, tmp_path):
+    outside = disc(64).numpy() == 0
+    assert (head.truth[outside] == 0).all()
+    result = reconstruct(head, configure("vanilla", "ct", steps=2), progress=False)
+    assert (result.answer[0, 0].numpy()[outside] != 0).any()
+    assert (head.display(result.answer)[outside] == 0).all()
+    result.save(tmp_path)
+    assert (np.load(tmp_path / "recon.npy")[outside] == 0).all()
+
+
+def test_metrics_use_the_stated_window_in_attenuation(head):
+    assert head.window == (0.0, head.data_range)
+    assert head.data_range == pytest.approx(head.truth.max())
+    assert 2 < head.truth.max() < 3  # dense bone, relative to water
+    narrow = load_case("ct", profile="smoke", window=2.0)
+    assert (narrow.data_range, narrow.window) == (2.0, (0.0, 2.0))
+    metrics = reconstruct(narrow, configure("fbp", "ct"), progress=False).metrics
+    shown = narrow.display(configure("fbp", "ct").solve(narrow.observation))
+    assert metrics["data_range"] == 2.0
+    assert metrics["psnr"]["final"] == pytest.approx(psnr(shown, narrow.truth, 2.0), abs=1e-6)
+
+
+def test_hounsfield_units_are_converted_when_told_and_suspected_otherwise():
+    hu = (1000 * (phantom() - 1)).astype(np.float32)
+    case = CT(views=9, unit="hu").observe(Image("hu.npy", hu))
+    same = CT(views=9).observe(Image("mu.npy", attenuation(hu)))
+    np.testing.assert_allclose(case.truth, same.truth, atol=1e-5)
+    assert error_of(lambda: CT().observe(Image("hu.npy", hu))) == (
+        "hu.npy has values down to -1000, which no attenuation has: if they are Hounsfield units, add --unit hu")
+    assert error_of(lambda: CT(unit="hu").observe(Image("mu.npy", phantom()))) == (
+        "mu.npy has no value below 0 as air has in Hounsfield units: leave --unit at mu")
+
+
+def test_values_below_0_become_0():
+    dirty = phantom()
+    dirty[dirty == 0] = -0.5
+    np.testing.assert_array_equal(CT(views=9).observe(Image("dirty", dirty)).truth,
+                                  CT(views=9).observe(Image("clean", phantom())).truth)
+
+
+@pytest.mark.parametrize("shape", [(20, 33), (40, 17)])
+def test_images_of_any_shape_are_padded_to_a_square(shape):
+    side = max(shape)
+    image = np.random.default_rng(0).random(shape).astype(np.float32)
+    case = CT(views=9).observe(Image("mine.npy", image))
+    assert case.truth.shape == (side, side) == tuple(case.settings["size"])
+    rows, columns = np.nonzero(case.truth > 0.05)
+    for found, length in ((rows, shape[0]), (columns, shape[1])):
+        assert abs(found.min() - (side - length) // 2) <= 1 + (side == length) * side
+        assert found.max() - found.min() <= length + 1
+
+
+def test_rgb_is_averaged_to_gray():
+    colour = np.stack([phantom(), 2 * phantom(), 3 * phantom()], axis=-1)
+    np.testing.assert_allclose(CT(views=9).observe(Image("rgb", colour)).truth,
+                               CT(views=9).observe(Image("gray", 2 * phantom())).truth, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["ct-head", "ct-spine", "ct-brain", "shepp-logan"])
+def test_shipped_images_are_attenuations(name):
+    image = load_image(name).array
+    assert image.ndim == 2 and image.dtype == np.float32
+    assert image.min() >= 0
+    assert 0.6 < image.max() < 3.2
+    assert load_case("ct", name, profile="smoke", size=32, views=6).truth.shape == (32, 32)
+
+
+# Views.
+
+
+def test_angles_in_degrees_replace_equal_spacing():
+    equal = load_case("ct", profile="smoke", views=3, size=32)
+    given = load_case("ct", profile="smoke", angles="0, 60,120", size=32)
+    assert given.settings["views"] == 3
+    torch.testing.assert_close(given.observation.y, equal.observation.y)
+    irregular = load_case("ct", profile="smoke", angles="5,17.5,100,101", size=32)
+    assert irregular.observation.A.projector.angles == pytest.approx(np.radians([5, 17.5, 100, 101]))
+
+
+@pytest.mark.parametrize("settings, message", [
+    (dict(views=0), "views must be at least 1, got 0"),
+    (dict(i0=-5.0), "i0 must be at least 1, got -5.0"),
+    (dict(i0=math.inf), "i0 must be finite, got inf"),
+    (dict(fov=0.0), "fov must be above 0, got 0.0"),
+    (dict(window=-1.0), "window must be above 0, got -1.0"),
+    (dict(angles="0,10,190"), "the views at 10 and 190 degrees measure the same rays: "
+                              "angles must be distinct modulo 180 degrees"),
+    (dict(angles="0,ten"), "angles must be numbers of degrees separated by commas, got '0,ten'"),
+    (dict(angles=""), "angles must be numbers of degrees separated by commas, got ''"),
+    (dict(angles="0,inf"), "the angles of the views must be finite"),
+    (dict(projector="astra"), "unknown projector 'astra': did you mean 'matrix'? "
+                              "known: auto, matrix, rotation, torch-radon"),
+    (dict(unit="HU"), "unknown unit 'HU': known: mu, hu"),
+])
+def test_bad_settings(settings, message):
+    assert error_of(lambda: load_case("ct", profile="smoke", **settings)) == message
+
+
+@pytest.mark.parametrize("image, message", [
+    (KSpace("scan.h5", np.ones((1, 32, 32), dtype=np.complex64)),
+     "scan.h5 is no picture of attenuation: ct needs real values (H, W), not k-space"),
+    (Image("c.npy", np.full((32, 32), 1j, dtype=np.complex64)),
+     "c.npy is no picture of attenuation: ct needs real values (H, W), not k-space"),
+    (Image("corner.npy", np.eye(1, 1024, dtype=np.float32).reshape(32, 32)),
+     "corner.npy is empty inside the field of view, the disc inscribed in the square"),
+    (Image("wide.npy", np.ones((16, 2049), dtype=np.float32)),
+     "wide.npy is 2049 pixels wide: CT takes at most 2048, resample it first"),
+])
+def test_bad_images(image, message):
+    assert error_of(lambda: CT().observe(image)) == message
+
+
+# Methods.
+
+
+def test_methods_of_ct_run_and_improve_on_one_another(smoke_case):
+    case = smoke_case("ct", size=32, views=12)
+    scores = {}
+    for name in ("aseqdip", "vanilla", "fbp", "tv"):
+        steps = 6 if name in ("aseqdip", "vanilla") else None
+        metrics = reconstruct(case, configure(name, "ct", "smoke", steps), progress=False).metrics
+        assert metrics["stop_reason"] == "budget"
+        scores[name] = metrics["psnr"]
+    assert all(math.isfinite(score["final"]) for score in scores.values())
+    assert scores["fbp"]["start"] + 3 < scores["fbp"]["final"] < scores["tv"]["final"] - 1
+
+
+@pytest.mark.parametrize("projector", ["matrix", "rotation"])
+def test_fbp_of_a_case_with_180_views_recovers_the_object(projector):
+    case = CT(views=180, projector=projector).observe(Image("phantom", phantom(64)))
+    answer = case.display(configure("fbp", "ct").solve(case.observation))
+    assert psnr(answer, case.truth, 1.0) > 26
+    assert answer.sum() == pytest.approx(case.truth.sum(), rel=0.01)
+
+
+def test_tv_lowers_its_objective_from_the_fbp_and_tends_to_it(smoke_case):
+    case = smoke_case("ct", size=32, views=12)
+    o = case.observation
+
+    def objective(x, lamda):
+        differences = sum((torch.roll(x, 1, axis) - x).abs().sum() for axis in (-2, -1))
+        return float((o.A(x) - o.y).square().sum() / 2 + lamda * differences)
+    for lamda in (1e-2, 1e-3):
+        start = configure("fbp", "ct").solve(o)
+        values = [objective(start, lamda)]
+        for iterations in (30, 300, 1200):
+            values.append(objective(configure("tv", "ct", lamda=lamda, iterations=iterations).solve(o), lamda))
+        assert values[0] > values[1] > values[2] > 0
+        assert values[3] == pytest.approx(values[2], rel=0.03)
+        assert values[3] < objective(as_tensor(case.truth, case), lamda) * 1.001  # no image is better than the minimum
+
+
+def test_command_line_writes_a_reconstruction(tmp_path):
+    mine = tmp_path / "mine.npy"
+    np.save(mine, phantom())
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["run", "ct", "--method", "fbp", "--image", str(mine), "--views", "9", "--i0", "1e6",
+                  "--out", str(tmp_path / "out"), "--quiet"])
+    assert stop.value.code == 0
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (metrics["task"], metrics["method"], metrics["settings"]["views"]) == ("ct", "fbp", 9)
+    assert np.load(tmp_path / "out" / "recon.npy").shape == (32, 32)
+    listed = CliRunner().invoke(cli.main, ["list"], standalone_mode=False).output
+    for name in ("ct-head", "ct-spine", "ct-brain", "shepp-logan", "fbp"):
+        assert f"  {name} " in listed

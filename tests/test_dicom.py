@@ -1,0 +1,214 @@
+"""DICOM: units, padding, order of slices, sizes, and what is wrong with a file said in one line."""
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from aseqdip_lite import InputError, dicom
+from aseqdip_lite.dicom import attenuation, load_dicom
+from aseqdip_lite.images import load_image
+from aseqdip_lite.loaders import MOST_VALUES, load_file
+from aseqdip_lite.tasks.ct import CT
+
+SERIES = generate_uid(entropy_srcs=["series"])
+
+
+def stored_values(rows=18, columns=20, seed=0):
+    return np.random.default_rng(seed).integers(0, 2000, (rows, columns)).astype(np.int16)
+
+
+def write(path, stored, without=(), **tags):
+    """A CT file of `stored` (H, W) or (frames, H, W) int16, HU = stored - 1024; `tags` are set, `without` deleted."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = CTImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    data.Modality, data.SeriesInstanceUID, data.InstanceNumber = "CT", SERIES, 1
+    data.Rows, data.Columns = stored.shape[-2:]
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 1
+    data.RescaleSlope, data.RescaleIntercept = "1", "-1024"
+    if stored.ndim == 3:
+        data.NumberOfFrames = len(stored)
+    data.PixelData = stored.astype("<i2").tobytes()
+    for name, value in tags.items():
+        setattr(data, name, value)
+    for name in without:
+        delattr(data, name)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def error_of(path, slice_index=None):
+    with pytest.raises(InputError) as caught:
+        load_file(path, slice_index)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def test_hounsfield_units_become_attenuation_relative_to_water():
+    np.testing.assert_allclose(attenuation([-1000, 0, 1000, -500]), [0, 1, 2, 0.5])
+    np.testing.assert_array_equal(attenuation([-1024, -2000, -3024]), 0)
+    assert attenuation(np.array([1], dtype=np.int16)).dtype == np.float32
+
+
+def test_slope_and_intercept_are_applied(tmp_path):
+    stored = stored_values()
+    image = load_file(write(tmp_path / "a.dcm", stored, RescaleSlope="0.5", RescaleIntercept="-900"))
+    assert image.name == "a.dcm" and not image.shipped
+    np.testing.assert_allclose(image.array, np.maximum(1 + (0.5 * stored - 900) / 1000, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize("padding, tags", [
+    (-2000, {}), (-2000, dict(PixelPaddingValue=-2000)), (30000, dict(PixelPaddingValue=30000)),
+    (29000, dict(PixelPaddingValue=30000, PixelPaddingRangeLimit=28000))])
+def test_padding_outside_of_the_disc_is_air(tmp_path, padding, tags):
+    stored = stored_values(32, 32)
+    axis = np.arange(32) - 15.5
+    outside = axis[:, None] ** 2 + axis[None, :] ** 2 > 15**2
+    stored[outside] = padding
+    image = load_file(write(tmp_path / "a.dcm", stored, **tags))
+    assert (image.array[outside] == 0).all()
+    assert image.array.max() == pytest.approx((stored[~outside].max() - 24) / 1000)
+    assert CT(views=6).observe(image).truth.max() < 3
+
+
+def test_middle_frame_or_the_one_asked_for(tmp_path):
+    frames = np.stack([stored_values(seed=seed) for seed in range(4)])
+    path = write(tmp_path / "frames.dcm", frames)
+    np.testing.assert_allclose(load_file(path).array, attenuation(frames[2] - 1024.0))
+    np.testing.assert_allclose(load_file(path, 0).array, attenuation(frames[0] - 1024.0))
+    assert error_of(path, 4) == "slice 4 does not exist: there are slices 0 to 3"
+    assert error_of(path, -1) == "slice -1 does not exist: there are slices 0 to 3"
+
+
+@pytest.mark.parametrize("by_position", [True, False])
+def test_slices_of_a_folder_are_sorted_along_the_axis(tmp_path, by_position):
+    folder = tmp_path / "series"
+    folder.mkdir()
+    places = (30.0, -10.0, 12.5, 0.0, 5.0)
+    for number, place in enumerate(places):
+        tags = dict(ImagePositionPatient=[1, 2, place], ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+                    InstanceNumber=len(places) - number) if by_position else dict(InstanceNumber=int(10 * place) + 200)
+        write(folder / f"file{number}", stored_values(seed=number), **tags)
+    (folder / "notes.txt").write_text("no DICOM file, passed over")
+    (folder / "deeper").mkdir()
+    write(folder / "scout", stored_values(), Modality="OT", SeriesInstanceUID=generate_uid())
+    order = np.argsort(places)
+    for index in range(5):
+        image = load_image(str(folder), index)
+        assert image.name == f"series[{index}]"
+        np.testing.assert_allclose(image.array, attenuation(stored_values(seed=order[index]) - 1024.0))
+    assert load_image(str(folder)).name == "series[2]"
+    assert error_of(folder, 5) == "slice 5 does not exist: there are slices 0 to 4"
+
+
+def test_faults_of_a_folder(tmp_path):
+    assert error_of(tmp_path) == "holds no CT slice in DICOM format"
+    write(tmp_path / "a.dcm", stored_values())
+    write(tmp_path / "b.dcm", stored_values(), SeriesInstanceUID=generate_uid())
+    assert error_of(tmp_path) == "holds slices of 2 series: keep one series per folder"
+
+
+def test_too_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(dicom, "MOST_FILES", 2)
+    for name in "abc":
+        (tmp_path / name).write_text("")
+    assert error_of(tmp_path) == "holds 3 files, at most 2 are looked at"
+
+
+def test_no_pixel_data(tmp_path):
+    assert error_of(write(tmp_path / "a.dcm", stored_values(), without=("PixelData",))) == "holds no pixel data"
+
+
+def test_other_modalities_and_colour(tmp_path):
+    assert error_of(write(tmp_path / "a.dcm", stored_values(), Modality="MR")) == (
+        "its modality is MR: a CT slice is expected")
+    assert error_of(write(tmp_path / "b.dcm", stored_values(), without=("Modality",))) == (
+        "its modality is none: a CT slice is expected")
+    assert error_of(write(tmp_path / "c.dcm", stored_values(), SamplesPerPixel=3)) == (
+        "holds 3 values per pixel: a gray CT slice is expected")
+
+
+def test_size_is_checked_before_any_pixel_is_read(tmp_path, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("pixels were read")
+
+    monkeypatch.setattr(pydicom.pixels, "pixel_array", never)
+    assert error_of(write(tmp_path / "a.dcm", stored_values(), Rows=60000, Columns=60000)) == (
+        f"too large: 60000 x 60000 values, at most {MOST_VALUES} are accepted")
+    monkeypatch.setattr(dicom, "MOST_FILE", 1000)
+    assert error_of(write(tmp_path / "b.dcm", stored_values(40, 40))) == "too large: 0 MiB, at most 0 are accepted"
+
+
+def test_small_and_constant_slices(tmp_path):
+    assert error_of(write(tmp_path / "a.dcm", stored_values(10, 20))) == (
+        "an image must have at least 16 pixels on each side, got 10 x 20")
+    assert error_of(write(tmp_path / "b.dcm", np.full((20, 20), -2000, dtype=np.int16))) == (
+        "the image is zero throughout")
+
+
+def test_damaged_files(tmp_path):
+    text = tmp_path / "text.dcm"
+    text.write_text("this is a text file" * 40)
+    assert error_of(text).startswith("text.dcm is damaged or not a DICOM file (")
+    empty = tmp_path / "empty.dcm"
+    empty.write_bytes(b"")
+    assert error_of(empty).startswith("empty.dcm is damaged or not a DICOM file (")
+    cut = write(tmp_path / "cut.dcm", stored_values(64, 64))
+    cut.write_bytes(cut.read_bytes()[:-3000])
+    assert "damaged" in error_of(cut) or "cannot decode" in error_of(cut)
+    assert error_of(tmp_path / "missing.dcm").startswith("no such file")
+
+
+def test_a_damaged_file_in_a_folder_is_named(tmp_path):
+    write(tmp_path / "a.dcm", stored_values())
+    bad = tmp_path / "bad.dcm"
+    bad.write_bytes(b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL\x02\x00\xff\xff")  # an entry of half its size
+    assert error_of(tmp_path).startswith("bad.dcm is damaged or not a DICOM file (")
+
+
+def test_unknown_compression_is_named(tmp_path):
+    from pydicom.data import get_testdata_file
+
+    jpeg2000 = pydicom.dcmread(get_testdata_file("J2K_pixelrep_mismatch.dcm", download=False))
+    jpeg2000.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLSLossless
+    jpeg2000.save_as(tmp_path / "ls.dcm", enforce_file_format=True)
+    message = error_of(tmp_path / "ls.dcm")
+    assert message.startswith("cannot decode the pixels (JPEG-LS Lossless Image Compression; ")
+    assert message.endswith("if the file is whole, pydicom's guide lists the decoder to install")
+
+
+def test_shipped_slices_come_from_the_wheel():
+    head, spine = load_image("ct-head"), load_image("ct-spine")
+    assert head.shipped and head.array.shape == (512, 512)
+    assert (head.array[:30, :30] == 0).all()  # padding of -2000
+    assert 0.9 < np.median(head.array[200:400, 180:330]) < 1.1  # brain, a little denser than water
+    assert head.array.max() == pytest.approx(2.896)
+    assert spine.array.shape == (128, 128)
+
+
+def test_without_pydicom_the_error_names_it(monkeypatch, tmp_path):
+    import sys
+
+    path = write(tmp_path / "a.dcm", stored_values())
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    for call in (lambda: load_dicom(path), lambda: load_image("ct-head")):
+        with pytest.raises(InputError, match="DICOM files need the package pydicom: pip install 'pydicom>=3.0'"):
+            call()
+
+
+def test_npz_in_hounsfield_units(tmp_path):
+    hu = stored_values().astype(np.int16) - 1024
+    np.savez(tmp_path / "a.npz", hu=hu, pixel_spacing_mm=0.7)
+    np.testing.assert_allclose(load_file(tmp_path / "a.npz").array, attenuation(hu))
+
+
+def test_other_files_have_no_slices(tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(20))
+    assert error_of(tmp_path / "a.npy", 1) == "has no slices to choose from: only .h5 volumes and DICOM have"

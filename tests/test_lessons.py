@@ -1,0 +1,326 @@
+"""The stored notebooks: in step with their sources, whole, readable; and each check finds the fault it is for.
+
+That they run is tested by nbval, see `make test`.
+"""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import build_lessons  # noqa: E402
+import check_lessons  # noqa: E402
+
+STORED = [(source, solved) for source in build_lessons.sources() for solved in (False, True)]
+
+
+@pytest.mark.parametrize("source, solved", STORED, ids=lambda value: getattr(value, "stem", value))
+def test_stored_notebook_has_no_fault(source, solved):
+    notebook = nbformat.read(build_lessons.stored_path(source, solved), 4)
+    nbformat.validate(notebook)
+    assert check_lessons.faults(notebook, build_lessons.notebook_of(source, solved), solved) == []
+
+
+def test_no_notebook_without_a_source():
+    sources = {build_lessons.stored_path(source, solved).resolve() for source, solved in STORED}
+    assert {path.resolve() for path in build_lessons.LESSONS.rglob("*.ipynb")} == sources
+
+
+# The build
+
+SOURCE = '''\
+# ---
+# jupyter:
+#   minutes: 7
+# ---
+
+# %% [markdown]
+# # Title
+# {colab} about {minutes} minutes
+
+# %% tags=["exercise"]
+def double(x):
+    # blank: ...
+    twice = 2 * x
+    return twice
+    # end
+
+
+# blank: answer = ...
+answer = double(21)
+# end
+check("mri.lam", answer)
+'''
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "99_test.py"
+    path.write_text(SOURCE, encoding="utf-8")
+    return path
+
+
+def test_exercises_are_blank_in_one_tree_and_solved_in_the_other(source):
+    blank, solved = (build_lessons.notebook_of(source, solved).cells[-1].source for solved in (False, True))
+    assert blank == 'def double(x):\n    ...\n\n\nanswer = ...\ncheck("mri.lam", answer)'
+    assert solved == ('def double(x):\n    twice = 2 * x\n    return twice\n\n\n'
+                      'answer = double(21)\ncheck("mri.lam", answer)')
+
+
+def test_title_gets_badge_and_minutes_and_colab_is_set_up_first(source):
+    notebook = build_lessons.notebook_of(source, solved=True)
+    assert notebook.cells[0].source == (
+        "# Title\n[Open in Google Colab](https://colab.research.google.com/github/aseqdip-lite/aseqdip-lite/blob/main/"
+        "lessons/solutions/99_test.ipynb) about 7 minutes")
+    setup = notebook.cells[1]
+    assert setup.metadata.tags == ["colab-setup"]
+    assert "git+https://github.com/aseqdip-lite/aseqdip-lite" in setup.source
+    assert "CPU: about 7 minutes" in setup.source
+
+
+def test_colab_setup_is_silent_elsewhere_and_keeps_torch_on_colab(source, monkeypatch, capsys):
+    setup = build_lessons.notebook_of(source, solved=False).cells[1].source
+    calls, versions = [], iter(("2.11.0", "2.11.0", "2.11.0", "2.12.0"))
+    monkeypatch.setattr("subprocess.run", lambda command, check: calls.append(command))
+    monkeypatch.setattr("importlib.metadata.version", lambda name: next(versions))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    exec(setup, {})
+    assert (calls, capsys.readouterr().out) == ([], "")
+    monkeypatch.setitem(sys.modules, "google.colab", object())
+    exec(setup, {})
+    assert calls[0][1:6] == ["-m", "pip", "install", "--quiet", "--no-deps"]
+    assert capsys.readouterr().out == "CPU: about 7 minutes\n"
+    with pytest.raises(RuntimeError, match="the installation changed PyTorch"):
+        exec(setup, {})
+
+
+def test_the_same_source_makes_the_same_notebook(source):
+    assert build_lessons.notebook_of(source, False) == build_lessons.notebook_of(source, False)
+
+
+# Each check finds its fault. The mutations start from a stored notebook without faults.
+
+@pytest.fixture(scope="module")
+def sound():
+    """A stored notebook, and what its source makes."""
+    source = build_lessons.LESSONS / "07_mri.py"
+    return nbformat.read(build_lessons.stored_path(source, False), 4), build_lessons.notebook_of(source, False)
+
+
+@pytest.fixture
+def lesson(sound):
+    return copy.deepcopy(sound)
+
+
+def first(notebook, wanted):
+    """The first code cell with a tag, or with an output of a kind."""
+    return next(cell for cell in check_lessons.code_cells(notebook)
+                if check_lessons.tagged(cell, wanted) or any(wanted in o.get("data", {}) for o in cell.outputs))
+
+
+def strip_checked(notebook):
+    cell = first(notebook, "nbval-check-output")
+    cell.outputs, cell.execution_count = [], None
+
+
+def strip_everything(notebook):
+    for cell in check_lessons.code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+
+
+def edit_output(notebook):
+    first(notebook, "nbval-check-output").outputs[0].text += "holds: everything\n"
+
+
+def edit_code(notebook):
+    notebook.cells[3].source += "\nprint(1)"
+
+
+def add_cell(notebook):
+    notebook.cells.append(nbformat.v4.new_markdown_cell("more"))
+
+
+def drop_tag(notebook):
+    first(notebook, "nbval-check-output").metadata.tags = []
+
+
+def run_out_of_order(notebook):
+    cells = check_lessons.code_cells(notebook)
+    cells[0].execution_count, cells[1].execution_count = 2, 1
+
+
+def add_error(notebook):
+    check_lessons.code_cells(notebook)[0].outputs.append(
+        nbformat.v4.new_output("error", ename="ValueError", evalue="", traceback=[]))
+
+
+def add_stderr(notebook):
+    check_lessons.code_cells(notebook)[0].outputs.append(
+        nbformat.v4.new_output("stream", name="stderr", text="a warning"))
+
+
+def set_html(notebook, change):
+    data = first(notebook, "text/html").outputs[0].data
+    data["text/html"] = change(data["text/html"])
+
+
+def drop_alt(notebook):
+    set_html(notebook, lambda html: html.split(" alt=")[0] + ">")
+
+
+def shorten_alt(notebook):
+    set_html(notebook, lambda html: html.split(" alt=")[0] + ' alt="figure">')
+
+
+def plain_png(notebook):
+    first(notebook, "text/html").outputs[0].data = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}
+
+
+def remote_picture(notebook):
+    set_html(notebook, lambda html: f'<img src="https://site.org/a.png" alt{html.split(" alt")[1]}')
+
+
+def huge_picture(notebook):
+    set_html(notebook, lambda html: html.replace('" alt', 4 * "A" * 300_000 + '" alt'))
+
+
+def sharp_picture(notebook):
+    import base64
+    import io
+
+    from PIL import Image
+    buffer = io.BytesIO()
+    Image.new("L", (9, 9)).save(buffer, format="png", dpi=(300, 300))
+    data = base64.b64encode(buffer.getvalue()).decode()
+    set_html(notebook, lambda html: f'<img src="data:image/png;base64,{data}" alt{html.split(" alt")[1]}')
+
+
+def nameless_markdown_picture(notebook):
+    notebook.cells[2] = nbformat.v4.new_markdown_cell("![](brain.png)")
+
+
+def store_widgets(notebook):
+    notebook.metadata["widgets"] = {}
+
+
+def store_view(notebook):
+    check_lessons.code_cells(notebook)[0].outputs.append(
+        nbformat.v4.new_output("display_data", {build_lessons.WIDGET: {}, "text/plain": "Panel()"}))
+
+
+def store_path(notebook):
+    check_lessons.code_cells(notebook)[0].outputs.append(
+        nbformat.v4.new_output("stream", text="saved to /ho" "me/jane/recon.png"))
+
+
+def second_title(notebook):
+    notebook.cells.append(nbformat.v4.new_markdown_cell("text\n\n# Another title"))
+
+
+def exercise_without_check(notebook):
+    cell = first(notebook, "exercise")
+    cell.source = cell.source.split("check(")[0]
+
+
+def exercise_with_unknown_check(notebook):
+    cell = first(notebook, "exercise")
+    cell.source = cell.source.replace('check("mri.', 'check("ct.')
+
+
+def too_few_exercises(notebook):
+    for cell in check_lessons.code_cells(notebook)[5:]:
+        if check_lessons.tagged(cell, "exercise"):
+            cell.metadata.tags = []
+
+
+def leave_marks(notebook):
+    first(notebook, "exercise").source += "\n    # end"
+
+
+def answer_it(notebook):
+    first(notebook, "exercise").outputs[0].text = "mri.adjoint: right\n"
+
+
+@pytest.mark.parametrize("check, mutate, fault", [
+    ("checked_cells", strip_checked, "is to be compared but has no stored output"),
+    ("checked_cells", strip_everything, "is to be compared but has no stored output"),
+    ("execution_counts", strip_everything, "not 1..n"),
+    ("execution_counts", run_out_of_order, "not 1..n"),
+    ("no_errors", add_error, "has an error output"),
+    ("no_errors", add_stderr, "has an error output"),
+    ("figures", drop_alt, "without alt text"),
+    ("figures", shorten_alt, "without alt text"),
+    ("figures", plain_png, "without alt text: use show"),
+    ("figures", nameless_markdown_picture, "without alt text"),
+    ("figures", remote_picture, "not a PNG inside the notebook"),
+    ("figures", huge_picture, "of 1 MB or more"),
+    ("figures", sharp_picture, "of 300 dpi"),
+    ("no_widget_state", store_widgets, "metadata.widgets is stored"),
+    ("no_widget_state", store_view, "stores the view of a widget"),
+    ("no_machine_paths", store_path, "is stored"),
+    ("one_title", second_title, "H1 in the cells [0, "),
+    ("exercises_checked", exercise_without_check, "is an exercise without a check"),
+    ("exercises_checked", exercise_with_unknown_check, "is an exercise without a check"),
+    ("exercises_checked", too_few_exercises, "exercises, not 3 to 5"),
+    ("exercises_checked", leave_marks, "has marks of a solution left"),
+])
+def test_check_finds_its_fault(lesson, check, mutate, fault):
+    notebook, _ = lesson
+    check = getattr(check_lessons, check)
+    assert check(notebook) == []
+    mutate(notebook)
+    assert any(fault in found for found in check(notebook))
+
+
+@pytest.mark.parametrize("mutate, fault", [
+    (edit_code, "cell 3 differs from the source"),
+    (drop_tag, "differs from the source"),
+    (add_cell, "cells, the source makes"),
+])
+def test_notebook_out_of_step_with_its_source_is_found(lesson, mutate, fault):
+    notebook, expected = lesson
+    assert check_lessons.in_step(notebook, expected) == []
+    mutate(notebook)
+    assert any(fault in found for found in check_lessons.in_step(notebook, expected))
+
+
+@pytest.mark.parametrize("mutate", [edit_output, strip_everything, drop_alt])
+def test_outputs_changed_after_the_build_are_found(lesson, mutate):
+    notebook, _ = lesson
+    assert check_lessons.sealed(notebook, "laptop") == []
+    mutate(notebook)
+    assert check_lessons.sealed(notebook, "laptop") == ["outputs were changed after the build"]
+
+
+def test_notebook_of_another_profile_is_found(lesson):
+    notebook, _ = lesson
+    notebook.metadata.aseqdip.profile = "smoke"
+    assert check_lessons.sealed(notebook, "laptop") == ["executed in smoke, not in laptop"]
+
+
+def test_answers_in_the_wrong_tree_are_found(lesson):
+    notebook, _ = lesson
+    assert check_lessons.answered(notebook, solved=False) == []
+    assert any("does not say 'right'" in fault for fault in check_lessons.answered(notebook, solved=True))
+    answer_it(notebook)
+    assert any("does not say 'not answered yet'" in fault for fault in check_lessons.answered(notebook, solved=False))
+
+
+def test_nbval_compares_tagged_cells(tmp_path):
+    notebook = nbformat.v4.new_notebook(metadata=dict(kernelspec=dict(name="python3", display_name="Python 3")))
+    stored = nbformat.v4.new_output("stream", text="3\n")
+    notebook.cells = [nbformat.v4.new_code_cell("print(1 + 2)", execution_count=1, outputs=[stored],
+                                                metadata=dict(tags=["nbval-check-output"]))]
+    edited = copy.deepcopy(notebook)
+    edited.cells[0].outputs[0].text = "4\n"
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
+    for name, book, status in (("same.ipynb", notebook, 0), ("edited.ipynb", edited, 1)):
+        nbformat.write(book, tmp_path / name)
+        run = subprocess.run([*command, name], cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == status, run.stdout + run.stderr

@@ -1,0 +1,242 @@
+"""Recorder and moving variance: against the definition, and what stops a run."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aseqdip_lite import State, Vanilla, reconstruct
+from aseqdip_lite.recorder import MovingVariance, Recorder
+
+
+def sequence(n, seed=0, shape=(1, 2, 3, 4), dtype=torch.complex128):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator, dtype=dtype) for _ in range(n)]
+
+
+def variance_by_definition(images):
+    """Mean of ||x - mean x||^2 over the images, in double precision."""
+    stack = np.stack([image.numpy().astype(np.complex128).ravel() for image in images])
+    return float((np.abs(stack - stack.mean(axis=0)) ** 2).sum(axis=1).mean())
+
+
+def stored(state):
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=True)
+
+
+# Moving variance.
+
+
+@given(window=st.integers(2, 9), n=st.integers(1, 30), seed=st.integers(0, 999),
+       dtype=st.sampled_from([torch.float32, torch.float64, torch.complex64, torch.complex128]))
+def test_moving_variance_is_the_variance_of_the_window(window, n, seed, dtype):
+    images, variance = sequence(n, seed, dtype=dtype), MovingVariance(window)
+    values = {}
+    for step, image in enumerate(images, start=1):
+        minimum = variance.update(image, step)
+        if step < window:
+            assert math.isnan(variance.value) and not minimum
+            continue
+        values[step] = variance.value
+        assert variance.value == pytest.approx(variance_by_definition(images[step - window:step]), rel=1e-10)
+        assert minimum == (variance.value == min(values.values()) and list(values.values()).count(variance.value) == 1)
+    if values:
+        assert variance.best == min(values.values()) and values[variance.best_step] == variance.best
+    else:
+        assert variance.best == math.inf and variance.best_step == 0
+
+
+def test_moving_variance_of_small_differences_between_large_images():
+    base = 100 * sequence(1)[0]
+    images, variance = [base + 1e-3 * noise for noise in sequence(40, seed=1)], MovingVariance(10)
+    for step, image in enumerate(images, start=1):
+        variance.update(image, step)
+    assert variance.value == pytest.approx(variance_by_definition(images[-10:]), rel=1e-4)
+
+
+def test_moving_variance_of_equal_images_is_zero():
+    variance = MovingVariance(3)
+    for step in range(1, 8):
+        variance.update(torch.ones(1, 1, 4, 4), step)
+    assert variance.value == 0 and variance.best_step == 3
+
+
+@pytest.mark.parametrize("through_file", [True, False])
+@pytest.mark.parametrize("cut", [0, 1, 4, 5, 6, 13])
+def test_moving_variance_goes_on_from_its_state(cut, through_file):
+    images, whole, first = sequence(20), MovingVariance(5), MovingVariance(5)
+    for step, image in enumerate(images[:cut], start=1):
+        whole.update(image, step)
+        first.update(image, step)
+    second = MovingVariance(5)
+    second.load_state_dict(stored(first.state_dict()) if through_file else first.state_dict())
+    for step, image in enumerate(images[cut:], start=cut + 1):
+        assert whole.update(image, step) == second.update(image, step)
+        first.update(-image, step)  # the first one goes another way and must not disturb the second
+        assert (second.value == whole.value) or (math.isnan(second.value) and math.isnan(whole.value))
+    assert (second.best, second.best_step) == (whole.best, whole.best_step)
+
+
+# Recorder.
+
+
+def states(images, averages=None):
+    averages = averages or [None] * len(images)
+    return [State(step, image, dict(loss=1.0 / step), None, average=average)
+            for step, (image, average) in enumerate(zip(images, averages, strict=True), start=1)]
+
+
+def images_like(case, n, seed=0):
+    """Random images around the start of a case, in its units."""
+    start = case.observation.start
+    return [start + 0.1 * noise for noise in sequence(n, seed, start.shape, start.dtype)]
+
+
+def test_curve_has_one_row_per_step(tiny_mri):
+    recorder = Recorder(tiny_mri, window=3)
+    rows = [recorder.record(state) for state in states(images_like(tiny_mri, 5))]
+    assert list(recorder.curve) == ["step", "stage", "loss", "variance", "psnr"]
+    assert recorder.curve["step"] == [1, 2, 3, 4, 5]
+    assert [row["loss"] for row in rows] == recorder.curve["loss"] == [1.0, 1 / 2, 1 / 3, 1 / 4, 1 / 5]
+
+
+def test_four_images_are_what_their_names_say(tiny_mri):
+    recorder, images = Recorder(tiny_mri, window=4), images_like(tiny_mri, 12)
+    for state in states(images):
+        recorder.record(state)
+    curve = recorder.curve
+    assert recorder.images["start"] is tiny_mri.observation.start
+    assert recorder.images["final"] is images[-1]
+    assert recorder.images["oracle"] is images[int(np.argmax(curve["psnr"]))]
+    assert recorder.images["blind"] is images[int(np.nanargmin(curve["variance"]))]
+    scores = recorder.scores()
+    assert scores["psnr"]["oracle"] == max(curve["psnr"])
+    assert scores["psnr"]["final"] == curve["psnr"][-1]
+    assert scores["psnr"]["blind"] == curve["psnr"][int(np.nanargmin(curve["variance"]))]
+
+
+def test_psnr_is_its_definition(tiny_mri):
+    image = images_like(tiny_mri, 1)[0]
+    shown = (image * tiny_mri.observation.scale)[0, 0].abs().double().numpy()
+    mse = np.mean((shown - tiny_mri.truth.astype(float)) ** 2)
+    expected = 10 * np.log10(tiny_mri.truth.max() ** 2 / mse)
+    assert Recorder(tiny_mri).psnr(image) == pytest.approx(expected, abs=1e-3)
+
+
+def test_blind_image_is_unknown_before_one_window(tiny_mri):
+    recorder, images = Recorder(tiny_mri, window=6), images_like(tiny_mri, 6)
+    for state in states(images[:5]):
+        recorder.record(state)
+    assert recorder.images["blind"] is None
+    assert recorder.scores()["psnr"]["blind"] is None and recorder.scores()["ssim"]["blind"] is None
+    recorder.record(State(6, images[5], dict(loss=1.0), None))
+    assert recorder.images["blind"] is images[5]
+
+
+def test_average_is_the_answer_but_the_raw_output_is_watched(tiny_mri):
+    images, averages = images_like(tiny_mri, 12), images_like(tiny_mri, 12, seed=1)
+    plain, averaging = Recorder(tiny_mri, window=4), Recorder(tiny_mri, window=4)
+    for one, other in zip(states(images), states(images, averages), strict=True):
+        plain.record(one)
+        averaging.record(other)
+    np.testing.assert_array_equal(averaging.curve["variance"], plain.curve["variance"])
+    assert averaging.images["final"] is averages[-1]
+    assert averaging.images["blind"] is averages[int(np.nanargmin(plain.curve["variance"]))]
+    assert averaging.images["oracle"] is averages[int(np.argmax(averaging.curve["psnr"]))]
+
+
+@pytest.mark.parametrize("cut", [2, 7])
+def test_recorder_goes_on_from_its_state(cut, tiny_mri):
+    run = states(images_like(tiny_mri, 12))
+    whole, first, second = (Recorder(tiny_mri, window=4) for _ in range(3))
+    for state in run[:cut]:
+        first.record(state)
+    second.load_state_dict(stored(first.state_dict()))
+    for state in run:
+        whole.record(state)
+    for state in run[cut:]:
+        second.record(state)
+    np.testing.assert_equal(second.curve, whole.curve)
+    assert second.scores() == whole.scores()
+    assert all(torch.equal(second.images[name], whole.images[name]) for name in whole.images)
+
+
+# What ends a run.
+
+
+def falling_and_rising(case, turn):
+    """Script of outputs whose fluctuation is least at the step `turn`, as where DIP begins to fit noise."""
+    noise = images_like(case, 200)
+    start = case.observation.start
+    return lambda step: dict(image=start + abs(step - turn - 0.5) * (noise[step] - start))
+
+
+@pytest.mark.parametrize("patience", [5, 20])
+def test_early_stopping_stops_and_returns_the_image_at_the_minimum(patience, tiny_mri, scripted):
+    script = falling_and_rising(tiny_mri, turn=40)
+    result = reconstruct(tiny_mri, scripted(script), window=10, patience=patience, progress=False)
+    best = int(np.nanargmin(result.curve["variance"])) + 1
+    assert result.metrics["stop_reason"] == "early stopping"
+    assert 40 < best < 50  # the window lies around the turn
+    assert result.metrics["steps"] == len(result.curve["step"]) == best + patience < 100
+    assert torch.equal(result.answer, script(best)["image"])
+    assert result.answer is result.images["blind"]
+    assert torch.equal(result.images["final"], script(best + patience)["image"])
+
+
+def test_without_patience_the_run_goes_to_its_budget(tiny_mri, scripted):
+    result = reconstruct(tiny_mri, scripted(falling_and_rising(tiny_mri, 40)), window=10, progress=False)
+    assert result.metrics["stop_reason"] == "budget" and result.metrics["steps"] == 100
+    assert result.answer is result.images["final"]
+
+
+def test_patience_is_not_used_up_before_one_window(tiny_mri, scripted):
+    result = reconstruct(tiny_mri, scripted(falling_and_rising(tiny_mri, 40)), window=30, patience=3, steps=29,
+                         progress=False)
+    assert result.metrics["stop_reason"] == "budget" and result.images["blind"] is None
+
+
+def test_early_stopped_run_shows_the_score_of_the_image_that_it_returns(tiny_mri, scripted):
+    result = reconstruct(tiny_mri, scripted(falling_and_rising(tiny_mri, 40)), window=10, patience=20, progress=False)
+    titles = [axis.get_title() for axis in result.plot().axes]
+    assert f"scripted\n{result.metrics['psnr']['blind']:.2f} dB" in titles
+    assert result.metrics["psnr"]["blind"] != result.metrics["psnr"]["final"]
+
+
+@pytest.mark.parametrize("fault", ["loss", "image"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_diverged_run_keeps_the_last_good_image(fault, bad, tiny_mri, scripted):
+    images = images_like(tiny_mri, 20)
+
+    def script(step):
+        if step < 8:
+            return dict(image=images[step])
+        if fault == "loss":
+            return dict(image=images[step], losses=dict(loss=1.0, data=bad))
+        return dict(image=bad * images[step])
+
+    result = reconstruct(tiny_mri, scripted(script), window=4, progress=False)
+    assert result.metrics["stop_reason"] == "diverged"
+    assert result.curve["step"] == [1, 2, 3, 4, 5, 6, 7]
+    assert torch.equal(result.answer, images[7])
+    assert all(math.isfinite(result.metrics["psnr"][name]) for name in ("start", "final", "blind", "oracle"))
+
+
+def test_run_that_diverges_at_once_returns_the_start(tiny_mri, scripted):
+    script = dict(image=tiny_mri.observation.start, losses=dict(loss=math.nan))
+    result = reconstruct(tiny_mri, scripted(lambda step: script), progress=False)
+    assert result.metrics["stop_reason"] == "diverged"
+    assert torch.equal(result.answer, tiny_mri.observation.start)
+
+
+def test_learning_rate_that_is_far_too_large_diverges_and_leaves_finite_images(tiny_mri):
+    result = reconstruct(tiny_mri, Vanilla(steps=20, lr=1e30), progress=False)
+    assert result.metrics["stop_reason"] == "diverged"
+    assert torch.isfinite(torch.view_as_real(result.answer)).all()
