@@ -91,7 +91,7 @@ def main(context):
 @click.argument("task")
 @click.option("--method", default="aseqdip", show_default=True, help="How to reconstruct; see `aseqdip list`.")
 @click.option("--image", default=None,
-              help="A shipped image (see `aseqdip list`) or a file: .npy, .npz, .png, .jpg, .tif, .h5.")
+              help="A shipped image (see `aseqdip list`) or a file: .npy, .npz, .png, .jpg, .tif, .h5, .dcm.")
 @click.option("--slice", "slice_index", type=int, default=None, help="Slice of an .h5 volume [the middle one].")
 @click.option("--steps", type=int, default=None,
               help="Adam steps in all (N K); iterations of classic solvers; direct methods ignore it.")

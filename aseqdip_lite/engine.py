@@ -78,7 +78,12 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
             checkpoint.save(file, identity, carry=carry.state_dict(), recorder=recorder.state_dict(),
                             seconds=seconds + time.perf_counter() - began)
 
-    began, reason = time.perf_counter(), "budget"
+    def stalled():
+        best = recorder.variance.best_step  # 0 before a whole window was seen
+        return patience is not None and best > 0 and carry.step - best >= patience
+
+    began, reason = time.perf_counter(), "early stopping" if stalled() else "budget"
+    budget = carry.step if stalled() else budget
     bar = tqdm(total=budget, initial=min(carry.step, budget), desc=f"{case.task} {method.name}", unit="step",
                disable=not progress, mininterval=0.5)
     with bar, deferred_interrupt() as interrupted:
@@ -94,13 +99,12 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
             if interrupted:
                 reason = "interrupted"
                 break
-            if patience is not None and recorder.variance.best_step and (
-                    state.step - recorder.variance.best_step >= patience):
+            if stalled():
                 reason = "early stopping"
                 break
         if reason != "diverged":
             save()
-    return Result.of(recorder, method, seed=seed, steps=carry.step, stop_reason=reason,
+    return Result.of(recorder, method, seed=seed, steps=recorder.steps, stop_reason=reason,
                      seconds=seconds + time.perf_counter() - began)
 
 

@@ -89,6 +89,11 @@ class Recorder:
             self.curve.setdefault(name, []).append(value)
         return row
 
+    @property
+    def steps(self):
+        """The last step that was recorded; 0 before the first."""
+        return self.curve["step"][-1] if self.curve else 0
+
     def psnr(self, image):
         """PSNR in dB of an image of the method against the truth."""
         return metrics.psnr(self.case.display(image), self.case.truth, self.case.data_range)

@@ -604,12 +604,13 @@ compare(
     case,
     best,
     alt="""L1-wavelet, DIP, aSeqDIP and the truth; below, the central box enlarged and four
-        times its error. L1-wavelet is sharp with faint streaks, DIP grainy, aSeqDIP smooth.""",
+        times its error. L1-wavelet keeps the dark ventricle among faint streaks, DIP is grainy,
+        aSeqDIP is smooth and has blurred the ventricle.""",
 )
 
 # %% [markdown]
 # Look at the boxes before you believe the table. Is the image with the highest PSNR the one with the sharpest
-# ventricle? Which of the errors are structure, which are grain?
+# ventricle? Do PSNR and SSIM agree? Which of the errors are structure, which are grain?
 #
 # ### Two curves that answer prediction 3
 
@@ -626,9 +627,9 @@ for name, at, side in (("zero_filled", steps, "right"), ("l1_wavelet", 0, "left"
     figure.axes[0].annotate(name, (at, value), ha=side, va="bottom", fontsize=8)
 show(
     figure,
-    alt="""PSNR against Adam steps. DIP rises steeply, then creeps. aSeqDIP starts lower, rises
-        more slowly, and reaches DIP near the end. Horizontal lines mark zero-filled, far
-        below, and L1-wavelet, just below the end of both.""",
+    alt="""PSNR against Adam steps. DIP rises steeply, then creeps. aSeqDIP starts lower and
+        overtakes DIP before the end. Horizontal lines mark zero-filled, far below the end of
+        both, and L1-wavelet, closer.""",
 )
 
 # %%
@@ -640,12 +641,12 @@ for name in ("DIP", "aSeqDIP"):
     )
 score = {name: result.metrics["psnr"]["final"] for name, result in results.items()}
 claim(
-    results["DIP"].curve["psnr"][tenth - 1] > results["aSeqDIP"].curve["psnr"][tenth - 1] + 2,
-    "after a tenth of the steps DIP leads by more than 2 dB",
+    results["DIP"].curve["psnr"][tenth - 1] > results["aSeqDIP"].curve["psnr"][tenth - 1] + 0.5,
+    "after a tenth of the steps DIP leads by more than 0.5 dB",
 )
 claim(
-    abs(score["DIP"] - score["aSeqDIP"]) < 1.5,
-    "at the end the two are within 1.5 dB of each other",
+    score["aSeqDIP"] > score["DIP"] - 0.5,
+    "at the end aSeqDIP has caught up: it is at most 0.5 dB below DIP",
 )
 claim(
     min(score["DIP"], score["aSeqDIP"]) > score["sense"] + 1,
@@ -701,32 +702,37 @@ check("mri.project", my_projection)
 # %% [markdown]
 # ## Modify: lam, N, K
 #
-# Predict, change the numbers, run again. `N` and `K` share the budget: $NK$ Adam steps in all. The comparison is at
-# the **same number of steps**; the curve of the full run above tells where it was then. Things to try: a larger `lam`;
-# `N = 10`; the learning rate of DIP, `lr=dip.lr`; `refresh="projected"` from exercise 3.
+# The settings of the full run come from a search. The paper takes `lam` = 1 and `N` = 2; start from there, with a
+# learning rate for our narrow network and fewer steps. `N` and `K` share the budget: $NK$ Adam steps in all.
 
 # %%
-lam, N = 0.0, aseqdip.N  # <- your turn
-
-mine = replace(aseqdip, lam=lam, N=N).with_steps(pick(smoke=10, laptop=300, paper=1000))
-run = reconstruct(case, mine, seed=0)
-before = results["aSeqDIP"].curve["psnr"][len(run.curve["psnr"]) - 1]
-after = run.metrics["psnr"]["final"]
-print(
-    f"lam = {aseqdip.lam}, N = {aseqdip.N}: {before:.2f} dB after {run.metrics['steps']} steps"
-)
-print(f"lam = {lam}, N = {N}: {after:.2f} dB")
-
-# %%
-if (lam, N) == (0.0, aseqdip.N):
-    claim(
-        after < before - 1,
-        "without the autoencoding term the image is more than 1 dB worse at this step",
-    )
+paper = replace(aseqdip, lam=1.0, N=2, lr=3e-4).with_steps(pick(smoke=6, laptop=300, paper=1000))
+print(paper)
+published = reconstruct(case, paper, seed=0)
+before = published.metrics["psnr"]["final"]
+print(f"{before:.2f} dB")
 
 # %% [markdown]
-# The same with sliders: Run gives the numbers of the cell above, then move `lam`, `N`, `K`. The panel is not stored in
-# the file; run the cell to see it. Nothing after it depends on it.
+# What happens without the autoencoding term? Predict, then run; then change the numbers yourself.
+
+# %%
+lam, N = 0.0, 2  # <- your turn
+
+mine = replace(paper, lam=lam, N=N).with_steps(paper.steps)
+run = reconstruct(case, mine, seed=0)
+after = run.metrics["psnr"]["final"]
+print(f"lam = {lam}, N = {N}: {after:.2f} dB after {run.metrics['steps']} steps, was {before:.2f} dB")
+
+# %%
+if (lam, N) == (0.0, 2):
+    claim(after < before - 2, "without the autoencoding term it is more than 2 dB worse at this step")
+
+# %% [markdown]
+# Without it nothing holds the output near its own input, and the input moves under the network every second step. Now
+# try `lam, N = 0.0, 10`: the input stays where it is for longer. Does `N` do part of the work of `lam`?
+#
+# The same with sliders: Run gives the numbers of the cell above, then move `lam`, `N`, `K`, or set `refresh` to
+# `projected`, which is exercise 3. The panel lives only in a running notebook. Nothing after it depends on it.
 
 # %%
 from aseqdip_lite.widgets import panel
@@ -770,8 +776,8 @@ for name in ("zero_filled", "sense", "l1_wavelet"):
 # %% [markdown]
 # ## What went wrong, and why: an FFT that is not normalised
 #
-# Somebody drops `norm="ortho"`. Nothing crashes: $F$ and $y$ both grow by the factor $c = \sqrt{HW}$, and a perfect
-# image still has data term zero. The authors' released MRI code does this too. But the data term is now
+# Somebody drops `norm="ortho"`. Nothing crashes: $F$ and $y$ both grow by the factor $c = \sqrt{HW}$, and without
+# noise a perfect image still has data term zero. The authors' released MRI code does this too. But the data term is now
 #
 # $$\|cAf - cy\|^2 = c^2\,\|Af - y\|^2 ,$$
 #
@@ -797,55 +803,44 @@ check("mri.lam", same_lam)
 # %%
 c = math.sqrt(size * size)
 unnormalised = replace(observation, A=c * A, y=c * y)
-error = dot_test(unnormalised.A)
-few = pick(smoke=6, laptop=300, paper=1000)
+print(f"dot test: pass, error {dot_test(unnormalised.A):.0e}")
 
 
-def final_psnr(observation, method):
+def run_on(observation, method):
     for state in iterate(observation, method, seed=0):
         image = case.display(state.image)
-    return metrics.psnr(image, case.truth, case.data_range), image
+    return image, metrics.psnr(image, case.truth, case.data_range)
 
 
-wrong, wrong_image = final_psnr(unnormalised, aseqdip.with_steps(few))
-fixed, fixed_image = final_psnr(
-    unnormalised, replace(aseqdip, lam=aseqdip.lam * c**2).with_steps(few)
-)
-reference = results["aSeqDIP"].curve["psnr"][few - 1]
-print(f"orthonormal,  lam = {aseqdip.lam:g}: {reference:.2f} dB after {few} steps")
-print(f"unnormalised, lam = {aseqdip.lam:g}: {wrong:.2f} dB")
-print(f"unnormalised, lam = {aseqdip.lam * c**2:g}: {fixed:.2f} dB")
+wrong_image, wrong = run_on(unnormalised, paper)
+fixed_image, fixed = run_on(unnormalised, replace(paper, lam=paper.lam * c**2))
+print(f"orthonormal,  lam = {paper.lam:g}: {before:.2f} dB after {paper.steps} steps")
+print(f"unnormalised, lam = {paper.lam:g}: {wrong:.2f} dB")
+print(f"unnormalised, lam = {paper.lam * c**2:g}: {fixed:.2f} dB")
 
 # %%
+pictures = {
+    "orthonormal": case.display(published.answer),
+    "unnormalised": wrong_image,
+    "unnormalised, lam x HW": fixed_image,
+}
+scores = dict(zip(pictures, (f"{value:.2f} dB" for value in (before, wrong, fixed)), strict=True))
 show(
-    plot_images(
-        {
-            f"unnormalised, lam = {aseqdip.lam:g}": wrong_image,
-            f"unnormalised, lam = {aseqdip.lam * c**2:g}": fixed_image,
-        },
-        case.truth,
-        case.window,
-        {
-            f"unnormalised, lam = {aseqdip.lam:g}": f"{wrong:.2f} dB",
-            f"unnormalised, lam = {aseqdip.lam * c**2:g}": f"{fixed:.2f} dB",
-        },
-    ),
-    alt="""Left: aSeqDIP with the unnormalised FFT and the old lam, a dull image with large
-        errors. Middle: with lam times H W, clearly better. Right: the truth.""",
+    plot_images(pictures, case.truth, case.window, scores),
+    alt="""aSeqDIP with the orthonormal FFT, with the unnormalised FFT and the same lam, and with
+        lam times H W; the truth; below, four times the errors. The second picture is the worst,
+        the third is like the first.""",
 )
-claim(wrong < reference - 1, "the unnormalised FFT costs more than 1 dB at this step")
-claim(
-    abs(fixed - reference) < 2,
-    "lam times H W brings it back, within 2 dB of the orthonormal run",
-)
+claim(wrong < before - 2, "the unnormalised FFT costs more than 2 dB at this step")
+claim(fixed > wrong + 2, "lam times H W wins more than 2 dB back")
 
 # %% [markdown]
 # The dot test passed all the same: the operator is fine, its **scale** has moved, and `lam` with it. Adam hides the
 # rest, since a loss times a constant leaves its steps almost unchanged. So a method without `lam` should not notice:
 
 # %%
-few = pick(smoke=6, laptop=60, paper=200)
-unnoticed, _ = final_psnr(unnormalised, dip.with_steps(few))
+few = pick(smoke=6, laptop=20, paper=20)
+_, unnoticed = run_on(unnormalised, dip.with_steps(few))
 reference = results["DIP"].curve["psnr"][few - 1]
 print(f"DIP after {few} steps: orthonormal {reference:.2f} dB, unnormalised {unnoticed:.2f} dB")
 claim(abs(unnoticed - reference) < 0.5, "Deep Image Prior is the same with both, within 0.5 dB")
@@ -862,8 +857,8 @@ claim(abs(unnoticed - reference) < 0.5, "Deep Image Prior is the same with both,
 #    noise, and a dense centre makes them look like blur.
 # 2. No: more numbers than unknowns is not enough. Smooth coil maps reach only near neighbours in k-space, so some
 #    directions stay unseen, and others are seen faintly.
-# 3. DIP is far ahead early; near the end of this budget the two meet. Their learning rates differ, see the settings
-#    printed above the runs: is that the reason? You know how to find out.
+# 3. DIP is ahead early; aSeqDIP catches up. Their learning rates differ, see the settings printed above the runs: is
+#    that the reason? You know how to find out. And the box may choose another winner than PSNR.
 # 4. `lam` changes its meaning with the scale of $A$, and no error message tells.
 #
 # - You can write $A$ and $A^H$ for a scanner's sampling and *prove* them right with the dot test.

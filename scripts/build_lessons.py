@@ -105,8 +105,7 @@ def execute(blank, solved, profile):
     with client.setup_kernel():
         for count, (index, (cell, twin)) in enumerate(pairs, start=1):
             client.execute_cell(cell, index)
-            # progress bars and panels are alive only while a kernel is
-            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+            cell.outputs = [without_widgets(output) for output in cell.outputs if not is_progress_bar(output)]
             if twin.source == cell.source:
                 twin.outputs = copy.deepcopy(cell.outputs)
             else:
@@ -116,6 +115,17 @@ def execute(blank, solved, profile):
                     executed.execution_count = count
     for notebook in (blank, solved):
         notebook.metadata.aseqdip = dict(profile=profile, outputs=digest(notebook))
+
+
+def is_progress_bar(output):
+    """Whether an output is a widget that a cell displayed on its way, not its result."""
+    return output.output_type == "display_data" and WIDGET in output.data
+
+
+def without_widgets(output):
+    """An output without the view of a widget, which is alive only while its kernel is; its text stays."""
+    output.get("data", {}).pop(WIDGET, None)
+    return output
 
 
 def digest(notebook):

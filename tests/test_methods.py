@@ -176,9 +176,9 @@ def test_autoencoding_term_is_exactly_zero_on_every_task(task, smoke_case):
     assert state.losses["autoencoding"] == 0.0
 
 
-@pytest.mark.parametrize("lam", [0.0, 1.0, 2.5])
-def test_losses_are_the_terms_of_the_equation(lam, tiny_mri):
-    observation, method = tiny_mri.observation, ASeqDIP(lam=lam, N=2, K=2)
+@pytest.mark.parametrize("task, lam", [("mri", 0.0), ("mri", 1.0), *((task, 2.5) for task in tasks.REGISTRY)])
+def test_losses_are_the_terms_of_the_equation(task, lam, smoke_case):
+    observation, method = smoke_case(task).observation, ASeqDIP(lam=lam, N=2, K=2)
     carry = method.init(observation, 0)
     for _ in range(method.steps):
         with torch.no_grad():

@@ -1,0 +1,78 @@
+"""`compare`: the same data for every method, statistics that can be checked by hand, and resuming."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from aseqdip_lite import InputError, configure, load_case, reconstruct
+from aseqdip_lite.cli import main
+from aseqdip_lite.compare import as_markdown, compare, summarise
+
+SMALL = dict(profile="smoke", size=32, coils=2)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    out = tmp_path_factory.mktemp("compare")
+    return out, compare("mri", ["zero_filled", "vanilla"], seeds=2, steps=4, out=out, progress=False, **SMALL)
+
+
+def test_each_row_is_what_the_method_alone_returns(report):
+    rows = {(row["method"], row["seed"]): row for row in report[1]["rows"]}
+    assert set(rows) == {(name, seed) for name in ("zero_filled", "vanilla") for seed in (0, 1)}
+    case = load_case("mri", seed=1, **SMALL)
+    alone = reconstruct(case, configure("vanilla", "mri", "smoke", 4), seed=1, progress=False)
+    assert rows["vanilla", 1]["psnr"] == alone.metrics["psnr"]
+    assert rows["zero_filled", 1]["psnr"]["final"] == alone.metrics["psnr"]["start"]  # they saw the same y
+
+
+def test_the_summary_is_mean_and_sample_deviation():
+    def row(value):
+        scores = dict(start=1.0, final=value, blind=None, oracle=value)
+        return dict(steps=5, seconds=2.0, psnr=scores, ssim=scores)
+
+    found = summarise("m", [row(20.0), row(23.0), row(26.0)])
+    assert found["psnr"]["final"] == dict(mean=23.0, std=3.0)
+    assert found["psnr"]["blind"] == dict(mean=None, std=None)
+    assert "| m | 1.00 (0.00) | 23.00 (3.00) | - | 23.00 (3.00) | 23.000 (3.000) | 5 | 2 |" in as_markdown([found])
+
+
+def test_files_hold_the_same_rows(report):
+    out, found = report
+    stored = json.loads((out / "compare.json").read_text())
+    assert stored["rows"] == json.loads(json.dumps(found["rows"]))
+    assert [row["method"] for row in stored["summary"]] == ["zero_filled", "vanilla"]
+    table = list(csv.DictReader((out / "compare.csv").read_text().splitlines()))
+    assert np.allclose([float(row["psnr_final"]) for row in table], [r["psnr"]["final"] for r in stored["rows"]])
+    assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in ("compare.png", "curves.png"))
+    assert (out / "vanilla-seed1" / "metrics.json").exists()
+
+
+def test_a_finished_run_is_read_and_not_made_again(report):
+    out, found = report
+    before = (out / "vanilla-seed0" / "checkpoint.pt").read_bytes()
+    again = compare("mri", ["vanilla"], seeds=1, steps=4, out=out, progress=False, **SMALL)
+    first = next(row for row in found["rows"] if row["method"] == "vanilla" and row["seed"] == 0)
+    assert again["rows"][0]["psnr"] == first["psnr"]
+    assert len(before) == len((out / "vanilla-seed0" / "checkpoint.pt").read_bytes())
+
+
+def test_other_settings_in_the_same_folder_are_refused(report):
+    with pytest.raises(InputError, match="mri acceleration is 8.0 here and 4.0 there"):
+        compare("mri", ["vanilla"], steps=4, out=report[0], progress=False, acceleration=8, **SMALL)
+
+
+def test_command_line(tmp_path):
+    arguments = ["compare", "mri", "--profile", "smoke", "--size", "32", "--coils", "2", "--methods",
+                 "zero_filled, sense", "--out", str(tmp_path / "out"), "--quiet"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0
+    assert "| sense |" in result.stdout
+    wrong = CliRunner().invoke(main, ["compare", "mri", "--methods", "sense,vanila", "--out", str(tmp_path / "no")])
+    assert wrong.exit_code == 2
+    assert "did you mean 'vanilla'?" in wrong.stderr and not (tmp_path / "no").exists()
+    method_setting = CliRunner().invoke(main, ["compare", "mri", "--lam", "1"])
+    assert method_setting.exit_code == 2
