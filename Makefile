@@ -29,7 +29,8 @@ demo: .venv/ready
 	@$(RUN)/aseqdip compare mri --methods zero_filled,l1_wavelet,tv,vanilla,aseqdip --out out/demo
 
 test: .venv/ready
-	$(RUN)/python -m pytest tests
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest tests -n 2 --dist loadscope
+	OMP_NUM_THREADS=1 ASEQDIP_PROFILE=smoke $(RUN)/python -m pytest lessons -n 2 --dist loadscope --nbval-lax --nbval-current-env
 
 lab: .venv/ready
 	@$(RUN)/aseqdip lab
