@@ -169,7 +169,8 @@ def compare(task, names, image, seeds, steps, device, profile, out, quiet, **set
     report = run_comparison(task, names, seeds=seeds, image=image, profile=profile, steps=steps, out=out,
                             device=checked_device(device), progress=not quiet, **given)
     click.echo(as_markdown(report["summary"]))
-    click.echo(f"written to {out}: compare.json compare.md compare.csv compare.png, and a folder for each run")
+    click.echo(f"pictures: {out / 'compare.png'} {out / 'curves.png'}\n"
+               f"written to {out}: compare.json compare.md compare.csv, and a folder for each run")
     if report["interrupted"]:
         click.echo("interrupted: start the same command again to go on", err=True)
         return 130
