@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   minutes: 4
+#   minutes: 3
 # ---
 
 # %% [markdown]
@@ -19,8 +19,8 @@
 # **You need** lessons 01 (operators), 02 (Deep Image Prior) and 06 (aSeqDIP), or: linear algebra with complex
 # vectors, and a training loop in PyTorch.
 #
-# **Time** about {minutes} minutes to run in the `laptop` profile on two CPU cores (measured); not yet measured on a
-# GPU. To work through it, take 90 minutes.
+# **Time** about {minutes} minutes to run in the `laptop` profile on a machine with two CPU cores (measured); not yet
+# measured on a GPU. To work through it, take 90 minutes.
 #
 # **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real. Its phase, the coil
 # sensitivities and the noise are simulated. Code BSD-3-Clause, text CC BY 4.0.
