@@ -4,8 +4,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-LABELS = {"start": "start", "final": "final", "blind": "blind pick", "oracle": "oracle (needs the truth)"}
-
 
 def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
     """Images in a row, with `error_scale` x |error| below each where the truth is known.
@@ -27,15 +25,15 @@ def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
     axes = figure.subplots(len(heights), len(pictures), squeeze=False, height_ratios=heights)
     low, high = window
     for column, (title, picture) in zip(axes.T, pictures.items(), strict=True):
-        column[0].imshow(picture, cmap="gray", vmin=low, vmax=high)
+        column[0].imshow(picture, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
         column[0].set_title("\n".join(filter(None, [title, (titles or {}).get(title, "")])), fontsize=10)
         if zoom:
             column[0].add_patch(Rectangle((left - 0.5, top - 0.5), size, size, fill=False, edgecolor="white"))
-            column[1].imshow(picture[part], cmap="gray", vmin=low, vmax=high)
+            column[1].imshow(picture[part], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
         if truth is not None and title != "truth":
             error = np.abs(picture - truth) * error_scale
             error = error.mean(axis=-1) if error.ndim == 3 else error
-            column[-1].imshow(error[part], cmap="cividis", vmin=0, vmax=high - low)
+            column[-1].imshow(error[part], cmap="cividis", vmin=0, vmax=high - low, interpolation="nearest")
             column[-1].set_title(f"{error_scale} x |error|", fontsize=9)
         for axis in column:
             axis.set_axis_off()

@@ -62,11 +62,11 @@ class Projector(LinearOperator):
 
     def project(self, x):
         """Sinograms (B, views, D) of images (B, 1, N, N), which are contiguous; autograd is not needed."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} defines no projection")
 
     def backproject(self, y):
         """Images (B, 1, N, N) from sinograms (B, views, D): the adjoint of `project`."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} defines no back-projection")
 
     def _apply(self, x):
         return _Linear.apply(x, self.project, self.backproject)

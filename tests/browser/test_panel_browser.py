@@ -145,6 +145,7 @@ def test_lam_is_moved_by_keyboard(page):
     playwright.expect(page.get_by_label("lam", exact=True)).to_have_value("3")
     page.keyboard.press("Home")
     playwright.expect(page.get_by_label("lam", exact=True)).to_have_value("0")
+    assert page.get_by_label("lam", exact=True).input_value() == "0"
 
 
 def test_a_run_progresses_and_stop_is_served_within_two_seconds(page):
@@ -168,7 +169,8 @@ def test_an_error_is_said_in_the_panel(page):
     page.get_by_label("lam", exact=True).fill("-1")
     page.keyboard.press("Enter")
     said = page.locator(".widget-html").get_by_role("alert")
-    playwright.expect(said).to_contain_text("lam must be at least 0.0, got -1.0")
+    playwright.expect(said).to_be_visible()
+    assert "lam must be at least 0.0, got -1.0" in said.inner_text()
 
 
 def test_two_runs_stand_side_by_side_and_the_slider_looks_back_by_keyboard(page):
