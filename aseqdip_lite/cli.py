@@ -231,7 +231,7 @@ def list_():
                         for name, cls in methods.REGISTRY.items()])
     section("Networks", [(name, "U-Net of widths " + "-".join(map(str, widths)))
                          for name, widths in networks.PRESETS.items()])
-    section("Images", [(name, f"{facts['what']} ({facts['task']}, for {facts['role']}s; {facts['licence']})")
+    section("Images", [(name, f"{facts['what']} ({facts['task']}, {facts['role']}; {facts['licence']})")
                        for name, facts in images.catalogue().items()])
     click.echo("Origins, licences and citations: data/README.md")
 
