@@ -19,6 +19,11 @@ Examples:
   aseqdip run mri --resume                       go on after an interruption
 """
 
+#: Options that several commands share.
+DEVICE = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+PROFILE = click.option("--profile", default="laptop", show_default=True,
+                       help="smoke (seconds) | laptop | paper (published).")
+
 
 class Commands(click.Group):
     """Turns every error of the user or of the disk into one line and exit code 2, a Ctrl-C into exit code 130."""
@@ -97,8 +102,8 @@ def main(context):
               help="Adam steps in all (N K); iterations of classic solvers; direct methods ignore it.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the data and of the initial weights.")
 @click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
-@click.option("--profile", default="laptop", show_default=True, help="smoke (seconds) | laptop | paper (published).")
+@DEVICE
+@PROFILE
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/TASK-METHOD].")
 @click.option("--resume", is_flag=True, help="Go on from checkpoint.pt in --out, or start where there is none.")
 @click.option("--patience", type=int, default=None,
@@ -144,8 +149,8 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 @click.option("--image", default=None, help="A shipped image or a file, as for `run`.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each method, of seeds 0, 1, ...")
 @click.option("--steps", type=int, default=None, help="Adam steps of every method; each one's default if not given.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
-@click.option("--profile", default="laptop", show_default=True, help="smoke (seconds) | laptop | paper (published).")
+@DEVICE
+@PROFILE
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/compare-TASK].")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def compare(task, names, image, seeds, steps, device, profile, out, quiet, **settings):

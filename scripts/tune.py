@@ -34,14 +34,13 @@ def run(trial):
     """One trial, in its own process with one thread; returns it with its scores."""
     import torch
 
-    from aseqdip_lite import configure, load_case, reconstruct
+    from aseqdip_lite import configure, load_case, methods, reconstruct
 
     torch.set_num_threads(1)
     case = load_case(trial["task"], **trial["problem"])
-    network = trial["method"] in ("aseqdip", "vanilla")
-    method = configure(trial["method"], trial["task"], "laptop", trial["steps"] if network else None,
-                       **trial["settings"])
-    metrics = reconstruct(case, method, steps=trial["steps"] if network else None, progress=False).metrics
+    steps = trial["steps"] if methods.get(trial["method"]).budget else None  # classic solvers keep their iterations
+    method = configure(trial["method"], trial["task"], "laptop", steps, **trial["settings"])
+    metrics = reconstruct(case, method, steps=steps, progress=False).metrics
     kept = ("psnr", "ssim", "seconds", "seed", "data_seed", "threads", "versions", "device", "hardware")
     return trial | {key: metrics[key] for key in kept}
 

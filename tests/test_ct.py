@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from draws import generator
 
 from aseqdip_lite import InputError, cli, configure, dot_test, load_case, reconstruct
 from aseqdip_lite.case import robust_peak
@@ -18,10 +19,6 @@ from aseqdip_lite.projectors import disc, equal_angles
 from aseqdip_lite.tasks.ct import CT, MU_WATER, ct_operator, fine_object, transmission
 
 ELLIPSES = ((1.0, 0.5, 0.7, 0.1, -0.1, 30.0), (0.6, 0.15, 0.1, -0.2, 0.3, -20.0))
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def phantom(size=32):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import torch
+from draws import generator, rand, randn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,18 +24,6 @@ from aseqdip_lite.tasks.deblurring import (
 
 gammas = st.floats(1, 5)
 shapes = st.tuples(st.sampled_from([1, 3]), st.integers(8, 33), st.integers(8, 33))
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def rand(*shape, seed=0):
-    return torch.rand(shape, generator=generator(seed), dtype=torch.float64)
-
-
-def randn(*shape, seed=0):
-    return torch.randn(shape, generator=generator(seed), dtype=torch.float64)
 
 
 def drawn_blur(shape, seed=0, motion=5.0, **camera):

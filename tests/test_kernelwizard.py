@@ -5,24 +5,12 @@ import zipfile
 
 import pytest
 import torch
+from draws import generator, rand, randn
 
 from aseqdip_lite import InputError, iterate, load_case
 from aseqdip_lite.kernelwizard import STRIDE, KernelWizard, KernelWizardBlur, load_kernelwizard
 from aseqdip_lite.methods import configure
 from aseqdip_lite.networks import count_parameters
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def rand(*shape, seed=0):
-    return torch.rand(shape, generator=generator(seed), dtype=torch.float64)
-
-
-def randn(*shape, seed=0):
-    return torch.randn(shape, generator=generator(seed), dtype=torch.float64)
-
 
 #: Names and shapes in the published checkpoint: the ends of each part.
 PUBLISHED = {

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sigpy
 import torch
+from draws import generator
 from hypothesis import given
 from hypothesis import strategies as st
 from sigpy.mri.linop import Sense
@@ -22,10 +23,6 @@ from aseqdip_lite.tasks.mri import (
     simulated_maps,
     smooth_phase,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def complex_randn(*shape, seed=0, dtype=torch.complex128):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from draws import generator
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -19,10 +20,6 @@ from aseqdip_lite.networks import (
     initialise,
     to_channels,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def image(c=1, h=32, w=32, is_complex=False, seed=0):
