@@ -1,6 +1,7 @@
 # aseqdip-lite: what can be done here. Every target makes .venv first if it is not there.
 PYTHON ?= python3
 RUN := .venv/bin
+TASK ?= mri
 
 .PHONY: help setup demo test lab lessons bench tune lint clean
 
@@ -11,7 +12,7 @@ help:
 	@echo "make setup     only make .venv"
 	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
 	@echo "make bench     measure speed and memory"
-	@echo "make tune      the recorded search that the defaults come from (resumable)"
+	@echo "make tune      the recorded search that the defaults come from (TASK=ct for another task; resumable)"
 	@echo "make lint      ruff"
 
 setup: .venv/ready
@@ -42,7 +43,7 @@ bench: .venv/ready
 	$(RUN)/python benchmarks/speed.py
 
 tune: .venv/ready
-	$(RUN)/python scripts/tune.py mri
+	$(RUN)/python scripts/tune.py $(TASK)
 
 lint: .venv/ready
 	$(RUN)/ruff check .

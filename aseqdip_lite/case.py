@@ -53,6 +53,8 @@ class Case:
         crop: (height, width) of the central part that is compared with the truth, or None for all.
         support: (H, W) of zeros and ones, the field of view of CT: nothing is known outside, the image is shown
             as 0 there; None for all.
+        heldout: (A, y) of measurements that no method sees, in the units of the observation, to check answers
+            by where no truth is known; None if none are held out.
         notes: facts about how the data were made that a reader must know.
     """
 
@@ -67,6 +69,7 @@ class Case:
     clip: bool = False
     crop: tuple[int, int] | None = None
     support: np.ndarray | None = None
+    heldout: tuple[Operator, torch.Tensor] | None = None
     notes: tuple[str, ...] = ()
 
     def array(self, image):
@@ -80,15 +83,19 @@ class Case:
         Multiplies by the observation's scale, takes the magnitude of complex images and clips
         natural images to their range.
         """
-        array = self.array(image)
+        return self.shown(self.array(image))
+
+    def shown(self, array):
+        """What is shown of an answer in physical units, as `array` returns it and recon.npy holds it."""
         array = np.abs(array) if np.iscomplexobj(array) else array
         if self.crop is not None:
             array = centre_crop(array, self.crop)
         return np.clip(array, *self.window) if self.clip else array
 
     def to(self, device):
-        """The same case with its observation on another device."""
-        return replace(self, observation=self.observation.to(device))
+        """The same case with its observation, and what is held out of it, on another device."""
+        heldout = None if self.heldout is None else tuple(part.to(device) for part in self.heldout)
+        return replace(self, observation=self.observation.to(device), heldout=heldout)
 
 
 def to_array(image, scale=1.0):

@@ -2,13 +2,16 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import click
 
-from .settings import InputError, fields_of
+from .cli_options import Commands, SettingsCommand, checked_device, checked_folder, split_settings
+from .settings import InputError, nearest
 
 EXAMPLES = """\b
 Examples:
@@ -19,65 +22,13 @@ Examples:
   aseqdip run mri --resume                       go on after an interruption
 """
 
+#: What `aseqdip list` shows, in this order.
+PARTS = ("tasks", "methods", "networks", "projectors", "images", "experiments", "parts")
+
 #: Options that several commands share.
 DEVICE = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 PROFILE = click.option("--profile", default="laptop", show_default=True,
                        help="smoke (seconds) | laptop | paper (published).")
-
-
-class Commands(click.Group):
-    """Turns every error of the user or of the disk into one line and exit code 2, a Ctrl-C into exit code 130."""
-
-    def main(self, *args, **kwargs):
-        try:
-            status = super().main(*args, **kwargs | dict(standalone_mode=False))
-        except (InputError, click.ClickException, OSError, MemoryError) as error:
-            text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            click.echo(f"aseqdip: {' '.join(text.split()) or type(error).__name__}", err=True)
-            status = 2
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("aseqdip: stopped", err=True)
-            status = 130
-        sys.exit(status)
-
-
-class SettingsCommand(click.Command):
-    """A command whose options include the settings of all tasks, and of all methods if asked, off their registries."""
-
-    def __init__(self, *args, of_methods=True, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.of_methods = of_methods
-
-    def get_params(self, context):
-        if "settings" not in context.meta:
-            context.meta["settings"] = setting_options(self.of_methods)
-        return super().get_params(context) + context.meta["settings"]
-
-
-def setting_options(of_methods):
-    """One option per setting name; its help says which tasks and methods have it and with what default."""
-    from . import methods, tasks
-
-    owners = {}
-    for registry in (tasks.REGISTRY, methods.REGISTRY if of_methods else {}):
-        for owner, cls in registry.items():
-            for field, kind, _ in fields_of(cls):
-                if field.name != "steps":  # --steps is the budget of every method
-                    owners.setdefault(field.name, []).append((owner, field, kind))
-    return [click.Option([f"--{name.replace('_', '-')}", name], type=found[0][2], default=None,
-                         help=setting_help(found)) for name, found in owners.items()]
-
-
-def setting_help(found):
-    """Help text of a setting from its (owner, field, type) list."""
-    texts = {}
-    for owner, field, _ in found:
-        texts.setdefault((field.metadata["help"], field.metadata["choices"]), []).append(
-            owner if field.default is None else f"{owner} {field.default}")
-    parts = []
-    for (text, choices), defaults in texts.items():
-        parts.append(f"{text}{': ' + ' | '.join(choices) if choices else ''} [{', '.join(defaults)}]")
-    return "; ".join(parts)
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings=dict(help_option_names=["-h", "--help"]))
@@ -96,7 +47,7 @@ def main(context):
 @click.argument("task")
 @click.option("--method", default="aseqdip", show_default=True, help="How to reconstruct; see `aseqdip list`.")
 @click.option("--image", default=None,
-              help="A shipped image (see `aseqdip list`) or a file: .npy, .npz, .png, .jpg, .tif, .h5, .dcm.")
+              help="A name that `aseqdip list images` shows, or a file: .npy, .npz, .png, .jpg, .tif, .h5, .dcm.")
 @click.option("--slice", "slice_index", type=int, default=None, help="Slice of an .h5 volume [the middle one].")
 @click.option("--steps", type=int, default=None,
               help="Adam steps in all (N K); iterations of classic solvers; direct methods ignore it.")
@@ -146,15 +97,19 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 @main.command(cls=SettingsCommand, of_methods=False)
 @click.argument("task")
 @click.option("--methods", "names", default="all", show_default=True, help="all, or: vanilla,aseqdip.")
-@click.option("--image", default=None, help="A shipped image or a file, as for `run`.")
+@click.option("--image", "images", multiple=True, help="A name or a file, as for `run`; may be given more than once.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each method, of seeds 0, 1, ...")
+@click.option("--workers", type=int, default=None, help="Runs at a time [one for each core; 1 on a GPU].")
 @click.option("--steps", type=int, default=None, help="Adam steps of every method; each one's default if not given.")
 @DEVICE
 @PROFILE
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/compare-TASK].")
-@click.option("--quiet", is_flag=True, help="No progress bars.")
-def compare(task, names, image, seeds, steps, device, profile, out, quiet, **settings):
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def compare(task, names, images, seeds, workers, steps, device, profile, out, quiet, **settings):
     """Reconstruct the same measurements by several methods; write compare.json, .md, .csv and .png.
+
+    Of several images and seeds the table shows means, the spread over the seeds and the paired
+    difference to aSeqDIP with a 95 % bootstrap interval.
 
     An interrupted comparison that is started again goes on where it was; finished runs in --out
     are read, not made again.
@@ -166,13 +121,13 @@ def compare(task, names, image, seeds, steps, device, profile, out, quiet, **set
 
     given = {name: value for name, value in settings.items() if value is not None}
     split_settings(tasks.get(task), None, given)
-    check_run(steps=steps, seeds=seeds)
+    check_run(steps=steps, seeds=seeds, workers=workers)
     names = methods.names(task) if names == "all" else [name.strip() for name in names.split(",")]
     for name in names:
         methods.configure(name, task, profile, steps)
     out = checked_folder(out or Path("out") / f"compare-{task}")
-    report = run_comparison(task, names, seeds=seeds, image=image, profile=profile, steps=steps, out=out,
-                            device=checked_device(device), progress=not quiet, **given)
+    report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
+                            device=checked_device(device), workers=workers, progress=not quiet, **given)
     click.echo(as_markdown(report["summary"]))
     click.echo(f"pictures: {out / 'compare.png'} {out / 'curves.png'}\n"
                f"written to {out}: compare.json compare.md compare.csv, and a folder for each run")
@@ -182,63 +137,85 @@ def compare(task, names, image, seeds, steps, device, profile, out, quiet, **set
     return 0
 
 
-def split_settings(task, method, given):
-    """Divide given settings among task and method (None: only the task); InputError for one of neither."""
-    of_task = {field.name for field, _, _ in fields_of(task)}
-    of_method = {field.name for field, _, _ in fields_of(method)} if method else set()
-    for name in given:
-        if name not in of_task | of_method:
-            owners = f"neither the task {task.name} nor the method {method.name}: they have" if method else (
-                f"no part of the task {task.name}: it has")
-            raise InputError(f"--{name.replace('_', '-')} is a setting of {owners} "
-                             f"{', '.join(sorted(of_task | of_method))}")
-    return ({k: v for k, v in given.items() if k in of_task}, {k: v for k, v in given.items() if k in of_method})
+@main.command()
+@click.argument("name", metavar="ID", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every experiment that has no result in --out yet.")
+@PROFILE
+@click.option("--out", type=click.Path(path_type=Path), default=None,
+              help="Folder of ID.json and ID.png [out/experiments; with --all: results].")
+def experiment(name, everything, profile, out):
+    """Reproduce a table or figure of the papers and say how it compares.
 
+    ID is one of those that `aseqdip list` shows, e.g. F6. Writes ID.json (what was measured, the
+    published result, a verdict, settings and seconds) and the figure ID.png. With --all, also
+    docs/REPRODUCTION.md, made of all stored results.
+    """
+    from . import experiments
 
-def checked_device(name):
-    """torch.device of a name; InputError if it is not one or is not there."""
-    import torch
-
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"unknown device '{name}': use cpu, cuda or cuda:1") from None
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"unknown device '{name}': use cpu, cuda or cuda:1")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"there is no GPU '{name}' here ({torch.cuda.device_count()} found): use --device cpu")
-    return device
-
-
-def checked_folder(path):
-    """The out folder, which the first result makes; InputError if it cannot be made or written to."""
-    found = next(folder for folder in (path.absolute(), *path.absolute().parents) if os.path.lexists(folder))
-    if not found.is_dir():
-        raise InputError(f"cannot write to the out folder {path}: {found} is not a folder, choose another --out")
-    if not os.access(found, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write to the out folder {path}: no permission in {found}, choose another --out")
-    return path
+    if everything == (name is not None):
+        raise InputError("give one experiment's ID, or --all; `aseqdip list` shows the IDs")
+    out = checked_folder(out or (Path("results") if everything else Path("out") / "experiments"))
+    wanted = [name] if name else [known for known in experiments.names() if experiments.stored(known, out) is None]
+    for known in wanted:
+        report = experiments.run(known, profile, out)
+        click.echo(f"{known}: {report['verdict']}. {report['why']}")
+        click.echo(f"written to {out}: {known}.json {known}.png ({report['provenance']['seconds']:.0f} s)")
+    if everything:
+        reports = [report for known in experiments.names() if (report := experiments.stored(known, out))]
+        page = Path("docs") / "REPRODUCTION.md"
+        checked_folder(page.parent).mkdir(exist_ok=True)
+        page.write_text(experiments.as_markdown(reports), encoding="utf-8")
+        click.echo(f"written: {page}, {len(reports)} experiments")
 
 
 @main.command("list")
-def list_():
-    """Show tasks, methods, networks and shipped images with their licences."""
-    from . import images, methods, networks, tasks
+@click.argument("what", required=False)
+def list_(what):
+    """Show what there is: tasks, methods, networks, projectors, images with their licences, optional parts.
 
-    def section(title, rows):
-        click.secho(title, bold=True)
-        width = max(len(row[0]) for row in rows)
-        for name, text in rows:
-            click.echo(f"  {name:<{width}}  {text}")
+    WHAT shows one of these alone, e.g. images. An image "to fetch" or "to bring" does not ship:
+    aseqdip fetch NAME shows its facts, then fetches it or says how to bring it.
+    """
+    from . import inventory
 
-    section("Tasks", [(name, cls.about) for name, cls in tasks.REGISTRY.items()])
-    section("Methods", [(name, f"{cls.about} ({', '.join(cls.tasks or ('all tasks',))})")
-                        for name, cls in methods.REGISTRY.items()])
-    section("Networks", [(name, "U-Net of widths " + "-".join(map(str, widths)))
-                         for name, widths in networks.PRESETS.items()])
-    section("Images", [(name, f"{facts['what']} ({facts['task']}, {facts['role']}; {facts['licence']})")
-                       for name, facts in images.catalogue().items()])
-    click.echo("Origins, licences and citations: data/README.md")
+    for part in PARTS if what is None else [nearest(what, PARTS, "part of the list")]:
+        for heading, rows in getattr(inventory, f"of_{part}")().items():
+            click.secho(heading, bold=True)
+            click.echo(columns(rows))
+        if part == "images":
+            click.echo("  To fetch or to bring: aseqdip fetch NAME. Origins and citations: data/README.md")
+
+
+def columns(rows):
+    """Rows of text in columns; the last one is wrapped at the terminal's width or at 100, whichever is less."""
+    widths = [max(map(len, cells)) for cells in list(zip(*rows, strict=True))[:-1]]
+    lines = []
+    for *first, text in rows:
+        head = "  " + "".join(f"{cell:<{width}}  " for cell, width in zip(first, widths, strict=True))
+        for line in text.splitlines():
+            lines += textwrap.wrap(line, min(shutil.get_terminal_size((100, 24)).columns, 100), initial_indent=head,
+                                   subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False)
+            head = " " * len(head)
+    return "\n".join(lines)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def fetch(name, yes):
+    """Fetch a data set, after showing its facts and asking.
+
+    NAME is one of those that `aseqdip list images` shows, e.g. tooth.
+    """
+    from . import fetch as data
+
+    click.echo(columns(data.describe(name)))
+    path = data.find(name)
+    if path is None:
+        if data.registry()[name]["url"] is not None and not yes:
+            click.confirm(f"Fetch it into {data.cache_folder()}?", abort=True)
+        path = data.fetch(name)
+    click.echo(f"here: {path}\nnext: aseqdip run {data.registry()[name]['task']} --image {name}")
 
 
 @main.command()

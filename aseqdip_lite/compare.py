@@ -6,71 +6,86 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from . import methods, tasks
 from .checkpoint import write_atomically
 from .engine import reconstruct
 from .plots import plot_curves, plot_images
 from .result import finite, to_bytes
+from .settings import InputError
+from .statistics import SCORES, summarise
+from .sweep import sweep
 
-SCORES = ("start", "final", "blind", "oracle")
 
-
-def compare(task, names, *, seeds=1, image=None, profile="laptop", steps=None, out, device="cpu", progress=True,
-            **settings):
+def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=None, out, device="cpu", workers=None,
+            progress=True, **settings):
     """Run methods on the same cases and write what they reach.
 
-    Run number s uses s as data seed and as initialisation seed, so within a seed every method sees
-    the same y. Each run has its own folder METHOD-seedS in `out`, with a checkpoint: an interrupted
-    comparison that is started again goes on where it was, and finished runs are not made again.
+    Run number s uses s as data seed and as initialisation seed, so within an image and a seed
+    every method sees the same y. Each run has its own folder IMAGE-METHOD-seedS in `out`, with a
+    checkpoint: an interrupted comparison that is started again goes on where it was, and finished
+    runs are not made again.
 
     Args:
         task: task name; names: method names; seeds: number of seeds.
-        image: shipped image or file; the task's default if None.
+        images: shipped images or files; None is the task's default.
         profile: "smoke", "laptop" or "paper"; steps: Adam steps of every iterative method.
-        out: folder of compare.json, compare.md, compare.csv, compare.png and curves.png.
+        out: folder of compare.json, compare.md, compare.csv, and of a figure of each image, compare.png and
+            curves.png for the first, compare-IMAGE.png and curves-IMAGE.png for the others.
+        workers: runs at a time (see `sweep`); by default one for each core, or 1 on a GPU.
         **settings: the task's settings.
 
     Returns:
-        {"rows": [metrics of each run], "summary": [one row a method], "interrupted": bool}.
+        {"rows": [metrics of each run], "summary": [see `statistics.summarise`], "interrupted": bool}.
+
+    Raises:
+        InputError: bad settings, two images of the same name, or a folder with runs of other settings.
     """
-    out, results, interrupted = Path(out), {}, False
-    for seed in range(seeds):
-        case = tasks.load_case(task, image, seed=seed, profile=profile, **settings).to(device)
-        for name in names:
-            method = methods.configure(name, task, profile, steps)
-            folder = out / f"{name}-seed{seed}"
-            result = reconstruct(case, method, seed=seed, steps=steps if method.budget else None, out=folder,
-                                 resume=True, progress=progress)
-            result.save(folder)
-            results.setdefault(name, []).append(result)
-            interrupted = result.metrics["stop_reason"] == "interrupted"
-            if interrupted:
-                break
-        if interrupted:
-            break
-    summary = [summarise(name, [result.metrics for result in found]) for name, found in results.items()]
-    report = dict(rows=[result.metrics for found in results.values() for result in found], summary=summary)
-    write(out, report, results)
+    out, device = Path(out), torch.device(device)
+    images = [tasks.get(task).default_image if image is None else str(image) for image in images]
+    labels = [Path(image).stem for image in images]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(f"two images are called {label}: rename one, their results would mix")
+    jobs = {}
+    for image, label in zip(images, labels, strict=True):
+        for seed in range(seeds):
+            for name in names:
+                method = methods.configure(name, task, profile, steps)
+                jobs[label, name, seed] = dict(
+                    task=task, image=image, seed=seed, profile=profile, settings=settings, method=name, steps=steps,
+                    device=str(device), folder=str(out / f"{label}-{name}-seed{seed}"),
+                    budget=(steps or method.steps) if method.budget else 1)
+    workers = 1 if workers is None and device.type != "cpu" else workers
+    done = sweep(run, jobs, workers=workers, progress=progress, label=f"compare {task}")
+    interrupted = len(done) < len(jobs) or any(row["stop_reason"] == "interrupted" for row in done.values())
+    rows = list(done.values())
+    report = dict(rows=rows, summary=summarise(rows))
+    out.mkdir(parents=True, exist_ok=True)
+    write(out, report)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        case = tasks.load_case(task, image, seed=0, profile=profile, **settings)
+        folders = {name: out / f"{label}-{name}-seed0" for name in names if (label, name, 0) in done}
+        draw(out, f"-{label}" if index else "", case, folders)
     return report | dict(interrupted=interrupted)
 
 
-def summarise(name, rows):
-    """Mean and standard deviation over runs of one method: {"psnr": {"final": {"mean", "std"}, ...}, ...}."""
-    row = dict(method=name, runs=len(rows), steps=rows[0]["steps"],
-               seconds=float(np.mean([metrics["seconds"] for metrics in rows])))
-    for score in ("psnr", "ssim"):
-        row[score] = {}
-        for column in SCORES:
-            values = [metrics[score][column] for metrics in rows]
-            known = None not in values
-            row[score][column] = dict(mean=float(np.mean(values)) if known else None,
-                                      std=float(np.std(values, ddof=1)) if known and len(values) > 1 else None)
-    return row
+def run(job, watch):
+    """One run of a comparison: its metrics, which its folder holds too. For `sweep`."""
+    case = tasks.load_case(job["task"], job["image"], seed=job["seed"], profile=job["profile"], **job["settings"])
+    method = methods.configure(job["method"], job["task"], job["profile"], job["steps"])
+    steps = job["steps"] if method.budget else None
+    result = reconstruct(case.to(job["device"]), method, seed=job["seed"], steps=steps, out=job["folder"], resume=True,
+                         progress=False, watch=watch)
+    result.save(job["folder"])
+    if result.metrics["stop_reason"] == "interrupted":
+        watch.stop()
+    return finite(result.metrics)
 
 
-def write(out, report, results):
-    """Write the report as .json, .md and .csv, and the pictures of the first seed."""
+def write(out, report):
+    """Write the report as .json, .md and .csv."""
     table = io.StringIO()
     writer = csv.writer(table)
     facts = ("method", "image", "seed", "steps", "seconds")
@@ -78,28 +93,37 @@ def write(out, report, results):
     writer.writerow([*facts, *(f"{score}_{column}" for score, column in scores)])
     for row in report["rows"]:
         writer.writerow([*(row[fact] for fact in facts), *(row[score][column] for score, column in scores)])
-    first = {name: found[0] for name, found in results.items()}
-    case = next(iter(first.values())).case
-    shown = {name: case.display(result.answer) for name, result in first.items()}
-    titles = {name: f"{result.metrics['psnr']['final']:.2f} dB" for name, result in first.items()
-              if result.metrics["psnr"]["final"] is not None}
-    figures = {"compare.png": plot_images(shown, case.truth, case.window, titles)}
-    curves = {name: (result.curve["step"], result.curve["psnr"]) for name, result in first.items()
-              if len(result.curve["step"]) > 1 and "psnr" in result.curve}
-    if curves:
-        figures["curves.png"] = plot_curves(curves)
-    contents = {"compare.json": json.dumps(finite(report), indent=1).encode() + b"\n",
-                "compare.md": as_markdown(report["summary"]).encode(), "compare.csv": table.getvalue().encode()}
-    for name, figure in figures.items():
-        contents[name] = to_bytes(lambda buffer, figure=figure: figure.savefig(buffer, format="png", dpi=100))
+    contents = {"compare.json": json.dumps(finite(report), indent=1) + "\n",
+                "compare.md": as_markdown(report["summary"]), "compare.csv": table.getvalue()}
     for name, content in contents.items():
+        write_atomically(out / name, lambda file, content=content: file.write(content.encode()))
+
+
+def draw(out, suffix, case, folders):
+    """The pictures and the curves of one image from the {method: folder} of its runs of seed 0."""
+    shown, titles, curves = {}, {}, {}
+    for name, folder in folders.items():
+        shown[name] = case.shown(np.load(folder / "recon.npy", allow_pickle=False))
+        final = json.loads((folder / "metrics.json").read_text())["psnr"]["final"]
+        if final is not None:
+            titles[name] = f"{final:.2f} dB"
+        rows = list(csv.DictReader((folder / "curve.csv").read_text().splitlines()))
+        if len(rows) > 1 and "psnr" in rows[0]:
+            curves[name] = ([int(row["step"]) for row in rows], [float(row["psnr"]) for row in rows])
+    figures = {f"compare{suffix}.png": plot_images(shown, case.truth, case.window, titles)} if shown else {}
+    if curves:
+        figures[f"curves{suffix}.png"] = plot_curves(curves)
+    for name, figure in figures.items():
+        content = to_bytes(lambda buffer, figure=figure: figure.savefig(buffer, format="png", dpi=100))
         write_atomically(out / name, lambda file, content=content: file.write(content))
 
 
 def as_markdown(summary):
-    """The summary as a Markdown table: mean (standard deviation) over the runs."""
-    lines = ["| method | PSNR start | PSNR final (dB) | PSNR blind pick | PSNR oracle | SSIM final | steps | seconds |",
-             "|---|---:|---:|---:|---:|---:|---:|---:|"]
+    """The summary as a Markdown table: mean (standard deviation) over the seeds, difference with its interval."""
+    several = len({row["image"] for row in summary}) > 1
+    head = ["image"] * several + ["method", "PSNR start", "PSNR final (dB)", "PSNR blind pick", "PSNR oracle",
+                                  "SSIM final", "final - aseqdip (dB)", "steps", "seconds"]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---|" * several + "---:|" * 8]
 
     def cell(score, digits):
         if score["mean"] is None:
@@ -108,7 +132,11 @@ def as_markdown(summary):
         return f"{score['mean']:.{digits}f}{spread}"
 
     for row in summary:
-        psnr = (cell(row["psnr"][column], 2) for column in SCORES)
-        lines.append(f"| {row['method']} | {' | '.join(psnr)} | {cell(row['ssim']['final'], 3)} | "
-                     f"{row['steps']} | {row['seconds']:.0f} |")
+        psnr = [cell(row["psnr"][column], 2) for column in SCORES]
+        gap = row["to_aseqdip"]
+        difference = "-" if gap is None else f"{gap['mean']:+.2f}" + (
+            "" if gap["low"] is None else f" [{gap['low']:+.2f}, {gap['high']:+.2f}]")
+        cells = [row["image"]] * several + [row["method"], *psnr, cell(row["ssim"]["final"], 3), difference,
+                                            str(row["steps"]), f"{row['seconds']:.0f}"]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

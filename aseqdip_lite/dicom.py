@@ -34,14 +34,16 @@ def load_dicom(path, slice_index=None):
     pydicom = _import_pydicom()
     path = Path(path)
     if not path.is_dir():
-        return Image(path.name, _read(pydicom, path, slice_index))
+        array, spacing = _read(pydicom, path, slice_index)
+        return Image(path.name, array, spacing_mm=spacing)
     slices = _sorted_slices(pydicom, path)
     index = _index(slice_index, len(slices))
-    return Image(f"{path.name}[{index}]", _read(pydicom, slices[index], None))
+    array, spacing = _read(pydicom, slices[index], None)
+    return Image(f"{path.name}[{index}]", array, spacing_mm=spacing)
 
 
 def wheel_image(key):
-    """Attenuation (H, W) float32 of a CT slice among the test files inside the pydicom wheel; nothing is fetched."""
+    """A CT slice of the pydicom wheel's test files: attenuation (H, W) float32 and the pixels' side in mm, or None."""
     pydicom = _import_pydicom()
     from pydicom.data import get_testdata_file
 
@@ -65,7 +67,10 @@ def _import_pydicom():
 
 
 def _read(pydicom, path, frame):
-    """Attenuation (H, W) of one frame of a file; every header entry is checked before pixels are read."""
+    """Attenuation (H, W) of one frame of a file and the side of its pixels in mm, None if that is not stored.
+
+    Every header entry is checked before pixels are read.
+    """
     if path.stat().st_size > MOST_FILE:
         raise InputError(f"too large: {path.stat().st_size >> 20} MiB, at most {MOST_FILE >> 20} are accepted")
     header = _header(pydicom, path, defer_size=1024)
@@ -77,6 +82,7 @@ def _read(pydicom, path, frame):
     if header.get("SamplesPerPixel", 1) != 1:
         raise InputError(f"holds {header.SamplesPerPixel} values per pixel: a gray CT slice is expected")
     _count((header.Rows, header.Columns))
+    spacing = pixel_side(header.get("PixelSpacing", None) or None)
     index = _index(frame, int(header.get("NumberOfFrames", None) or 1))
     try:
         stored = pydicom.pixels.pixel_array(str(path), index=index).astype(np.float64)
@@ -89,7 +95,26 @@ def _read(pydicom, path, frame):
     if padding is not None:
         low, high = sorted((int(padding), int(header.get("PixelPaddingRangeLimit", padding))))
         hu[(stored >= low) & (stored <= high)] = -1000
-    return as_image(attenuation(hu))
+    return as_image(attenuation(hu)), spacing
+
+
+def pixel_side(spacing):
+    """The side in mm of square pixels from their spacing, one number or two (down, across); None for None.
+
+    Raises:
+        InputError: not one or two positive numbers, or pixels that are not square to 1 %.
+    """
+    if spacing is None:
+        return None
+    try:
+        sides = np.array(spacing, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        sides = np.empty(0)
+    if sides.size not in (1, 2) or not (np.isfinite(sides).all() and sides.min() > 0):
+        raise InputError(f"the pixel spacing must be one or two positive numbers of mm, got {spacing}")
+    if sides.max() > 1.01 * sides.min():
+        raise InputError(f"its pixels of {sides[0]:g} x {sides[1]:g} mm are not square: resample it first")
+    return float(sides.mean())
 
 
 def _header(pydicom, path, **options):

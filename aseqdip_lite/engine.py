@@ -38,7 +38,7 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
 
 
 def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, patience=None, window=100,
-                progress=True):
+                progress=True, watch=None):
     """Run a method on a case and return its `Result`.
 
     Args:
@@ -52,6 +52,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
             many steps; the answer is then the image at the minimum. None runs to the budget.
         window: window of the moving variance.
         progress: show a progress bar with loss, PSNR where the truth is known, and time left.
+        watch: function that is called with the step after each step; a true answer ends the run as Ctrl-C does.
 
     Ctrl-C ends the run after the current step with what was reached; a second one ends it at once.
     A loss that is not finite ends the run too; the last finite image is kept.
@@ -96,7 +97,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
             bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "psnr") if k in row}, refresh=False)
             if state.step % CHECKPOINT_EVERY == 0:
                 save()
-            if interrupted:
+            if (watch is not None and watch(state.step)) or interrupted:
                 reason = "interrupted"
                 break
             if stalled():

@@ -1,12 +1,12 @@
-"""Images: what ships with the project and what a user brings.
+"""Images: what ships with the project, what a user fetches and what a user brings.
 
-`load_image` takes the name of a shipped image or the path of a file and returns an `Image` (a
-truth to simulate from) or a `KSpace` (a measured scan).
+`load_image` takes a name or the path of a file and returns an `Image` (a truth to simulate from)
+or what a scanner measured: a `KSpace` (MRI) or a `Sinogram` (CT).
 """
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,12 +23,14 @@ DATA = next(folder for folder in (Path(__file__).parent / "data", Path(__file__)
 class Image:
     """A picture taken as truth: array (H, W) or (H, W, 3), float32 in [0, 1] or any finite unit, or complex64.
 
-    `shipped` images are resampled to the task's size; a user's own keeps its pixels.
+    `shipped` images, and fetched ones, are resampled to the task's size; a user's own keeps its
+    pixels. `spacing_mm` is the side of a pixel in mm, None if it is not known.
     """
 
     name: str
     array: np.ndarray
     shipped: bool = False
+    spacing_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,51 +49,93 @@ class KSpace:
     reference: np.ndarray | None = None
 
 
-def catalogue():
-    """Facts about the shipped images: {name: {"task", "role", "what", "origin", "licence", "citation", ...}}.
+@dataclass(frozen=True)
+class Sinogram:
+    """A measured parallel-beam CT scan of one slice.
+
+    Attributes:
+        sinogram: (views, D) float32 line integrals -log(I / I_0).
+        angles: (views,) float64, in radians, increasing, within half a turn.
+        centre: where the axis of rotation falls on the detector, in bins; (D - 1) / 2 is its middle.
+    """
+
+    name: str
+    sinogram: np.ndarray
+    angles: np.ndarray
+    centre: float
+
+
+def everything():
+    """Facts about all images that have a name: {name: {"task", "role", "what", "origin", "licence", "citation", ...}}.
 
     "source" and "key" say where the pixels come from: an array of colin27.npz ("npz"), a file of
-    the pydicom or of the scikit-image wheel ("pydicom", "skimage"), a function of `phantoms` ("generated").
+    the pydicom or of the scikit-image wheel ("pydicom", "skimage"), a function of `phantoms`
+    ("generated"), or a file that a user fetches ("fetch", see `fetch.registry`).
     """
     return json.loads((DATA / "catalogue.json").read_text(encoding="utf-8"))
 
 
+def catalogue():
+    """Facts about the shipped images, as in `everything`."""
+    return {name: facts for name, facts in everything().items() if facts["source"] != "fetch"}
+
+
 def load_image(name, slice_index=None):
-    """A shipped image by its name, or a user's file by its path.
+    """A shipped or fetched image by its name, or a user's file by its path; nothing is downloaded.
 
     Args:
-        name: e.g. "brain-070", or the path of a .npy, .npz, .png, .jpg, .tif or fastMRI .h5 file,
-            a DICOM file (.dcm) or a folder of DICOM slices.
+        name: e.g. "brain-070" or "tooth", or the path of a .npy, .npz, .png, .jpg, .tif, fastMRI
+            or Data Exchange .h5 file, a DICOM file (.dcm) or a folder of DICOM slices.
         slice_index: which slice of a volume (.h5, DICOM); the middle one by default.
 
     Raises:
-        InputError: unknown name, missing file or bad contents; names the file and the fault.
+        InputError: unknown name, a data set that was not fetched (with the command that does),
+            missing file or bad contents; names the file and the fault.
     """
-    shipped = catalogue()
-    if name in shipped:
+    known = everything()
+    if name in known and known[name]["source"] == "fetch":
+        return _fetched(name, known[name], slice_index)
+    if name in known:
         if slice_index is not None:
             raise InputError(f"{name} has no slices to choose from: only .h5 volumes and DICOM have")
-        return Image(name, _shipped(shipped[name]), shipped=True)
+        return _shipped(name, known[name])
     path = Path(name)
     if path.suffix or os.sep in str(name) or os.path.isdir(name):
         from .loaders import load_file
         return load_file(path, slice_index)
-    nearest(name, shipped, "image")
+    nearest(name, known, "image")
 
 
-def _shipped(facts):
-    """Pixels of a catalogue entry: (H, W) or (H, W, 3) float32, in [0, 1] or, for CT, attenuation (water is 1)."""
-    source, key = facts["source"], facts["key"]
+def _shipped(name, facts):
+    """A catalogue entry: (H, W) or (H, W, 3) float32, in [0, 1] or, for CT, attenuation (water is 1)."""
+    source, key, spacing = facts["source"], facts["key"], None
     if source == "npz":
         with np.load(DATA / "colin27.npz", allow_pickle=False) as archive:
-            return archive[key].astype(np.float32) / 255
-    if source == "pydicom":
+            array, spacing = archive[key].astype(np.float32) / 255, 1.0
+    elif source == "pydicom":
         from .dicom import wheel_image
-        return wheel_image(key)
-    if source == "skimage":
-        return _wheel_picture(key)
-    from . import phantoms
-    return getattr(phantoms, key)()
+        array, spacing = wheel_image(key)
+    elif source == "skimage":
+        array = _wheel_picture(key)
+    else:
+        from . import phantoms
+        array = getattr(phantoms, key)()
+    return Image(name, array, shipped=True, spacing_mm=spacing)
+
+
+def _fetched(name, facts, slice_index):
+    """A data set that was fetched before: its `KSpace`, `Sinogram` or `Image` under its registered name."""
+    from .fetch import require
+    from .loaders import as_kspace, load_file
+
+    path = require(name)
+    if facts["task"] == "mri":
+        if slice_index is not None:
+            raise InputError(f"{name} has no slices to choose from: only .h5 volumes and DICOM have")
+        return as_kspace(name, np.load(path, allow_pickle=False))
+    image = load_file(path, slice_index)
+    image = replace(image, name=image.name.replace(path.name, name))
+    return replace(image, shipped=True) if isinstance(image, Image) else image
 
 
 def _wheel_picture(key):

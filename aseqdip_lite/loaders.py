@@ -29,16 +29,20 @@ HEAD = 16384
 
 
 def load_file(path, slice_index=None):
-    """Read a user's file; returns an `Image` or, for k-space, a `KSpace`.
+    """Read a user's file; returns an `Image` or what was measured, a `KSpace` (MRI) or a `Sinogram` (CT).
 
-    * .npy: an image (H, W) or (H, W, 3); integers and reals become float32, complex complex64.
-    * .npz: `image` as in .npy; `hu` (H, W), Hounsfield units, which become attenuation; or
-      `kspace` (coils, H, W), complex, with optional `mask` (W,) or (H, W) and `reference` (h, w),
-      which is compared with the centre of the reconstruction.
+    * .npy: an image (H, W) or (H, W, 3); integers and reals become float32, complex complex64. A
+      complex array of three axes is k-space (coils, H, W), never a picture; what was not
+      measured must be zero in it, and the zero frequency at [H // 2, W // 2].
+    * .npz: `image` as in .npy or `hu` (H, W), Hounsfield units, which become attenuation, with
+      optional `pixel_spacing_mm` (one number or two); or `kspace` (coils, H, W), complex, with
+      optional `mask` (W,) or (H, W) and `reference` (h, w), which is compared with the centre of
+      the reconstruction.
     * .png, .jpg, .tif: 8 or 16 bit gray or 8 bit RGB, scaled to [0, 1]; a palette becomes RGB,
       an alpha channel is dropped, 16 bit colour is read as 8 bit.
     * .h5: fastMRI multi-coil: `kspace` (slices, coils, H, W), optional `mask` and
       `reconstruction_rss` (slices, h, w); a full scan is cropped to the field of view of the latter.
+      Or Data Exchange: projections of a parallel-beam scan, see `data_exchange.load_projections`.
     * .dcm, .ima or a folder: CT slices, see `dicom.load_dicom`.
 
     Args:
@@ -53,7 +57,7 @@ def load_file(path, slice_index=None):
 
     path = Path(path)
     readers = {".npy": _npy, ".npz": _npz, ".png": _picture, ".jpg": _picture, ".jpeg": _picture,
-               ".tif": _picture, ".tiff": _picture, ".h5": _fastmri, ".dcm": load_dicom, ".ima": load_dicom}
+               ".tif": _picture, ".tiff": _picture, ".h5": _hdf5, ".dcm": load_dicom, ".ima": load_dicom}
     if not os.path.exists(path):
         raise InputError(f"{path}: no such file (for the shipped images see: aseqdip list)")
     if not (path.is_file() or path.is_dir()):
@@ -77,11 +81,14 @@ def load_file(path, slice_index=None):
 
 def _npy(path, _):
     with open(path, "rb") as file:
-        return Image(path.name, as_image(_read_npy(file, path.stat().st_size)))
+        array = _read_npy(file, path.stat().st_size)
+    if array.dtype.kind == "c" and array.ndim == 3:
+        return as_kspace(path.name, array)
+    return Image(path.name, as_image(array))
 
 
 def _npz(path, _):
-    from .dicom import attenuation
+    from .dicom import attenuation, pixel_side
 
     with zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -90,15 +97,14 @@ def _npz(path, _):
             raise InputError("must hold one of 'image', 'hu' and 'kspace', got "
                              + (", ".join(map(repr, members))[:200] or "nothing"))
         arrays = {}
-        for name in (*kinds, "mask", "reference") if kinds == ["kspace"] else kinds:
+        for name in (*kinds, *(("mask", "reference") if kinds == ["kspace"] else ("pixel_spacing_mm",))):
             if name in members:
                 with archive.open(members[name]) as member:
                     arrays[name] = _read_npy(member, members[name].file_size)
-    if "image" in arrays:
-        return Image(path.name, as_image(arrays["image"]))
-    if "hu" in arrays:
-        return Image(path.name, as_image(attenuation(arrays["hu"])))
-    return as_kspace(path.name, **arrays)
+    if "kspace" in arrays:
+        return as_kspace(path.name, **arrays)
+    array = arrays["image"] if "image" in arrays else attenuation(arrays["hu"])
+    return Image(path.name, as_image(array), spacing_mm=pixel_side(arrays.get("pixel_spacing_mm")))
 
 
 def _read_npy(file, size):
@@ -138,6 +144,17 @@ def _picture(path, _):
         top = 65535 if deep else 1 if picture.mode == "1" else 255
         array = np.asarray(picture)
     return Image(path.name, as_image(array.astype(np.float32) / top))
+
+
+def _hdf5(path, slice_index):
+    """A volume in HDF5: CT projections if it has the group of Data Exchange, else fastMRI k-space."""
+    import h5py
+
+    from .data_exchange import GROUP, load_projections
+
+    with h5py.File(path, "r") as stored:
+        projections = GROUP in stored
+    return (load_projections if projections else _fastmri)(path, slice_index)
 
 
 def _fastmri(path, slice_index):

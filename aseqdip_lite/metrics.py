@@ -1,9 +1,10 @@
-"""PSNR and SSIM on images as displayed (scikit-image).
+"""PSNR and SSIM on images as displayed (scikit-image), and the residual of the data, which needs no truth.
 
-Both are computed in units of the data range: MRI scans come in units so small that squares and
-fourth powers would leave single precision.
+PSNR and SSIM are computed in units of the data range: MRI scans come in units so small that squares
+and fourth powers would leave single precision.
 """
 
+import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 
@@ -20,3 +21,12 @@ def ssim(image, truth, data_range):
     return float(structural_similarity(truth / data_range, image / data_range, data_range=1.0,
                                        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
                                        channel_axis=-1 if truth.ndim == 3 else None))
+
+
+@torch.no_grad()
+def residual(A, y, image):
+    """Relative data residual ||A x - y|| / ||y||: 0 for an image that explains y, 1 for an image of zeros.
+
+    A: `Operator`; y: (1, *A.out_shape); image: x of shape (1, *A.in_shape) in the units of y.
+    """
+    return float((A(image) - y).norm() / y.norm())

@@ -85,6 +85,8 @@ class Recorder:
             row["psnr"] = self.psnr(estimate)
             if row["psnr"] > self.oracle_psnr:
                 self.oracle_psnr, self.images["oracle"] = row["psnr"], estimate
+        if self.case.heldout is not None:
+            row["heldout_residual"] = metrics.residual(*self.case.heldout, estimate)
         for name, value in row.items():
             self.curve.setdefault(name, []).append(value)
         return row
@@ -99,13 +101,21 @@ class Recorder:
         return metrics.psnr(self.case.display(image), self.case.truth, self.case.data_range)
 
     def scores(self):
-        """{"psnr": {...}, "ssim": {...}} of the four images; None where image or truth is missing."""
+        """What is measured of the four images: {"psnr": {"start": ..., "final": ..., ...}, "ssim": {...}, ...}.
+
+        "data_residual" and "heldout_residual" are `metrics.residual` on y and on the measurements that
+        are held out. None where the image is missing, or the truth, or nothing is held out.
+        """
         case, scores = self.case, {}
         for name, measure in (("psnr", metrics.psnr), ("ssim", metrics.ssim)):
             scores[name] = {
                 key: None if image is None or case.truth is None
                 else measure(case.display(image), case.truth, case.data_range)
                 for key, image in self.images.items()}
+        data = (case.observation.A, case.observation.y)
+        for name, measured in (("data_residual", data), ("heldout_residual", case.heldout)):
+            scores[name] = {key: None if image is None or measured is None else metrics.residual(*measured, image)
+                            for key, image in self.images.items()}
         return scores
 
     def state_dict(self):

@@ -72,14 +72,20 @@ class Result:
 
 
 def summary(metrics):
-    """The scores of a metrics dictionary as a small table for people."""
+    """The scores of a metrics dictionary as a small table for people; the data residual where no truth is known."""
     columns = ("start", "final", "blind", "oracle")
+    rows = [("PSNR (dB)", "psnr", 2), ("SSIM", "ssim", 4)]
+    if metrics["psnr"]["start"] is None:
+        rows = [("||A x - y|| / ||y||", "data_residual", 4)]
+    if metrics["heldout_residual"]["start"] is not None:
+        rows.append(("the same, held out", "heldout_residual", 4))
+    width = max(len(label) for label, _, _ in rows) + 1
     lines = [f"{metrics['task']} {metrics['method']} on {metrics['image']}: {metrics['steps']} steps in "
              f"{metrics['seconds']:.1f} s ({metrics['stop_reason']})",
-             "".join([f"{'':10}", *(f"{name:>9}" for name in columns)])]
-    for label, key, digits in (("PSNR (dB)", "psnr", 2), ("SSIM", "ssim", 4)):
+             "".join([" " * width, *(f"{name:>9}" for name in columns)])]
+    for label, key, digits in rows:
         cells = (metrics[key][name] for name in columns)
-        lines.append("".join([f"{label:10}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
+        lines.append("".join([f"{label:{width}}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
     return "\n".join(lines)
 
 

@@ -1,14 +1,16 @@
 """Shared by all tests: one thread, repeatable hypothesis, and small cases that are made once."""
 
 import functools
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import hypothesis
 import pytest
 import torch
 
-from aseqdip_lite import State, load_case
+from aseqdip_lite import State, fetch, load_case
 from aseqdip_lite.methods.base import Method
 from aseqdip_lite.methods.classic import Solved
 from aseqdip_lite.settings import setting
@@ -28,6 +30,25 @@ def smoke_case():
 def tiny_mri(smoke_case):
     """An MRI case of 32 x 32 pixels and 2 coils, the quickest on which every network runs."""
     return smoke_case("mri", size=32, coils=2)
+
+
+#: Where the tests look for the files that a user fetches.
+FETCHED = Path(os.environ.get("ASEQDIP_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """fetched(name): path of a file that a user fetches, by its registered name or its file name.
+
+    ASEQDIP_DATA is set to its folder for the test. A test whose file is not there is skipped.
+    """
+    def path_of(name):
+        path = FETCHED / fetch.registry().get(name, dict(file=name))["file"]
+        if not path.is_file():
+            pytest.skip(f"{path.name} is not in the folder {FETCHED} (ASEQDIP_DATA)")
+        monkeypatch.setenv("ASEQDIP_DATA", str(FETCHED))
+        return path
+    return path_of
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image as Picture
 
-from aseqdip_lite import images, load_case, methods, networks, tasks
+from aseqdip_lite import experiments, fetch, images, inventory, load_case, methods, networks, tasks
 from aseqdip_lite.cli import main
 from aseqdip_lite.settings import fields_of
 
@@ -22,7 +23,8 @@ from aseqdip_lite.settings import fields_of
 TINY = ("--profile", "smoke", "--size", "16", "--coils", "2", "--quiet")
 
 METRICS = {"task", "method", "image", "settings", "seed", "data_seed", "steps", "stop_reason", "seconds", "notes",
-           "data_range", "psnr", "ssim", "device", "hardware", "threads", "versions"}
+           "data_range", "psnr", "ssim", "data_residual", "heldout_residual", "device", "hardware", "threads",
+           "versions"}
 
 
 def aseqdip(*args):
@@ -61,7 +63,7 @@ def test_no_command_and_help_show_the_commands():
     for args in ((), ("--help",), ("-h",)):
         result = aseqdip(*args)
         assert result.exit_code == 0 and result.stderr == ""
-        assert all(f"\n  {name} " in result.stdout for name in ("run", "compare", "list", "lab"))
+        assert all(f"\n  {name} " in result.stdout for name in ("run", "compare", "list", "fetch", "lab"))
 
 
 def test_help_of_run_has_examples_and_every_setting():
@@ -82,10 +84,58 @@ def test_help_of_run_has_examples_and_every_setting():
 def test_list_names_all_there_is():
     result = aseqdip("list")
     assert result.exit_code == 0
-    for name in (*tasks.names(), *methods.names(), *networks.PRESETS, *images.catalogue()):
+    projectors = next(field for field, _, _ in fields_of(tasks.get("ct")) if field.name == "projector")
+    parts = ("jupyterlab", "torch-radon", "astra-toolbox", "CUDA GPU")
+    for name in (*tasks.names(), *methods.names(), *networks.PRESETS, *images.everything(), *parts,
+                 *experiments.names(), *projectors.metadata["choices"]):
         assert f"\n  {name} " in result.stdout
-    for facts in images.catalogue().values():
+    for facts in images.everything().values():
         assert facts["licence"] in result.stdout
+
+
+def test_list_of_one_part():
+    whole = aseqdip("list").stdout
+    shown = [aseqdip("list", part).stdout for part in ("tasks", "methods", "networks", "projectors", "images",
+                                                       "experiments", "parts")]
+    assert "".join(shown) == whole and all(shown)
+    refused = aseqdip("list", "image")
+    assert refused.exit_code == 2 and refused.stdout == "" and refused.stderr.startswith(
+        "aseqdip: unknown part of the list 'image': did you mean 'images'? known: tasks, ")
+
+
+def test_list_tells_what_is_here_and_what_to_install(tmp_path, monkeypatch):
+    def line(start):
+        found, = (line for line in aseqdip("list").stdout.splitlines() if line.startswith(f"  {start} "))
+        return found
+
+    monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path)
+    monkeypatch.delenv("ASEQDIP_DATA", raising=False)
+    assert " to fetch, 1.0 MB " in line("tooth") and " to bring, 0.2 MB " in line("chest-1")
+    assert " ships " in line("brain-070")
+    (tmp_path / fetch.registry()["tooth"]["file"]).write_bytes(b"other")
+    assert " faulty, 1.0 MB " in line("tooth")
+
+
+def test_list_tells_how_to_install_what_is_missing(monkeypatch):
+    monkeypatch.setattr(inventory.importlib.util, "find_spec", lambda name: None)
+    shown = aseqdip("list", "parts").stdout
+    assert shown.count(" not installed ") == len(inventory.OPTIONAL)
+    assert "\n                                conda install -c conda-forge carterbox-torch-radon\n" in shown
+    assert "  torch-radon  not installed " in aseqdip("list", "projectors").stdout
+    monkeypatch.setattr(inventory.importlib.util, "find_spec", lambda name: name)
+    assert f"  jupyterlab     {metadata.version('jupyterlab')} " in aseqdip("list", "parts").stdout
+
+
+def test_list_tells_of_a_file_that_is_here(fetched):
+    fetched("tooth")
+    assert any(line.startswith("  tooth ") and " here, 1.0 MB " in line
+               for line in aseqdip("list", "images").stdout.splitlines())
+
+
+@pytest.mark.parametrize("columns", ["100", "300"])
+def test_list_keeps_to_100_columns(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert max(map(len, aseqdip("list").stdout.splitlines())) <= 100
 
 
 def test_help_does_not_wait_for_torch():

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from aseqdip_lite import InputError, configure, load_case, reconstruct
 from aseqdip_lite.cli import main
-from aseqdip_lite.compare import as_markdown, compare, summarise
+from aseqdip_lite.compare import as_markdown, compare
+from aseqdip_lite.statistics import ALL, paired, summarise
 
 SMALL = dict(profile="smoke", size=32, coils=2)
 
@@ -29,15 +30,40 @@ def test_each_row_is_what_the_method_alone_returns(report):
     assert rows["zero_filled", 1]["psnr"]["final"] == alone.metrics["psnr"]["start"]  # they saw the same y
 
 
-def test_the_summary_is_mean_and_sample_deviation():
-    def row(value):
-        scores = dict(start=1.0, final=value, blind=None, oracle=value)
-        return dict(steps=5, seconds=2.0, psnr=scores, ssim=scores)
+def row(value, method="m", image="a", seed=0):
+    scores = dict(start=1.0, final=value, blind=None, oracle=value)
+    return dict(method=method, image=image, seed=seed, steps=5, seconds=2.0, psnr=scores, ssim=scores)
 
-    found = summarise("m", [row(20.0), row(23.0), row(26.0)])
-    assert found["psnr"]["final"] == dict(mean=23.0, std=3.0)
+
+def test_the_summary_is_mean_and_sample_deviation():
+    found, = summarise([row(20.0), row(23.0, seed=1), row(26.0, seed=2)])
+    assert found["psnr"]["final"] == dict(mean=23.0, std=3.0) and found["to_aseqdip"] is None
     assert found["psnr"]["blind"] == dict(mean=None, std=None)
-    assert "| m | 1.00 (0.00) | 23.00 (3.00) | - | 23.00 (3.00) | 23.000 (3.000) | 5 | 2 |" in as_markdown([found])
+    assert "| m | 1.00 (0.00) | 23.00 (3.00) | - | 23.00 (3.00) | 23.000 (3.000) | - | 5 | 2 |" in as_markdown([found])
+
+
+def test_over_images_the_spread_is_that_of_the_seeds():
+    rows = [row(value, image=image, seed=seed) for image, values in dict(a=(20.0, 22.0), b=(30.0, 34.0)).items()
+            for seed, value in enumerate(values)]
+    summary = {found["image"]: found["psnr"]["final"] for found in summarise(rows)}
+    assert summary["a"] == dict(mean=21.0, std=pytest.approx(2**0.5))
+    assert summary[ALL] == dict(mean=26.5, std=pytest.approx(5**0.5))  # the mean of the variances 2 and 8
+    assert "| image | method |" in as_markdown(summarise(rows))
+
+
+def test_differences_are_paired_by_image_and_seed():
+    gaps = [1.0, 2.0, 4.0, -1.0, 0.0, 3.0]
+    ours = [row(20.0 + 5 * seed, "aseqdip", seed=seed) for seed in range(6)]
+    others = [row(20.0 + 5 * seed + gap, seed=seed) for seed, gap in enumerate(gaps)]
+    found = summarise(others[::-1] + ours)
+    gap = next(entry["to_aseqdip"] for entry in found if entry["method"] == "m")
+    assert gap["mean"] == pytest.approx(np.mean(gaps))
+    # the interval of the mean of independent draws, against its normal approximation
+    half = 1.96 * np.std(gaps) / 6**0.5
+    assert gap["low"] == pytest.approx(gap["mean"] - half, abs=0.2)
+    assert gap["high"] == pytest.approx(gap["mean"] + half, abs=0.2)
+    assert paired(others[:2], {("a", 0): 20.0}) == dict(mean=1.0, low=None, high=None)  # too few for an interval
+    assert paired(others, {}) is None
 
 
 def test_files_hold_the_same_rows(report):
@@ -48,21 +74,38 @@ def test_files_hold_the_same_rows(report):
     table = list(csv.DictReader((out / "compare.csv").read_text().splitlines()))
     assert np.allclose([float(row["psnr_final"]) for row in table], [r["psnr"]["final"] for r in stored["rows"]])
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in ("compare.png", "curves.png"))
-    assert (out / "vanilla-seed1" / "metrics.json").exists()
+    assert (out / "brain-070-vanilla-seed1" / "metrics.json").exists()
 
 
 def test_a_finished_run_is_read_and_not_made_again(report):
     out, found = report
-    before = (out / "vanilla-seed0" / "checkpoint.pt").read_bytes()
+    before = (out / "brain-070-vanilla-seed0" / "checkpoint.pt").read_bytes()
     again = compare("mri", ["vanilla"], seeds=1, steps=4, out=out, progress=False, **SMALL)
     first = next(row for row in found["rows"] if row["method"] == "vanilla" and row["seed"] == 0)
     assert again["rows"][0]["psnr"] == first["psnr"]
-    assert len(before) == len((out / "vanilla-seed0" / "checkpoint.pt").read_bytes())
+    assert len(before) == len((out / "brain-070-vanilla-seed0" / "checkpoint.pt").read_bytes())
 
 
 def test_other_settings_in_the_same_folder_are_refused(report):
     with pytest.raises(InputError, match="mri acceleration is 8.0 here and 4.0 there"):
         compare("mri", ["vanilla"], steps=4, out=report[0], progress=False, acceleration=8, **SMALL)
+
+
+def test_processes_and_images(tmp_path):
+    """Two processes reach what one reaches, image by image."""
+    images = ("brain-056", "brain-064")
+    runs = {workers: compare("mri", ["vanilla", "zero_filled"], images=images, steps=3, workers=workers,
+                             out=tmp_path / str(workers), progress=False, **SMALL) for workers in (1, 2)}
+    kept = [[(row["image"], row["method"], row["psnr"]) for row in found["rows"]] for found in runs.values()]
+    assert kept[0] == kept[1] and len(kept[0]) == 4 and not runs[2]["interrupted"]
+    assert [entry["image"] for entry in runs[2]["summary"]] == ["brain-056"] * 2 + ["brain-064"] * 2 + [ALL] * 2
+    assert {path.name for path in (tmp_path / "2").glob("*.png")} == {
+        "compare.png", "curves.png", "compare-brain-064.png", "curves-brain-064.png"}
+
+
+def test_images_of_one_name_are_refused(tmp_path):
+    with pytest.raises(InputError, match="two images are called brain-056"):
+        compare("mri", ["zero_filled"], images=("brain-056", "brain-056"), out=tmp_path, **SMALL)
 
 
 def test_command_line(tmp_path):

@@ -64,6 +64,17 @@ def test_slope_and_intercept_are_applied(tmp_path):
     np.testing.assert_allclose(image.array, np.maximum(1 + (0.5 * stored - 900) / 1000, 0), atol=1e-6)
 
 
+def test_pixel_spacing_is_kept(tmp_path):
+    stored = stored_values()
+    assert load_file(write(tmp_path / "none.dcm", stored)).spacing_mm is None
+    assert load_file(write(tmp_path / "a.dcm", stored, PixelSpacing=["0.8125", "0.8125"])).spacing_mm == 0.8125
+    assert load_file(tmp_path, 0).spacing_mm == 0.8125  # a.dcm of the folder
+    write(tmp_path / "flat.dcm", stored, PixelSpacing=["0.5", "0.75"])
+    assert error_of(tmp_path / "flat.dcm") == "its pixels of 0.5 x 0.75 mm are not square: resample it first"
+    write(tmp_path / "zero.dcm", stored, PixelSpacing=["0", "0"])
+    assert error_of(tmp_path / "zero.dcm").startswith("the pixel spacing must be one or two positive numbers of mm, ")
+
+
 @pytest.mark.parametrize("padding, tags", [
     (-2000, {}), (-2000, dict(PixelPaddingValue=-2000)), (30000, dict(PixelPaddingValue=30000)),
     (29000, dict(PixelPaddingValue=30000, PixelPaddingRangeLimit=28000))])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Picture
 
 from aseqdip_lite import tasks
-from aseqdip_lite.images import Image, catalogue, fit, load_image
+from aseqdip_lite.images import Image, catalogue, everything, fit, load_image
 from aseqdip_lite.settings import InputError
 
 SHIPPED = catalogue()
@@ -66,6 +66,31 @@ def test_a_path_is_told_from_a_name(tmp_path, monkeypatch):
     assert np.array_equal(load_image("mine.npy").array, array)
     with pytest.raises(InputError, match=r"^other\.npy: no such file \(for the shipped images see: aseqdip list\)$"):
         load_image("other.npy")
+
+
+@pytest.mark.parametrize("key", ["image", "hu"])
+def test_an_npz_may_bring_its_pixel_size(tmp_path, key):
+    path, array = tmp_path / "a.npz", np.arange(400.0).reshape(20, 20)
+
+    def load(**spacing):
+        np.savez(path, **{key: array}, **spacing)
+        return load_image(path)
+
+    assert load().spacing_mm is None
+    for spacing in (0.7, [0.7], [0.7, 0.7]):
+        assert load(pixel_spacing_mm=spacing).spacing_mm == pytest.approx(0.7)
+    for spacing, words in (([0.5, 0.7], "its pixels of 0.5 x 0.7 mm are not square: resample it first"),
+                           (0.0, "the pixel spacing must be one or two positive numbers of mm, got 0.0"),
+                           (np.inf, "the pixel spacing must be one or two positive numbers of mm, got inf"),
+                           ([1, 1, 1], "the pixel spacing must be one or two positive numbers of mm, got [1 1 1]")):
+        with pytest.raises(InputError) as caught:
+            load(pixel_spacing_mm=spacing)
+        assert str(caught.value) == f"{path}: {words}"
+
+
+def test_what_is_fetched_does_not_count_as_shipped():
+    assert set(SHIPPED) < set(everything())
+    assert all(everything()[name]["source"] == "fetch" for name in set(everything()) - set(SHIPPED))
 
 
 def test_shipped_images_have_no_slices():

@@ -143,6 +143,34 @@ def test_one_value_that_is_not_finite_is_found(tmp_path, rng, bad, dtype):
     assert fault(tmp_path / "a.npy") == "the image holds NaN, Inf or values beyond single precision"
 
 
+@pytest.mark.parametrize("coils", [1, 3, 8])
+@pytest.mark.parametrize("dtype, order", [("c8", "C"), (">c16", "F")])
+def test_complex_npy_of_three_axes_is_kspace(tmp_path, rng, coils, dtype, order):
+    """Whatever the number of coils: 3 of them are no colours. Its zeros are its mask."""
+    kspace, mask = complex_normal(rng, coils, H, W), rng.random((H, W)) < 0.4
+    np.save(tmp_path / "full.npy", kspace.astype(dtype, order=order))
+    np.save(tmp_path / "under.npy", (kspace * mask).astype(dtype, order=order))
+    full, under = (load_file(tmp_path / f"{name}.npy") for name in ("full", "under"))
+    assert isinstance(full, KSpace) and (full.name, full.mask, full.reference) == ("full.npy", None, None)
+    assert full.kspace.dtype == np.complex64 and np.array_equal(full.kspace, kspace)
+    assert np.array_equal(under.mask, mask) and np.array_equal(under.kspace, kspace * mask)
+
+
+@pytest.mark.parametrize("array, words", [
+    (np.ones((20, 20, 3), complex), "k-space must have at least 16 pixels on each side, got 20 x 3"),
+    (np.ones((20, 20, 1), complex), "k-space must have at least 16 pixels on each side, got 20 x 1"),
+    (np.ones((3, 2, 20, 20), complex), "an image must have shape (H, W) or (H, W, 3), got (3, 2, 20, 20)"),
+    (np.ones((3, 20, 20)), "an image must have shape (H, W) or (H, W, 3), got (3, 20, 20)"),
+    (np.zeros((3, 20, 20), complex), "the k-space is zero throughout"),
+    (np.full((3, 20, 20), np.nan + 0j), "the k-space holds NaN, Inf or values beyond single precision"),
+    (np.full((3, 20, 20), 1e-30 + 0j), "the k-space peaks at 1e-30: scale it to between 1e-12 and 1e+12"),
+    (np.ones((0, 20, 20), complex), "holds no values: its shape is (0, 20, 20)"),
+])
+def test_npy_that_is_no_kspace(tmp_path, array, words):
+    np.save(tmp_path / "a.npy", array)
+    assert fault(tmp_path / "a.npy") == words
+
+
 SPRUNG = []
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aseqdip_lite import State, Vanilla, reconstruct
+from aseqdip_lite import State, Vanilla, reconstruct, tasks
 from aseqdip_lite.recorder import MovingVariance, Recorder
 
 
@@ -128,6 +128,21 @@ def test_psnr_is_its_definition(tiny_mri):
     mse = np.mean((shown - tiny_mri.truth.astype(float)) ** 2)
     expected = 10 * np.log10(tiny_mri.truth.max() ** 2 / mse)
     assert Recorder(tiny_mri).psnr(image) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("task", tasks.names())
+def test_data_residual_is_its_definition(task, smoke_case):
+    """||A x - y|| / ||y|| of what the method returned, against double precision; nothing is held out by default."""
+    case = smoke_case(task)
+    recorder, image = Recorder(case), images_like(case, 1)[0]
+    recorder.record(State(1, image, dict(loss=1.0), None))
+    A, y = case.observation.A.to(double=True), case.observation.y.to(torch.promote_types(image.dtype, torch.float64))
+    scores = recorder.scores()
+    for name, x in (("start", case.observation.start), ("final", image), ("oracle", image)):
+        expected = float((A(x.to(y.dtype)) - y).norm() / y.norm())
+        assert scores["data_residual"][name] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert scores["data_residual"]["blind"] is None
+    assert set(scores["heldout_residual"].values()) == {None} and "heldout_residual" not in recorder.curve
 
 
 def test_blind_image_is_unknown_before_one_window(tiny_mri):

@@ -2,7 +2,8 @@
 
 import torch
 
-from ..tasks.mri import MRIOperator, column_mask
+from ..masks import column_mask
+from ..tasks.mri import MRIOperator
 from . import exercise
 
 #: The small problem that answers are tried on: odd and even sides, so that a wrong shift shows.

@@ -16,6 +16,9 @@ from .base import Carry, Method, State  # noqa: F401  (public names)
 
 REGISTRY = {}
 
+#: Adam steps of a method in the profile "smoke", which is to take seconds and shows only that it runs.
+SMOKE_STEPS = 60
+
 
 def register(cls):
     """Class decorator: enter a method under its `name`."""
@@ -39,7 +42,8 @@ def configure(name, task, profile="laptop", steps=None, **settings):
     Args:
         name: method name.
         task: task name; the method must be defined for it.
-        profile: "smoke", "laptop" (found by `scripts/tune.py`, see results/) or "paper".
+        profile: "laptop" (found by `scripts/tune.py`, see results/), "paper", or "smoke": as laptop, with
+            `SMOKE_STEPS` Adam steps.
         steps: budget of Adam steps (solver iterations for classic methods); None keeps the default.
         **settings: the method's own settings; they win over the defaults.
 
@@ -53,8 +57,10 @@ def configure(name, task, profile="laptop", steps=None, **settings):
     for key in settings:
         nearest(key, known, f"setting of {name}")
     defaults = json.loads((Path(__file__).parent / "defaults.json").read_text(encoding="utf-8"))
-    found = defaults.get(task, {}).get(profile, {}).get(name, {})
+    found = defaults.get(task, {}).get("laptop" if profile == "smoke" else profile, {}).get(name, {})
     method = cls(**(found | settings))
+    if profile == "smoke" and steps is None and cls.budget and cls.budget not in settings:
+        steps = SMOKE_STEPS
     return method if steps is None else method.with_steps(steps)
 
 

@@ -13,15 +13,19 @@ import numpy as np
 import torch
 
 from ..case import Case, Observation, robust_peak
+from ..data_exchange import rebinned, usable_bins
 from ..dicom import attenuation
-from ..images import Image, fit
+from ..images import Image, Sinogram, fit
 from ..operators import Scaled
-from ..projectors import detector_bins, disc, distinct, equal_angles, make_projector, strip_sinogram
+from ..projectors import detector_bins, disc, distinct, equal_angles, fbp, make_projector, strip_sinogram
 from ..settings import InputError, Settings, setting
 from . import register
 
 #: Linear attenuation coefficient of water at 70 keV in 1/mm (NIST XCOM, interpolated).
 MU_WATER = 0.0193
+
+#: Side of an image in mm where neither its file nor a setting says it.
+FIELD_OF_VIEW = 250.0
 
 #: Side of the largest image that is taken as it is.
 MOST_SIDE = 2048
@@ -93,6 +97,10 @@ class CT(Settings):
     with unit "hu", as Hounsfield units. Values below 0 become 0, and all that lies outside of the
     disc inscribed in the square, the field of view, is left out.
 
+    Measured projections (a `Sinogram`) are taken over instead of simulated: `views` of them, rebinned
+    to `size`. They are compared with the FBP of all views, which is no truth: it has noise and
+    streaks, in part those of the data. A high PSNR then says that the answer is close to that FBP.
+
     z_0 is A^T y times the number that fits the data best, ||A^T y||^2 / ||A A^T y||^2: the
     unfiltered back-projection in the right size, from y alone. The scale is the 99.5th percentile of it.
     """
@@ -110,22 +118,26 @@ class CT(Settings):
     angles: str | None = setting(None, "angles of the views in degrees, separated by commas, in place of equal spacing")
     i0: float | None = setting(None, "photons sent along each ray, for Poisson noise; noiseless by default",
                                low=1, high=1e12)
-    fov: float = setting(250.0, "side of the image in mm, which sets how many photons are absorbed", above=0, high=1e4)
+    fov: float | None = setting(None, "side of the image in mm, which sets how many photons are absorbed; by default "
+                                "the file's, else 250", above=0, high=1e4)
     projector: str = setting("auto", "how rays are computed; auto: matrix, or rotation where that would be too large",
                              choices=("auto", "matrix", "rotation", "torch-radon"))
     unit: str = setting("mu", "unit of a user's image: attenuation relative to water, or Hounsfield units",
                         choices=("mu", "hu"))
     window: float | None = setting(None, "attenuation shown as white, and the peak value of PSNR and SSIM; by default "
                                    "the truth's largest", above=0)
-    size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
+    size: int | None = setting(128, "side in pixels to which shipped images are resampled, and bins to which measured "
+                               "projections are added up", low=16, high=2048)
 
     def observe(self, image, seed=0):
-        """Project an `Image` and return its `Case`.
+        """Project an `Image`, or take over a measured `Sinogram`, and return its `Case`.
 
         Raises:
-            InputError: the image is a scan or complex, has the wrong unit or nothing inside the
+            InputError: the image is k-space or complex, has the wrong unit or nothing inside the
                 field of view, or a setting does not fit.
         """
+        if isinstance(image, Sinogram):
+            return self._measured(image, seed)
         fine = fine_object(self._attenuation(image), self.size)
         n = len(fine) // 2
         truth = fine.reshape(n, 2, n, 2).mean(axis=(1, 3))
@@ -134,24 +146,55 @@ class CT(Settings):
         angles, detector = self._angles(), detector_bins(n)
         sinogram = torch.from_numpy(strip_sinogram(fine, angles, detector, pixel=0.5))
         notes, noise_std = ("projected from a grid twice as fine", "field of view: the inscribed disc"), 0.0
+        fov = self._field_of_view(image)
         if self.i0 is not None:
             generator = torch.Generator().manual_seed(seed)
-            sinogram, noise_std, starved = transmission(sinogram, self.i0, MU_WATER * self.fov / n, generator)
+            sinogram, noise_std, starved = transmission(sinogram, self.i0, MU_WATER * fov / n, generator)
             notes += (f"{starved} of {sinogram.numel()} rays without a photon, counted as one photon",)
         A = ct_operator(self.projector, n, angles, detector)
-        return self._case(image.name, A, sinogram.float()[None], truth, noise_std, seed, notes)
+        return self._case(image.name, A, sinogram.float()[None], truth, noise_std, seed, notes, fov=fov)
 
-    def _case(self, name, A, sinogram, truth, noise_std, seed, notes):
+    def _measured(self, scan, seed):
+        """The `Case` of `views` of a measured scan; D = N bins cover the disc, and all views make the reference."""
+        for name in ("angles", "i0", "fov"):
+            if getattr(self, name) is not None:
+                raise InputError(f"{scan.name} is a measured scan: {name} is for simulated ones, leave it out")
+        if self.unit != "mu":
+            raise InputError(f"{scan.name} is a measured scan: leave unit at mu")
+        found, bins = scan.sinogram.shape
+        if self.views > found:
+            raise InputError(f"{scan.name} has {found} views: views must be at most {found}, got {self.views}")
+        n = min(self.size or MOST_SIDE, int(usable_bins(scan)))
+        sinogram = torch.from_numpy(rebinned(scan, n)).float()[None]  # (1, views, N)
+        complete = make_projector("auto", n, scan.angles, n)
+        reference = (complete.disc * fbp(complete, sinogram)[0, 0]).numpy()
+        chosen = [round(view * found / self.views) for view in range(self.views)]
+        A = ct_operator(self.projector, n, tuple(scan.angles[chosen].tolist()), n)
+        notes = (f"measured scan: {self.views} of its {found} views over half a turn",
+                 f"compared with the FBP of all {found} views: no truth, it has noise and streaks, partly the data's",
+                 f"axis of rotation at bin {scan.centre:.1f} of {bins}, from the centroids of the views",
+                 "values are attenuation per bin of the detector", "field of view: the inscribed disc")
+        return self._case(scan.name, A, sinogram[:, chosen], reference, None, seed, notes,
+                          reference=f"fbp of all {found} views", centre=scan.centre)
+
+    def _case(self, name, A, sinogram, truth, noise_std, seed, notes, **facts):
         y = A.factor * sinogram
         back = A.adjoint(y)
         start = back * float(back.square().sum() / A(back).square().sum())
         scale = robust_peak(start)
-        observation = Observation(A, y / scale, start / scale, scale, A.factor * noise_std / scale)
+        observation = Observation(A, y / scale, start / scale, scale,
+                                  None if noise_std is None else A.factor * noise_std / scale)
         peak = float(truth.max()) if self.window is None else self.window
         settings = self.to_dict() | dict(views=y.shape[1], size=list(truth.shape), detector=y.shape[2],
-                                         projector=type(A.projector).__name__)
+                                         projector=type(A.projector).__name__) | facts
         return Case(self.name, name, observation, truth, peak, settings, seed, window=(0.0, peak),
                     support=A.projector.disc.numpy(), notes=notes)
+
+    def _field_of_view(self, image):
+        """Side of the image in mm: the setting's, else the file's, else `FIELD_OF_VIEW`."""
+        if self.fov is not None:
+            return self.fov
+        return FIELD_OF_VIEW if image.spacing_mm is None else image.spacing_mm * max(image.array.shape[:2])
 
     def _angles(self):
         if self.angles is None:

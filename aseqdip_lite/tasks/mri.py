@@ -1,8 +1,8 @@
 """Multi-coil MRI: y = M F S x + n.
 
 S multiplies the image by the coil sensitivities, F is the orthonormal centred 2D FFT and M
-keeps the sampled columns of k-space (paper, section 2.1). Measurements are stored zero-filled:
-(1, coils, H, W) complex64 with zeros where nothing was sampled.
+keeps the sampled columns or points of k-space (paper, section 2.1; `masks`). Measurements are
+stored zero-filled: (1, coils, H, W) complex64 with zeros where nothing was sampled.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,11 @@ import numpy as np
 import torch
 
 from ..case import Case, Observation, robust_peak
-from ..images import KSpace, fit
+from ..images import KSpace, Sinogram, fit
+from ..masks import PATTERNS, calibration_width, draw_mask, hold_out
 from ..operators import Composition, LinearOperator, Mask
 from ..settings import InputError, Settings, setting
 from . import register
-
-#: Share of fully sampled centre columns at acceleration 4 and 8 (about 8 % and 4 %): 0.32 / acceleration.
-CENTRE = 0.32
 
 
 class SensitivityMaps(LinearOperator):
@@ -67,37 +65,6 @@ class MRIOperator(Composition):
         return self.A.A.mask
 
 
-def column_mask(width, acceleration, generator, centre=None):
-    """Exactly round(width / acceleration) sampled columns: the fully sampled centre and random others.
-
-    Args:
-        width: number of k-space columns.
-        acceleration: at least 1 and at most width.
-        generator: torch.Generator of the random columns.
-        centre: number of fully sampled centre columns; by default 0.32 / acceleration of the
-            width (8 % at 4x, 4 % at 8x), rounded, but at least the zero frequency.
-
-    Returns:
-        (width,) float32 tensor of zeros and ones.
-
-    Raises:
-        InputError: no column or fewer than the centre would be sampled.
-    """
-    if not 1 <= acceleration <= width:
-        raise InputError(f"acceleration must lie between 1 and the {width} columns of k-space, got {acceleration}")
-    sampled = round(width / acceleration)
-    centre = max(round(width * CENTRE / acceleration), 1) if centre is None else centre
-    if sampled < max(centre, 1):
-        raise InputError(f"acceleration {acceleration} leaves {sampled} of {width} columns, fewer than the "
-                         f"{centre} of the fully sampled centre")
-    first = width // 2 - centre // 2  # index width // 2 is the zero frequency
-    mask = torch.zeros(width)
-    mask[first:first + centre] = 1
-    outside = torch.nonzero(mask == 0).flatten()
-    mask[outside[torch.randperm(len(outside), generator=generator)[:sampled - centre]]] = 1
-    return mask
-
-
 def simulated_maps(coils, shape):
     """Birdcage coil sensitivities (coils, H, W) complex64 with sum_c |S_c|^2 = 1 at every pixel (sigpy's)."""
     if coils == 1:
@@ -108,7 +75,7 @@ def simulated_maps(coils, shape):
 
 
 def espirit_maps(kspace, mask):
-    """Coil sensitivities (coils, H, W) estimated by sigpy's ESPIRiT from the calibration lines of y alone.
+    """Coil sensitivities (coils, H, W) estimated by sigpy's ESPIRiT from the calibration centre of y alone.
 
     kspace: (coils, H, W) complex, zero-filled; mask: (W,) or (H, W). The calibration square is the
     largest fully sampled one around the zero frequency, at most 24 wide; the kernel is a third of
@@ -116,7 +83,7 @@ def espirit_maps(kspace, mask):
     are normalised to sum |S|^2 = 1, and zero where ESPIRiT's eigenvalue is below 0.9: outside of the object.
 
     Raises:
-        InputError: fewer than 6 fully sampled centre lines, too few for ESPIRiT.
+        InputError: the square is less than 6 wide, too few lines for ESPIRiT.
     """
     from sigpy.mri.app import EspiritCalib
 
@@ -127,15 +94,6 @@ def espirit_maps(kspace, mask):
     maps = EspiritCalib(kspace.numpy(), calib_width=width, kernel_width=max(3, min(6, width // 3)), thresh=0.02,
                         crop=0.9, show_pbar=False).run()
     return torch.from_numpy(np.ascontiguousarray(maps, dtype=np.complex64))
-
-
-def calibration_width(mask, largest=24):
-    """Side of the largest fully sampled centred square of a (H, W) mask, up to `largest`, cut as sigpy cuts it."""
-    for width in range(min(largest, *mask.shape), 0, -1):
-        rows, cols = (slice(n // 2 - width // 2, n // 2 - width // 2 + width) for n in mask.shape)
-        if bool((mask[rows, cols] == 1).all()):
-            return width
-    return 0
 
 
 def smooth_phase(shape, generator):
@@ -150,7 +108,17 @@ def smooth_phase(shape, generator):
 @register
 @dataclass(frozen=True)
 class MRI(Settings):
-    """Multi-coil Cartesian MRI (paper: 15 coils, 320 x 320, 4x and 8x)."""
+    """Multi-coil Cartesian MRI (paper: 15 coils, 320 x 320, columns at 4x and 8x).
+
+    `pattern` and `acceleration` say how a picture or a fully sampled scan is undersampled; a
+    scan that is undersampled already keeps its mask. `acceleration` R means: "random" samples
+    exactly round(W / R) columns of k-space, "equispaced" as many to within one column, and
+    "variable-density" exactly round(H W / R) points. See `masks`.
+
+    `holdout` keeps a share of the measurements from the methods: columns of a mask of columns, points
+    of a mask of points, none of the calibration centre. The error of an answer on them, the
+    `heldout_residual`, needs no truth and, unlike the data residual, does not fall by fitting noise.
+    """
 
     name: ClassVar[str] = "mri"
     about: ClassVar[str] = "multi-coil MRI from undersampled k-space, A = M F S"
@@ -162,10 +130,14 @@ class MRI(Settings):
     }
 
     acceleration: float = setting(4.0, "undersampling factor: 4 or 8 in the paper", low=1)
+    pattern: str = setting("random", "what is sampled: columns, random or equispaced, or points of k-space",
+                           choices=PATTERNS)
     coils: int = setting(8, "simulated receive coils", low=1, high=128)
     snr: float | None = setting(25.0, "signal to noise ratio of the sampled k-space in dB", low=-20, high=200)
     maps: str = setting("true", "coil maps given to the methods: the simulated ones, or estimated from y by ESPIRiT",
                         choices=("true", "espirit"))
+    holdout: float | None = setting(None, "share of the measurements outside of the calibration centre that methods "
+                                    "do not see, to check answers by, e.g. 0.05", above=0, below=1)
     size: int | None = setting(192, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
     def observe(self, image, seed=0):
@@ -177,6 +149,8 @@ class MRI(Settings):
         generator = torch.Generator().manual_seed(seed)
         if isinstance(image, KSpace):
             return self._measured(image, generator, seed)
+        if isinstance(image, Sinogram):
+            raise InputError(f"{image.name} is a CT scan: mri needs k-space or a picture")
         return self._simulated(image, generator, seed)
 
     def _simulated(self, image, generator, seed):
@@ -187,30 +161,36 @@ class MRI(Settings):
         if not np.iscomplexobj(truth):
             x = x * torch.exp(1j * smooth_phase(truth.shape, generator))
         maps = simulated_maps(self.coils, truth.shape)
-        mask = column_mask(truth.shape[1], self.acceleration, generator)
+        mask = draw_mask(self.pattern, truth.shape, self.acceleration, generator)
         y = MRIOperator(maps, mask)(x[None, None])
         noise_std = 0.0
         if self.snr is not None:
-            samples = self.coils * truth.shape[0] * int(mask.sum())
+            samples = self.coils * int(mask.expand(truth.shape).sum())
             noise_std = float(y.norm()) * 10 ** (-self.snr / 20) / (2 * samples) ** 0.5
             y = y + mask * noise_std * 2**0.5 * torch.randn(y.shape, generator=generator, dtype=y.dtype)
         notes = ("simulated coils, phase and noise",)
-        return self._case(image.name, y, mask, maps, np.abs(truth), noise_std, seed, notes)
+        return self._case(image.name, y, mask, maps, np.abs(truth), noise_std, generator, seed, notes)
 
     def _measured(self, data, generator, seed):
         y = torch.from_numpy(data.kspace)[None]  # (1, coils, H, W)
         mask, notes = data.mask, ("measured k-space, coil maps by ESPIRiT from y alone",)
         if mask is None:
-            mask = column_mask(y.shape[-1], self.acceleration, generator)
+            mask = draw_mask(self.pattern, y.shape[-2:], self.acceleration, generator)
             notes += ("retrospectively undersampled",)
         else:
             mask = torch.from_numpy(mask.astype(np.float32))
-            notes += ("undersampled as measured, acceleration does not apply",)
+            notes += ("undersampled as measured, acceleration and pattern do not apply",)
         if not bool(mask.any()):
             raise InputError(f"{data.name}: the sampling mask is empty")
-        return self._case(data.name, y * mask, mask, None, data.reference, None, seed, notes)
+        return self._case(data.name, y * mask, mask, None, data.reference, None, generator, seed, notes)
 
-    def _case(self, name, y, mask, maps, truth, noise_std, seed, notes):
+    def _case(self, name, y, mask, maps, truth, noise_std, generator, seed, notes):
+        held = None
+        if self.holdout is not None:
+            mask, held = hold_out(mask, y.shape[-2:], self.holdout, generator)
+            y, y_held = y * mask, y * held
+            share = float(held.sum() / (mask + held).sum())
+            notes += (f"{share:.1%} of the measured k-space held out from the methods",)
         if maps is None or self.maps == "espirit":
             maps = espirit_maps(y[0], mask)
         A = MRIOperator(maps, mask)
@@ -220,6 +200,7 @@ class MRI(Settings):
                                   None if noise_std is None else noise_std / scale)
         peak = None if truth is None else float(truth.max())
         crop = None if truth is None or truth.shape == A.in_shape[1:] else truth.shape
+        heldout = None if held is None else (MRIOperator(maps, held), y_held / scale)
         settings = self.to_dict() | dict(coils=y.shape[1], size=list(y.shape[-2:]), sampled=float(mask.mean()))
         return Case(self.name, name, observation, truth, peak, settings, seed, crop=crop, notes=notes,
-                    window=(0.0, peak if peak else float(scale)))
+                    window=(0.0, peak if peak else float(scale)), heldout=heldout)

@@ -1,0 +1,110 @@
+"""The ledger: every experiment runs in smoke, stores what it found, and judges by its own numbers."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from matplotlib.figure import Figure
+
+from aseqdip_lite import experiments
+from aseqdip_lite.cli import main
+from aseqdip_lite.experiments import f1
+
+
+def aseqdip(*args):
+    return CliRunner().invoke(main, [str(argument) for argument in args])
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """smoke(name): the folder and the report of an experiment's smoke run, made once."""
+    made = {}
+
+    def run(name):
+        if name not in made:
+            out = tmp_path_factory.mktemp(name)
+            made[name] = out, experiments.run(name, "smoke", out)
+        return made[name]
+    return run
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_smoke_run_is_stored_with_its_provenance(smoke, name):
+    out, report = smoke(name)
+    stored = json.loads((out / f"{name}.json").read_text())
+    assert stored == json.loads(json.dumps(report)) and experiments.stored(name, out) == stored
+    assert {"id", "ours", "published", "verdict", "why", "provenance"} <= set(stored)
+    assert stored["verdict"] in experiments.VERDICTS and any(digit in stored["why"] for digit in "0123456789")
+    assert {"seconds", "profile", "settings", "versions", "device", "threads"} <= set(stored["provenance"])
+    assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_every_experiment_has_its_profiles_and_an_alternative_text(name):
+    experiment = experiments.get(name)
+    assert set(experiment.profiles) == {"smoke", "laptop", "paper"}
+    assert len(experiment.alt) > 40 and experiment.about and experiment.published
+    assert (experiment.measure.__doc__ or "").strip()
+
+
+def test_names_are_in_the_order_of_the_ledger():
+    names = experiments.names()
+    assert names == sorted(names, key=lambda name: (name[0], int(name[1:].rstrip("ab"))))
+
+
+def test_the_verdict_of_f1_follows_from_its_curves():
+    def judged(truth, noise):
+        best = {"truth + noise": [[value] for value in truth], "noise": [[value] for value in noise]}
+        return f1.judge(dict(sigmas=[0.1, 1.0], images=["a"], best=best))[0]
+
+    assert judged([30, 25], [24, 23]) == "reproduced"
+    assert judged([30, 22], [24, 23]) == "same direction"
+    assert judged([25, 30], [24, 23]) == "not reproduced"
+    assert judged([22, 21], [24, 23]) == "not reproduced"
+
+
+def test_the_input_of_f1_with_little_noise_is_the_truth(monkeypatch):
+    """With sigma 0 the input of the network is x* itself: a network that hands on its input has no error."""
+    seen = []
+
+    def iterate(observation, method, *, seed, z0):
+        seen.append((observation, z0))
+        return iter(())
+    monkeypatch.setattr(f1, "iterate", iterate)
+    f1.run(dict(image="brain-070", size=32, coils=2, seed=3, sigma=0.0, kind="truth + noise", budget=1), None)
+    (observation, z0), = seen
+    noise = (observation.A(z0) - observation.y).norm() / observation.y.norm()
+    assert float(noise) == pytest.approx(10 ** (-25 / 20), rel=0.1)  # the data's own noise, 25 dB below the signal
+
+
+def test_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fake = experiments.Experiment(
+        id="F99", about="a fake", published="42", profiles={name: {} for name in ("smoke", "laptop", "paper")},
+        measure=lambda: dict(answer=41.0, none=float("nan")), figure=lambda ours: Figure(),
+        judge=lambda ours: ("same direction", f"41 is near {ours['answer']}"), alt="nothing")
+
+    monkeypatch.setattr(experiments, "REGISTRY", {"F99": fake})
+    found = aseqdip("experiment", "F99", "--out", "here")
+    assert found.exit_code == 0 and "F99: same direction. 41 is near 41.0" in found.stdout
+    assert json.loads((tmp_path / "here" / "F99.json").read_text())["ours"] == dict(answer=41.0, none=None)
+    everything = aseqdip("experiment", "--all", "--out", "here")
+    assert everything.exit_code == 0 and "F99:" not in everything.stdout  # it is there already
+    page = (tmp_path / "docs" / "REPRODUCTION.md").read_text()
+    assert "| [F99](#f99) | a fake | 42 | **same direction** | laptop |" in page and "![nothing]" in page
+
+
+@pytest.mark.parametrize("args, words", [
+    (["experiment"], "give one experiment's ID, or --all"), (["experiment", "F1", "--all"], "or --all"),
+    (["experiment", "F111"], "unknown experiment 'F111'"), (["experiment", "F1", "--profile", "tiny"], "tiny")])
+def test_mistakes(tmp_path, monkeypatch, args, words):
+    monkeypatch.chdir(tmp_path)
+    found = aseqdip(*args)
+    assert found.exit_code == 2 and words in found.stderr and len(found.stderr.splitlines()) == 1
+
+
+def test_a_damaged_result_is_refused(tmp_path):
+    for content in ("{", "[]", '{"id": "F1"}'):
+        (tmp_path / "F1.json").write_text(content)
+        found = aseqdip("experiment", "--all", "--out", tmp_path)
+        assert found.exit_code == 2 and "F1.json is damaged: remove it" in found.stderr
