@@ -20,7 +20,8 @@ class Observation:
     Attributes:
         A: the forward operator.
         y: measurements (1, *A.out_shape), divided by `scale`.
-        scale: image in physical units = scale * image in the units of `y`; computed from y alone.
+        scale, offset: image in physical units = scale * image in the units of `y` + offset, both computed from y
+            alone; offset is a number or one for each channel, (C,).
         start: z_0, (1, *A.in_shape): A^H y (MRI, CT) or y, in the units of `y`.
         noise_std: standard deviation of n per real component, in the units of `y`; None if unknown.
     """
@@ -30,6 +31,7 @@ class Observation:
     start: torch.Tensor
     scale: float = 1.0
     noise_std: float | None = None
+    offset: float | np.ndarray = 0.0
 
     def to(self, device):
         """The same observation on another device."""
@@ -74,7 +76,7 @@ class Case:
 
     def array(self, image):
         """An image of the method (1, C, H, W) in physical units, (H, W) or (H, W, C); 0 outside of the support."""
-        array = to_array(image, self.observation.scale)
+        array = to_array(image, self.observation.scale) + self.observation.offset
         return array if self.support is None else array * self.support
 
     def display(self, image):

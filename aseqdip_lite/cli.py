@@ -129,7 +129,8 @@ def compare(task, names, images, seeds, workers, steps, device, profile, out, qu
     report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
                             device=checked_device(device), workers=workers, progress=not quiet, **given)
     click.echo(as_markdown(report["summary"]))
-    click.echo(f"pictures: {out / 'compare.png'} {out / 'curves.png'}\n"
+    pictures = " ".join(str(file) for file in sorted(out.glob("*.png")))
+    click.echo(f"pictures: {pictures}\n"
                f"written to {out}: compare.json compare.md compare.csv, and a folder for each run")
     if report["interrupted"]:
         click.echo("interrupted: start the same command again to go on", err=True)

@@ -31,9 +31,8 @@ HEAD = 16384
 def load_file(path, slice_index=None):
     """Read a user's file; returns an `Image` or what was measured, a `KSpace` (MRI) or a `Sinogram` (CT).
 
-    * .npy: an image (H, W) or (H, W, 3); integers and reals become float32, complex complex64. A
-      complex array of three axes is k-space (coils, H, W), never a picture; what was not
-      measured must be zero in it, and the zero frequency at [H // 2, W // 2].
+    * .npy: an image (H, W) or (H, W, 3); integers and reals become float32, complex complex64. A complex array of
+      three axes is k-space (coils, H, W): zero where not measured, zero frequency at [H // 2, W // 2].
     * .npz: `image` as in .npy or `hu` (H, W), Hounsfield units, which become attenuation, with
       optional `pixel_spacing_mm` (one number or two); or `kspace` (coils, H, W), complex, with
       optional `mask` (W,) or (H, W) and `reference` (h, w), which is compared with the centre of

@@ -90,11 +90,14 @@ def _call(function, key, job, watch, alone):
 def _follow(jobs, watches, results, interrupted, done, progress, label):
     """Move the bar as the runs report their steps; pass an interrupt on to them."""
     with tqdm(total=sum(job["budget"] for job in jobs.values()), desc=label, unit="step", disable=not progress) as bar:
+        steps = dict.fromkeys(jobs, 0)
         while True:
             last = done.wait(REFRESH)
             if interrupted:
                 next(iter(watches.values())).stop()
-            bar.n = sum(_steps(watches[key], job["budget"], key in results) for key, job in jobs.items())
+            for key, job in jobs.items():
+                steps[key] = max(steps[key], _steps(watches[key], job["budget"], key in results))
+            bar.n = sum(steps.values())
             bar.set_postfix_str(f"{len(results)} of {len(jobs)} runs", refresh=False)
             bar.refresh()
             if last:

@@ -69,7 +69,7 @@ def main():
     file = ROOT / "results" / f"tuning_{arguments.task}.json"
     rows = json.loads(file.read_text()) if file.exists() else []
     done = {key(row) for row in rows}
-    left = {name: trial | dict(budget=trial["steps"])
+    left = {name: trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)
             for trial in trials(arguments.task) if (name := key(trial)) not in done}
     print(f"{len(left)} trials to run, {len(done)} done before", flush=True)
 

@@ -80,7 +80,7 @@ WRONG = {
 
 
 def test_every_exercise_is_tried_with_two_right_and_two_wrong_answers():
-    assert set(RIGHT) == set(WRONG) == set(REGISTRY)
+    assert set(RIGHT) == set(WRONG) == {name for name in REGISTRY if name.startswith("mri.")}
     assert all(len(answers) >= 2 for answers in (*RIGHT.values(), *WRONG.values()))
 
 

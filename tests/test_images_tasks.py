@@ -57,8 +57,9 @@ def test_answers_are_clipped_before_they_are_measured(task, smoke_case):
     truth = torch.from_numpy(case.truth).permute(2, 0, 1)[None]
     outside = torch.where(truth > 0.5, truth + 9, truth - 9)
     expected = np.where(case.truth > 0.5, 1.0, 0.0)
-    assert np.array_equal(case.display(outside), expected)
-    assert np.array_equal(case.display(truth), case.truth)
+    offset = torch.as_tensor(case.observation.offset).reshape(-1, 1, 1)
+    assert np.array_equal(case.display(outside - offset), expected)
+    np.testing.assert_allclose(case.display(truth - offset), case.truth, atol=1e-6)
 
 
 @every_task
@@ -320,7 +321,7 @@ def test_random_mask_prefers_no_place():
 
 @given(sizes, st.sampled_from([(), (3,)]), st.sampled_from([dict(), dict(hiar=0.1), dict(missing=0.97)]))
 def test_hole_is_zero_and_the_rest_is_known(shape, channels, settings):
-    case = load_case_of("inpainting", picture(shape + channels), **settings)
+    case = load_case_of("inpainting", picture(shape + channels), fill="zero", **settings)
     A, y = case.observation.A, case.observation.y
     known = A.mask.bool()
     assert float((A.mask == 0).float().mean()) == pytest.approx(case.settings["hole"])
@@ -415,9 +416,31 @@ def test_biharmonic_fills_a_plane_without_error():
 @pytest.mark.parametrize("image", ["chelsea", "rocket"])
 @pytest.mark.parametrize("settings", [dict(hiar=0.1), dict(missing=0.9)])
 def test_classic_inpainting_fills_the_hole(method, image, settings):
-    case = load_case("inpainting", image, profile="smoke", **settings)
+    case = load_case("inpainting", image, profile="smoke", fill="zero", **settings)
     psnr = reconstruct(case, configure(method, "inpainting"), progress=False).metrics["psnr"]
     assert psnr["final"] > psnr["start"] + 5
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("settings", [dict(hiar=0.1), dict(missing=0.6, sigma=10.0)])
+def test_the_hole_starts_at_the_mean_of_what_is_known(channels, settings):
+    image = picture((32, 27, *channels))
+    black, gray = (load_case_of("inpainting", image, fill=fill, **settings) for fill in ("zero", "mean"))
+    known = gray.observation.A.mask.numpy() == 1
+    start = gray.array(gray.observation.start)
+    mean = black.array(black.observation.y)[known].mean(axis=0)
+    np.testing.assert_allclose(start[~known], np.broadcast_to(mean, start[~known].shape), atol=1e-6)
+    np.testing.assert_allclose(start[known], black.array(black.observation.y)[known], atol=1e-6)
+    assert not black.observation.start.numpy()[..., ~known].any() and black.observation.offset == 0
+
+
+@pytest.mark.parametrize("method, tolerance", [("biharmonic", 1e-5), ("tv", 1e-5)])
+def test_classic_methods_do_not_mind_where_zero_lies(method, tolerance):
+    """They commute with adding a constant, so their answers are those of the other convention."""
+    cases = [load_case_of("inpainting", picture((32, 27, 3)), hiar=0.1, fill=fill) for fill in ("zero", "mean")]
+    method = configure(method, "inpainting")
+    answers = [case.display(reconstruct(case, method, progress=False).answer) for case in cases]
+    np.testing.assert_allclose(*answers, atol=tolerance)
 
 
 def test_settings_are_checked_when_made():

@@ -252,6 +252,7 @@ def test_measured_scan_keeps_its_mask_and_is_undersampled_otherwise():
     given = MRI().observe(scan(mask=mask))
     assert np.array_equal(given.observation.A.mask.numpy(), mask)
     assert "retrospectively undersampled" not in given.notes
+    assert given.settings["acceleration"] is None and given.settings["sampled"] == pytest.approx(mask.mean())
     drawn = MRI(acceleration=2).observe(scan())
     assert int(drawn.observation.A.mask.sum()) == 32
     assert "retrospectively undersampled" in drawn.notes
@@ -360,6 +361,7 @@ def test_real_scan_with_its_own_maps(fetched):
     start = case.display(case.observation.start)
     assert start[norms == 0].max() == 0 and start[60:170, 45:135].mean() > 0.3 * start.max()
     assert "acceleration and pattern do not apply" in case.notes[1]
+    assert [case.settings[name] for name in ("acceleration", "pattern", "snr", "maps")] == [None, None, None, "espirit"]
     result = reconstruct(case, configure("sense", "mri", steps=10), progress=False)
     for key in ("psnr", "ssim"):
         assert set(result.metrics[key].values()) == {None}

@@ -60,7 +60,7 @@ def test_run_sync_gives_the_numbers_of_reconstruct(tiny_mri, chosen, settings):
 
 def test_steps_shorten_run_sync_as_they_shorten_reconstruct(tiny_mri):
     result = tiny_panel(N=2, K=50).run_sync(steps=5)
-    expected = reconstruct(tiny_mri, ASeqDIP(N=2, K=50), steps=5, progress=False)
+    expected = reconstruct(tiny_mri, methods.configure("aseqdip", "mri", "smoke", N=2, K=50), steps=5, progress=False)
     assert result.curve["loss"] == expected.curve["loss"]
     assert result.metrics["steps"] == 5 and result.metrics["stop_reason"] == "budget"
 

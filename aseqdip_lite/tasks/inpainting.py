@@ -54,6 +54,12 @@ def random_mask(shape, missing, generator):
     return mask.reshape(shape)
 
 
+def known_mean(y, mask):
+    """Mean of the known pixels of each channel of y (1, C, H, W), zero in the hole: (C,), or a number if C is 1."""
+    mean = (y.sum(dim=(-2, -1))[0] / mask.sum()).numpy()  # (C,)
+    return mean if len(mean) > 1 else float(mean[0])
+
+
 def read_mask(path, shape):
     """A user's mask file as (H, W) zeros and ones: a pixel that is not zero, in any channel, is known.
 
@@ -83,12 +89,18 @@ class Inpainting(Settings):
     The paper has a central box of hole-to-image area ratio (HIAR) 0.1 and 0.25, hole set to zero,
     no noise, and a random mask with 97 % of the pixels missing. At most one of `hiar`,
     `missing` and `mask` may be given; with none the box has HIAR 0.25.
+
+    `fill` "mean" subtracts the mean of the known pixels of each channel from them, so that zero, which
+    y and z_0 hold in the hole, is their mean and not black; it is added again to every answer. What a
+    network puts into a hole at first is near zero, whatever z_0 holds there, and aSeqDIP's
+    autoencoding term then keeps it: black holes stay dark. The paper sets the hole to zero
+    (`fill` "zero"); its released code fills it with 0.4.
     """
 
     name: ClassVar[str] = "inpainting"
     about: ClassVar[str] = "in-painting of pictures, A = M"
     default_image: ClassVar[str] = "astronaut"
-    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128), "paper": dict(size=512)}
+    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128), "paper": dict(size=512, fill="zero")}
 
     hiar: float | None = setting(None, f"hole-to-image area ratio of a central box; {HIAR} if no mask is asked for",
                                  above=0, below=1)
@@ -96,6 +108,8 @@ class Inpainting(Settings):
     mask: str | None = setting(None, "picture of your own mask, not zero where a pixel is known")
     sigma: float = setting(0.0, "standard deviation of the Gaussian noise of the known pixels, of 255", low=0,
                            high=255)
+    fill: str = setting("mean", "gray level that stands for zero, and so for the hole of z_0: the mean of the known "
+                        "pixels, or black as in the paper", choices=("mean", "zero"))
     size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
     def __post_init__(self):
@@ -116,7 +130,9 @@ class Inpainting(Settings):
         x = to_tensor(truth)
         A = Mask(mask, x.shape[1:])
         y = A(x + gaussian(x, self.sigma, generator))
-        observation = Observation(A, y, y, noise_std=self.sigma / 255)
+        offset = known_mean(y, mask) if self.fill == "mean" else 0.0
+        y = y - A(torch.ones_like(x) * torch.as_tensor(offset).reshape(-1, 1, 1))
+        observation = Observation(A, y, y, noise_std=self.sigma / 255, offset=offset)
         return natural_case(self, image, truth, observation, seed, hole=float((mask == 0).float().mean()))
 
     def _mask(self, shape, generator):

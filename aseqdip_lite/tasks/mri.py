@@ -5,7 +5,7 @@ keeps the sampled columns or points of k-space (paper, section 2.1; `masks`). Me
 stored zero-filled: (1, coils, H, W) complex64 with zeros where nothing was sampled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -174,15 +174,18 @@ class MRI(Settings):
     def _measured(self, data, generator, seed):
         y = torch.from_numpy(data.kspace)[None]  # (1, coils, H, W)
         mask, notes = data.mask, ("measured k-space, coil maps by ESPIRiT from y alone",)
+        facts = dict(snr=None, maps="espirit")  # for the record, in place of settings that do not apply
         if mask is None:
             mask = draw_mask(self.pattern, y.shape[-2:], self.acceleration, generator)
             notes += ("retrospectively undersampled",)
         else:
             mask = torch.from_numpy(mask.astype(np.float32))
             notes += ("undersampled as measured, acceleration and pattern do not apply",)
+            facts |= dict(acceleration=None, pattern=None)
         if not bool(mask.any()):
             raise InputError(f"{data.name}: the sampling mask is empty")
-        return self._case(data.name, y * mask, mask, None, data.reference, None, generator, seed, notes)
+        case = self._case(data.name, y * mask, mask, None, data.reference, None, generator, seed, notes)
+        return replace(case, settings=case.settings | facts)
 
     def _case(self, name, y, mask, maps, truth, noise_std, generator, seed, notes):
         held = None

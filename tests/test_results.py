@@ -1,0 +1,62 @@
+"""What is stored in results/ and written about it: complete, in step, and computed on images made for it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+import results_page  # noqa: E402
+
+from aseqdip_lite import images, methods  # noqa: E402
+from aseqdip_lite.statistics import ALL, summarise  # noqa: E402
+
+TASKS = list(results_page.BASELINE)
+
+
+def stored(kind, task):
+    return json.loads((ROOT / "results" / f"{kind}_{task}.json").read_text())
+
+
+def test_the_page_is_in_step_with_the_stored_results():
+    assert results_page.PAGE.read_text(encoding="utf-8") == results_page.page()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_comparison_is_complete_and_computed_on_result_images(task):
+    report = stored("compare", task)
+    runs = {(row["image"], row["method"], row["seed"]) for row in report["rows"]}
+    names, seeds = {run[1] for run in runs}, {run[2] for run in runs}
+    pictures = {run[0] for run in runs}
+    assert len(runs) == len(report["rows"]) == len(pictures) * len(names) * len(seeds)
+    assert len(pictures) >= 3 and len(seeds) >= 3 and {"aseqdip", results_page.BASELINE[task]} <= names
+    assert all(images.everything()[picture]["role"] == "result" for picture in pictures)
+    assert report["summary"] == json.loads(json.dumps(summarise(report["rows"])))
+    assert all(row["stop_reason"] == "budget" and row["psnr"]["final"] <= row["psnr"]["oracle"] + 1e-6
+               for row in report["rows"])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_comparison_was_run_with_todays_defaults(task):
+    for row in stored("compare", task)["rows"]:
+        ours = methods.configure(row["method"], task).to_dict()
+        assert {name: row["settings"][name] for name in ours} == ours
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_search_used_tuning_images_alone_and_the_same_budget(task):
+    rows = stored("tuning", task)
+    assert all(images.everything()[row["problem"]["image"]]["role"] == "tuning" for row in rows)
+    assert len({row["steps"] for row in rows}) == 1
+
+
+def test_verdict_counts_images():
+    def row(image, method, start, final):
+        return dict(image=image, method=method, psnr=dict(start=dict(mean=start), final=dict(mean=final)))
+
+    rows = [row("a", "aseqdip", 20.0, 25.0), row("a", "fbp", 20.0, 24.0), row("b", "aseqdip", 20.0, 19.0),
+            row("b", "fbp", 20.0, 24.0), row(ALL, "aseqdip", 20.0, 22.0), row(ALL, "fbp", 20.0, 24.0)]
+    said = results_page.verdict("ct", rows)
+    assert "above the start on 1 of 2 images" in said and "above fbp on 1 of 2 (a +1.00, b -5.00 dB)" in said
