@@ -117,6 +117,7 @@ def test_list_tells_what_is_here_and_what_to_install(tmp_path, monkeypatch):
 
 
 def test_list_tells_how_to_install_what_is_missing(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")  # as wide as the list ever is
     monkeypatch.setattr(inventory.importlib.util, "find_spec", lambda name: None)
     shown = aseqdip("list", "parts").stdout
     assert shown.count(" not installed ") == len(inventory.OPTIONAL)
