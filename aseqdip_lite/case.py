@@ -20,8 +20,7 @@ class Observation:
     Attributes:
         A: the forward operator.
         y: measurements (1, *A.out_shape), divided by `scale`.
-        scale, offset: image in physical units = scale * image in the units of `y` + offset, both computed from y
-            alone; offset is a number or one for each channel, (C,).
+        scale: image in physical units = scale * image in the units of `y`; computed from y alone.
         start: z_0, (1, *A.in_shape): A^H y (MRI, CT) or y, in the units of `y`.
         noise_std: standard deviation of n per real component, in the units of `y`; None if unknown.
     """
@@ -31,7 +30,6 @@ class Observation:
     start: torch.Tensor
     scale: float = 1.0
     noise_std: float | None = None
-    offset: float | np.ndarray = 0.0
 
     def to(self, device):
         """The same observation on another device."""
@@ -57,6 +55,8 @@ class Case:
             as 0 there; None for all.
         heldout: (A, y) of measurements that no method sees, in the units of the observation, to check answers
             by where no truth is known; None if none are held out.
+        offset: what was subtracted from the image before y was made, and is added to every answer; a number or one
+            for each channel, (C,); computed from y alone.
         notes: facts about how the data were made that a reader must know.
     """
 
@@ -72,11 +72,12 @@ class Case:
     crop: tuple[int, int] | None = None
     support: np.ndarray | None = None
     heldout: tuple[Operator, torch.Tensor] | None = None
+    offset: float | np.ndarray = 0.0
     notes: tuple[str, ...] = ()
 
     def array(self, image):
         """An image of the method (1, C, H, W) in physical units, (H, W) or (H, W, C); 0 outside of the support."""
-        array = to_array(image, self.observation.scale) + self.observation.offset
+        array = to_array(image, self.observation.scale) + self.offset
         return array if self.support is None else array * self.support
 
     def display(self, image):

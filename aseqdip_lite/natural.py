@@ -44,7 +44,8 @@ def gaussian(like, sigma, generator):
     return sigma / 255 * torch.randn(like.shape, generator=generator, dtype=like.dtype)
 
 
-def natural_case(task, image, truth, observation, seed, **facts):
-    """The `Case` of an observed picture; `facts` join the task's settings in the record."""
+def natural_case(task, image, truth, observation, seed, offset=0.0, **facts):
+    """The `Case` of an observed picture; `offset` as in `Case`; `facts` join the task's settings in the record."""
     settings = task.to_dict() | dict(size=list(truth.shape[:2]), channels=observation.start.shape[1]) | facts
-    return Case(task.name, image.name, observation, truth, 1.0, settings, seed, window=(0.0, 1.0), clip=True)
+    return Case(task.name, image.name, observation, truth, 1.0, settings, seed, window=(0.0, 1.0), clip=True,
+                offset=offset)

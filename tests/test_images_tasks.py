@@ -57,7 +57,7 @@ def test_answers_are_clipped_before_they_are_measured(task, smoke_case):
     truth = torch.from_numpy(case.truth).permute(2, 0, 1)[None]
     outside = torch.where(truth > 0.5, truth + 9, truth - 9)
     expected = np.where(case.truth > 0.5, 1.0, 0.0)
-    offset = torch.as_tensor(case.observation.offset).reshape(-1, 1, 1)
+    offset = torch.as_tensor(case.offset).reshape(-1, 1, 1)
     assert np.array_equal(case.display(outside - offset), expected)
     np.testing.assert_allclose(case.display(truth - offset), case.truth, atol=1e-6)
 
@@ -431,7 +431,7 @@ def test_the_hole_starts_at_the_mean_of_what_is_known(channels, settings):
     mean = black.array(black.observation.y)[known].mean(axis=0)
     np.testing.assert_allclose(start[~known], np.broadcast_to(mean, start[~known].shape), atol=1e-6)
     np.testing.assert_allclose(start[known], black.array(black.observation.y)[known], atol=1e-6)
-    assert not black.observation.start.numpy()[..., ~known].any() and black.observation.offset == 0
+    assert not black.observation.start.numpy()[..., ~known].any() and black.offset == 0
 
 
 @pytest.mark.parametrize("method, tolerance", [("biharmonic", 1e-5), ("tv", 1e-5)])

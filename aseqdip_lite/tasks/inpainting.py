@@ -132,8 +132,8 @@ class Inpainting(Settings):
         y = A(x + gaussian(x, self.sigma, generator))
         offset = known_mean(y, mask) if self.fill == "mean" else 0.0
         y = y - A(torch.ones_like(x) * torch.as_tensor(offset).reshape(-1, 1, 1))
-        observation = Observation(A, y, y, noise_std=self.sigma / 255, offset=offset)
-        return natural_case(self, image, truth, observation, seed, hole=float((mask == 0).float().mean()))
+        observation = Observation(A, y, y, noise_std=self.sigma / 255)
+        return natural_case(self, image, truth, observation, seed, offset, hole=float((mask == 0).float().mean()))
 
     def _mask(self, shape, generator):
         if self.mask is not None:
