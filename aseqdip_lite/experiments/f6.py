@@ -1,0 +1,40 @@
+"""F6: when a network learns the noise, by its input (aSeqDIP paper, appendix A.2, Fig. 6)."""
+
+import numpy as np
+
+from ..theory import figures, overfitting
+from . import Experiment, register
+
+#: The effect counts as the paper's if the truth as input delays overfitting at least so many times.
+ENOUGH = 10
+
+
+def judge(ours):
+    """Reproduced if overfitting from the truth comes at least `ENOUGH` times later than from noise, for every draw."""
+    ratios = [found["ratio"] for found in ours["ratios"]["overfitting"]]
+    bound = "at least " if any(found["is_bound"] for found in ours["ratios"]["overfitting"]) else ""
+    if None in ratios:
+        return "not reproduced", f"With noise as input the noise was not half learned by step {ours['steps']}."
+    verdict = "reproduced" if min(ratios) >= ENOUGH else "same direction" if min(ratios) > 1 else "not reproduced"
+    steps = {kind: [run["overfitting"] for run in ours["inputs"][kind]] for kind in ("x", "noise")}
+    later = np.mean([run["overfitting"] or ours["steps"] for runs in ours["by_distance"][:1] for run in runs])
+    return verdict, (
+        f"The noise is half learned at step {listed(steps['x'])} with the truth as input, at {listed(steps['noise'])} "
+        f"with noise: {bound}{min(ratios):.0f} times later. At distance {ours['distances'][0]:g} from the truth: "
+        f"{later:.0f}.")
+
+
+def listed(steps):
+    """Steps in words; None is one that has not come."""
+    return ", ".join("none" if step is None else str(step) for step in steps)
+
+
+QUIET = dict(progress=False)
+
+register(Experiment(
+    id="F6", about="step at which a 1D network has learned half of the noise, for the inputs truth, y and noise",
+    published="truth as input takes some 25 times more iterations to overfit",
+    profiles={name: sizes | (QUIET if name == "smoke" else {}) for name, sizes in overfitting.SIZES.items()},
+    measure=overfitting.measure, judge=judge, figure=figures.overfitting,
+    alt="Error to the truth against the gradient step for the inputs truth, y and noise, the same for inputs ever "
+        "farther from the truth, and the step at which the noise is half learned"))

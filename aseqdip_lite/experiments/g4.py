@@ -1,0 +1,23 @@
+"""G4: how the learned input of Self-Guided DIP becomes an image (Fig. 4 of its paper)."""
+
+from ..theory import learned_input
+from . import Experiment, register
+
+
+def judge(ours):
+    """Reproduced if the input's PSNR ends above its start by 10 dB; same direction if it ends above it."""
+    start, end = ours["snapshots"][0]["psnr"], ours["input"][-1]
+    best = max(ours["input"])
+    gained = end - start
+    verdict = "reproduced" if gained >= 10 else "same direction" if gained > 0 else "not reproduced"
+    return verdict, (
+        f"PSNR of the input: {start:.1f} dB as uniform noise, at best {best:.1f} dB, {end:.1f} dB at the last step; of "
+        f"the moving average {ours['average'][-1]:.1f} dB.")
+
+
+register(Experiment(
+    id="G4", about="evolution of the learned input of Self-Guided DIP, MRI 4x",
+    published="visual: noise becomes an image",
+    profiles=learned_input.SIZES, measure=learned_input.measure, judge=judge, figure=learned_input.figure,
+    alt="Snapshots of the magnitude of the learned input beside the truth, and the PSNR of input, output and moving "
+        "average against the Adam step"))

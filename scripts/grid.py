@@ -1,0 +1,44 @@
+"""The lam x N grid of aSeqDIP on images: does lam delay overfitting?
+
+Two tasks, two images, two seeds, lam 0 to 4, N 1, 2 and 4, and the control with a fixed input: 160
+runs of 1200 Adam steps at 128 pixels. Finished runs in grid.jsonl are not run again: stop it by
+Ctrl-C and start it again to go on.
+
+    python scripts/grid.py                          about two hours on 2 cores
+    python scripts/grid.py --size 64 --steps 60     a try of the machinery; it says nothing about lam
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from aseqdip_lite.theory.figures_dynamics import plot_grid
+from aseqdip_lite.theory.grid import grid, run_grid
+from aseqdip_lite.theory.verdict import verdict
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results" / "grid",
+                        help="folder of grid.jsonl, verdict.json and grid.png")
+    parser.add_argument("--workers", type=int, default=None, help="processes of one thread each; one for each core")
+    parser.add_argument("--size", type=int, default=128, help="side of the images in pixels")
+    parser.add_argument("--steps", type=int, default=1200, help="Adam steps of a run")
+    arguments = parser.parse_args()
+    settings = dict(size=arguments.size, steps=arguments.steps)
+    rows = run_grid(arguments.out, workers=arguments.workers, **settings)
+    if rows:
+        found = verdict(rows)
+        (arguments.out / "verdict.json").write_text(json.dumps(found, indent=1) + "\n")
+        plot_grid(rows).savefig(arguments.out / "grid.png", dpi=80)
+        print("\n".join(found["sentences"]))
+    missing = len(grid(**settings)) - len(rows)
+    if missing:
+        print(f"stopped: {missing} runs are missing; start the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":  # worker processes import this file
+    sys.exit(main())
