@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin
 TASK ?= mri
 
-.PHONY: help setup demo test lab lessons bench tune lint clean
+.PHONY: help setup demo test lab lessons site bench tune lint clean
 
 help:
 	@echo "make demo      reconstruct a real brain slice; pictures in out/demo"
@@ -11,6 +11,7 @@ help:
 	@echo "make lab       open the lessons in JupyterLab (this machine only)"
 	@echo "make setup     only make .venv"
 	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
+	@echo "make site      render lessons, guides and reference as a web site in out/site"
 	@echo "make bench     measure speed and memory"
 	@echo "make tune      the recorded search that the defaults come from (TASK=ct for another task; resumable)"
 	@echo "make lint      ruff"
@@ -38,6 +39,15 @@ lab: .venv/ready
 
 lessons: .venv/ready
 	$(RUN)/python scripts/build_lessons.py --profile laptop
+
+site: .venv/site
+	@rm -rf out/site
+	@$(RUN)/python scripts/build_site.py
+
+.venv/site: .venv/ready
+	@echo "Installing Sphinx into .venv."
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[site]"
+	@touch $@
 
 bench: .venv/ready
 	$(RUN)/python benchmarks/speed.py

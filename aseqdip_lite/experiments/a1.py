@@ -39,8 +39,8 @@ def judge(ours):
     return verdict, (
         f"Mean error ||P - F|| / ||F|| of the predicted trajectory at width {found['widths'][-1]}, until the training "
         f"residual has halved or the steps are used up, and its slope against width in logarithms: {'; '.join(parts)}. "
-        f"In units of the residual at the start the largest error is {100 * worst:.1f} % on average. By then the kernel "
-        f"itself has changed by {100 * kernel:.1f} %: that is what limits the prediction.")
+        f"In units of the residual at the start the largest error is {100 * worst:.1f} % on average. By then the "
+        f"kernel itself has changed by {100 * kernel:.1f} %: that is what limits the prediction.")
 
 
 def figure(ours):

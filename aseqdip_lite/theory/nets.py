@@ -11,7 +11,7 @@ def conv_net(width=64, layers=5, kernel=3, c_in=1, *, seed=0, generator=None):
 
     The convolutions have biases and are padded with zeros, so lengths are kept. He initialisation:
     weights N(0, 2 / (c r)) with c input channels of the layer and filter size r, the last layer
-    included, biases 0 (seed 002, A.1 "Setting").
+    included, biases 0 (aSeqDIP paper, A.1, "Setting").
 
     Args:
         width: channels of all layers but the last, which has one.

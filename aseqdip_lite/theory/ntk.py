@@ -1,4 +1,4 @@
-"""The empirical neural tangent kernel Theta = J J^T of a network at given weights (seed 002, Eq. 14).
+"""The empirical neural tangent kernel Theta = J J^T of a network at given weights (aSeqDIP paper, Eq. 14).
 
 J is the Jacobian of the output with respect to all weights. Small signals: `ntk_matrix`. Images:
 `NTK`, a linear operator by one vjp and one jvp, and its leading eigenvalues by Lanczos.
