@@ -1,86 +1,20 @@
-"""Checkers of the exercises: two right forms of an answer pass, typical wrong ones get the hint that names them."""
+"""Checks of the exercises: right answers pass in every form, wrong ones get the hint that names the mistake."""
 
 import pytest
 import torch
+from answers import RIGHT, WRONG
 
 from aseqdip_lite import InputError
-from aseqdip_lite.exercises import REGISTRY, check, judge
-
-
-def fft(x):
-    return torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(x, dim=(-2, -1)), norm="ortho"), dim=(-2, -1))
-
-
-def ifft(k):
-    return torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(k, dim=(-2, -1)), norm="ortho"), dim=(-2, -1))
-
-
-def combine(s, k):
-    return (s.conj() * ifft(k)).sum(dim=1, keepdim=True)
-
-
-def noise(A):
-    return torch.randn((1, *A.in_shape), dtype=torch.complex64)
-
-
-def replaced(f, y, A):
-    return combine(A.sens_maps, (1 - A.mask) * fft(A.sens_maps * f) + y)
-
-
-RIGHT = {
-    "mri.adjoint": [
-        lambda y, s, m: combine(s, m * y),
-        lambda y, s, m: torch.einsum("chw,bchw->bhw", s.conj(), ifft(y * m))[:, None],
-        # the definition: the gradient of Re<A x, y> at any x
-        lambda y, s, m: torch.func.vjp(lambda x: m * fft(s * x), torch.zeros_like(y[:, :1]))[1](y)[0],
-    ],
-    "mri.unseen": [
-        lambda A: ifft((1 - A.mask) * fft(noise(A))),
-        lambda A: (lambda x: x - A.adjoint(A(x)))(noise(A)),
-    ],
-    "mri.lam": [lambda lam, H, W: lam * H * W, lambda lam, H, W: lam * (H * W) ** 0.5 * (H * W) ** 0.5],
-    "mri.project": [lambda f, y, A: f + A.adjoint(y - A(f)), replaced],
-}
-
-WRONG = {
-    "mri.adjoint": {
-        "M is missing": lambda y, s, m: combine(s, y),
-        "not conjugated": lambda y, s, m: (s * ifft(m * y)).sum(dim=1, keepdim=True),
-        "F is used twice": lambda y, s, m: (s.conj() * fft(m * y)).sum(dim=1, keepdim=True),
-        "a mean over coils": lambda y, s, m: (s.conj() * ifft(m * y)).mean(dim=1, keepdim=True),
-        "divided by sum": lambda y, s, m: combine(s, m * y) / s.abs().square().sum(dim=0),
-        "sum over coils": lambda y, s, m: s.conj() * ifft(m * y),
-        "loses its phase": lambda y, s, m: combine(s, m * y).abs(),
-        "undo the three steps": lambda y, s, m: (s.conj() * torch.fft.ifft2(m * y)).sum(dim=1, keepdim=True),
-        "returns nothing": lambda y, s, m: None,
-        "type list": lambda y, s, m: [1.0],
-        "raised TypeError": lambda y: y,
-    },
-    "mri.unseen": {
-        "every null space": lambda A: 0 * noise(A),
-        "all of it is measured": lambda A: ifft(A.mask * fft(noise(A))),
-        "is not zero": lambda A: (1 - A.mask) * noise(A),
-        "the shape must be": lambda A: noise(A)[0],
-    },
-    "mri.lam": {
-        "the norm is squared": lambda lam, H, W: lam * (H * W) ** 0.5,
-        "upside down": lambda lam, H, W: lam / (H * W),
-        "only the data term holds A": lambda lam, H, W: lam,
-        "take the factor out": lambda lam, H, W: lam * H,
-        "returns nothing": lambda lam, H, W: None,
-    },
-    "mri.project": {
-        "zero-filled image": lambda f, y, A: A.adjoint(y),
-        "only the correction": lambda f, y, A: A.adjoint(y - A(f)),
-        "the sign": lambda f, y, A: f + A.adjoint(A(f) - y),
-        "do not add y": lambda f, y, A: f + A.adjoint(y),
-        "keep the rest": lambda f, y, A: f,
-    },
-}
+from aseqdip_lite.exercises import REGISTRY, aseqdip, check, judge
+from aseqdip_lite.exercises.input_sensitivity import bumps
+from aseqdip_lite.exercises.operators import BROKEN, Convolution, Pair, shake_kernel, suspects
+from aseqdip_lite.operators import DotTestError, dot_test
+from aseqdip_lite.recorder import MovingVariance
+from aseqdip_lite.theory.grid import overfitting_start
 
 
 def test_every_exercise_is_tried_with_two_right_and_two_wrong_answers():
-    assert set(RIGHT) == set(WRONG) == {name for name in REGISTRY if name.startswith("mri.")}
+    assert set(RIGHT) == set(WRONG) == set(REGISTRY)
     assert all(len(answers) >= 2 for answers in (*RIGHT.values(), *WRONG.values()))
 
 
@@ -107,3 +41,46 @@ def test_check_prints_the_verdict_and_knows_its_exercises(capsys):
     assert wrong.startswith("mri.lam: only the data term holds A")
     with pytest.raises(InputError, match="unknown exercise 'mri.lamb': did you mean 'mri.lam'?"):
         check("mri.lamb", 1)
+
+
+# What single exercises rest on.
+
+
+def test_a_adjoint_gives_y_back_with_one_coil_and_not_with_three():
+    for coils, holds in ((1, True), (3, False)):
+        A = aseqdip.fourier(coils)
+        y = A.mask * aseqdip.draw(1, *A.out_shape, seed=9)  # any masked data
+        assert torch.allclose(A(A.adjoint(y)), y, atol=1e-5) == holds
+
+
+@pytest.mark.parametrize("speed, W", [(0.3, 2), (0.3, 7), (2.0, 7)])
+def test_variance_of_a_straight_path_is_that_of_the_library(speed, W):
+    direction = torch.full((1, 1, 2, 2), 0.5, dtype=torch.float64)  # of norm 1
+    variance = MovingVariance(W)
+    for t in range(W + 3):
+        variance.update(5 + t * speed * direction, t + 1)
+    assert variance.value == pytest.approx(speed**2 * (W**2 - 1) / 12, rel=1e-9)
+
+
+def test_the_curves_of_the_onset_are_what_their_names_say():
+    onsets = {name: overfitting_start(curve) for name, curve in bumps().items()}
+    assert onsets["rising"] is None and onsets["recovers"] is None
+    assert 200 < onsets["hill"] < 230 and abs(onsets["dip"] - onsets["hill"]) < 5 and 290 < onsets["noisy"] < 340
+
+
+@pytest.mark.parametrize("name", list(suspects()))
+def test_the_librarys_dot_test_finds_exactly_the_broken_suspects(name):
+    A = suspects()[name]
+    if name in BROKEN:
+        with pytest.raises(DotTestError):
+            dot_test(A)
+    else:
+        assert dot_test(A) <= 1e-10
+
+
+def test_convolution_has_its_adjoint_and_the_kernel_has_no_symmetry():
+    blur = Convolution((1, 12, 15), shake_kernel())
+    assert dot_test(blur) <= 1e-10
+    with pytest.raises(DotTestError):
+        dot_test(Pair(blur, blur.H))
+    torch.testing.assert_close(blur(torch.ones(1, 1, 12, 15)), torch.ones(1, 1, 12, 15))

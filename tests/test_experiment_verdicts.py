@@ -47,7 +47,7 @@ def test_f7_asks_for_a_maximum_inside(mean, verdict):
     assert found == verdict and f"{max(mean):.2f} dB" in why
 
 
-@pytest.mark.parametrize(("decoder", "cnn", "verdict"), [(0.05, 0.1, "reproduced"), (0.1, 0.3, "same direction"),
+@pytest.mark.parametrize(("decoder", "cnn", "verdict"), [(0.05, 0.3, "reproduced"), (0.25, 0.3, "same direction"),
                                                          (0.2, 0.1, "not reproduced")])
 def test_g1_compares_the_best_of_both(decoder, cnn, verdict):
     networks = {name: dict(adam=[[1.0, best, 1.5 * best]], limit=[0.2], lazy=[0.5])
@@ -55,15 +55,17 @@ def test_g1_compares_the_best_of_both(decoder, cnn, verdict):
     assert g1.judge(dict(networks=networks, zero_filled=[0.2]))[0] == verdict
 
 
-@pytest.mark.parametrize(("half", "verdict"), [((10, 40, 90), "reproduced"), ((40, 10, 90), "same direction"),
-                                               ((90, 40, 10), "not reproduced"), ((10, 10, 10), "not reproduced")])
-def test_g2_asks_for_the_order_of_the_bands(half, verdict):
-    steps = dict(zip(("low", "mid", "high"), half, strict=True))
-    assert g2.judge(dict(runs=[dict(snr=25.0, half=steps, best=steps)]))[0] == verdict
+@pytest.mark.parametrize(("learned", "verdict"), [
+    ((10, 40, 90), "reproduced"), ((10, 40, None), "reproduced"), ((40, 10, 90), "same direction"),
+    ((90, 40, 10), "not reproduced"), ((None, None, None), "not reproduced")])
+def test_g2_asks_for_the_order_of_the_bands(learned, verdict):
+    steps = dict(zip(("low", "mid", "high"), learned, strict=True))
+    assert g2.judge(dict(runs=[dict(snr=25.0, learned=steps, best=dict(low=1, mid=2, high=3))]))[0] == verdict
 
 
 @pytest.mark.parametrize(("free", "guided", "verdict"), [
-    ((24, 20), (26, 25), "reproduced"), ((26, 20), (24, 24), "same direction"), ((26, 26), (24, 20), "not reproduced")])
+    ((24, 20), (26, 25), "reproduced"), ((26, 20), (24, 24), "same direction"), ((26, 26), (24, 20), "not reproduced"),
+    ((24, 24), (26, 26), "same direction")])
 def test_g3_compares_peak_and_fall(free, guided, verdict):
     runs = [dict(alpha=alpha, best=[5, peak], psnr=[peak, end])
             for alpha, (peak, end) in ((0.0, free), (2.0, guided))]

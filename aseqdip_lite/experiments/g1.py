@@ -7,13 +7,14 @@ from . import Experiment, register
 
 
 def judge(ours):
-    """Reproduced if the decoder's best RMSE lies below the CNN's, and that of both below the zero-filled signal's."""
+    """Reproduced if the decoder's best RMSE lies below the CNN's and the zero-filled signal's; same direction if only
+    below the CNN's."""
     best = {name: float(np.mean([min(curve) for curve in found["adam"]])) for name, found in ours["networks"].items()}
     zero = float(np.mean(ours["zero_filled"]))
     limit = {name: float(np.mean(found["limit"])) for name, found in ours["networks"].items()}
     lazy = {name: float(np.mean(found["lazy"])) for name, found in ours["networks"].items()}
     ahead = best["decoder"] < best["cnn"]
-    verdict = "reproduced" if ahead and best["cnn"] < zero else "same direction" if ahead else "not reproduced"
+    verdict = "reproduced" if ahead and best["decoder"] < zero else "same direction" if ahead else "not reproduced"
     return verdict, (
         f"Best RMSE with Adam: Deep Decoder {best['decoder']:.3f}, wide CNN {best['cnn']:.3f}, zero-filled {zero:.3f}. "
         f"Limit of the fixed kernel: {limit['decoder']:.3f} and {limit['cnn']:.3f}; gradient descent leaves the "

@@ -1,19 +1,27 @@
 """G2: which frequencies Deep Image Prior learns first, on MRI (Self-Guided DIP paper, Fig. 2)."""
 
+import math
+
 from ..theory import bands
 from . import Experiment, register
 
 
 def judge(ours):
-    """Reproduced if at each noise level low frequencies are half learned before mid and mid before high ones."""
-    halves = [run["half"] for run in ours["runs"]]
-    ordered = [half["low"] <= half["mid"] <= half["high"] and half["low"] < half["high"] for half in halves]
-    ends = [half["low"] < half["high"] for half in halves]
-    verdict = "reproduced" if all(ordered) else "same direction" if any(ends) else "not reproduced"
-    parts = [f"at {run['snr']:g} dB steps {run['half']['low']}, {run['half']['mid']}, {run['half']['high']}; "
-             f"least error at {run['best']['low']}, {run['best']['mid']}, {run['best']['high']}"
-             for run in ours["runs"]]
-    return verdict, f"Half learned, low, mid and high band: {'. '.join(parts)}."
+    """Reproduced if at each noise level the low band is learned before the mid band, and that before the high band."""
+    orders = [[math.inf if run["learned"][band] is None else run["learned"][band] for band in bands.BANDS]
+              for run in ours["runs"]]
+    ordered = all(low < mid <= high for low, mid, high in orders)
+    verdict = "reproduced" if ordered else "same direction" if any(low < high for low, _, high in orders) else (
+        "not reproduced")
+    parts = [f"at {run['snr']:g} dB {', '.join(listed(run, band) for band in bands.BANDS)}" for run in ours["runs"]]
+    return verdict, (f"First step with a relative error of at most {bands.LEARNED:g}, and the step of the least error: "
+                     f"{'; '.join(parts)}.")
+
+
+def listed(run, band):
+    """What a run says of a band, in words."""
+    learned = run["learned"][band]
+    return f"{band} {'never' if learned is None else learned} and {run['best'][band]}"
 
 
 register(Experiment(

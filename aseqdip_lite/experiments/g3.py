@@ -3,9 +3,12 @@
 from ..theory import guidance
 from . import Experiment, register
 
+#: Decibels from the best to the last image from which on a run counts as overfitted.
+FALL = 0.1
+
 
 def judge(ours):
-    """Reproduced if a positive alpha peaks higher than alpha = 0 and has lost less by the last step."""
+    """Reproduced if alpha = 0 overfits, by `FALL`, and the best positive alpha peaks higher and loses less."""
     def peak(run):
         return run["best"][1]
 
@@ -14,7 +17,7 @@ def judge(ours):
 
     free = next(run for run in ours["runs"] if run["alpha"] == 0)
     best = max((run for run in ours["runs"] if run["alpha"] > 0), key=peak)
-    higher, steadier = peak(best) > peak(free), fall(best) <= fall(free)
+    higher, steadier = peak(best) > peak(free), fall(free) >= FALL and fall(best) < fall(free)
     verdict = "reproduced" if higher and steadier else "same direction" if higher or steadier else "not reproduced"
     return verdict, (
         f"Best PSNR of the moving average: {peak(free):.2f} dB with alpha 0, {peak(best):.2f} dB with alpha "

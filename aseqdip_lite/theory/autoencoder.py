@@ -35,8 +35,8 @@ WEIGHTS = DATA / "autoencoder.npz"
 #: Sizes of `measure`: image names, pixels, weights lam_a, Adam steps.
 SIZES = {
     "smoke": dict(images=("brain-056",), size=64, lams=(0.0, 1.0), steps=5),
-    "laptop": dict(images=("brain-056", "brain-070", "brain-096"), size=128, lams=(0.0, 0.1, 0.5, 1.0, 2.0, 8.0),
-                   steps=300),
+    "laptop": dict(images=("brain-056", "brain-070", "brain-096"), size=128,
+                   lams=(0.0, 0.1, 0.5, 1.0, 2.0, 8.0, 32.0, 128.0), steps=300),
     "paper": dict(images=("brain-056", "brain-064", "brain-070", "brain-082", "brain-096", "brain-108"), size=192,
                   lams=(0.0, 0.03, 0.1, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), steps=1000),
 }

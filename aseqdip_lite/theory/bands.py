@@ -19,6 +19,9 @@ from ..tasks.mri import Fourier
 #: Bands by distance from the centre of k-space, 1 being the Nyquist frequency of one axis.
 BANDS = {"low": (0.0, 0.15), "mid": (0.15, 0.5), "high": (0.5, 2.0)}
 
+#: Relative error at which a band counts as learned; 1 is an image without the band.
+LEARNED = 0.8
+
 #: Sizes of `measure`: pixels, signal to noise ratios of k-space in dB, Adam steps, steps between two measurements.
 SIZES = {
     "smoke": dict(size=64, snrs=(25.0,), steps=4, every=2),
@@ -59,7 +62,7 @@ def measure(size, snrs, steps, every, coils=8, profile="laptop", image="brain-07
     Returns:
         dict with the settings, "step" and "runs": for each signal to noise ratio a dict with "snr", "psnr" (dB),
         "bands" {name: relative errors}, "best" {"psnr": step of the highest PSNR, name: step of the least error},
-        "half" {name: first step at which the band's error is halfway from its first value to its least} and "start"
+        "learned" {name: first step at which the band's error is at most `LEARNED`, None if it never is} and "start"
         {name: relative error of the zero-filled image}.
     """
     method, runs = configure("vanilla", "mri", profile, steps), []
@@ -71,11 +74,11 @@ def measure(size, snrs, steps, every, coils=8, profile="laptop", image="brain-07
                 run["psnr"].append(psnr(case.display(state.image), case.truth, case.data_range))
                 for name, error in band_errors(state.image, truth).items():
                     run["bands"][name].append(error)
-        run["best"], run["half"] = {"psnr": every * (1 + int(np.argmax(run["psnr"])))}, {}
+        run["best"], run["learned"] = {"psnr": every * (1 + int(np.argmax(run["psnr"])))}, {}
         for name, errors in run["bands"].items():
             run["best"][name] = every * (1 + int(np.argmin(errors)))
-            middle = (errors[0] + min(errors)) / 2
-            run["half"][name] = every * (1 + next(i for i, error in enumerate(errors) if error <= middle))
+            first = next((i for i, error in enumerate(errors) if error <= LEARNED), None)
+            run["learned"][name] = None if first is None else every * (1 + first)
         runs.append(run | dict(start=band_errors(case.observation.start, truth)))
     return dict(size=size, image=image, seed=seed, settings=method.to_dict(),
                 step=list(range(every, steps + 1, every)), runs=runs)

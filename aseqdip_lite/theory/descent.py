@@ -17,7 +17,7 @@ class Signals(NamedTuple):
 
 
 def sinusoid(n=100, *, periods=3, sigma=1.0, seed=0):
-    """A sinusoid of amplitude 1 in noise N(0, sigma^2): aSeqDIP paper, A.2, which does not state the number of periods."""
+    """A sinusoid of amplitude 1 in noise N(0, sigma^2) (aSeqDIP paper, A.2, which does not give the periods)."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.sin(2 * math.pi * periods * torch.arange(n, dtype=torch.float64) / n)[None, None]
     draw = torch.randn((2, 1, 1, n), generator=generator, dtype=torch.float64)

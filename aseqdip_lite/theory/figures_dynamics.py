@@ -85,10 +85,14 @@ def plot_grid(rows, N=2):
     for line, task in zip(figure.subplots(len(tasks), 4, squeeze=False), tasks, strict=True):
         of_task = [row for row in rows if row["task"] == task]
         line[0].sharey(line[1])
-        draw_curves(line[0], [row for row in of_task if row["N"] == N], "psnr", f"{task}: input moves, N = {N}")
-        draw_curves(line[1], [row for row in of_task if row["input"] == "fixed"], "psnr", f"{task}: input fixed at z_0")
+        lams = sorted({row["lam"] for row in of_task})
+        draw_curves(line[0], [row for row in of_task if row["N"] == N], "psnr", f"{task}: input moves, N = {N}",
+                    lams)
+        draw_curves(line[1], [row for row in of_task if row["input"] == "fixed"], "psnr", f"{task}: input fixed at z_0",
+                    lams)
         draw_onsets(line[2], of_task)
-        draw_curves(line[3], [row for row in of_task if row["N"] == N], "norm", f"{task}: size of the input, N = {N}")
+        draw_curves(line[3], [row for row in of_task if row["N"] == N], "norm", f"{task}: size of the input, N = {N}",
+                    lams)
         line[0].set_ylabel("PSNR (dB)")
         line[3].set_ylabel("||z_k|| / ||z_0||")
         line[3].axhline(np.mean([row["truth_norm"] for row in of_task]), color="0.4", linewidth=0.8)
@@ -97,9 +101,8 @@ def plot_grid(rows, N=2):
     return figure
 
 
-def draw_curves(axis, rows, name, title):
-    """Mean over the runs of each lam of one curve of the rows; runs that diverged are left out."""
-    lams = sorted({row["lam"] for row in rows})
+def draw_curves(axis, rows, name, title, lams):
+    """Mean over the runs of each of `lams` of one curve of the rows; runs that diverged are left out."""
     for dash, colour, lam in styles(lams):
         found = [row["curve"] for row in rows if row["lam"] == lam and row["diverged"] is None]
         if found:
@@ -108,8 +111,7 @@ def draw_curves(axis, rows, name, title):
     axis.set_title(title, fontsize=10)
     axis.set_xlabel("Adam step")
     axis.grid(alpha=0.3)
-    if lams:
-        axis.legend(fontsize=8)
+    axis.legend(fontsize=8)
 
 
 def draw_onsets(axis, rows):

@@ -38,20 +38,21 @@ KEYS = ("task", "settings", "image", "seed", "size", "steps", "lr", "network", "
 POINTS = 60
 
 
-def grid(tasks=("mri", "denoising"), images=None, lams=(0, 0.5, 1, 2, 4), Ns=(1, 2, 4), seeds=(0, 1), size=128,
-         steps=1200, lr=1e-3, network="lite"):
+def grid(tasks=("mri", "denoising"), images=None, lams=(0, 0.5, 1, 2, 4), Ns=(1, 2, 4), fixed=(0, 1), seeds=(0, 1),
+         size=128, steps=1200, lr=1e-3, network="lite"):
     """All runs of the grid, {key: run}; N is None where the input is fixed.
 
     Args:
         tasks: task names; images: {task: image names}, `IMAGES` if None.
-        lams, Ns: weights of the autoencoding term, steps per stage.
+        lams, Ns: weights of the autoencoding term, steps per stage, of the moving input.
+        fixed: weights of the autoencoding term with the input fixed.
         seeds: each is data seed and initialisation seed.
         size: side of the images in pixels; steps: Adam steps of each run; lr, network: as in `ASeqDIP`.
     """
     images = IMAGES if images is None else images
     for task in tasks:
         nearest(task, images, "task of the grid")
-    arms = [("fixed", float(lam), None) for lam in lams] + [("moving", float(lam), N) for N in Ns for lam in lams]
+    arms = [("fixed", float(lam), None) for lam in fixed] + [("moving", float(lam), N) for N in Ns for lam in lams]
     runs = [dict(zip(KEYS, (task, SETTINGS[task], image, seed, size, steps, lr, network, *arm), strict=True))
             for seed in seeds for task in tasks for image in images[task] for arm in arms]
     return {key(run): run | dict(budget=steps) for run in runs}

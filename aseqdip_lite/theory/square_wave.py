@@ -130,25 +130,27 @@ def figure(result):
         axis.set_ylabel("amplitude")
         axis.legend(fontsize=8, loc="lower center")
         axis = axes[1, column]
-        shown = axis.imshow(found["spectra"], cmap="cividis", aspect="auto", origin="lower", vmin=0,
+        shown = axis.imshow(found["spectra"], cmap="cividis", aspect="auto", origin="lower", vmin=0, vmax=0.4,
                             interpolation="nearest")
         axis.set_title(f"{title}: |FFT| of the left singular vectors", fontsize=10)
         axis.set_xlabel("singular vector, largest value first")
         axis.set_ylabel("frequency (periods per signal)")
-        figure.colorbar(shown, ax=axis, shrink=0.9)
+        figure.colorbar(shown, ax=axis, shrink=0.9, extend="max")
     curves, values = axes[0, 2], axes[1, 2]
-    for (name, title), color in zip(NETWORKS.items(), ("C0", "C1"), strict=True):
+    for (name, title), color, width in zip(NETWORKS.items(), ("#00204d", "#a59c74"), (1.2, 2.4), strict=True):
         found = result["networks"][name]
         for kind, style in (("adam", "-"), ("descent", "--"), ("kernel", ":")):
-            curves.plot(result["step"][1:], found[kind][0][1:], style, color=color, linewidth=1.5,
+            curves.plot(result["step"][1:], found[kind][0][1:], style, color=color, linewidth=width,
                         label=f"{title}, {kind}")
         values.plot([value / found["values"][0] for value in found["values"]], "-" if name == "decoder" else "--",
-                    color=color, label=title)
+                    color=color, linewidth=width, label=title)
     curves.axhline(result["zero_filled"][0], color="0.6", linewidth=1, label="zero-filled")
     curves.set_xscale("log")
     curves.set_xlabel("step")
     curves.set_ylabel("RMSE")
-    curves.legend(fontsize=7)
+    curves.set_title("error (thin: decoder, thick: CNN)", fontsize=10)
+    curves.set_ylim(0, 1.6 * curves.get_ylim()[1])  # room for the legend
+    curves.legend(fontsize=6, ncols=2, loc="upper left", columnspacing=0.8, handlelength=1.8)
     values.set_yscale("log")
     values.set_ylim(1e-10, 2)
     values.set_xlabel("index")

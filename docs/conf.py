@@ -1,0 +1,43 @@
+"""Sphinx configuration of the site: scripts/build_site.py (`make site`) collects the pages and calls Sphinx."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from docstrings import process_docstring  # noqa: E402
+
+import aseqdip_lite  # noqa: E402
+
+project = "aseqdip-lite"
+author = "the authors of aseqdip-lite"
+copyright = "the authors. Code BSD-3-Clause, texts CC BY 4.0. For teaching, not for diagnosis"  # noqa: A001  (Sphinx reads this name)
+version = release = aseqdip_lite.__version__
+language = "en"
+smartquotes = False  # options keep their two hyphens
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["notebooks"]  # to download, not to render
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
+
+nb_execution_mode = "off"  # what is shown is what the notebooks store
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+add_module_names = False
+autodoc_typehints = "none"  # the docstrings say shapes and units
+autodoc_inherit_docstrings = False  # torch's and click's are written in another markup
+napoleon_use_ivar = True
+
+html_theme = "furo"  # search, light and dark; formulas need MathJax, which readers load from its CDN
+html_title = "aseqdip-lite"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+
+
+def setup(app):
+    """Docstrings are plain text; they are turned into reStructuredText before napoleon reads their sections."""
+    app.connect("autodoc-process-docstring", process_docstring, priority=400)

@@ -1,0 +1,1342 @@
+# ---
+# jupyter:
+#   minutes: 2
+# ---
+
+# %% [markdown]
+# # What a network learns first: the tangent kernel, and what it says about the input
+#
+# {colab}
+#
+# **After this lesson you can**
+#
+# - compute the neural tangent kernel $\Theta = JJ^T$ of a small network as a matrix, and of a large one as an operator;
+# - derive the closed form of a training run (Eq. 12 of the aSeqDIP paper), and measure when it is right;
+# - prove Theorem A.1 for residual networks, and say what it leaves out: single networks, finite width, Adam;
+# - repeat experiment A.2, and find out what delays overfitting there;
+# - derive aSeqDIP's own linear dynamics, show three statements about it that need no approximation, and say where the
+#   linear theory fails.
+#
+# **You need** lesson 02 (Deep Image Prior); linear algebra with eigenvectors; the chain rule. Lesson 06 (aSeqDIP) can
+# come before or after.
+#
+# **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
+# To work through it, take two sittings of 75 minutes; the last third, on aSeqDIP, is the second.
+#
+# **Data** simulated: sinusoids in noise. Code BSD-3-Clause, text CC BY 4.0.
+
+# %%
+from pathlib import Path
+
+import matplotlib
+import torch
+from matplotlib.figure import Figure
+
+import aseqdip_lite
+from aseqdip_lite import dot_test, experiments, networks
+from aseqdip_lite.course import banner, check, claim, pick, show
+from aseqdip_lite.theory import dynamics, figures, figures_dynamics, limits, overfitting, residual, stages
+from aseqdip_lite.theory.descent import log_steps, sinusoid
+from aseqdip_lite.theory.figures_dynamics import styles
+from aseqdip_lite.theory.nets import antithetic, as_function, conv_net
+from aseqdip_lite.theory.ntk import NTK, ntk_matrix
+
+matplotlib.rcParams["font.size"] = 9
+banner()
+
+# %% [markdown]
+# ## Predict first
+#
+# Write your guesses down; the last section asks for them again.
+#
+# 1. A network gets **noise** as its input, and a noisy sinusoid as its target. Among the patterns that it learns
+#    fastest, how much of the sinusoid is there?
+# 2. A network is linearised around its initial weights. You make it 16 times wider. By which factor does the error of
+#    the prediction fall?
+# 3. A residual network $f(z) = z + g(z)$ gets the truth as input, $z = x$. What is its error before any training?
+# 4. Which input leads to earlier overfitting: $x$ with a little noise, or $-x$, which is far away from $x$?
+# 5. aSeqDIP on a noisy signal, with a larger `lam`. Does the run end nearer to the noisy signal, or farther from it?
+
+# %% [markdown]
+# ## The problem
+#
+# The whole lesson takes place in one dimension, where every matrix can be looked at.
+#
+# | symbol | code | meaning |
+# |---|---|---|
+# | $x$ | `x` | the truth, a sinusoid of amplitude 1, shape (1, 1, m) |
+# | $n$ | `y - x` | noise, $N(0, \sigma^2)$ with $\sigma = 1$ at each of the $m$ samples |
+# | $y = x + n$ | `y` | what is measured; $A = I$ |
+# | $z$ | `z` | input of the network |
+# | $\phi$ | `params` | all weights, $p$ numbers |
+# | $f_\phi(z)$ | `f(params, z)` | the network: convolutions of filter size 3 with ReLU between them |
+# | $J$ | | $\partial f_\phi(z) / \partial\phi$, $m$ rows and $p$ columns |
+# | $\Theta = JJ^T$ | `theta` | the tangent kernel, $m \times m$ |
+#
+# The norms here are sums over samples, $\|r\|^2 = \sum_i r_i^2$. "Mean squared error" is $\|r\|^2/m$.
+
+# %%
+m, layers = pick(smoke=24, laptop=100, paper=100), pick(smoke=3, laptop=5, paper=5)
+width = pick(smoke=8, laptop=64, paper=64)
+signals = sinusoid(m, seed=0)
+x, y, noise = signals
+inputs = dict(x=x, y=y, noise=noise)
+
+figure = Figure(figsize=(6.4, 2.6), layout="constrained")
+axis = figure.subplots()
+axis.plot(x.flatten(), "-", color="#00204d", linewidth=2, label="truth x")
+axis.plot(y.flatten(), "o", color="0.5", markersize=3, label="measurement y = x + n")
+axis.set(xlabel="sample", ylabel="value")
+axis.legend(loc="upper right")
+axis.grid(alpha=0.3)
+show(figure, alt="A sinusoid of three periods, and dots that scatter about it by as much as its amplitude.")
+
+# %% [markdown]
+# ## A network as a function of its weights
+#
+# We are used to see $f_\phi(z)$ as a function of $z$. Training never changes $z$; it changes $\phi$. So fix $z$ and
+# look at $\phi \mapsto f_\phi(z)$, a map from $\mathbb R^p$ to $\mathbb R^m$. Taylor, to first order:
+#
+# $$f_{\phi + d}(z) = f_\phi(z) + J\,d + O(\|d\|^2).$$
+#
+# `as_function` gives the network in this form. A check: make the step $d$ ten times smaller, and the part that the
+# first order misses, relative to $Jd$, should become about ten times smaller too.
+
+# %%
+f, params = as_function(conv_net(width, layers, seed=0))
+print(f"{m} outputs, {sum(p.numel() for p in params.values())} weights")
+generator = torch.Generator().manual_seed(1)
+direction = {name: p.std() * torch.randn(p.shape, generator=generator, dtype=p.dtype) if name.endswith("weight")
+             else torch.zeros_like(p) for name, p in params.items()}
+f0, Jd = torch.func.jvp(lambda params: f(params, noise), (params,), (direction,))
+missed = []
+for size in (1e-2, 1e-3, 1e-4):
+    moved = f({name: p + size * direction[name] for name, p in params.items()}, noise)
+    missed.append(float((moved - f0 - size * Jd).norm() / (size * Jd).norm()))
+    print(f"step {size:g} of the weights' own size: the first order misses {missed[-1]:.1e} of the change")
+
+# %% tags=["nbval-check-output"]
+claim(
+    missed[1] < missed[0] / 4 and missed[2] < missed[1] / 4,
+    "each ten times smaller step makes the missed share more than 4 times smaller",
+    needs="smoke",
+)
+
+# %% [markdown]
+# Not exactly ten times: ReLU has a kink. What is missed at the larger steps comes from units that cross it.
+#
+# ### What a gradient step does to the output
+#
+# Take a loss $L(f)$ of the output. The chain rule gives its gradient in the weights, and a step of size $\beta$ goes
+# against it:
+#
+# $$\nabla_\phi L = J^T\,\nabla_{\!f} L, \qquad d = -\beta\,J^T\,\nabla_{\!f} L .$$
+#
+# Put this $d$ into Taylor's formula:
+#
+# $$f_{\phi+d}(z) \approx f_\phi(z) - \beta\,\underbrace{JJ^T}_{\Theta}\,\nabla_{\!f} L . \tag{10}$$
+#
+# The weights are gone. What the output does depends on $\Theta$ alone, a matrix of the size of the signal.
+# $\Theta_{ij} = \langle J_i, J_j\rangle$ says how much sample $i$ moves when the loss pulls at sample $j$: samples that
+# are computed from the same weights in the same way move together.
+#
+# ### Exercise 1: the kernel
+#
+# Return $\Theta$ as an $m \times m$ tensor. `params` is a dictionary of tensors. You may loop over the outputs with
+# `torch.autograd.grad`, or use `torch.func.jacrev`, which takes a function of `params` and returns a dictionary again.
+
+
+# %% tags=["exercise"]
+def my_kernel(f, params, z):
+    # blank: return ...
+    jacobian = torch.func.jacrev(lambda params: f(params, z).flatten())(params)  # {name: (m, *shape)}
+    return sum(block.flatten(1) @ block.flatten(1).T for block in jacobian.values())
+    # end
+
+
+check("ntk.kernel", my_kernel)
+
+# %% [markdown]
+# A tiny network first, so that we can read the numbers.
+
+# %%
+tiny, tiny_params = as_function(conv_net(4, layers=2, seed=0))
+tiny_z = x[..., :6]
+entries = tiny({name: p.requires_grad_() for name, p in tiny_params.items()}, tiny_z).flatten()
+rows = [torch.autograd.grad(entry, list(tiny_params.values()), retain_graph=True) for entry in entries]
+J = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])  # (6, p)
+print(f"J has the shape {tuple(J.shape)}; Theta = J J^T is")
+torch.set_printoptions(precision=2, sci_mode=False, linewidth=100)
+print(J @ J.T)
+
+# %% tags=["nbval-check-output"]
+tiny_params = {name: p.detach() for name, p in tiny_params.items()}
+difference = float((J @ J.T - ntk_matrix(tiny, tiny_params, tiny_z)).norm())
+claim(difference < 1e-10, "row by row, and by the library's ntk_matrix: the same within 1e-10", needs="smoke")
+claim(torch.linalg.eigvalsh(J @ J.T)[0] > -1e-10, "no eigenvalue is below 0, within 1e-10", needs="smoke")
+
+# %% [markdown]
+# ### Without the matrix
+#
+# An image of 320 x 320 complex pixels and a network of a million weights would need a $J$ of more than $10^{11}$
+# numbers. But $\Theta v = J(J^Tv)$ needs two products only: a vector-Jacobian product (that is backpropagation) and a
+# Jacobian-vector product (forward, with tangents).
+
+
+# %%
+def kernel_times(v, f, params, z):
+    def output(params):
+        return f(params, z)
+
+    gradient, = torch.func.vjp(output, params)[1](v)           # J^T v: one tensor for each of params
+    return torch.func.jvp(output, (params,), (gradient,))[1]   # J (J^T v)
+
+
+theta = ntk_matrix(f, params, noise)
+v = torch.randn((1, 1, m), generator=generator, dtype=torch.float64)
+by_matrix, by_products = theta @ v.flatten(), kernel_times(v, f, params, noise).flatten()
+side = pick(smoke=16, laptop=32, paper=128)
+z_image = torch.randn((1, 1, side, side), generator=generator, dtype=torch.float64)
+unet, unet_params = as_function(networks.build("lite", z_image, torch.Generator().manual_seed(0)).double())
+kernel_of_unet = NTK(unet, unet_params, z_image)
+count = sum(p.numel() for p in unet_params.values())
+print(f"U-Net on {side} x {side} pixels: J would have {side**2 * count:.1e} entries")
+print(f"its kernel's largest eigenvalue, by 20 power iterations: {kernel_of_unet.norm(20):.3g}")
+
+# %% tags=["nbval-check-output"]
+claim(
+    (by_matrix - by_products).norm() < 1e-10 * by_matrix.norm(),
+    "vjp and jvp give the matrix's product, within a relative 1e-10",
+    needs="smoke",
+)
+claim(
+    dot_test(kernel_of_unet) < 1e-10,
+    "dot test on the U-Net: Theta is its own adjoint, within 1e-10",
+    needs="smoke",
+)
+
+# %% [markdown]
+# ## Fast and slow modes
+#
+# $\Theta$ is symmetric and has no negative eigenvalue: $v^T\Theta v = \|J^Tv\|^2 \ge 0$. So it has orthonormal
+# eigenvectors $v_i$ with eigenvalues $\lambda_1 \ge \lambda_2 \ge \dots \ge 0$. Call $v_i$ a **mode**. By (10), a pull
+# along $v_i$ moves the output along $v_i$, by $\beta\lambda_i$ times the pull: modes with a large $\lambda_i$ are fast.
+#
+# Which patterns are fast? $\Theta$ depends on the input $z$. So we ask for three inputs: how much of the energy of the
+# truth $x$, and of the noise $n$, lies in the fastest $k$ modes?
+
+# %%
+spectrum = {}
+for name, z in inputs.items():
+    values, modes = torch.linalg.eigh(ntk_matrix(f, params, z))
+    spectrum[name] = values.flip(0), modes.flip(1)  # fastest first
+
+
+def share(signal, modes):
+    """Share of the energy of a signal in the first k modes, for k = 1 ... m."""
+    return ((modes.T @ signal.flatten()) ** 2).cumsum(0) / signal.square().sum()
+
+
+figure = Figure(figsize=(10.5, 3.2), layout="constrained")
+panels = figure.subplots(1, 3)
+for (name, (values, modes)), dash in zip(spectrum.items(), ("-", "--", ":"), strict=True):
+    order = range(1, m + 1)
+    panels[0].semilogy(order, values.clamp(min=1e-4 * values[0]), dash, color="black", label=f"z = {name}")
+    panels[1].plot(order, share(x, modes), dash, color="black", label=f"z = {name}")
+    panels[2].plot(order, share(y - x, modes), dash, color="black", label=f"z = {name}")
+panels[0].set(title="eigenvalues (floor: 1e-4 of the largest)", xlabel="mode")
+panels[1].set(title="share of the truth x in the first k modes", xlabel="k", ylim=(0, 1.02))
+panels[2].set(title="share of the noise n in the first k modes", xlabel="k", ylim=(0, 1.02))
+for axis in panels:
+    axis.grid(alpha=0.3)
+    axis.legend()
+show(
+    figure,
+    alt="""Left: eigenvalues of the kernel on a logarithmic axis; they fall by a factor of some hundred for the
+        inputs y and noise, and far deeper for x. Middle: share of the truth in the first modes; it jumps to one
+        for z = x, to about three quarters for z = y, and grows slowly for noise. Right: share of the noise; it
+        jumps for z = y and grows along the diagonal for the others.""",
+)
+k = max(m // 20, 1)
+held = {name: [float(share(signal, modes)[k - 1]) for signal in (x, y - x, inputs[name])]
+        for name, (_, modes) in spectrum.items()}
+for name, (of_truth, of_noise, of_input) in held.items():
+    print(f"z = {name:>5}: the {k} fastest of {m} modes hold {of_truth:.0%} of x, {of_noise:.0%} of n, "
+          f"{of_input:.0%} of z")
+
+# %%
+claim(held["x"][0] > 0.9 and held["x"][1] < 0.2, "z = x: the fastest 5 % hold over 90 % of x, under 20 % of n")
+claim(min(held["y"]) > 0.5, "z = y: they hold more than half of x, and more than half of n")
+claim(max(held["noise"][:2]) < 0.2, "z = noise: they hold less than 20 % of either")
+claim(min(of_input for *_, of_input in held.values()) > 0.5, "every z: they hold more than half of z itself")
+
+# %% [markdown]
+# Read this twice: **the fast modes look like the input.** With $z = x$ they are the sinusoid. With $z = y$ they are the
+# sinusoid and the noise, together: these patterns cannot be told apart by their speed. With noise as input, the fastest
+# ones are patterns made from that noise, which have little to do with $x$ or with $n$.
+#
+# Such statements about first steps are the reason why an untrained network may prefer a signal to noise, and why the
+# input matters.
+
+# %% [markdown]
+# ## The closed form of a training run
+#
+# Now the loss. The paper's derivation takes
+#
+# $$L = \tfrac12\|f - y\|^2, \qquad \nabla_{\!f}L = f - y .$$
+#
+# **Watch the factor.** The paper's Eq. (1) has no $\frac12$: then the gradient is twice as large, and $\beta$ in all
+# that follows becomes $2\beta$. PyTorch's `mse_loss` is a mean: then $\beta$ becomes $2\beta/m$.
+#
+# Put the gradient into (10), and assume that $\Theta$ **stays as it is** while the weights move:
+#
+# $$f_{t+1} = f_t + \beta\,\Theta\,(y - f_t). \tag{11}$$
+#
+# Subtract both sides from $y$. For what is left to learn, $r_t = y - f_t$,
+#
+# $$r_{t+1} = r_t - \beta\Theta r_t = (I - \beta\Theta)\,r_t \quad\Rightarrow\quad r_t = (I-\beta\Theta)^t\,r_0 ,$$
+#
+# and that is Eq. 12:
+#
+# $$f_t = y - (I - \beta\Theta)^t\,(y - f_0). \tag{12}$$
+#
+# In the modes it is elementary. Write $r_0 = \sum_i c_i v_i$ with $c_i = v_i^Tr_0$. Then
+#
+# $$r_t = \sum_i (1-\beta\lambda_i)^t\,c_i\,v_i .$$
+#
+# - Each mode decays on its own, by $1-\beta\lambda_i$ a step: half of it is learned after about
+#   $\ln 2/(\beta\lambda_i)$ steps.
+# - It decays at all only if $|1-\beta\lambda_i| < 1$.
+# - For small $\beta$ and $s = \beta t$, $(1-\beta\lambda_i)^t \to e^{-\lambda_i s}$: the **gradient flow**.
+
+
+# %%
+def my_predicted(theta, f0, y, beta, t):
+    values, modes = torch.linalg.eigh(theta)
+    c = modes.T @ (y - f0).flatten()
+    return y - (modes @ ((1 - beta * values) ** t * c)).view_as(y)
+
+
+beta = 0.5 / limits.largest(theta)
+ours = my_predicted(theta, f0, y, beta, 40)
+theirs = residual.predicted(theta, f0, y, beta, [40])[0]
+stepwise = f0
+for _ in range(40):
+    stepwise = stepwise + beta * (theta @ (y - stepwise).flatten()).view_as(y)  # Eq. 11
+
+# %% tags=["nbval-check-output"]
+claim((ours - theirs).norm() < 1e-10 * y.norm(), "Eq. 12 in three lines is the library's, within 1e-10", needs="smoke")
+claim((ours - stepwise).norm() < 1e-10 * y.norm(), "and it is 40 steps of Eq. 11, within 1e-10", needs="smoke")
+
+# %% [markdown]
+# ### Exercise 2: the largest rate
+#
+# Return the learning rate up to which plain gradient descent is stable (all modes shrink) for each of the losses
+# `"half"`: $\frac12\|f-y\|^2$, `"sum"`: $\|f-y\|^2$ and `"mean"`: $\|f-y\|^2/m$.
+
+
+# %% tags=["exercise"]
+def my_largest_rate(lambda_max, m, loss):
+    # blank: return ...
+    factor = {"half": 1, "sum": 2, "mean": 2 / m}[loss]  # the gradient is factor * (f - y)
+    return 2 / (factor * lambda_max)
+    # end
+
+
+check("ntk.rate", my_largest_rate)
+
+# %% [markdown]
+# ### Predicted against trained
+#
+# Does $\Theta$ stay as it is? In the limit of infinite width, yes: each weight has to move less and less to move the
+# output. Real networks are finite. So we train two widths, and hold each against **its own** $\Theta$ and $f_0$. The
+# step is scaled to each network, $\beta\lambda_1 = 0.5$; training stops when $\|r_t\|$ has halved.
+
+
+# %%
+def run(width, z=noise, is_residual=True, seed=0):
+    f, params = as_function(conv_net(width, layers, seed=seed), is_residual)
+    theta = ntk_matrix(f, params, z)
+    beta = 0.5 / limits.largest(theta)
+    steps, outputs, _ = residual.trained(f, params, z, y, beta, range(pick(40, 300, 3000)), until=0.5)
+    return theta, beta, steps, outputs, residual.predicted(theta, outputs[0], y, beta, steps)
+
+
+widths = pick(smoke=(4, 16), laptop=(16, 256), paper=(16, 512))
+figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+errors = {}
+for axis, one in zip(figure.subplots(1, 2), widths, strict=True):
+    theta_one, _, steps, outputs, forecast = run(one)
+    modes = torch.linalg.eigh(theta_one)[1].flip(1)
+    for place, color, marker in ((0, "#00204d", "o"), (2, "#7c7b78", "s"), (9, "#a59c74", "^")):
+        for path, dash, kind in ((outputs, "-", "trained"), (forecast, "--", "Eq. 12")):
+            left = (y - path).flatten(1) @ modes[:, place]  # (steps,) the coefficient of one mode
+            axis.plot(steps, left / left[0], dash, color=color, marker=marker, markevery=0.15, markersize=4,
+                      label=f"mode {place + 1}, {kind}")
+    axis.set(title=f"width {one}", xlabel="gradient step", ylabel="coefficient of a mode in y - f")
+    axis.grid(alpha=0.3)
+    errors[one] = residual.trajectory_error(forecast, outputs, y)
+    print(f"width {one:>3}, {steps[-1]} steps: the prediction misses {errors[one]['change']:.1%} of the way made")
+figure.axes[1].legend(fontsize=7)
+show(
+    figure,
+    alt="""Coefficients of the modes 1, 3 and 10 in what is left to learn, from 1 at the start, against gradient
+        steps, for a narrow and a wide network. Solid lines are trained, dashed ones are Eq. 12. In the wide
+        network they lie nearly on top of each other; in the narrow one they part after a few steps, and mode 10
+        first grows.""",
+)
+
+# %%
+claim(
+    errors[widths[1]]["change"] < 0.5 * errors[widths[0]]["change"],
+    "the wider network follows Eq. 12 better: less than half of the error",
+)
+
+# %% [markdown]
+# ### The width study, stored
+#
+# Two widths and one seed are an anecdote. The command `aseqdip experiment A1` does the same for six widths, three seeds
+# and four kinds of network. If its result lies beside this course, here it is. The error falls like a power of the
+# width, $\text{error} \approx C\cdot\text{width}^{\,s}$; the slope $s$ is fitted, with its standard error.
+
+# %%
+RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results"
+
+
+def stored(name):
+    """The stored result of an experiment, with its origin printed, or None."""
+    report = experiments.stored(name, RESULTS)
+    if report is None:
+        print(f"no stored {name} here: the command `aseqdip experiment {name}` makes it")
+        return None
+    source = report["provenance"]
+    print(f"{name}, profile {source['profile']}: {source['seconds'] / 60:.0f} minutes on {source['device']}, "
+          f"torch {source['versions']['torch']}")
+    return report["ours"]
+
+
+# %% tags=["stored-result"]
+theorem = stored("A1")
+if theorem is not None:
+    study = theorem["widths"]
+    show(
+        figures.widths(study),
+        alt="""Four panels on logarithmic axes against the width: three measures of the prediction's error, and the
+            change of the kernel. In all four, lines for four kinds of network fall with the width.""",
+    )
+    for kind, slopes in study["slopes"].items():
+        error, kernel = slopes["change"], slopes["kernel"]
+        print(f"{kind:>15}: slope of the error (of the way made) {error['slope']:.2f} +- {error['std_error']:.2f}, so "
+              f"16 times wider leaves {16 ** error['slope']:.0%} of it; slope of the kernel's change "
+              f"{kernel['slope']:.2f} +- {kernel['std_error']:.2f}")
+        claim(
+            all(s["slope"] + 2 * s["std_error"] < 0 for s in (error, kernel)),
+            f"stored, {kind}: both fall with the width, by more than two standard errors",
+            needs="smoke",
+        )
+
+# %% [markdown]
+# So the theory's assumption is bought with width, and it is not cheap. Nor is the slope one number: it depends on the
+# input. And mind what was compared: a run until its residual has halved. By then the fast modes are learned and the
+# slow ones, where the noise lives, have hardly begun.
+
+# %% [markdown]
+# ## Residual networks: Theorem A.1
+#
+# Many networks add their input to their output, $f_\phi(z) = z + g_\phi(z)$. Two things follow.
+#
+# - $J$ is the same for $f$ and $g$, for $z$ does not depend on $\phi$. So they have the same kernel.
+# - $f_0 = z + g_0$. Put it into (12):
+#
+# $$f_t = y - (I-\beta\Theta)^t\,(y - z) + (I-\beta\Theta)^t\,g_0 . \tag{16}$$
+#
+# Theorem A.1 takes the expectation over the random initial weights, and says that the last term goes. The paper:
+# $\mathbb E\,g_0 = 0$, and in infinite width $\Theta$ is not random. We can see a little more. Write the network as
+# $g = W_L h$, with $W_L$ the last layer and $h$ what comes into it, and **negate the last layer**.
+#
+# - The output: $g = W_Lh \to -W_Lh = -g$.
+# - The kernel: the derivatives by $W_L$ are made of $h$ and do not change. The derivatives by all earlier weights
+#   contain $W_L$ as a factor, so they change their sign; and a product of two of them, as in $JJ^T$, does not.
+#
+# The negated weights are as likely as the others. So the networks come in **antithetic pairs** with the same $\Theta$
+# and opposite $g_0$, and in each pair $(I-\beta\Theta)^tg_0$ cancels, at every width:
+#
+# $$\mathbb E f_t = y - \mathbb E\big[(I-\beta\Theta)^t\big]\,(y - z) .$$
+#
+# Width is needed for two things only: that $\Theta$ stands still during training, and that it is the same for all
+# networks, which takes the last expectation away. Then
+#
+# $$\mathbb E f_t = y - (I-\beta\Theta)^t\,(y-z). \tag{13}$$
+#
+# ### Exercise 3: the partner
+#
+# Return new weights with $g_0\to-g_0$ and the same $\Theta$. The names in `params` are `"0.weight"`, `"0.bias"`,
+# `"2.weight"` and so on in the order of the layers; between them are ReLUs.
+
+
+# %% tags=["exercise"]
+def my_partner(params):
+    # blank: return ...
+    last = list(params)[-1].split(".")[0] + "."
+    return {name: -p if name.startswith(last) else p for name, p in params.items()}
+    # end
+
+
+check("ntk.partner", my_partner)
+
+# %%
+f, params = as_function(conv_net(width, layers, seed=0), residual=True)
+partner = antithetic(params)
+few = range(pick(smoke=11, laptop=101, paper=101))
+pair = {}
+for name, z in inputs.items():
+    beta = 0.5 / limits.largest(ntk_matrix(f, params, z))
+    pair[name] = [residual.trained(f, weights, z, y, beta, few)[1] for weights in (params, partner)]
+    start = (pair[name][0][0] - z).norm() / z.norm()
+    print(f"z = {name:>5}: one network starts {start:.2f} ||z|| away from z")
+
+# %% tags=["nbval-check-output"]
+for name, z in inputs.items():
+    mean_start = (pair[name][0][0] + pair[name][1][0]) / 2
+    claim((mean_start - z).norm() < 1e-10 * z.norm(), f"z = {name}: the pair's mean starts at z, within 1e-10", "smoke")
+
+# %% [markdown]
+# ## Remark A.2: three inputs
+#
+# Put $y = x + n$ into (13), write $M_t = (I-\beta\Theta)^t$, and subtract $x$:
+#
+# $$\mathbb E f_t - x \;=\; \underbrace{(I - M_t)\,n}_{\text{noise learned so far}} \;+\;
+# \underbrace{M_t\,(z - x)}_{\text{the input's error, not yet forgotten}} .$$
+#
+# With time $M_t$ goes from $I$ to $0$: the first term comes, the second one goes.
+#
+# - **$z = x$.** The second term is 0. The error starts at 0 and rises to $n$: all that there is to learn is noise.
+# - **$z = y$.** Then $z - x = n$, and the two terms add up to $n$ at every $t$. Nothing is ever learned. The network's
+#   only work is to get rid of its own $g_0$.
+# - **$z$ is noise.** The second term starts large. It falls fast in the fast modes; the first one rises. In between,
+#   the error has a minimum: the bell of Deep Image Prior.
+#
+# For $z = y$ the statement needs no linearity and no width. The loss of $\phi$ is then $\frac12\|g_\phi(y)\|^2$, which
+# is the same for a network and for its partner; so their gradients mirror each other, step by step, and the pair's mean
+# stays at $y$ for ever.
+
+# %% tags=["nbval-check-output"]
+flat = (pair["y"][0] + pair["y"][1]) / 2
+claim(
+    (flat - y).flatten(1).norm(dim=1).max() < 1e-9 * y.norm(),
+    "z = y, trained, finite width: the pair's mean is y at every step, within 1e-9",
+    needs="smoke",
+)
+
+# %% [markdown]
+# For $z = x$, $\Theta = \Theta(x)$ knows nothing about the noise, so we can also average over $n$.
+#
+# ### Exercise 4: the expected error
+#
+# For $z = x$, return $\frac1m\,\mathbb E\,\|\mathbb E f_t-x\|^2$, the outer expectation over $n\sim N(0,\sigma^2 I)$,
+# from the eigenvalues `values` of $\Theta$. (In an orthonormal basis, white noise is white noise.)
+
+
+# %% tags=["exercise"]
+def my_expected_error(values, beta, t, sigma):
+    # blank: return ...
+    learned = 1 - (1 - beta * values) ** t
+    return sigma**2 * learned.square().mean()
+    # end
+
+
+check("ntk.error", my_expected_error)
+
+
+# %%
+def noise_learned(values, beta, t):
+    """Share of white noise that is learned after t steps: mean over the modes of (1 - (1 - beta lambda)^t)^2."""
+    return float((1 - (1 - beta * values) ** t).square().mean())
+
+
+values, modes = spectrum["x"]
+beta = 0.5 / float(values[0])
+many = torch.randn((4000, 1, m), generator=generator, dtype=torch.float64)
+left = (1 - beta * values) ** 200
+drawn = float(((many[:, 0] @ modes) * (1 - left)).square().mean())  # (I - M_t) n of 4000 draws
+print(f"after 200 steps: {noise_learned(values, beta, 200):.4f} by the formula, {drawn:.4f} over 4000 draws of n")
+claim(abs(drawn / noise_learned(values, beta, 200) - 1) < 0.1, "formula and draws agree within 10 %", needs="smoke")
+
+# %% [markdown]
+# ## What the expectation hides
+#
+# No one trains an expectation. How far from $z$ does **one** network start? Follow the size of the signal through the
+# layers. He's initialisation draws weights with variance $2/(cr)$, for $c$ channels and filters of size $r$.
+#
+# - First layer: each output is a sum of $r$ products, so its variance is
+#   $r\cdot\frac2r\cdot\overline{z^2} = 2\overline{z^2}$, with $\overline{z^2}$ the local mean square of the input.
+# - ReLU cuts a symmetric variable in half: the mean square of what passes is half of the variance.
+# - Each next layer: $cr\cdot\frac2{cr}\cdot\frac12\cdot(\text{variance before}) = $ the variance before.
+#
+# So it stays at $2\overline{z^2}$ through all layers, the last one included, **whatever the width**:
+# $\mathbb E\,g_0^2 = 2\overline{z^2}$, a little less at the ends, where the padding adds zeros. For $z = x$, a sinusoid
+# with $\overline{x^2} = \frac12$, that is 1: as much as the noise in $y$.
+
+# %%
+draws = pick(smoke=40, laptop=300, paper=300)
+for one in pick(smoke=(4, 8), laptop=(16, 64), paper=(16, 64, 256)):
+    with torch.no_grad():
+        starts = torch.stack([conv_net(one, layers, seed=seed)(x).square().mean() for seed in range(draws)])
+    print(f"width {one:>3}: the mean square of g_0(x) is {starts.mean():.2f} on average over {draws} networks, "
+          f"median {starts.median():.2f}, from {starts.min():.2f} to {starts.max():.2f}")
+    claim(0.5 < starts.mean() < 2, f"width {one}: its average is between 0.5 and 2, near 2 mean(x^2) = 1")
+    claim(starts.max() > 5 * starts.median(), f"width {one}: the largest is more than 5 times the median")
+
+# %% [markdown]
+# "At initialization ($t=0$), we already expect perfect denoising", says the remark. The mean over all networks is
+# perfect. The single ones scatter: see the median, the few that are far worse than $y$, and the few that start by
+# chance near $x$. The curve of one seed shows one of these cases.
+#
+# Now the comparison of (13) with means over a few networks: over independent ones, and over antithetic pairs.
+
+# %%
+live = residual.measure_expectation(**pick(
+    smoke=dict(width=8, networks=4, n=24, layers=3, steps=20),
+    laptop=dict(width=32, networks=8, n=50, layers=3, steps=200),
+    paper=dict(width=64, networks=20, n=100, layers=5, steps=300)))
+show(
+    figures.expectation(live),
+    alt="""Mean squared error to the truth against steps for the inputs x, y and noise. Eq. 13: rising from zero for
+        x, flat for y, falling and then rising for noise. The mean of antithetic pairs follows it; the mean of as
+        many independent networks lies higher at the start; single networks start far above.""",
+)
+for name, found in live["inputs"].items():
+    print(f"z = {name:>5}: distance from Eq. 13 {found['error']['antithetic']:.2f} ||y|| for the mean of pairs, "
+          f"{found['error']['independent']:.2f} for the mean of independent networks")
+
+# %%
+for name, found in live["inputs"].items():
+    claim(found["error"]["antithetic"] < 0.5 * found["error"]["independent"],
+          f"z = {name}: the mean of pairs is less than half as far from Eq. 13")
+    claim(found["single"][0] > found["theorem"][0] + 0.3, f"z = {name}: single networks start more than 0.3 worse")
+
+# %% tags=["stored-result"]
+if theorem is not None:
+    show(
+        figures.expectation(theorem["expectation"]),
+        alt="""The same three panels as above, from the stored study with wider networks, a longer signal and more
+            networks.""",
+    )
+    for name, found in theorem["expectation"]["inputs"].items():
+        print(f"z = {name:>5}: distance from Eq. 13 {found['error']['antithetic']:.2f} ||y|| for the mean of pairs, "
+              f"{found['error']['independent']:.2f} for independent networks; kernels differ by {found['kernel']:.0%}")
+
+# %% [markdown]
+# The kernels of single networks still differ from their mean: at these widths "the kernel is deterministic" is far from
+# true.
+
+# %% [markdown]
+# ## Experiment A.2: when is the noise learned?
+#
+# The paper trains one residual network (5 layers, 64 channels) from the three inputs and finds that with $z = x$ it
+# takes "approximately 25 times more training iterations to completely learn the noisy signal" than with noise. First
+# our small version: a shorter signal, three layers, a larger rate. Two inputs are added: $x$ with some noise, and $-x$.
+# Predict their places. We call it **overfitting** when the error has risen half of the way from its minimum to the
+# error of $y$.
+
+# %%
+small = sinusoid(pick(smoke=24, laptop=50, paper=50), seed=0)
+tried = {
+    "x": small.x,
+    "-x": -small.x,
+    "x + 0.3 noise": small.x + 0.3 * small.noise,
+    "y": small.y,
+    "noise": small.noise,
+}
+sizes = dict(width=pick(8, 32, 32), layers=3, lr=6e-3, seed=0)
+record = log_steps(pick(smoke=60, laptop=10_000, paper=20_000))
+runs = {name: overfitting.curve(small, z, record, **sizes) for name, z in tried.items()}
+
+figure = Figure(figsize=(7.4, 3.6), layout="constrained")
+axis = figure.subplots()
+for dash, color, (name, found) in styles(runs.items()):
+    axis.loglog([max(step, 0.7) for step in found["steps"]], found["truth"], linestyle=dash, color=color,
+                label=f"z = {name}")
+axis.axhline(runs["x"]["noise"], color="gray", linewidth=0.8, label="error of y")
+axis.set(xlabel="gradient step (the start is drawn at 0.7)", ylabel="mean squared error to the truth")
+axis.grid(alpha=0.3)
+axis.legend(fontsize=8)
+show(
+    figure,
+    alt="""Error to the truth against steps on logarithmic axes for five inputs. With x and with minus x it falls to
+        a low valley and rises only after thousands of steps. With x plus noise it rises earlier, with noise
+        earlier still from a higher minimum. With y it settles at the error of y and stays.""",
+)
+for name, found in runs.items():
+    away = float((tried[name] - small.x).norm() / small.x.norm())
+    begin = found["overfitting"] or f"after {record[-1]}"
+    begin = begin if found["best"] < 0.8 * found["noise"] else "no valley to rise from"
+    print(f"z = {name:>13}: distance {away:.2f}, best error {found['best']:.2f} at step {found['best_step']:>4}, "
+          f"overfitting: {begin}")
+
+# %%
+late = {name: found["overfitting"] or record[-1] for name, found in runs.items()}
+claim(late["x"] > 5 * late["noise"], "with z = x overfitting comes more than 5 times later than with noise")
+claim(late["noise"] < late["x + 0.3 noise"] < late["x"], "with x + 0.3 noise it comes in between")
+claim(late["-x"] > 5 * late["noise"] and late["-x"] > 2 * late["x + 0.3 noise"],
+      "with -x, which is as far from x as the noise is, it comes more than 5 times later than with noise")
+claim(runs["y"]["best"] > 0.8 * runs["y"]["noise"], "with z = y the error is never more than 20 % below that of y")
+
+# %% [markdown]
+# ### Near, or smooth?
+#
+# The paper sums up: "the onset of severe noise overfitting therein is delayed for better inputs", better meaning nearer
+# to $x$. But $-x$ is at distance 2, as far away as the noise, and overfits about as late as $x$ does. And $x$ with a
+# little noise is near, and overfits much earlier. Where is that in the formula? In $\Theta$. Overfitting is
+# $(I-M_t)\,n$: it depends on $z$ **only through the kernel $\Theta(z)$**, and not on $z - x$ at all. The input's error
+# $M_t(z-x)$ is another term. For $-x$ it is large, but it lies in fast modes and is gone after some steps.
+#
+# A test: take for each input the time at which half of a white noise is learned by its kernel.
+
+# %%
+g, g_params = as_function(conv_net(sizes["width"], sizes["layers"], seed=0))
+rate = 2 * sizes["lr"] / small.y.numel()  # beta for the mean squared error
+half = {}
+for name, z in tried.items():
+    values = torch.linalg.eigvalsh(ntk_matrix(g, g_params, z))
+    low, high = 0, 2**30
+    while high - low > 1:  # bisection: the share only grows
+        middle = (low + high) // 2
+        low, high = (low, middle) if noise_learned(values, rate, middle) >= 0.5 else (middle, high)
+    half[name] = high
+    print(f"z = {name:>13}: its kernel learns half of a white noise in {high:>5} steps")
+
+# %%
+claim(min(half["x"], half["-x"]) > 5 * half["noise"], "the kernels of x and -x learn noise 5 times slower than noise's")
+claim(half["noise"] < half["x + 0.3 noise"] < half["x"], "and the kernel of x + 0.3 noise lies in between")
+
+# %% [markdown]
+# The kernel of a smooth input has few fast modes, all smooth, and a long tail of very slow ones. White noise lives in
+# the tail. A rough input has rough fast modes, whatever it is near to. On the line $x + d\cdot\text{noise}$ the
+# distance and the roughness grow together, so an experiment along this line cannot tell the two apart.
+#
+# (For $z = y$ the "noise" of this calculation is not the $n$ that is in $y$: a kernel made from $y$ has $n$ in its fast
+# modes, as we saw.)
+#
+# ### The full experiment, stored
+#
+# `aseqdip experiment F6` runs A.2 in the paper's size, and the line $x + d\cdot\text{noise}$ for several $d$. The paper
+# says "learning rate $5\cdot10^{-4}$" but not for which loss; we take the mean, and the next section says why.
+
+# %% tags=["stored-result"]
+figure_six = stored("F6")
+if figure_six is not None:
+    show(
+        figures.overfitting(figure_six),
+        alt="""Left: error to the truth against steps for the inputs x, y and noise, trained and predicted by the
+            kernel. Middle: the same for x plus noise of growing distance. Right: the step at which the noise is
+            half learned, against the distance: it falls from x to noise.""",
+    )
+    print("paper: about 25 times more steps with z = x than with noise, until the noise is completely learned")
+    for name, wording in (("overfitting", "half learned"), ("fitted", "learned up to 1 %")):
+        for ratio in figure_six["ratios"][name]:
+            if ratio["ratio"] is not None:
+                print(f"ours, noise {wording}: {'more than ' * ratio['is_bound']}{ratio['ratio']:.0f} times")
+    when = [row[0]["overfitting"] or figure_six["steps"] for row in
+            (figure_six["inputs"]["x"], *figure_six["by_distance"], figure_six["inputs"]["noise"])]
+    best = [row[0]["best"] for row in
+            (figure_six["inputs"]["x"], *figure_six["by_distance"], figure_six["inputs"]["noise"])]
+    first = figure_six["inputs"]["x"][0]
+    print(f"overfitting from x over x + d noise to noise, at step {when}")
+    print(f"best error on the same way: {', '.join(f'{value:.3f}' for value in best)}")
+    print(f"z = x: error {first['truth'][0]:.3f} at step 0, best {first['best']:.3f} at step {first['best_step']}; "
+          f"the kernel of the start predicts overfitting at step {first['predicted_overfitting']}")
+    claim(when[0] > 5 * when[-1], "stored: z = x overfits more than 5 times later than noise", needs="smoke")
+    claim(when[:-1] == sorted(when[:-1], reverse=True), "stored: the larger d, the earlier the overfitting", "smoke")
+    claim(best == sorted(best), "stored: the larger d, the larger the best error", needs="smoke")
+
+# %% [markdown]
+# The paper's effect is there. Two details are not. The paper reports that with $z = x$ "the error is lowest at
+# initialization, and it steadily increases": the line printed last says otherwise for our network, which has a $g_0$ to
+# unlearn first. And in that run, the longest one, the kernel of the start predicts the overfitting too early: thousands
+# of steps are long enough for $\Theta$ to move.
+#
+# ### What is the bell worth?
+#
+# With noise as input, "the typical DIP behavior emerges", says the paper: the error falls, then rises. Is the minimum
+# an answer? Two yardsticks that need no network: the zero signal, and the best multiple $cy$ of the measurement. And a
+# scale-free one: the correlation with $x$.
+
+# %%
+bell_f, bell_params = as_function(conv_net(width, layers, seed=0), residual=True)
+bell_beta = 0.2 / limits.largest(ntk_matrix(bell_f, bell_params, noise))
+outputs = residual.trained(bell_f, bell_params, noise, y, bell_beta, range(0, pick(40, 1000, 4000), 2))[1]
+bell = (outputs - x).square().flatten(1).mean(dim=1)
+
+
+def correlation(a, b):
+    return float((a * b).sum() / (a.norm() * b.norm()))
+
+
+multiple = (x * y).sum() / y.square().sum() * y
+yardsticks = {"zero signal": x.square().mean(), "best multiple of y": (multiple - x).square().mean()}
+best_correlation = max(correlation(one, x) for one in outputs)
+print(f"z = noise: least error {bell.min():.2f}, at the start {bell[0]:.2f}, error of y {(y - x).square().mean():.2f}")
+print(", ".join(f"{name}: {float(value):.2f}" for name, value in yardsticks.items()))
+print(f"correlation with x: y {correlation(y, x):.2f}, the highest of the whole run {best_correlation:.2f}")
+
+# %%
+claim(bell.min() > yardsticks["best multiple of y"] + 0.1, "the minimum is worse than the best multiple of y, by 0.1")
+claim(best_correlation < correlation(y, x) + 0.05, "no output correlates with x by 0.05 more than y does")
+
+# %% [markdown]
+# A bell, and no denoising under it: the run begins at a wrong signal, sheds it, and learns $y$. The table of modes has
+# said so: the kernel of a noise input prefers neither $x$ nor $n$. That holds for this network, which knows one scale
+# only. A U-Net pools and upsamples; which patterns it prefers is the theme of lessons 02 and 05.
+
+# %% [markdown]
+# ## What went wrong: the rate of the paper
+#
+# Somebody reads "gradient descent with a learning rate of $5\cdot10^{-4}$" and Eq. (1), a **sum** of squares, and
+# trains. In the theorem's units that is $\beta = 10^{-3}$.
+
+# %%
+literal = {}
+for name, z in inputs.items():
+    f, params = as_function(conv_net(width, layers, seed=0), residual=True)
+    theta = ntk_matrix(f, params, z)
+    factor = 1e-3 * limits.largest(theta)
+    literal[name] = limits.step_size(f, params, z, y, theta, factor, 50)
+    print(f"z = {name:>5}: beta lambda_max = {factor:.1f} for the sum, {factor / m:.2f} for the mean; residual after "
+          f"{len(literal[name]['trained']) - 1} steps of the sum: {literal[name]['trained'][-1]:.3g} times the start's")
+
+# %%
+claim(all(found["diverged"] for found in literal.values()), "with the sum, all three runs diverge within 50 steps")
+
+# %% [markdown]
+# Exercise 2 says it beforehand: stable is $\beta\lambda_1 < 2$. With the mean it is. So we conclude that the paper's
+# loss is a mean; that is our inference, the paper does not say it.
+#
+# ### Three ways to leave the theory
+#
+# **The step.** Above $2/\lambda_1$, Eq. 12 grows without bound. And a trained network?
+
+# %%
+f, params = as_function(conv_net(width, layers, seed=0), residual=True)
+theta = ntk_matrix(f, params, noise)
+beyond = {factor: limits.step_size(f, params, noise, y, theta, factor, pick(20, 150, 150))
+          for factor in (1.0, 2.5, 6.0, 25.0)}
+figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+axis = figure.subplots()
+for dash, color, (factor, found) in styles(beyond.items()):
+    axis.semilogy(found["trained"], linestyle=dash, color=color, label=f"beta lambda_1 = {factor:g}")
+    axis.semilogy(found["predicted"], linestyle=dash, color=color, linewidth=0.6)
+axis.set(xlabel="gradient step", ylabel="||f - y|| / ||f$_0$ - y||", title="thick: trained, thin: Eq. 12",
+         ylim=(0.05, 1000))
+axis.grid(alpha=0.3)
+axis.legend()
+show(
+    figure,
+    alt="""Residual against steps for four step sizes. At beta lambda 1 the trained line follows the prediction. At
+        2.5 and 6 the prediction shoots up while the trained residual falls after some jumps. At 25 both leave
+        the frame.""",
+)
+for factor, found in beyond.items():
+    end = "diverged" if found["diverged"] else f"beta lambda_1 at the end {found['kernel']:.2f}"
+    print(f"beta lambda_1 = {factor:>4}: {end}")
+
+# %%
+claim(
+    not beyond[2.5]["diverged"] and len(beyond[2.5]["predicted"]) < len(beyond[2.5]["trained"]),
+    "at 2.5 the prediction diverges and the network does not",
+)
+claim(beyond[2.5]["kernel"] < 2.2, "its kernel has shrunk until the step is about stable again, below 2.2")
+claim(beyond[25.0]["diverged"], "at 25 the network diverges too")
+
+# %% [markdown]
+# A network is not a linear model: it can jump to a place where its kernel is smaller (the "catapult"). And below the
+# limit the kernel does not stand still either: at $\beta\lambda_1=1$ it has **grown** towards the limit (the "edge of
+# stability").
+#
+# **The width** we have seen. **Adam** moves the weights by $-\beta D\,\nabla L$ with a diagonal $D$ that follows the
+# gradients, and so the output by $-\beta\,JDJ^T(f-y)$: another kernel, which changes at every step (and Adam's memory
+# comes on top). Its clock is another one as well. So we compare **paths** and not times: the largest distance of Adam's
+# outputs from the curve that Eq. 12 draws, at whatever time, until the residual has halved.
+
+# %%
+rates = pick(smoke=(1e-3,), laptop=(1e-4, 1e-3), paper=(1e-5, 1e-4, 1e-3))
+ways = {"gradient descent": limits.path_distance(f, params, noise, y, theta, 0.5 / limits.largest(theta), 300)}
+ways |= {f"Adam, rate {rate:g}": limits.path_distance(f, params, noise, y, theta, rate, 300, adam=True)
+         for rate in rates}
+for name, found in ways.items():
+    print(f"{name:>17}: {found['distance']:.2f} ||y - f_0|| away from the predicted path, in {found['steps']} steps")
+
+# %% tags=["stored-result"]
+if theorem is not None:
+    show(
+        figures.limits(theorem["limits"]),
+        alt="""Left: residual against steps for several step sizes, trained and predicted. Middle: the largest
+            eigenvalue times the step at the end of training against that at the start: on the diagonal line for
+            small steps, near two for larger ones, crosses where runs diverged. Right: distance from the
+            predicted path for gradient descent and for Adam at several rates.""",
+    )
+
+# %% [markdown]
+# Everything in practice (lessons 06 to 12) is trained by Adam, at small widths, for long. What the kernel teaches there
+# is a way to think, not a number to expect.
+
+# %% [markdown]
+# ## aSeqDIP's own dynamics
+#
+# Theorem A.1 has one fixed input. aSeqDIP moves its input. Recall the algorithm: for $k = 1, \dots, K$, do $N$ steps of
+# size $\beta$ on
+#
+# $$L(\phi) = \|Af_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2 ,
+# \qquad\text{then}\quad z_k = f_{\phi_k}(z_{k-1}).$$
+#
+# The paper does not linearise it; what follows is this project's derivation. As for Eq. 12, we take the network to
+# first order, with a $\Theta$ that stands still. Mind the symbols: from here on $\lambda$ is `lam`, an eigenvalue of
+# $\Theta$ is $\theta$. The squares have no $\frac12$, so $2\beta$ stands where $\beta$ stood.
+#
+# ### One stage
+#
+# Within a stage $z = z_{k-1}$ stays. Let $u$ be the output while the stage runs. The gradient of $L$ by $u$ is
+#
+# $$2A^H(Au-y) + 2\lambda(u-z) = 2\,(Hu - A^Hy - \lambda z), \qquad H = A^HA+\lambda I .$$
+#
+# It vanishes at $t(z) = H^{-1}(A^Hy+\lambda z)$, the minimiser of $\|Au-y\|^2+\lambda\|u-z\|^2$: the **proximal point**
+# of the data term. So the gradient is $2H(u-t)$, and by (10) a step is
+#
+# $$u \leftarrow u - 2\beta\,\Theta H\,(u - t), \qquad\text{that is}\qquad u - t \leftarrow M\,(u-t), \quad
+# M = I - 2\beta\,\Theta H .$$
+#
+# The stage begins at $u_k = f_{\phi_{k-1}}(z_{k-1})$, the old network on the new input. After $N$ steps
+#
+# $$z_k = t(z_{k-1}) + M^N\,\big(u_k - t(z_{k-1})\big). \tag{S}$$
+#
+# (For $\lambda = 0$ and an $A$ with a null space, $H$ has no inverse. Then any minimiser serves as $t$; the formula at
+# the end of the next section does not contain it.)
+#
+# ### Exercise 5: the proximal point
+#
+# Return $t(z) = \arg\min_u \|Au-y\|^2+\lambda\|u-z\|^2$ for a real matrix $A$ (m, n) and $\lambda>0$.
+
+
+# %% tags=["exercise"]
+def my_proximal(A, y, z, lam):
+    # blank: return ...
+    H = A.T @ A + lam * torch.eye(len(z), dtype=z.dtype)
+    return torch.linalg.solve(H, A.T @ y + lam * z)
+    # end
+
+
+check("ntk.proximal", my_proximal)
+
+# %% [markdown]
+# ### From stage to stage
+#
+# (S) needs $u_k$. Two observations remove it.
+#
+# **The way of a stage.** Subtract $z = z_{k-1}$ from (S), with $\delta_k = u_k - z_{k-1}$:
+#
+# $$z_k - z_{k-1} = (I-M^N)\,(t - z_{k-1}) + M^N\delta_k .$$
+#
+# The geometric series gives $I - M^N = \sum_{j<N}M^j\,(I-M) = B_NH$ with $B_N = 2\beta\sum_{j<N}M^j\,\Theta$. And
+#
+# $$H\,(t-z) = A^Hy+\lambda z - A^HAz-\lambda z = A^H(y-Az):$$
+#
+# $\lambda$ has cancelled.
+#
+# **The swap.** By the update of the input, $z_{k-1} = f_{\phi_{k-1}}(z_{k-2})$. So
+# $\delta_k = f_{\phi_{k-1}}(z_{k-1}) - f_{\phi_{k-1}}(z_{k-2})$: the same network on two successive inputs. To first
+# order that is $G\,v_{k-1}$, with $G = \partial f/\partial z$ and the velocity $v_{k-1} = z_{k-1}-z_{k-2}$.
+#
+# Together:
+#
+# $$z_k = z_{k-1} + B_N\,A^H(y - Az_{k-1}) + M^N G\,v_{k-1}. \tag{P}$$
+#
+# The middle term is gradient descent on $\|Az-y\|^2$ with the network's kernel as **preconditioner**. The last one is
+# **momentum**. The weight $\lambda$ sits in $M$, in nothing else.
+#
+# Is the algebra right? We hold it against a literal simulation: a model that is linear in weights and input, autograd's
+# gradient of $L$ as it is written, step by step, stage by stage. Nothing of the derivation is used there.
+
+# %%
+d = 12  # length of the test signals
+
+
+def drawn_matrix(*shape, seed):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def momentum_form(theta, G, A, y, z0, f0, lam, N, beta, stages):
+    H = A.T @ A + lam * torch.eye(len(z0), dtype=torch.float64)
+    M = torch.eye(len(z0), dtype=torch.float64) - 2 * beta * theta @ H
+    powers = [torch.linalg.matrix_power(M, j) for j in range(N + 1)]
+    B = 2 * beta * sum(powers[:N]) @ theta
+    path = [z0, powers[N] @ f0 + B @ (A.T @ y + lam * z0)]  # stage 1 has no swap behind it
+    for _ in range(stages - 1):
+        z, before = path[-1], path[-2]
+        path.append(z + B @ A.T @ (y - A @ z) + powers[N] @ G @ (z - before))
+    return torch.stack(path)
+
+
+J = drawn_matrix(d, 3 * d, seed=0) / d
+G = 0.4 * drawn_matrix(d, d, seed=1) / d**0.5
+operators = {"identity": torch.eye(d, dtype=torch.float64), "general A": drawn_matrix(8, d, seed=2) / 3}
+operators["mask"] = torch.diag((torch.arange(d) % 3 != 1).double())
+worst = 0.0
+for A in operators.values():
+    for lam in (0.0, 1.0, 4.0):
+        for N in (1, 2, 7):
+            step = 0.6 * dynamics.largest_step(J @ J.T, A, lam)
+            start = [drawn_matrix(d, seed=seed) for seed in (3, 4)]
+            target = drawn_matrix(len(A), seed=5)
+            literally = dynamics.linear_simulation(J, G, A, target, *start, lam, N, step, 12)
+            formula = momentum_form(J @ J.T, G, A, target, *start, lam, N, step, 12)
+            library = dynamics.momentum_path(J @ J.T, G, A, target, *start, lam, N, step, 12)
+            worst = max(worst, float((literally - formula).abs().max()), float((library - formula).abs().max()))
+
+# %% tags=["nbval-check-output"]
+claim(worst < 1e-10, "3 operators, 3 lam, 3 N: (P), the library's form and the simulation agree within 1e-10", "smoke")
+
+# %% [markdown]
+# ### One mode at a time
+#
+# For $A = I$ we have $H = (1+\lambda)I$, and each mode of $\Theta$ goes its own way if $G$ does not mix them. Let
+# $\theta$ be its eigenvalue, $q = 1 - 2\beta(1+\lambda)\theta$ and $a = 1 - q^N$. Then $B_N = a/(1+\lambda)$, and the
+# error $e = z - y$ obeys
+#
+# $$e_k = \Big(1 - \frac{a}{1+\lambda}\Big)e_{k-1} + q^N G\,(e_{k-1}-e_{k-2}).$$
+#
+# **A network that is blind to its input**, $G = 0$: the factor per stage is $\frac{\lambda + q^N}{1+\lambda}$. For
+# $N = 1$ it is
+#
+# $$\frac{\lambda + 1 - 2\beta(1+\lambda)\theta}{1+\lambda} = 1 - 2\beta\theta : \quad\lambda\text{ cancels.}$$
+#
+# For slow modes it cancels at any $N$, to first order in $\theta$, and noise lives in slow modes. For very fast ones
+# the factor tends to $\frac{\lambda}{1+\lambda}$. So as a filter $\lambda$ brakes the **fast** modes, the signal's.
+#
+# **A residual network** whose $g$ is blind, $G = 1$: a mass on a spring. In slow modes the spring is
+# $h \approx 2\beta N\theta$, and the friction is $a \approx h\,(1+\lambda)$. Momentum makes slow modes arrive
+# **sooner** than without, and $\lambda$ damps the swinging.
+
+# %%
+show(
+    figures_dynamics.plot_modes(),
+    alt="""Error of a fast and a slow mode against stages. Left, blind to its input: the slow mode falls along one
+        curve for every lam, the fast one is slower for larger lam. Right, residual: the modes swing around zero;
+        the larger lam, the sooner the swinging dies.""",
+)
+slow, fast, lams = 1e-4, 0.15, (0.0, 1.0, 4.0)  # two eigenvalues theta, with 2 beta = 1
+
+
+def factor(theta, gain, lam, N):
+    """By how much a mode of the error shrinks per stage, A = I: the larger root of its recursion."""
+    return float(dynamics.mode_roots(theta, gain, lam, N, 0.5).abs().max())
+
+
+print("factor per stage, N = 2    G = 0, slow   G = 0, fast   G = 1, slow")
+for lam in lams:
+    row = factor(slow, 0, lam, 2), factor(fast, 0, lam, 2), factor(slow, 1, lam, 2)
+    print("lam = {:g} {:>31.6f}{:>14.4f}{:>14.6f}".format(lam, *row))
+
+# %% tags=["nbval-check-output"]
+once = [factor(fast, 0, lam, 1) for lam in lams]
+blind_slow = [factor(slow, 0, lam, 2) for lam in lams]
+ring = [factor(slow, 1, lam, 2) for lam in lams]
+claim(max(once) - min(once) < 1e-12, "G = 0, N = 1: lam cancels, within 1e-12", needs="smoke")
+claim(max(blind_slow) - min(blind_slow) < 1e-6, "G = 0, N = 2, slow mode: lam changes the factor by less than 1e-6",
+      needs="smoke")
+claim(ring[0] > ring[1] > ring[2], "G = 1: the larger lam, the faster the swinging dies", needs="smoke")
+
+# %% [markdown]
+# ## Three exact statements
+#
+# The linear theory is an approximation. The next three are not: they hold for any network and are shown on a trained
+# one. It is a residual network, trained by aSeqDIP from $z_0 = y$ for a few stages.
+
+# %%
+signal, measured, other = (s.flatten() for s in signals)  # the truth, y and noise as vectors (m,)
+identity = torch.eye(m, dtype=torch.float64)
+g, g_params = as_function(conv_net(width, layers, seed=0))
+f, _ = as_function(conv_net(width, layers, seed=0), residual=True)
+beta = 0.15 * dynamics.largest_step(ntk_matrix(g, g_params, y), identity, 0.0)
+weights, zs = g_params, [measured]
+for _ in range(5):
+    weights = stages.descend(f, weights, identity, measured, zs[-1], lam=1.0, N=2, beta=beta)
+    zs.append(stages.output(f, weights, zs[-1]))
+trained_z, before = zs[-1], zs[-2]
+
+
+def gradient(f, z, lam, data=1.0):
+    """Gradient of data ||f(z) - y||^2 + lam ||f(z) - z||^2 in the trained weights, as one vector."""
+    leaves = {name: p.clone().requires_grad_() for name, p in weights.items()}
+    u = stages.output(f, leaves, z)
+    loss = data * (u - measured).square().sum() + lam * (u - z).square().sum()
+    parts = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
+    return torch.cat([part.flatten() for part in parts])
+
+
+# %% [markdown]
+# **E1. What the autoencoding term sees.** At the first step of stage $k\ge2$ its gradient is
+# $2\lambda J^T(u_k - z_{k-1}) = 2\lambda J^T\delta_k$, and by the update of the input
+# $\delta_k = f_{\phi_{k-1}}(z_{k-1}) - f_{\phi_{k-1}}(z_{k-2})$. If the swap does not change the output, the gradient
+# is zero. Later in the stage, $u - z_{k-1}$ also holds the way made within the stage. Nothing else: no clean image, no
+# prior. The term opposes **motion**; and its anchor moves along. That is friction, not a spring.
+
+# %%
+swap = stages.output(f, weights, trained_z) - stages.output(f, weights, before)  # delta_k
+_, backward = torch.func.vjp(lambda weights: stages.output(f, weights, trained_z), weights)
+of_swap = torch.cat([2 * part.flatten() for part in backward(swap)[0].values()])
+of_term = gradient(f, trained_z, lam=1.0, data=0.0)
+
+# %% tags=["nbval-check-output"]
+claim(
+    (of_swap - of_term).norm() < 1e-9 * of_term.norm(),
+    "E1: the autoencoding term's gradient is 2 J^T delta, within a relative 1e-9",
+    needs="smoke",
+)
+
+# %% [markdown]
+# **E2. Where it can come to rest.** Let $f(z^*) = z^*$ and let no step change the weights. The autoencoding term's
+# gradient is $2\lambda J^T(f(z^*)-z^*) = 0$ there. So the data term's must vanish alone:
+#
+# $$J^TA^H(Az^*-y) = 0 .$$
+#
+# $\lambda$ and $N$ are gone. Multiply by $J$: $\Theta\,A^H(Az^*-y) = 0$; if $\Theta$ has no zero eigenvalue,
+# $A^H(Az^*-y) = 0$. For denoising that is $z^* = y$, **noise and all**, whatever $\lambda$.
+#
+# To see it, we make a fixed point: $f'(z) = z + g_\phi(z) - g_{\phi_{\rm trained}}(z)$ returns every $z$ as it is.
+
+# %%
+fixed = stages.centred(g, weights)
+by_lam = [gradient(fixed, trained_z, lam) for lam in (0.0, 1.0, 4.0)]
+at_measured = gradient(fixed, measured, lam=1.0)
+smallest = float(torch.linalg.eigvalsh(ntk_matrix(g, weights, trained_z[None, None]))[0])
+print(f"gradient at f(z) = z: {by_lam[0].norm():.4g} for lam = 0, {by_lam[2].norm():.4g} for lam = 4; "
+      f"at z = y: {at_measured.norm():.1g}")
+print(f"smallest eigenvalue of the trained network's Theta: {smallest:.3g}")
+
+# %% tags=["nbval-check-output"]
+claim(
+    all((one - by_lam[0]).norm() < 1e-9 * by_lam[0].norm() for one in by_lam) and by_lam[0].norm() > 0,
+    "E2: at f(z) = z the gradient is that of the data term for every lam, within a relative 1e-9",
+    needs="smoke",
+)
+claim(smallest > 0, "E2: Theta has no zero eigenvalue here", needs="smoke")
+claim(at_measured.norm() < 1e-9 * by_lam[0].norm(), "E2: at z = y it rests, within a relative 1e-9", needs="smoke")
+
+# %% [markdown]
+# **E3. What Eq. (6) asks for.** The paper's remark 3.1 says that limit points solve $\min_\phi\|Af_\phi(z)-y\|^2$
+# subject to $z = f_\phi(z)$. Let $AA^Hy = y$, as in denoising, with masks, or with one coil. Take $z = A^Hy$ and a
+# network with $f(z) = z$. The constraint holds, and
+#
+# $$\|Af(z)-y\|^2 = \|AA^Hy-y\|^2 = 0 .$$
+#
+# No value can be smaller. So the noisy image itself, or the zero-filled one, **is a global minimiser** of (6). And a
+# network that starts there has gradient zero and never moves. (With gradient descent. Adam divides by the gradient's
+# size, so there a rounding error is enough to leave.)
+
+# %%
+resting = {}
+for name, A in {"denoising": identity, "mask": torch.diag((torch.arange(m) % 3 != 1).double())}.items():
+    start = A.T @ measured
+    path = stages.trained_path(stages.centred(g, g_params), g_params, A, A @ measured, start, 1.0, 2, beta, 50)
+    resting[name] = float((path - start).norm(dim=1).max() / start.norm())
+
+# %% tags=["nbval-check-output"]
+for name, moved in resting.items():
+    claim(moved < 1e-9, f"E3, {name}: a network with f(z) = z at z = A^H y has not moved after 50 stages, within 1e-9",
+          needs="smoke")
+
+# %% [markdown]
+# ### What they say about the paper's sentences
+#
+# - "an autoencoding regularization term used for noise overfitting mitigation": by E1 and E2 the term does not pull
+#   towards anything clean, and it does not change where a run may rest.
+# - "aSeqDIP is solving the optimization problem in (6)": by E3 a minimiser of (6) may be the noisy image. Solving (6)
+#   cannot be what makes a good image.
+#
+# If aSeqDIP's images are good, and lessons 06 to 12 look at that, it must come from the **path** to the end, and from
+# stopping on it. These two sentences do not explain it.
+
+# %% [markdown]
+# ## The linear theory against trained networks
+#
+# Now (P) with $\Theta$ and $G$ of the initial network, **frozen** for all stages, against aSeqDIP by gradient descent.
+# Two networks:
+#
+# - "centred": $f(z) = z + g_\phi(z) - g_{\phi_0}(z)$. It starts as the identity, $G_0 = I$. It starts near $y$, at
+#   $z_0 = y + 0.3\cdot$ noise.
+# - "the paper's": $f(z) = z + g_\phi(z)$ as in experiment A.2, from $z_0 = y$.
+
+# %%
+centred, stage_count = stages.centred(g, g_params), pick(smoke=10, laptop=200, paper=500)
+near_y = measured + 0.3 * other
+found = {}
+for lam in (0.0, 2.0):
+    found[f"centred, lam = {lam:g}"] = stages.frozen_kernel_error(
+        centred, g_params, identity, measured, near_y, lam, 2, beta, stage_count)
+found["the paper's, lam = 1"] = stages.frozen_kernel_error(
+    f, g_params, identity, measured, measured, 1.0, 2, beta, stage_count)
+figure = figures_dynamics.plot_frozen(found, measured)
+for axis in figure.axes[:2]:
+    axis.set_ylim(0, 0.3)
+show(
+    figure,
+    alt="""Distance of z from y against stages, trained and predicted by the frozen kernel. For the centred network
+        both fall together at first; later the trained one falls further, the predicted one swings. For the
+        paper's network the prediction leaves the frame at once, while the trained run jumps away from y and
+        stays at the distance of the zero signal.""",
+)
+for name, one in found.items():
+    print(f"{name:>20}: error of the frozen prediction {one['error']:.2g} of the way made")
+
+# %%
+claim(
+    all(found[f"centred, lam = {lam}"]["error"] < 0.5 for lam in (0, 2)),
+    "centred: the frozen kernel is right to less than half of the way",
+)
+claim(found["the paper's, lam = 1"]["error"] > 10, "the paper's network: its error is more than 10 times the way")
+
+# %% [markdown]
+# Half a success and a complete failure. What breaks it? (S), the formula of **one** stage, or freezing from stage to
+# stage? `one_stage_error` uses (S) with the network's current $\Theta$ and $u_k$ at each stage. Its error is relative
+# to the change that training makes in that stage.
+
+# %%
+few_stages = pick(smoke=3, laptop=6, paper=10)
+worst_stage = {}
+for name, (net, start, lam) in {"centred, lam = 0": (centred, near_y, 0.0), "centred, lam = 2": (centred, near_y, 2.0),
+                                "the paper's, lam = 1": (f, measured, 1.0)}.items():
+    for N in (2, 20):
+        error = stages.one_stage_error(net, g_params, identity, measured, start, lam, N, beta, few_stages)
+        worst_stage[name, N] = float(error.max())
+        print(f"{name:>20}, N = {N:>2}: one stage is wrong by {error.min():.1%} to {error.max():.1%}")
+
+# %%
+claim(
+    all(error < 0.12 for (name, N), error in worst_stage.items() if N == 2),
+    "N = 2: one stage is predicted within 12 % for every network and stage",
+)
+
+# %% [markdown]
+# So (S) is a good description of what a stage does. What fails is to keep $\Theta$ and $G$ while $z$ moves: $\Theta(z)$
+# follows $z$ (we saw: the fast modes look like the input), and $G = \partial f/\partial z$ changes with what was
+# learned. Only a part of this would vanish with width.
+#
+# ### Where does the paper's network go?
+
+# %%
+path = found["the paper's, lam = 1"]["trained"]
+error_of = (path - signal).square().mean(dim=1)
+print(f"error to the truth: y {error_of[0]:.2f}, last z {error_of[-1]:.2f}, least {error_of.min():.2f}")
+print(f"size of z: {path[0].square().mean().sqrt():.2f} at the start, {path[-1].square().mean().sqrt():.2f} at the end")
+print(f"error of z = 0: {signal.square().mean():.2f}")
+late_weights, z, returned = g_params, measured, []
+for _ in range(stage_count):
+    late_weights = stages.descend(f, late_weights, identity, measured, z, 1.0, 2, beta)
+    z = stages.output(f, late_weights, z)
+    returned.append(float(stages.output(f, late_weights, z).norm() / z.norm()))
+print("||f(z)|| / ||z|| after the swap, stages 1 to 10:", " ".join(f"{ratio:.2f}" for ratio in returned[:10]))
+first, last = (torch.linalg.eigvalsh(kernel) for kernel in (
+    ntk_matrix(g, g_params, y), ntk_matrix(g, late_weights, z[None, None])))
+print(f"largest and smallest eigenvalue of Theta: {first[-1]:.3g} and {first[0]:.3g} at the start, "
+      f"{last[-1]:.3g} and {last[0]:.3g} at the end")
+
+# %%
+claim(path[-1].square().mean() < 0.2 * path[0].square().mean(), "z has lost more than 80 % of its energy")
+claim(abs(error_of[-1] - signal.square().mean()) < 0.15, "its error is that of z = 0, within 0.15")
+claim(last[-1] < 0.05 * first[-1] and last[0] < 0.05 * first[0], "both eigenvalues have fallen below 5 %")
+
+# %% [markdown]
+# **A trap.** The error has fallen to less than half of that of $y$. It looks like denoising. It is $z\to0$: the empty
+# signal has this error. After the first stages the swap returns less than it gets, and two steps a stage do not make up
+# for it. With $z$ the kernel shrinks, for the features of a ReLU network without normalisation scale with its input. So
+# the way back becomes slower and slower. That is E2's loophole, in practice: a $\Theta$ that is nearly zero. Whoever
+# looks at the error alone reports a success.
+#
+# Would more steps in each stage help? Predict, run, and then change the numbers.
+
+# %%
+lam, N = 1.0, 50  # <- your turn
+
+mine = stages.trained_path(f, g_params, identity, measured, measured, lam, N, beta, pick(smoke=3, laptop=40, paper=40))
+to_truth, to_measured = (float((mine[-1] - goal).square().mean()) for goal in (signal, measured))
+print(f"lam = {lam:g}, N = {N}: error to the truth {to_truth:.2f}, mean squared distance from y {to_measured:.2f}")
+
+# %%
+if (lam, N) == (1.0, 50):
+    claim(to_measured < 0.3 < 0.8 < to_truth, "N = 50: z goes to y, nearer than 0.3, and its error is above 0.8")
+
+# %% [markdown]
+# It does not collapse: it goes where E2 lets it rest, to $y$, noise and all.
+#
+# ### Friction, seen
+#
+# The centred network does go to $y$. There we can watch what $\lambda$ does, beside plain DIP (the input stays at
+# $z_0$).
+
+# %%
+held = stages.blind(centred, near_y)
+friction = {"DIP, input fixed": stages.trained_path(
+    held, g_params, identity, measured, near_y, 0.0, 2, beta, stage_count)}
+for lam in (0.0, 1.0, 4.0):
+    friction[f"aSeqDIP, lam = {lam:g}"] = stages.trained_path(
+        centred, g_params, identity, measured, near_y, lam, 2, beta, stage_count)
+distance = {name: (path - measured).square().sum(dim=1) for name, path in friction.items()}
+figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+axis = figure.subplots()
+for dash, color, (name, values) in styles(distance.items()):
+    axis.semilogy(values / values[0], linestyle=dash, color=color, label=name)
+axis.set(xlabel="stage k (two gradient steps each)", ylabel="||z$_k$ - y||$^2$, relative to the start")
+axis.grid(alpha=0.3)
+axis.legend()
+show(
+    figure,
+    alt="""Squared distance from y against stages on a logarithmic axis. DIP with a fixed input falls slowly.
+        aSeqDIP falls sooner, in waves; the larger lam, the lower it ends.""",
+)
+for name, values in distance.items():
+    print(f"{name:>18}: {values[-1] / values[0]:.1e} of ||z_0 - y||^2 is left")
+
+# %%
+left = [float(values[-1]) for values in distance.values()]
+claim(left[0] > 2 * max(left[1:]), "DIP with a fixed input is the last: more than twice the distance of aSeqDIP")
+claim(left[1] > left[2] > left[3], "and the larger lam, the nearer to y: the noise is fitted more closely")
+
+# %% [markdown]
+# Here a larger $\lambda$ makes the run settle sooner, and it settles at $y$. This is one network, one seed, one
+# dimension, gradient descent, and a start near $y$. Does $\lambda$ delay overfitting for a U-Net on images, with Adam?
+# That is a question for an experiment, not for this theory: lesson 06 answers it with a grid over `lam` and `N`.
+
+# %% [markdown]
+# ## What you can now say
+#
+# Take out your predictions.
+#
+# 1. Almost nothing, the table of modes says. The fast modes look like the input.
+# 2. Look at the slopes of the width study, and take $16^s$.
+# 3. Zero in the mean over all networks, and for no single one: on average $g_0$ has twice the mean square of the input.
+# 4. $x$ with a little noise. What delays overfitting is the kernel of the input, smooth or rough, and not the distance.
+# 5. Nearer, in our one dimension. `lam` is friction on the motion of $z$.
+#
+# - You can compute a tangent kernel, as a matrix or as an operator, and read from it what is learned first.
+# - You can derive Eq. 12 and 13, and name the three assumptions: a kernel that stands still, an expectation, gradient
+#   descent.
+# - You can show that at rest `lam` and `N` drop out, and that the noisy image is a minimiser of Eq. (6).
+# - You know a small error that means nothing: look at the signal.
+
+# %% [markdown]
+# ## References
+#
+# - I. R. Alkhouri, S. Liang, E. Bell, Q. Qu, R. Wang, S. Ravishankar. *Image Reconstruction Via Autoencoding Sequential
+#   Deep Image Prior.* NeurIPS 2024. Appendix A: equations (7) to (16), Theorem A.1, Remark A.2; Eq. (6).
+# - A. Jacot, F. Gabriel, C. Hongler. *Neural tangent kernel: convergence and generalization in neural networks.*
+#   NeurIPS 2018.
+# - J. Tachella, J. Tang, M. Davies. *The neural tangent link between CNN denoisers and non-local filters.* CVPR 2021.
+# - S. Arora, S. S. Du, W. Hu, Z. Li, R. Salakhutdinov, R. Wang. *On exact computation with an infinitely wide neural
+#   net.* NeurIPS 2019.
+# - K. He, X. Zhang, S. Ren, J. Sun. *Delving deep into rectifiers.* ICCV 2015.
+# - A. Lewkowycz, Y. Bahri, E. Dyer, J. Sohl-Dickstein, G. Gur-Ari. *The large learning rate phase of deep learning: the
+#   catapult mechanism.* arXiv:2003.02218, 2020.
+# - J. M. Cohen, S. Kaur, Y. Li, J. Z. Kolter, A. Talwalkar. *Gradient descent on neural networks typically occurs at
+#   the edge of stability.* ICLR 2021.
+# - B. T. Polyak. *Some methods of speeding up the convergence of iteration methods.* USSR Comput. Math. Math. Phys. 4,
+#   1964 (momentum).

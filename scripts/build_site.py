@@ -1,0 +1,145 @@
+"""Build the rendered site: lessons with their stored outputs, guides, results, and a reference made of the docstrings.
+
+    python scripts/build_site.py                 into out/site; open out/site/index.html
+    python scripts/build_site.py --out FOLDER
+
+Nothing is executed: a lesson shows what its notebook stores. The pages are copied into a folder of their own, where
+the README becomes the front page and each module gets a page, and rendered by Sphinx with docs/conf.py. A broken link
+or any other warning is an error.
+"""
+
+import ast
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "aseqdip_lite"
+
+#: Guides in the order of the menu: (title, page).
+GUIDES = (("Glossary", "docs/glossary"), ("Troubleshooting", "docs/troubleshooting"),
+          ("For instructors", "docs/instructors"), ("Results", "docs/RESULTS"), ("Data", "data/README"),
+          ("Contributing", "CONTRIBUTING"), ("Changes", "CHANGELOG"))
+
+#: Files that pages link to or show, and that are no pages themselves.
+EXTRAS = ("CITATION.cff", "LICENSE", "docs/images/*", "results/*.png")
+
+MENU = """
+```{{toctree}}
+:caption: {caption}
+:hidden:
+
+{entries}
+```
+"""
+
+#: What a lesson's page says in place of its first code cell.
+NOTE = ("*This page shows what the stored notebook printed; nothing runs here, panels neither.* "
+        "{{download}}`Download the notebook <../notebooks/{name}>`, or open the lessons with `make lab`.")
+
+#: Options of a module's page.
+MEMBERS = "   :members:\n   :ignore-module-all:\n   :show-inheritance:\n   :member-order: bysource\n"
+
+
+def stage(folder):
+    """Copy all that Sphinx reads into an empty folder, the links between the files unchanged."""
+    notebooks = sorted((ROOT / "lessons").glob("[0-9][0-9]_*.ipynb"))
+    pages = [path for path in sorted((ROOT / "docs").glob("*.md"))] + [
+        ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
+    for path in [*pages, *(path for pattern in EXTRAS for path in ROOT.glob(pattern))]:
+        copy = folder / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    for name in ("lessons", "notebooks"):
+        (folder / name).mkdir()
+    lessons = []
+    for path in notebooks:
+        shutil.copy(path, folder / "notebooks" / path.name)
+        notebook = nbformat.read(path, 4)
+        nbformat.write(for_readers(notebook, path.name), folder / "lessons" / path.name)
+        lessons.append((lesson_title(path.stem, notebook), f"lessons/{path.stem}"))
+    named = {page for _, page in GUIDES}
+    guides = [*GUIDES, *((path.stem.capitalize(), f"docs/{path.stem}") for path in pages
+                         if path.parent.name == "docs" and f"docs/{path.stem}" not in named)]
+    stage_reference(folder / "api")
+    menus = (("Lessons", lessons), ("Guides", guides), ("Reference", [("All modules", "api/index")]))
+    front = (ROOT / "README.md").read_text(encoding="utf-8")
+    (folder / "index.md").write_text(front + "".join(menu(*one) for one in menus), encoding="utf-8")
+
+
+def menu(caption, entries):
+    """A hidden toctree, which the theme shows as a part of its menu."""
+    return MENU.format(caption=caption, entries="\n".join(f"{title} <{page}>" for title, page in entries))
+
+
+def for_readers(notebook, name):
+    """The notebook with a note in place of the cell that sets up Google Colab, which tells a reader nothing."""
+    note = nbformat.v4.new_markdown_cell(NOTE.format(name=name))
+    notebook.cells = [note if "colab-setup" in cell.metadata.get("tags", ()) else cell for cell in notebook.cells]
+    return notebook
+
+
+def lesson_title(stem, notebook):
+    """Number and short title of a lesson, e.g. "07 MRI", from its file name and its first heading."""
+    heading = notebook.cells[0].source.lstrip("# ").split("\n")[0]
+    return f"{stem[:2]} {heading.split(':')[0]}"
+
+
+def modules():
+    """{dotted name: path} of all public modules of the package."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = [*path.relative_to(ROOT).with_suffix("").parts]
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        if not any(part.startswith("_") for part in parts):
+            found[".".join(parts)] = path
+    return found
+
+
+def short(name):
+    """A module's name without the package's, which would not fit into the menu."""
+    return name.removeprefix(f"{PACKAGE.name}.")
+
+
+def stage_reference(folder):
+    """One page a module, and an index that says in a line what each holds."""
+    folder.mkdir()
+    index = ["# All modules", "", "Made from the docstrings. What lessons use can be imported from `aseqdip_lite`.", "",
+             "| module | holds |", "|---|---|"]
+    found = modules()
+    for name, path in found.items():
+        heading = f"{short(name)}\n{'=' * len(short(name))}"
+        options = "" if name == PACKAGE.name else MEMBERS  # the package only passes names on
+        (folder / f"{name}.rst").write_text(f"{heading}\n\n.. automodule:: {name}\n{options}", encoding="utf-8")
+        first = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
+        first = re.sub(r"([|*])", r"\\\1", first)
+        index.append(f"| [{short(name)}]({name}.rst) | {first} |")
+    (folder / "index.md").write_text("\n".join(index) + "\n" + menu("Modules", [(short(n), n) for n in found]),
+                                     encoding="utf-8")
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "out" / "site", help="Folder [out/site].")
+def main(out):
+    """Build the site; exit 1 if Sphinx warns."""
+    from sphinx.cmd.build import build_main
+
+    with tempfile.TemporaryDirectory() as temporary:
+        staged, html, doctrees = (Path(temporary) / name for name in ("pages", "html", "doctrees"))
+        staged.mkdir()
+        stage(staged)
+        failed = build_main(["-q", "-W", "--keep-going", "-b", "html", "-c", str(ROOT / "docs"), "-d", str(doctrees),
+                             str(staged), str(html)])
+        if not failed:
+            shutil.copytree(html, out, dirs_exist_ok=True)
+            click.echo(f"written: {out / 'index.html'}")
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Compare docs/glossary.md with the lessons and with the code, and the plan in docs/instructors.md with the lessons.
+
+    python scripts/check_docs.py             print what is missing; exit 1 if anything is
+    python scripts/check_docs.py --write     first make the table of settings anew, from the registries
+
+A row `| $x$ | `x` | ...` of a lesson, whose first cell holds math and whose second one code or nothing, defines a
+symbol. It must have a row in the glossary, which may not claim that a later lesson defines it first.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from aseqdip_lite import methods, tasks
+from aseqdip_lite.settings import fields_of
+
+ROOT = Path(__file__).resolve().parent.parent
+GLOSSARY, PLAN = ROOT / "docs" / "glossary.md", ROOT / "docs" / "instructors.md"
+BEGIN, END = "<!-- settings: made by python scripts/check_docs.py --write -->", "<!-- end of settings -->"
+
+TERM = re.compile(r"^- \*\*(.+?)\*\*:", re.MULTILINE)
+ITALIC = re.compile(r"(?<!\*)\*(?![*`\s)])([^*`|]+?)\*(?!\*)", re.DOTALL)
+
+
+def symbol_rows(text):
+    """(symbol, cells) of each row of a lesson or of the glossary that defines symbols.
+
+    Of "$y = x + n$" and "$f_\\phi(z)$" the symbols are "y" and "f_\\phi".
+    """
+    for line in text.splitlines():
+        row = line.removeprefix("# ")
+        cells = [cell.strip() for cell in row.strip().strip("|").split("|")]
+        if not row.startswith("| ") or len(cells) < 3 or not re.fullmatch(r"(`[^`]*`.*)?", cells[1]):
+            continue
+        for math in re.findall(r"\$([^$]+)\$", cells[0]):
+            yield re.sub(r"\(.*\)$", "", math.split("=")[0].strip()), cells
+
+
+def settings_table():
+    """The glossary's table of settings, in Markdown: one row for each name with one meaning."""
+    rows = {}
+    for registry in (tasks.REGISTRY, methods.REGISTRY):
+        for owner, cls in sorted(registry.items()):
+            for field, _, _ in fields_of(cls):
+                default = "" if field.default is None else f" ({field.default})"
+                rows.setdefault((field.name, field.metadata["help"]), []).append(f"{owner}{default}")
+    lines = ["| setting | of (default) | meaning |", "|---|---|---|"]
+    lines += [f"| `{name}` | {', '.join(owners)} | {help.replace('|', chr(92) + '|')} |"
+              for (name, help), owners in sorted(rows.items(), key=lambda row: (row[0][0].lower(), row[0]))]
+    return "\n".join(lines)
+
+
+def with_settings(glossary):
+    """The glossary's text with its table of settings made anew."""
+    before, rest = glossary.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{settings_table()}\n\n{END}{rest.split(END)[1]}"
+
+
+def faults(glossary, lessons):
+    """What is missing in the glossary, one line each.
+
+    Args:
+        glossary: its text. lessons: {name such as "07_mri": text of the source}.
+    """
+    found, first = [], {}
+    for symbol, cells in symbol_rows(glossary):
+        first[symbol] = min(first.get(symbol, "99"), cells[-1])
+    for lesson, text in sorted(lessons.items()):
+        for symbol, _ in symbol_rows(text):
+            if symbol not in first:
+                found.append(f"{lesson}: the symbol ${symbol}$ is not in the glossary")
+            elif first[symbol] > lesson[:2]:
+                found.append(f"{lesson}: the glossary says that ${symbol}$ comes first in lesson {first[symbol]}")
+    if with_settings(glossary) != glossary:
+        found.append("the table of settings is not that of the code: python scripts/check_docs.py --write")
+    terms = [term.lower() for term in TERM.findall(glossary)]
+    found += [f"the term '{term}' has two entries" for term in sorted({t for t in terms if terms.count(t) > 1})]
+    for term in ITALIC.findall(glossary.split("## Terms")[1]):
+        word = " ".join(term.lower().split())
+        if not {word, word + "s", word.removesuffix("s")} & set(terms) and term != "italics":
+            found.append(f"the term '{word}' is used but has no entry")
+    return found
+
+
+def plan_faults(plan, lessons):
+    """Lessons that the instructors' table calls "here" or "planned" and that are not, one line each."""
+    states = dict(re.findall(r"^\| (\d\d) .*\| (here|planned) \|$", plan, re.MULTILINE))
+    there = {name[:2] for name in lessons}
+    return [f"lesson {number}: docs/instructors.md must say '{state}'"
+            for number in sorted(there | set(states))
+            if states.get(number) != (state := "here" if number in there else "planned")]
+
+
+def lesson_sources():
+    """{name: text} of the lessons' sources."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "lessons").glob("[0-9][0-9]_*.py"))}
+
+
+@click.command()
+@click.option("--write", is_flag=True, help="Make the table of settings anew.")
+def main(write):
+    """Say what docs/glossary.md lacks, and where the table of docs/instructors.md is behind."""
+    if write:
+        GLOSSARY.write_text(with_settings(GLOSSARY.read_text(encoding="utf-8")), encoding="utf-8")
+    lessons = lesson_sources()
+    found = faults(GLOSSARY.read_text(encoding="utf-8"), lessons)
+    found += plan_faults(PLAN.read_text(encoding="utf-8"), lessons)
+    click.echo("\n".join(found) or "no fault")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The glossary knows every symbol of the lessons, every setting and its own words, and the plan the lessons there are.
+
+Each fault is found by its check.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import check_docs  # noqa: E402
+
+from aseqdip_lite import methods, tasks  # noqa: E402
+from aseqdip_lite.settings import fields_of  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def glossary():
+    return check_docs.GLOSSARY.read_text(encoding="utf-8")
+
+
+def test_nothing_is_missing(glossary):
+    assert check_docs.faults(glossary, check_docs.lesson_sources()) == []
+
+
+@pytest.mark.parametrize("cls", [*tasks.REGISTRY.values(), *methods.REGISTRY.values()], ids=lambda cls: cls.name)
+def test_every_setting_is_explained(glossary, cls):
+    for field, _, _ in fields_of(cls):
+        rows = [line.replace("\\|", "|") for line in glossary.splitlines() if line.startswith(f"| `{field.name}` |")]
+        assert any(field.metadata["help"] in row and cls.name in row for row in rows), field.name
+
+
+def test_symbols_are_read_from_tables_alone():
+    text = """\
+# | symbol | code | meaning |
+# |---|---|---|
+# | $y = Ax + n$ | `y` | data |
+# | $f_\\phi(z)$ | `f(params, z)` | network |
+# | $J$ | | Jacobian |
+# | $3x$ | 2 | no code: not a symbol's row |
+# An equation $q = 1$ in prose."""
+    assert [symbol for symbol, _ in check_docs.symbol_rows(text)] == ["y", "f_\\phi", "J"]
+
+
+def test_plan_knows_which_lessons_there_are():
+    assert check_docs.plan_faults(check_docs.PLAN.read_text(encoding="utf-8"), check_docs.lesson_sources()) == []
+
+
+def test_undefined_symbol(glossary):
+    lesson = "# | $\\Xi_0$ | `xi` | what nobody has heard of |"
+    assert check_docs.faults(glossary, {"99_made_up": lesson}) == [
+        "99_made_up: the symbol $\\Xi_0$ is not in the glossary"]
+
+
+def test_symbol_that_a_later_lesson_is_said_to_define(glossary):
+    assert check_docs.faults(glossary, {"03_made_up": "# | $K$ | `K` | stages |"}) == [
+        "03_made_up: the glossary says that $K$ comes first in lesson 06"]
+
+
+@pytest.mark.parametrize("change", [
+    lambda text: text.replace("| `lam` | aseqdip (1.0) |", "| `lam` | aseqdip (2.0) |"),
+    lambda text: "".join(line for line in text.splitlines(keepends=True) if not line.startswith("| `hiar` |")),
+], ids=["other default", "setting without a row"])
+def test_table_of_settings_that_is_not_the_codes(glossary, change):
+    assert change(glossary) != glossary
+    assert check_docs.faults(change(glossary), {}) == [
+        "the table of settings is not that of the code: python scripts/check_docs.py --write"]
+    assert check_docs.with_settings(change(glossary)) == glossary
+
+
+def test_word_without_an_entry(glossary):
+    assert check_docs.faults(glossary + "- **new**: a kind of *thingamajig*.\n", {}) == [
+        "the term 'thingamajig' is used but has no entry"]
+
+
+def test_entry_that_is_there_twice(glossary):
+    assert check_docs.faults(glossary + "- **Stage**: again.\n", {}) == ["the term 'stage' has two entries"]
+
+
+def test_plan_that_is_behind():
+    plan = "| 01 operators | A | - | planned |\n| 02 DIP | fit | 01 | here |\n"
+    assert check_docs.plan_faults(plan, {"01_operators": "", "03_inputs": ""}) == [
+        "lesson 01: docs/instructors.md must say 'here'", "lesson 02: docs/instructors.md must say 'planned'",
+        "lesson 03: docs/instructors.md must say 'here'"]
