@@ -60,7 +60,7 @@ def descend(J, A, y, beta, steps, z0=0.0):
     return torch.stack(path)
 
 
-def close(a, b, tol):
+def assert_close(a, b, tol):
     assert float((a - b).norm()) <= tol * max(float(b.norm()), 1.0)
 
 
@@ -68,8 +68,9 @@ def close(a, b, tol):
 
 
 def test_rows_are_orthonormal_samples_of_the_spectrum():
-    close(A @ A.T, torch.eye(9, dtype=torch.float64), 1e-13)
-    close(fourier_rows(N, range(N // 2 + 1)).T @ fourier_rows(N, range(N // 2 + 1)), torch.eye(N).double(), 1e-13)
+    assert_close(A @ A.T, torch.eye(9, dtype=torch.float64), 1e-13)
+    whole = fourier_rows(N, range(N // 2 + 1))
+    assert_close(whole.T @ whole, torch.eye(N).double(), 1e-13)
     x = randn(N)
     spectrum = torch.fft.rfft(x, norm="ortho")[FREQUENCIES]
     assert float((A @ x).square().sum()) == pytest.approx(
@@ -84,13 +85,13 @@ def test_gradient_descent_on_the_linear_model_ends_at_the_limit(J, start):
     beta = 1.5 / float(mu[-1])
     small_mu = float(mu[mu > 1e-9 * mu[-1]][0])
     steps = min(20000, math.ceil(30 / (beta * small_mu)))
-    close(descend(J, A, y, beta, steps, z0)[-1], limit(W, A, y, z0), 1e-8)
+    assert_close(descend(J, A, y, beta, steps, z0)[-1], limit(W, A, y, z0), 1e-8)
 
 
 def test_every_step_of_descent_is_on_the_predicted_path(J):
     W, y, z0 = J @ J.T, A @ randn(N, seed=7), randn(N, seed=8)
     beta = 1.9 / float(torch.linalg.eigvalsh(A @ W @ A.T)[-1])
-    close(trajectory(W, A, y, beta, range(41), z0), descend(J, A, y, beta, 40, z0), 1e-10)
+    assert_close(trajectory(W, A, y, beta, range(41), z0), descend(J, A, y, beta, 40, z0), 1e-10)
     assert torch.equal(trajectory(W, A, y, beta, [0], z0)[0], z0)
 
 
@@ -108,7 +109,7 @@ def small_kernel():
 def test_limit_is_the_least_squares_solution_of_least_weights(J):
     y = A @ randn(N, seed=9)
     theta = torch.linalg.lstsq(A @ J, y[:, None], driver="gelsd").solution[:, 0]
-    close(limit(J @ J.T, A, y), J @ theta, 1e-6)
+    assert_close(limit(J @ J.T, A, y), J @ theta, 1e-6)
 
 
 def test_limit_has_the_least_kernel_norm_among_all_that_fit():
@@ -117,7 +118,7 @@ def test_limit_has_the_least_kernel_norm_among_all_that_fit():
     null = torch.eye(N).double() - A.T @ A
     for seed in range(5):
         other = z + 0.1 * null @ randn(N, seed=seed)
-        close(A @ other, y, 1e-10)
+        assert_close(A @ other, y, 1e-10)
         assert float(other @ inverse @ other) > float(z @ inverse @ z)
 
 
@@ -128,9 +129,9 @@ def test_exact_recovery_in_the_range_of_w_at(J):
     W = well_conditioned(J)
     W = W @ W.T
     x = W @ A.T @ randn(len(A), seed=10)
-    close(limit(W, A, A @ x), x, 1e-9)
+    assert_close(limit(W, A, A @ x), x, 1e-9)
     R = recovery_map(W, A)
-    close(R @ R, R, 1e-8)
+    assert_close(R @ R, R, 1e-8)
     assert round(float(R.trace())) == torch.linalg.matrix_rank(A @ W @ A.T) <= len(A)
 
 
@@ -142,17 +143,17 @@ def test_no_recovery_outside_of_it(J):
     outside = x - basis @ (basis.T @ x)
     error = limit(W, A, A @ x) - x
     assert float(error.norm()) >= float(outside.norm()) * (1 - 1e-9) > 0.5
-    close(basis @ (basis.T @ error) - error, outside, 1e-8)  # the limit lies in the range: the rest is missing
+    assert_close(basis @ (basis.T @ error) - error, outside, 1e-8)  # the limit lies in the range: the rest is missing
 
 
 def test_an_invisible_image_is_lost_and_data_are_fitted_noise_included():
     W, null = small_kernel(), torch.eye(N).double() - A.T @ A
     x, noise = randn(N, seed=12), randn(len(A), seed=13)
     assert float(limit(W, A, A @ (null @ x)).norm()) <= 1e-9
-    close(A @ limit(W, A, A @ x + noise), A @ x + noise, 1e-9)
-    close(A @ (limit(W, A, A @ x) - x), torch.zeros(len(A)).double(), 1e-9)  # the error lies in null(A)
+    assert_close(A @ limit(W, A, A @ x + noise), A @ x + noise, 1e-9)
+    assert_close(A @ (limit(W, A, A @ x) - x), torch.zeros(len(A)).double(), 1e-9)  # the error lies in null(A)
     z0 = null @ randn(N, seed=14)
-    close(limit(W, A, A @ x, z0), z0 + limit(W, A, A @ x), 1e-9)  # and keeps what the start put there
+    assert_close(limit(W, A, A @ x, z0), z0 + limit(W, A, A @ x), 1e-9)  # and keeps what the start put there
 
 
 def test_a_circulant_kernel_gives_the_zero_filled_image():
@@ -161,7 +162,7 @@ def test_a_circulant_kernel_gives_the_zero_filled_image():
     W = torch.stack([first.roll(shift) for shift in range(N)])
     y = A @ randn(N, seed=16)
     assert commutator(W, A) <= 1e-12 < 0.01 < commutator(small_kernel(), A)
-    close(limit(W, A, y), A.T @ y, 1e-9)
+    assert_close(limit(W, A, y), A.T @ y, 1e-9)
     assert float((limit(small_kernel(), A, y) - A.T @ y).norm()) > 0.1
 
 
@@ -177,11 +178,11 @@ def test_a_wide_convolutional_network_on_white_noise_is_nearly_circulant():
 def test_singular_spectra_are_those_of_the_svd(J):
     W = J @ J.T
     values, spectra = singular_spectra(W)
-    close(values, torch.linalg.svdvals(W), 1e-9)
+    assert_close(values, torch.linalg.svdvals(W), 1e-9)
     assert spectra.shape == (N // 2 + 1, N)
     weights = torch.ones(N // 2 + 1, 1).double() * 2
     weights[0] = weights[-1] = 1
-    close((weights * spectra.square()).sum(dim=0), torch.ones(N).double(), 1e-9)  # Parseval, unit vectors
+    assert_close((weights * spectra.square()).sum(dim=0), torch.ones(N).double(), 1e-9)  # Parseval, unit vectors
 
 
 # The Deep Decoder.
@@ -202,13 +203,13 @@ def test_decoder_layer_is_the_formula_of_the_paper():
     U = torch.nn.functional.interpolate(torch.eye(4).double()[None], scale_factor=2, mode="linear")[0].T  # (8, 4)
     B = (U @ z[0].T @ network.mix[0].weight[:, :, 0].T).clamp_min(0)  # (8, 3)
     B = (B - B.mean(dim=0)) / (B.var(dim=0, unbiased=False) + network.norm[0].eps).sqrt()
-    close(network(z).detach().flatten(), (B @ network.head.weight[:, :, 0].T).detach().flatten(), 1e-12)
+    assert_close(network(z).detach().flatten(), (B @ network.head.weight[:, :, 0].T).detach().flatten(), 1e-12)
 
 
 def test_decoder_ignores_the_scale_of_its_noise():
     network = decoder((32,), 1, generator(), channels=8, layers=2).double()
     z = network.noise(generator(1), torch.float64)
-    close(network(100 * z).detach(), network(10 * z).detach(), 1e-3)
+    assert_close(network(100 * z).detach(), network(10 * z).detach(), 1e-3)
 
 
 @pytest.mark.parametrize("size, layers, message", [
@@ -234,7 +235,7 @@ def test_kernel_predicts_the_network_while_it_moves_little():
         beta = 0.5 / float(torch.linalg.eigvalsh(A @ W @ A.T)[-1])
         optimizer = torch.optim.SGD(network.parameters(), lr=beta)
         path = square_wave.descend(network, z, A, y, optimizer, 60, 20, network(z).detach().flatten())
-        close(path / 0.01, trajectory(W, A, y, beta, range(0, 61, 20)) / 0.01, 0.05)
+        assert_close(path / 0.01, trajectory(W, A, y, beta, range(0, 61, 20)) / 0.01, 0.05)
 
 
 def test_square_wave_and_samples():
