@@ -7,7 +7,7 @@ import torch
 
 from ..experiments import f1
 from ..theory.grid import overfitting_start
-from . import exercise
+from . import NOTHING, exercise
 
 #: How far an answer's window of 50 steps may lie from the library's, which is centred.
 HALF_WINDOW = 25
@@ -28,7 +28,7 @@ def eps(answer):
     """A function (eps, c) -> the eps of the first BatchNorm with which f(z) is what f(c z) is with eps."""
     tries = [(e, c, answer(e, c)) for e, c in ((1e-5, 10.0), (1e-5, 0.01), (1e-3, -3.0))]
     if any(got is ... or got is None for *_, got in tries):
-        return "not answered yet: your function returns nothing"
+        return NOTHING
     if agree((got, e / c**2) for e, c, got in tries):
         return None
     if agree((got, e * c**2) for e, c, got in tries):
@@ -48,7 +48,7 @@ def far(answer):
     x = draw(1)
     z = answer(x)
     if z is ... or z is None:
-        return "not answered yet: your function returns nothing"
+        return NOTHING
     if not isinstance(z, torch.Tensor) or z.shape != x.shape:
         return "return a tensor of the shape of x"
     z = z.to(x.dtype)
@@ -73,7 +73,7 @@ def sigma(answer):
         z, x = draw(seed, shape), draw(seed + 5, shape)
         got = answer(z, x)
         if got is ... or got is None:
-            return "not answered yet: your function returns nothing"
+            return NOTHING
         tries.append((float(got), float((z - x).norm()), x.numel(), float(x.norm())))
     if agree((got, d / (2 * n) ** 0.5) for got, d, n, _ in tries):
         return None
@@ -137,7 +137,7 @@ def blind(answer):
     except AttributeError as error:
         return f"an observation holds A, y, start, scale and noise_std, and no truth: {error}"
     if z is ... or z is None:
-        return "not answered yet: your function returns nothing"
+        return NOTHING
     if not isinstance(z, torch.Tensor) or z.shape != x.shape:
         return (f"the input must be an image of shape {tuple(x.shape)}: y itself lies in k-space, and A^H brings it "
                 "back")

@@ -7,32 +7,16 @@ import torch
 from ..theory.dynamics import proximal_point
 from ..theory.nets import as_function, conv_net
 from ..theory.ntk import ntk_matrix
-from . import exercise
+from . import NOTHING, exercise, nothing
+from .double import close, draw
 
 #: Length of the signals that answers are tried on; smaller than the number of weights.
 LENGTH = 7
 
 
-def draw(*shape, seed=0):
-    """A random float64 tensor of the given shape."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def close(answer, expected):
-    """Whether two tensors have one shape and agree to 1e-6 relative to the expected one."""
-    return answer.shape == expected.shape and float((answer - expected).norm()) <= 1e-6 * float(expected.norm())
-
-
 def agree(pairs):
     """Whether all pairs (got, expected) of numbers agree to a relative 1e-6."""
     return all(math.isclose(float(got), float(expected), rel_tol=1e-6) for got, expected in pairs)
-
-
-def unanswered(*answers):
-    """A hint if a reader's function returned nothing, else None."""
-    if any(answer is ... or answer is None for answer in answers):
-        return "not answered yet: your function returns nothing"
-    return None
 
 
 @exercise("ntk.kernel")
@@ -42,8 +26,8 @@ def kernel(answer):
     params = {name: p + 0.1 * draw(*p.shape, seed=2) for name, p in params.items()}  # biases other than 0
     z = draw(1, 1, LENGTH)
     theta = answer(f, params, z)
-    if fault := unanswered(theta):
-        return fault
+    if nothing(theta):
+        return NOTHING
     expected = ntk_matrix(f, params, z)
     p = sum(part.numel() for part in params.values())
     if not isinstance(theta, torch.Tensor) or theta.shape == (p, p):
@@ -78,8 +62,8 @@ def rate(answer):
     """A function (lambda_max, m, loss) -> largest stable rate; loss is "half", "sum" or "mean" of the squares."""
     tries = {loss: [(answer(v, m, loss), v, m) for v, m in ((30000.0, 100), (8.0, 64))]
              for loss in ("half", "sum", "mean")}
-    if fault := unanswered(*(got for rows in tries.values() for got, *_ in rows)):
-        return fault
+    if nothing(*(got for rows in tries.values() for got, *_ in rows)):
+        return NOTHING
     right = {"half": lambda v, m: 2 / v, "sum": lambda v, m: 1 / v, "mean": lambda v, m: m / v}
     wrong = [loss for loss, rows in tries.items() if not agree((got, right[loss](v, m)) for got, v, m in rows)]
     if not wrong:
@@ -104,8 +88,8 @@ def partner(answer):
     f, params = as_function(conv_net(4, layers=3, seed=3))
     z, before = draw(1, 1, LENGTH), {name: p.clone() for name, p in params.items()}
     got = answer(params)
-    if fault := unanswered(got):
-        return fault
+    if nothing(got):
+        return NOTHING
     if not all(torch.equal(before[name], p) for name, p in params.items()):
         return "params itself has changed: return a new dict, for f still needs the old weights"
     if not isinstance(got, dict) or set(got) != set(params):
@@ -129,8 +113,8 @@ def error(answer):
     """A function (values, beta, t, sigma) -> E ||f_t - x||^2 / m by Eq. 13 for z = x, noise N(0, sigma^2 I)."""
     tries = [(draw(9, seed=seed).abs(), 0.3, t, sigma) for seed, t, sigma in ((4, 3, 1.0), (5, 12, 0.5), (6, 1, 2.0))]
     found = [answer(*arguments) for arguments in tries]
-    if fault := unanswered(*found):
-        return fault
+    if nothing(*found):
+        return NOTHING
     if any(torch.as_tensor(got).numel() != 1 for got in found):
         return "one number is asked for: the mean over the m modes"
 
@@ -160,8 +144,8 @@ def proximal(answer):
     for seed, lam in ((7, 0.5), (8, 3.0)):
         A, y, z = draw(4, 6, seed=seed), draw(4, seed=seed + 10), draw(6, seed=seed + 20)
         got = answer(A, y, z, lam)
-        if fault := unanswered(got):
-            return fault
+        if nothing(got):
+            return NOTHING
         if not isinstance(got, torch.Tensor) or got.shape != z.shape:
             return f"u lies where z lies: shape {tuple(z.shape)}"
         tries.append((got, A, y, z, lam))

@@ -9,7 +9,7 @@ from ..projectors import MatrixProjector, RotationProjector, equal_angles
 from ..tasks.ct import CTOperator
 from ..tasks.deblurring import MotionBlur, motion_path, path_kernel
 from ..tasks.mri import MRIOperator
-from . import exercise
+from . import NOTHING, exercise, nothing
 from .mri import SHAPE, small_operator
 
 #: The wrong ones among `suspects`.
@@ -78,8 +78,8 @@ def close(answer, expected, tolerance=1e-4):
 
 def tensor_fault(answer, like):
     """A hint if an answer is not a tensor with the shape and kind of `like`, else None."""
-    if answer is ... or answer is None:
-        return "not answered yet: your function returns nothing"
+    if nothing(answer):
+        return NOTHING
     if not isinstance(answer, torch.Tensor):
         return f"a tensor is expected, your answer is of type {type(answer).__name__}"
     if answer.shape != like.shape:
@@ -99,7 +99,7 @@ def dot(answer):
 
     first = error(tried["hole"])
     if first is ... or first is None:
-        return "not answered yet: your function returns nothing"
+        return NOTHING
     if isinstance(first, bool) or getattr(first, "dtype", None) == torch.bool:
         return "a verdict: return the error itself, a number, so that one can see how far off an adjoint is"
     if not all(abs(error(tried[name])) < 1e-9 for name in ("hole", "views 1")):
