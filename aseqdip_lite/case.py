@@ -31,6 +31,16 @@ class Observation:
     scale: float = 1.0
     noise_std: float | None = None
 
+    @property
+    def noise_energy(self):
+        """E ||n||^2 in the units of ||y||^2: noise_std^2 times the real numbers measured; None if not known.
+
+        Measured is what is not exactly 0: noise leaves no sample at 0, and a mask sets the others to it.
+        """
+        if self.noise_std is None:
+            return None
+        return self.noise_std**2 * int(torch.count_nonzero(self.y)) * (2 if self.y.is_complex() else 1)
+
     def to(self, device):
         """The same observation on another device."""
         return replace(self, A=self.A.to(device), y=self.y.to(device), start=self.start.to(device))

@@ -9,7 +9,7 @@ import torch
 
 from .settings import InputError
 
-FORMAT = 1
+FORMAT = 2
 
 
 def write_atomically(path, write):

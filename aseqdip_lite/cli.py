@@ -100,12 +100,14 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 @click.option("--image", "images", multiple=True, help="A name or a file, as for `run`; may be given more than once.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each method, of seeds 0, 1, ...")
 @click.option("--workers", type=int, default=None, help="Runs at a time [one for each core; 1 on a GPU].")
+@click.option("--scheduler", default=None, metavar="ADDRESS",
+              help="Dask scheduler whose workers make the runs, e.g. tcp://10.0.0.5:8786; they must see --out.")
 @click.option("--steps", type=int, default=None, help="Adam steps of every method; each one's default if not given.")
 @DEVICE
 @PROFILE
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/compare-TASK].")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def compare(task, names, images, seeds, workers, steps, device, profile, out, quiet, **settings):
+def compare(task, names, images, seeds, workers, scheduler, steps, device, profile, out, quiet, **settings):
     """Reconstruct the same measurements by several methods; write compare.json, .md, .csv and .png.
 
     Of several images and seeds the table shows means, the spread over the seeds and the paired
@@ -115,9 +117,9 @@ def compare(task, names, images, seeds, workers, steps, device, profile, out, qu
     are read, not made again.
     """
     from . import methods, tasks
-    from .compare import as_markdown
     from .compare import compare as run_comparison
     from .engine import check_run
+    from .tables import as_markdown
 
     given = {name: value for name, value in settings.items() if value is not None}
     split_settings(tasks.get(task), None, given)
@@ -127,7 +129,8 @@ def compare(task, names, images, seeds, workers, steps, device, profile, out, qu
         methods.configure(name, task, profile, steps)
     out = checked_folder(out or Path("out") / f"compare-{task}")
     report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
-                            device=checked_device(device), workers=workers, progress=not quiet, **given)
+                            device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
+                            **given)
     click.echo(as_markdown(report["summary"]))
     pictures = " ".join(str(file) for file in sorted(out.glob("*.png")))
     click.echo(f"pictures: {pictures}\n"

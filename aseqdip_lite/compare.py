@@ -14,12 +14,13 @@ from .engine import reconstruct
 from .plots import plot_curves, plot_images
 from .result import finite, to_bytes
 from .settings import InputError
-from .statistics import SCORES, summarise
+from .statistics import RULES, SCORES, summarise
 from .sweep import sweep
+from .tables import as_markdown
 
 
 def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=None, out, device="cpu", workers=None,
-            progress=True, **settings):
+            scheduler=None, progress=True, **settings):
     """Run methods on the same cases and write what they reach.
 
     Run number s uses s as data seed and as initialisation seed, so within an image and a seed
@@ -34,6 +35,7 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
         out: folder of compare.json, compare.md, compare.csv, and of a figure of each image, compare.png and
             curves.png for the first, compare-IMAGE.png and curves-IMAGE.png for the others.
         workers: runs at a time (see `sweep`); by default one for each core, or 1 on a GPU.
+        scheduler: address of a Dask scheduler whose workers make the runs; they must see the folder `out`.
         **settings: the task's settings.
 
     Returns:
@@ -55,14 +57,15 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
                 method = methods.configure(name, task, profile, steps)
                 jobs[label, name, seed] = dict(
                     task=task, image=image, seed=seed, profile=profile, settings=settings, method=name, steps=steps,
-                    device=str(device), folder=str(out / f"{label}-{name}-seed{seed}"),
+                    device=str(device), folder=str(out.absolute() / f"{label}-{name}-seed{seed}"),
                     budget=(steps or method.steps) if method.budget else 1)
     workers = 1 if workers is None and device.type != "cpu" else workers
-    done = sweep(run, jobs, workers=workers, progress=progress, label=f"compare {task}")
+    out.mkdir(parents=True, exist_ok=True)
+    done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=out.absolute(), progress=progress,
+                 label=f"compare {task}")
     interrupted = len(done) < len(jobs) or any(row["stop_reason"] == "interrupted" for row in done.values())
     rows = list(done.values())
     report = dict(rows=rows, summary=summarise(rows))
-    out.mkdir(parents=True, exist_ok=True)
     write(out, report)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):
         case = tasks.load_case(task, image, seed=0, profile=profile, **settings)
@@ -88,11 +91,14 @@ def write(out, report):
     """Write the report as .json, .md and .csv."""
     table = io.StringIO()
     writer = csv.writer(table)
-    facts = ("method", "image", "seed", "steps", "seconds")
+    facts = ("method", "image", "seed", "steps", "gradients", "seconds", "peak_memory_mib", "peak_step", "stop_reason")
     scores = [(score, column) for score in ("psnr", "ssim") for column in SCORES]
-    writer.writerow([*facts, *(f"{score}_{column}" for score, column in scores)])
+    picks = [(rule, value) for rule in RULES for value in ("step", "psnr", "ssim")]
+    writer.writerow([*facts, *(f"{score}_{column}" for score, column in scores),
+                     *(f"{rule}_{value}" for rule, value in picks)])
     for row in report["rows"]:
-        writer.writerow([*(row[fact] for fact in facts), *(row[score][column] for score, column in scores)])
+        writer.writerow([*(row[fact] for fact in facts), *(row[score][column] for score, column in scores),
+                         *(row["stops"].get(rule, {}).get(value) for rule, value in picks)])
     contents = {"compare.json": json.dumps(finite(report), indent=1) + "\n",
                 "compare.md": as_markdown(report["summary"]), "compare.csv": table.getvalue()}
     for name, content in contents.items():
@@ -116,27 +122,3 @@ def draw(out, suffix, case, folders):
     for name, figure in figures.items():
         content = to_bytes(lambda buffer, figure=figure: figure.savefig(buffer, format="png", dpi=100))
         write_atomically(out / name, lambda file, content=content: file.write(content))
-
-
-def as_markdown(summary):
-    """The summary as a Markdown table: mean (standard deviation) over the seeds, difference with its interval."""
-    several = len({row["image"] for row in summary}) > 1
-    head = ["image"] * several + ["method", "PSNR start", "PSNR final (dB)", "PSNR blind pick", "PSNR oracle",
-                                  "SSIM final", "final - aseqdip (dB)", "steps", "seconds"]
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---|" * several + "---:|" * 8]
-
-    def cell(score, digits):
-        if score["mean"] is None:
-            return "-"
-        spread = "" if score["std"] is None else f" ({score['std']:.{digits}f})"
-        return f"{score['mean']:.{digits}f}{spread}"
-
-    for row in summary:
-        psnr = [cell(row["psnr"][column], 2) for column in SCORES]
-        gap = row["to_aseqdip"]
-        difference = "-" if gap is None else f"{gap['mean']:+.2f}" + (
-            "" if gap["low"] is None else f" [{gap['low']:+.2f}, {gap['high']:+.2f}]")
-        cells = [row["image"]] * several + [row["method"], *psnr, cell(row["ssim"]["final"], 3), difference,
-                                            str(row["steps"]), f"{row['seconds']:.0f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from . import checkpoint
+from . import checkpoint, memory
 from .recorder import Recorder
 from .result import Result
 from .settings import whole_number
@@ -20,6 +20,8 @@ CHECKPOINT_EVERY = 50
 
 def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
     """Yield the `State` after each Adam step. To pause, stop pulling; to stop, leave the loop.
+
+    A method with a stopping rule of its own may end before the last step: its carry is then `done`.
 
     Args:
         observation: the `Observation`; the truth is not part of it.
@@ -33,7 +35,7 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
         State: step, stage, image, losses, carry; images are in the units of `observation.y`.
     """
     carry = method.init(observation, seed, z0) if carry is None else carry
-    while carry.step < (method.steps if steps is None else steps):
+    while carry.step < (method.steps if steps is None else steps) and not carry.done:
         yield method.step(observation, carry)
 
 
@@ -58,9 +60,11 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
     A loss that is not finite ends the run too; the last finite image is kept.
 
     Raises:
-        InputError: a checkpoint that is damaged or of another run; bad settings.
+        InputError: a checkpoint that is damaged or of another run; bad settings; a method that cannot
+            honestly be run on the case.
     """
     check_run(seed=seed, steps=steps, patience=patience, window=window)
+    method.check_case(case)
     budget = method.steps if steps is None else steps
     identity = describe(case, method, seed, window)
     carry, recorder = method.init(case.observation, seed), Recorder(case, window)
@@ -83,6 +87,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         best = recorder.variance.best_step  # 0 before a whole window was seen
         return patience is not None and best > 0 and carry.step - best >= patience
 
+    memory.reset(case.observation.y.device)
     began, reason = time.perf_counter(), "early stopping" if stalled() else "budget"
     budget = carry.step if stalled() else budget
     bar = tqdm(total=budget, initial=min(carry.step, budget), desc=f"{case.task} {method.name}", unit="step",
@@ -103,6 +108,8 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
             if stalled():
                 reason = "early stopping"
                 break
+        if carry.done and reason == "budget":
+            reason = "own rule"
         if reason != "diverged":
             save()
     return Result.of(recorder, method, seed=seed, steps=recorder.steps, stop_reason=reason,

@@ -1,57 +1,10 @@
-"""What is kept of a run: curves, the four images, and the moving variance that needs no truth."""
+"""What is kept of a run: curves, the four images, and what rules that need no truth would have picked."""
 
 import copy
 import math
 
-import torch
-
 from . import metrics
-
-
-class MovingVariance:
-    """Windowed moving variance of the outputs (ES-DIP: Wang et al., TMLR 2023, WMV).
-
-    The variance of the last W outputs, VAR = mean ||x||^2 - ||mean x||^2 over the window, falls
-    while the image forms and rises when noise is fitted. Its minimum is a blind pick of the
-    image; early stopping waits `patience` further steps for a new minimum. Running sums are
-    kept in double precision, so a step costs a few passes over one image whatever W is.
-
-    Args:
-        window: W, number of outputs (100 as published).
-    """
-
-    def __init__(self, window=100):
-        self.window, self.count = window, 0
-        self.value, self.best, self.best_step = math.nan, math.inf, 0
-        self.ring = self.total = None
-        self.squares = 0.0
-
-    def update(self, image, step):
-        """Take in the raw output (1, C, H, W) of a step; returns True if the variance is at a new minimum."""
-        x = image.detach()
-        x = torch.view_as_real(x).flatten() if x.is_complex() else x.flatten()
-        if self.ring is None:
-            self.ring = x.new_zeros((self.window, x.numel()))
-            self.total = x.new_zeros(x.numel(), dtype=torch.float64)
-        slot = self.ring[self.count % self.window]
-        new, oldest = x.double(), slot.double()  # the variance is a small difference of large sums
-        self.squares += float(new.dot(new)) - float(oldest.dot(oldest))
-        self.total += new - oldest
-        slot.copy_(x)
-        self.count += 1
-        if self.count < self.window:
-            return False
-        self.value = max(self.squares / self.window - float(self.total.dot(self.total)) / self.window**2, 0.0)
-        if not self.value < self.best:
-            return False
-        self.best, self.best_step = self.value, step
-        return True
-
-    def state_dict(self):
-        return dict(vars(self))
-
-    def load_state_dict(self, state):
-        vars(self).update(copy.deepcopy(state))  # the running sums are updated in place
+from .stopping import Discrepancy, ExponentialVariance, MovingVariance
 
 
 class Recorder:
@@ -62,29 +15,38 @@ class Recorder:
     * blind: the answer where the moving variance of the outputs was least; None before one window.
     * oracle: the answer of highest PSNR over the steps, which needs the truth; None without one.
 
+    `rules` are followed side by side, whatever the method does: "wmv", which makes the blind image, "emv",
+    and "discrepancy" where the noise level is known (see `stopping`); `picks` are the answers at the
+    steps that they pick.
+
     Args:
         case: the `Case`; the only place where the truth is read.
-        window: window of the moving variance.
+        window: window of the moving variance, and steps before its exponential form counts.
     """
 
     def __init__(self, case, window=100):
         self.case = case
-        self.variance = MovingVariance(window)
+        self.rules = dict(wmv=MovingVariance(window), emv=ExponentialVariance(warm_up=window))
+        if case.observation.noise_energy:
+            self.rules["discrepancy"] = Discrepancy(case.observation.noise_energy)
+        self.picks = dict.fromkeys(self.rules)
         self.images = dict(start=case.observation.start, final=None, blind=None, oracle=None)
         self.curve = {}
-        self.oracle_psnr = -math.inf
+        self.oracle_psnr, self.oracle_step, self.deviation = -math.inf, None, None
 
     def record(self, state):
         """Take in one state; returns its curve row."""
         estimate = state.estimate
-        self.images["final"] = estimate
-        if self.variance.update(state.image, state.step):
-            self.images["blind"] = estimate
+        self.images["final"], self.deviation = estimate, state.deviation
+        for name, rule in self.rules.items():
+            if rule.update(state.losses.get("data", math.nan) if name == "discrepancy" else state.image, state.step):
+                self.picks[name] = estimate
+        self.images["blind"] = self.picks["wmv"]
         row = dict(step=state.step, stage=state.stage, **state.losses, variance=self.variance.value)
         if self.case.truth is not None:
-            row["psnr"] = self.psnr(estimate)
+            row["psnr"] = self.score("psnr", estimate)
             if row["psnr"] > self.oracle_psnr:
-                self.oracle_psnr, self.images["oracle"] = row["psnr"], estimate
+                self.oracle_psnr, self.oracle_step, self.images["oracle"] = row["psnr"], state.step, estimate
         if self.case.heldout is not None:
             row["heldout_residual"] = metrics.residual(*self.case.heldout, estimate)
         for name, value in row.items():
@@ -92,13 +54,14 @@ class Recorder:
         return row
 
     @property
+    def variance(self):
+        """The moving variance of the outputs, whose minimum is the blind pick."""
+        return self.rules["wmv"]
+
+    @property
     def steps(self):
         """The last step that was recorded; 0 before the first."""
         return self.curve["step"][-1] if self.curve else 0
-
-    def psnr(self, image):
-        """PSNR in dB of an image of the method against the truth."""
-        return metrics.psnr(self.case.display(image), self.case.truth, self.case.data_range)
 
     def scores(self):
         """What is measured of the four images: {"psnr": {"start": ..., "final": ..., ...}, "ssim": {...}, ...}.
@@ -107,22 +70,33 @@ class Recorder:
         are held out. None where the image is missing, or the truth, or nothing is held out.
         """
         case, scores = self.case, {}
-        for name, measure in (("psnr", metrics.psnr), ("ssim", metrics.ssim)):
-            scores[name] = {
-                key: None if image is None or case.truth is None
-                else measure(case.display(image), case.truth, case.data_range)
-                for key, image in self.images.items()}
+        for name in ("psnr", "ssim"):
+            scores[name] = {key: self.score(name, image) for key, image in self.images.items()}
         data = (case.observation.A, case.observation.y)
         for name, measured in (("data_residual", data), ("heldout_residual", case.heldout)):
             scores[name] = {key: None if image is None or measured is None else metrics.residual(*measured, image)
                             for key, image in self.images.items()}
         return scores
 
+    def score(self, name, image):
+        """PSNR in dB ("psnr") or SSIM ("ssim") of an image of the method; None without image or truth."""
+        if image is None or self.case.truth is None:
+            return None
+        return getattr(metrics, name)(self.case.display(image), self.case.truth, self.case.data_range)
+
+    def stops(self):
+        """What each rule picked: {rule: {"step", "psnr", "ssim"}}; None where it picked nothing or truth is unknown."""
+        return {name: dict(step=rule.best_step or None, psnr=self.score("psnr", self.picks[name]),
+                           ssim=self.score("ssim", self.picks[name])) for name, rule in self.rules.items()}
+
     def state_dict(self):
-        return dict(images=self.images, curve=self.curve, oracle_psnr=self.oracle_psnr,
-                    variance=self.variance.state_dict())
+        return dict(images=self.images, picks=self.picks, curve=self.curve, deviation=self.deviation,
+                    oracle_psnr=self.oracle_psnr, oracle_step=self.oracle_step,
+                    rules={name: rule.state_dict() for name, rule in self.rules.items()})
 
     def load_state_dict(self, state):
-        self.images, self.oracle_psnr = dict(state["images"]), state["oracle_psnr"]
-        self.curve = copy.deepcopy(state["curve"])
-        self.variance.load_state_dict(state["variance"])
+        self.images, self.picks = dict(state["images"]), dict(state["picks"])
+        self.oracle_psnr, self.oracle_step = state["oracle_psnr"], state["oracle_step"]
+        self.curve, self.deviation = copy.deepcopy(state["curve"]), state["deviation"]
+        for name, rule in self.rules.items():
+            rule.load_state_dict(state["rules"][name])

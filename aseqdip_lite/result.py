@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .case import Case
+from . import memory
+from .case import Case, to_array
 from .checkpoint import write_atomically
 
 
@@ -23,12 +24,15 @@ class Result:
         images: start, final, blind and oracle image (1, C, H, W) in the units of y; None if unknown.
         curve: {column: list}, one row per step.
         metrics: what metrics.json holds.
+        deviation: standard deviation of each pixel of the final image, as `Case.array` gives images, for
+            methods that sample; None for the others.
     """
 
     case: Case
     images: dict
     curve: dict
     metrics: dict
+    deviation: np.ndarray | None = None
 
     @classmethod
     def of(cls, recorder, method, *, seed, steps, stop_reason, seconds):
@@ -38,9 +42,13 @@ class Result:
                                         else recorder.images["final"])
         metrics = dict(task=case.task, method=method.name, image=case.image,
                        settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
-                       stop_reason=stop_reason, seconds=round(seconds, 3), notes=list(case.notes),
-                       data_range=case.data_range, **recorder.scores(), **provenance(case.observation.y.device))
-        return cls(case, images, recorder.curve, metrics)
+                       gradients=steps * method.gradients or None, stop_reason=stop_reason, seconds=round(seconds, 3),
+                       peak_memory_mib=memory.peak(case.observation.y.device), notes=list(case.notes),
+                       data_range=case.data_range, **recorder.scores(), peak_step=recorder.oracle_step,
+                       stops=recorder.stops(), **provenance(case.observation.y.device))
+        deviation = recorder.deviation
+        return cls(case, images, recorder.curve, metrics,
+                   None if deviation is None else to_array(deviation, case.observation.scale))
 
     @property
     def answer(self):
@@ -49,7 +57,10 @@ class Result:
         return self.images["blind" if stopped else "final"]
 
     def save(self, out):
-        """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`, each whole or not at all."""
+        """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`, each whole or not at all.
+
+        Where there is a deviation, also deviation.npy and deviation.png, white at its largest value.
+        """
         out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
         shown = self.case.display(self.answer)
@@ -58,8 +69,12 @@ class Result:
         rows = zip(*self.curve.values(), strict=True)
         table = "\n".join([",".join(self.curve), *(",".join(map(repr, row)) for row in rows)]) + "\n"
         report = json.dumps(finite(self.metrics), indent=1) + "\n"
-        for name, content in (("recon.png", picture), ("recon.npy", array), ("curve.csv", table.encode()),
-                              ("metrics.json", report.encode())):
+        files = {"recon.png": picture, "recon.npy": array, "curve.csv": table.encode(), "metrics.json": report.encode()}
+        if self.deviation is not None:
+            window = (0.0, float(self.deviation.max()) or 1.0)
+            files["deviation.npy"] = to_bytes(lambda buffer: np.save(buffer, self.deviation, allow_pickle=False))
+            files["deviation.png"] = to_bytes(lambda buffer: save_picture(buffer, self.deviation, window))
+        for name, content in files.items():
             write_atomically(out / name, lambda file, content=content: file.write(content))
 
     def plot(self, **kwargs):

@@ -3,7 +3,12 @@
 import numpy as np
 from scipy.stats import bootstrap
 
+#: What is measured of a run, and of which of its images; "psnr" and "ssim" need the truth, the residuals do not.
+MEASURES = ("psnr", "ssim", "data_residual", "heldout_residual")
 SCORES = ("start", "final", "blind", "oracle")
+
+#: Rules that pick an image without the truth, see `stopping`.
+RULES = ("wmv", "emv", "discrepancy")
 
 #: Name of the rows that hold the mean over all images.
 ALL = "all images"
@@ -16,13 +21,16 @@ def summarise(rows):
         rows: metrics of finished runs, as in metrics.json.
 
     Returns:
-        [{"image", "method", "runs", "steps", "seconds", "psnr": {"final": {"mean", "std"}, ...}, "ssim": the same,
-        "to_aseqdip": {"mean", "low", "high"} or None}]. "std" is the sample deviation over the seeds
-        of an image; over all images it is the root mean square of theirs, so that it says what
-        another seed changes and not how unlike the images are. None where a score is unknown or a
-        single seed was run. "to_aseqdip" is the final PSNR minus that of aSeqDIP on the same image
-        and seed: its mean, and a 95 % bootstrap interval of the mean (percentiles of 9999 draws
-        of the pairs) from three pairs on.
+        list of dict, each
+        image, method, runs: which, and how many runs; steps, seconds, gradients, peak_memory_mib: means of them.
+        psnr, ssim, data_residual, heldout_residual: {"start", "final", "blind", "oracle"}, each {"mean", "std"}.
+        peak_step: step of the highest PSNR; fall: dB from there to the last step; each {"mean", "std"}.
+        regret: {rule: {"mean", "std"}}, dB from the highest PSNR over the steps to that of the rule's pick.
+        to_aseqdip: {"mean", "low", "high"} or None, see `paired`.
+
+        "std" is the sample deviation over the seeds of an image; over all images it is the root mean
+        square of theirs, so that it says what another seed changes and not how unlike the images
+        are. None where a number is unknown in one of the runs, or of a single seed.
     """
     images = list(dict.fromkeys(row["image"] for row in rows))
     names = list(dict.fromkeys(row["method"] for row in rows))
@@ -34,20 +42,39 @@ def summarise(rows):
     for label, name, members in groups:
         found = [row for row in rows if row["method"] == name and row["image"] in members]
         if found:
-            summary.append(dict(image=label, method=name, runs=len(found), steps=found[0]["steps"],
-                                seconds=float(np.mean([row["seconds"] for row in found])),
-                                **{score: {column: spread(found, score, column) for column in SCORES}
-                                   for score in ("psnr", "ssim")},
-                                to_aseqdip=None if name == "aseqdip" else paired(found, reference)))
+            gaps = None if name == "aseqdip" else paired(found, reference)
+            summary.append(dict(image=label, method=name, runs=len(found)) | costs(found) | qualities(found)
+                           | dict(to_aseqdip=gaps))
     return summary
 
 
-def spread(rows, score, column):
-    """{"mean", "std"} of a score: over the runs, and over the seeds of an image (see `summarise`)."""
-    values, by_image = [], {}
-    for row in rows:
-        values.append(row[score][column])
-        by_image.setdefault(row["image"], []).append(row[score][column])
+def costs(rows):
+    """Mean steps, seconds, gradients through the network and peak memory of some runs; None where unknown."""
+    values = {name: [row.get(name) for row in rows] for name in ("steps", "seconds", "gradients", "peak_memory_mib")}
+    return {name: None if None in found else float(np.mean(found)) for name, found in values.items()}
+
+
+def qualities(rows):
+    """Means and deviations of the scores of some runs, and of what they lose after their peak and by each rule."""
+    scores = {measure: {column: spread(rows, [row.get(measure, {}).get(column) for row in rows]) for column in SCORES}
+              for measure in MEASURES}
+    picks = {rule: [row.get("stops", {}).get(rule, {}).get("psnr") for row in rows] for rule in RULES}
+    return scores | dict(peak_step=spread(rows, [row.get("peak_step") for row in rows]),
+                         fall=spread(rows, below_peak(rows, [row["psnr"]["final"] for row in rows])),
+                         regret={rule: spread(rows, below_peak(rows, found)) for rule, found in picks.items()})
+
+
+def below_peak(rows, psnrs):
+    """dB from each run's highest PSNR over the steps down to the given one; None where either is unknown."""
+    peaks = [row["psnr"]["oracle"] for row in rows]
+    return [None if None in (peak, psnr) else peak - psnr for peak, psnr in zip(peaks, psnrs, strict=True)]
+
+
+def spread(rows, values):
+    """{"mean", "std"} of one value a run: over the runs, and over the seeds of an image (see `summarise`)."""
+    by_image = {}
+    for row, value in zip(rows, values, strict=True):
+        by_image.setdefault(row["image"], []).append(value)
     if None in values:
         return dict(mean=None, std=None)
     variances = [np.var(group, ddof=1) for group in by_image.values() if len(group) > 1]
@@ -55,7 +82,15 @@ def spread(rows, score, column):
 
 
 def paired(rows, reference):
-    """{"mean", "low", "high"} of final PSNR minus the reference's of the same (image, seed); None without pairs."""
+    """Final PSNR minus the reference's of the same image and seed; None without pairs.
+
+    Args:
+        rows: runs of one method; reference: {(image, seed): final PSNR}.
+
+    Returns:
+        {"mean", "low", "high"}: the mean, and from three pairs on its 95 % bootstrap interval (percentiles
+        of 9999 draws of the pairs).
+    """
     pairs = [(row["psnr"]["final"], reference.get((row["image"], row["seed"]))) for row in rows]
     gaps = np.array([final - other for final, other in pairs if final is not None and other is not None])
     if len(gaps) == 0:

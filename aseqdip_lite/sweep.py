@@ -1,8 +1,9 @@
-"""Many independent runs at once: joblib starts processes of one thread each and hands them the jobs."""
+"""Many independent runs at once: joblib hands them to processes of one thread each, or to workers of Dask."""
 
 import os
 import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm.auto import tqdm
 
 from .engine import deferred_interrupt
+from .settings import InputError
 
 #: Seconds between two looks at how far the runs are.
 REFRESH = 0.5
@@ -33,11 +35,13 @@ class Watch:
         (self.desk / "stop").touch()
 
 
-def sweep(function, jobs, *, workers=None, finished=None, progress=True, label="sweep"):
+def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished=None, progress=True, label="sweep"):
     """Run function(job, watch) for every job and return what they return.
 
     With several workers each is a process with one thread: on a CPU these small networks gain
-    little from a second thread. With one, the jobs run in this process, one after the other.
+    little from a second thread. With one, the jobs run in this process, one after the other. With a
+    scheduler, its workers take the jobs, on this machine or on others; should one die, another gets
+    its job, so a job must be able to begin again.
 
     Ctrl-C stops the running jobs after their current step and starts no other; so does a job that
     calls `watch.stop()`.
@@ -46,38 +50,66 @@ def sweep(function, jobs, *, workers=None, finished=None, progress=True, label="
         function: a module's function of (job, watch); it calls watch(step) after each step and ends
             early if the answer is true. A result that is None counts as not finished.
         jobs: {key: job}; a job is a dictionary with "budget", its number of steps, for the bar.
-        workers: processes; by default one for each core, but no more than jobs.
+        workers: processes; by default one for each core, but no more than jobs. A scheduler has its own.
+        scheduler: address of a Dask scheduler, e.g. "tcp://10.0.0.5:8786"; None for processes of this machine.
+        folder: where progress is left, a folder that all workers see; by default a temporary one of this machine.
         finished: called with (key, result) in this process as jobs finish.
         progress: show a bar over the steps of all jobs, with time left.
         label: what stands before the bar.
 
     Returns:
         {key: result} of the jobs that finished, in the order of `jobs`.
+
+    Raises:
+        InputError: Dask is not installed, no scheduler answers at the address, or it has no workers.
     """
-    workers = min(workers or os.cpu_count(), max(len(jobs), 1))
     results, done = {}, threading.Event()
-    with tempfile.TemporaryDirectory() as desk, deferred_interrupt() as interrupted:
+    with (crew(min(workers or os.cpu_count(), max(len(jobs), 1)), scheduler) as workers,
+          tempfile.TemporaryDirectory(dir=folder) as desk, deferred_interrupt() as interrupted):
         watches = {key: Watch(desk, index) for index, key in enumerate(jobs)}
 
         def waiting():
             for key, job in jobs.items():
                 if (Path(desk) / "stop").exists():
                     return
-                yield delayed(_call)(function, key, job, watches[key], workers > 1)
+                yield delayed(_call)(function, key, job, watches[key], workers > 1 or scheduler is not None)
 
         follower = threading.Thread(target=_follow, args=(jobs, watches, results, interrupted, done, progress, label))
         follower.start()
         try:
-            with parallel_config(backend="loky", inner_max_num_threads=1 if workers > 1 else None):
-                parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
-                for key, result in parallel(waiting()):
-                    results[key] = result
-                    if finished is not None and result is not None:
-                        finished(key, result)
+            parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
+            for key, result in parallel(waiting()):
+                results[key] = result
+                if finished is not None and result is not None:
+                    finished(key, result)
         finally:
             done.set()
             follower.join()
     return {key: results[key] for key in jobs if results.get(key) is not None}
+
+
+@contextmanager
+def crew(workers, scheduler):
+    """Set joblib's backend to processes, or to a scheduler's workers; yields how many jobs they take at a time."""
+    if scheduler is None:
+        with parallel_config(backend="loky", inner_max_num_threads=1 if workers > 1 else None):
+            yield workers
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("a scheduler needs Dask: pip install 'aseqdip-lite[cluster]'") from None
+    try:
+        client = Client(scheduler, timeout=5)
+    except (OSError, ValueError):
+        raise InputError(f"no Dask scheduler answers at {scheduler}: start one by `dask scheduler`, and on each "
+                         "machine `dask worker ADDRESS --nthreads 1`") from None
+    with client:
+        if not client.nthreads():
+            raise InputError(f"the scheduler at {scheduler} has no workers: start them by "
+                             f"`dask worker {scheduler} --nthreads 1`")
+        with parallel_config(backend="dask"):
+            yield sum(client.nthreads().values())
 
 
 def _call(function, key, job, watch, alone):

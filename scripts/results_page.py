@@ -9,8 +9,8 @@ import argparse
 import json
 from pathlib import Path
 
-from aseqdip_lite.compare import as_markdown
 from aseqdip_lite.statistics import ALL
+from aseqdip_lite.tables import as_markdown
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = ROOT / "results", ROOT / "docs" / "RESULTS.md"

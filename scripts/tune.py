@@ -2,8 +2,9 @@
 
 Every method gets the same number of trials of the same number of steps on the tuning problems of
 a task. Where a search names "budgets", a run's PSNR is read at each of these steps: the run that
-ends there is the same run. The settings and the budget of the best mean final PSNR win. Trials
-already in results/tuning_TASK.json are not run again, so an interrupted search goes on where it was.
+ends there is the same run, unless a setting is a share of the budget, as SGLD-DIP's burn-in. The
+settings and the budget of the best mean final PSNR win. Trials already in results/tuning_TASK.json
+are not run again, so an interrupted search goes on where it was.
 
     python scripts/tune.py mri                      run the search, print the table
     python scripts/tune.py mri --write              and write the winners to methods/defaults.json
@@ -43,8 +44,21 @@ def run(trial, watch):
         return None
     kept = ("psnr", "ssim", "seconds", "seed", "data_seed", "threads", "versions", "device", "hardware")
     row = trial | {key: result.metrics[key] for key in kept}
-    budgets = SEARCHES[trial["task"]].get("budgets", []) if steps else []
-    return row | (dict(finals={budget: result.curve["psnr"][budget - 1] for budget in budgets}) if budgets else {})
+    curve, budgets = result.curve["psnr"], SEARCHES[trial["task"]].get("budgets", []) if steps else []
+    # a method that has stopped by itself returns the same at every later step
+    finals = {budget: curve[min(budget, len(curve)) - 1] for budget in budgets if only_budget(method, budget)}
+    return row | (dict(finals=finals) if finals else {})
+
+
+def only_budget(method, steps):
+    """Whether the same method with another budget differs in its budget alone."""
+    return set(changes(method, steps)) <= {method.budget}
+
+
+def changes(method, steps):
+    """The settings that a budget of `steps` changes, with their new values."""
+    before, after = method.to_dict(), method.with_steps(steps).to_dict()
+    return {name: value for name, value in after.items() if value != before[name]}
 
 
 def key(trial):
@@ -54,10 +68,9 @@ def key(trial):
 
 def with_budget(method, settings, steps):
     """The winning settings with their number of steps, where the method has a budget."""
-    budget = methods.get(method).budget
-    if not budget:
-        return settings
-    return settings | {budget: -(-steps // settings.get("N", 1)) if budget == "K" else steps}
+    chosen = methods.get(method)(**settings)
+    return settings | (changes(chosen, steps) | {chosen.budget: getattr(chosen.with_steps(steps), chosen.budget)}
+                       if chosen.budget else {})
 
 
 def main():

@@ -1,8 +1,9 @@
 """The verdicts of the ledger follow from the numbers: made-up results on either side of each bar."""
 
+import numpy as np
 import pytest
 
-from aseqdip_lite.experiments import a1, f6, f7, g1, g2, g3, g4
+from aseqdip_lite.experiments import a1, arms, c3, f4, f5, f6, f7, f8, f9, f10, g1, g2, g3, g4
 
 
 def trajectories(ends, slope):
@@ -75,3 +76,82 @@ def test_g3_compares_peak_and_fall(free, guided, verdict):
 @pytest.mark.parametrize(("end", "verdict"), [(24.0, "reproduced"), (10.0, "same direction"), (5.0, "not reproduced")])
 def test_g4_asks_for_an_image(end, verdict):
     assert g4.judge(dict(snapshots=[dict(psnr=6.0)], input=[7.0, end], average=[end]))[0] == verdict
+
+
+def ended(arm, peak=28.0, final=27.0, onset=None, task="mri", steps=3000, image="a", curve=(20.0, 28.0, 27.0)):
+    """One row of `arms.run_arms`."""
+    return dict(arm=arm, task=task, image=image, seed=0, start=20.0, peak=peak, final=final, onset=onset, steps=steps,
+                curve=dict(step=[1, 2, 3][:len(curve)], psnr=list(curve)))
+
+
+@pytest.mark.parametrize(("onsets", "verdict"), [
+    ((500, 1600, 1600, None), "reproduced"), ((500, 1600, None, None), "reproduced"),
+    ((900, 400, 1600, None), "same direction"), ((500, 1600, 2000, 1800), "same direction"),
+    ((1000, None, None, 800), "not reproduced"), ((None, None, None, None), "not reproduced")])
+def test_f4_asks_for_the_order_of_the_onsets(onsets, verdict):
+    rows = [ended(arm, onset=onset) for arm, onset in zip(f4.ARMS, onsets, strict=True)]
+    found, why = f4.judge(dict(rows=rows))
+    first = "none by step 3000" if onsets[0] is None else f"step {onsets[0]}"
+    assert found == verdict and f"vanilla {first}, 28.00 dB, 1.00 dB" in why
+
+
+@pytest.mark.parametrize(("best", "verdict"), [(5, "reproduced"), (3, "same direction"), (2, "not reproduced")])
+def test_f5_counts_the_tasks_whose_box_aseqdip_fits_best(best, verdict):
+    ours = {task: dict(rows=dict(tv=dict(box=0.05), aseqdip=dict(box=0.04 if index < best else 0.06)))
+            for index, task in enumerate(f5.PROBLEMS)}
+    found, why = f5.judge(ours)
+    assert found == verdict and f"on {best} of 5 tasks" in why and "mri tv 0.050, aseqdip 0.040" in why
+
+
+def test_f5s_box_is_where_the_start_is_worst():
+    truth = np.zeros((32, 32))
+    start = truth.copy()
+    start[9:15, 17:23] = 1.0
+    top, left, side = f5.worst_box(start, truth, 8)
+    assert side == 8 and top <= 9 and left <= 17 and top + 8 >= 15 and left + 8 >= 23
+
+
+def test_f5s_pictures_survive_their_storage():
+    picture = np.linspace(0, 1, 64).reshape(8, 8)
+    assert np.abs(f5.as_picture(f5.as_text(picture, (0.0, 1.0))) - 255 * picture).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize(("peak", "final", "verdict"), [
+    (29.0, 28.8, "reproduced"), (29.0, 27.0, "same direction"), (27.0, 26.8, "same direction"),
+    (27.0, 25.0, "not reproduced")])
+def test_f8_asks_for_the_highest_peak_and_a_small_loss(peak, final, verdict):
+    rows = [ended("vanilla", 28.0, 25.0, 400), ended("aseqdip", peak, final, 900)]
+    found, why = f8.judge(dict(rows=rows))
+    assert found == verdict and f"aseqdip {peak:.2f}, {peak - final:.2f}, step 900" in why
+
+
+@pytest.mark.parametrize(("peaks", "onsets", "verdict"), [
+    ((27, 29, 28), (800, 1500, None), "reproduced"), ((29, 28, 27), (800, 1500, None), "same direction"),
+    ((27, 29, 28), (1500, 800, None), "same direction"), ((29, 28, 27), (1500, 800, None), "not reproduced")])
+def test_f9_asks_for_lam_1_on_top_and_lam_half_first_to_fall(peaks, onsets, verdict):
+    rows = [ended(f9.arm(lam), peak, peak - 1, onset) for lam, peak, onset in zip(f9.LAMS, peaks, onsets, strict=True)]
+    assert f9.judge(dict(rows=rows))[0] == verdict
+
+
+@pytest.mark.parametrize(("best", "verdict"), [(4, "reproduced"), (2, "same direction"), (1, "not reproduced")])
+def test_f10_counts_the_tasks_that_n_2_wins(best, verdict):
+    tasks = [problem["task"] for problem in f10.PROBLEMS]
+    rows = [ended(f10.arm(N), final=28.0 if (N == 2) == (index < best) else 27.0, task=task)
+            for index, task in enumerate(tasks) for N in f10.NS]
+    found, why = f10.judge(dict(rows=rows))
+    assert found == verdict and f"on {best} of 4 tasks" in why
+    assert f10.figure(dict(rows=rows)).axes
+
+
+@pytest.mark.parametrize(("finals", "verdict"), [
+    ((26, 24, 25, 23), "reproduced"), ((24.5, 24, 25, 23), "same direction"), ((23.5, 24, 25, 23), "not reproduced")])
+def test_c3_compares_with_what_was_run(finals, verdict):
+    rows = [ended(arm, final=final) for arm, final in zip(c3.ARMS, finals, strict=True)]
+    found, why = c3.judge(dict(rows=rows))
+    assert found == verdict and "diffusion models were not run" in why
+
+
+def test_the_mean_curve_leaves_out_runs_that_ended_early():
+    rows = [ended("a", curve=(20.0, 22.0, 24.0)), ended("a", curve=(22.0, 24.0, 26.0)), ended("a", curve=(50.0,))]
+    assert arms.mean_curves(rows) == dict(a=([1, 2, 3], [21.0, 23.0, 25.0]))
+    assert arms.onset([ended("a", onset=10), ended("a"), ended("a", onset=30)]) == 30

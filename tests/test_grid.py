@@ -176,29 +176,48 @@ def made_up(onset_of, steps=1500):
 def test_verdict_on_a_delay_by_lam_and_by_the_moving_input():
     found = verdict(made_up(lambda input, N, lam: int(300 + 100 * lam + (200 if input == "moving" else 0))))
     for task in ("mri", "denoising"):
-        assert found["order"][task]["moving"] == dict(later=120, earlier=0, undecided=0, failed=0, holds="holds")
+        zero, positive = found["order"][task]["moving"].values()
+        assert zero == dict(later=48, earlier=0, undecided=0, failed=0, holds="holds")
+        assert positive == dict(later=72, earlier=0, undecided=0, failed=0, holds="holds")
         delay = found["delay"][task]
         assert [entry["median"] for entry in delay["moving input"]] == [200] * 3
         assert [entry["median"] for entry in delay["lam, input fixed"]] == [50, 100, 200, 400]
         assert {entry["median"] for entry in delay["lam, input moving"] if entry["lam"] == 4} == {400}
         assert {entry["median"] for entry in delay["both"] if entry["lam"] == 4} == {600}
         assert all(entry["pairs"] == 4 and entry["bounds"] == 0 for kind in delay.values() for entry in kind)
-    assert found["sentences"][0] == (
-        "mri, input fixed: 'holds'; of 40 pairs the larger lam overfits later in 40, earlier in 0, 0 undecided, "
-        "0 with a run that failed")
+    assert found["sentences"][:2] == [
+        "mri, input fixed, lam = 0 against lam > 0: 'holds'; of 16 pairs the larger lam overfits later in 16, earlier "
+        "in 0, 0 undecided, 0 with a run that failed",
+        "mri, input fixed, among lam > 0: 'holds'; of 24 pairs the larger lam overfits later in 24, earlier in 0, "
+        "0 undecided, 0 with a run that failed"]
 
 
 def test_verdict_the_other_way_round_and_without_effect():
     opposite = verdict(made_up(lambda input, N, lam: int(900 - 100 * lam)))
-    assert opposite["order"]["mri"]["moving"]["holds"] == "the opposite"
-    nothing = verdict(made_up(lambda input, N, lam: 500))
-    assert nothing["order"]["mri"]["moving"] == dict(later=0, earlier=0, undecided=120, failed=0, holds="undecided")
+    assert {kind["holds"] for kind in opposite["order"]["mri"]["moving"].values()} == {"the opposite"}
+    nothing = verdict(made_up(lambda input, N, lam: 500))["order"]["mri"]["moving"]["among lam > 0"]
+    assert nothing == dict(later=0, earlier=0, undecided=72, failed=0, holds="undecided")
+
+
+def test_a_term_that_hastens_and_a_weight_that_delays_are_two_verdicts():
+    """lam = 0 never overfits, and among lam > 0 a larger one does so later: what one count of all pairs would hide."""
+    zero, positive = verdict(made_up(lambda input, N, lam: int(300 + 100 * lam) if lam else None))[
+        "order"]["denoising"]["moving"].values()
+    assert zero == dict(later=0, earlier=48, undecided=0, failed=0, holds="the opposite")
+    assert positive == dict(later=72, earlier=0, undecided=0, failed=0, holds="holds")
+
+
+def test_pairs_that_are_not_in_a_grid_have_no_sentence():
+    rows = [row for row in made_up(lambda input, N, lam: 500) if row["input"] == "moving" or row["lam"] < 1]
+    assert [sentence.split(":")[0] for sentence in verdict(rows)["sentences"][:2]] == [
+        "mri, input fixed, lam = 0 against lam > 0", "mri, input moving, lam = 0 against lam > 0"]
 
 
 def test_overfitting_that_has_not_begun_is_later_and_a_bound():
     found = verdict(made_up(lambda input, N, lam: None if lam >= 2 else 500))
-    counts = found["order"]["denoising"]["fixed"]
-    assert counts == dict(later=24, earlier=0, undecided=16, failed=0, holds="holds")
+    zero, positive = found["order"]["denoising"]["fixed"].values()
+    assert zero == dict(later=8, earlier=0, undecided=8, failed=0, holds="holds")
+    assert positive == dict(later=16, earlier=0, undecided=8, failed=0, holds="holds")
     entry = next(e for e in found["delay"]["mri"]["lam, input fixed"] if e["lam"] == 4)
     assert entry == dict(lam=4.0, N=None, pairs=4, failed=0, bounds=4, median=1001)
     assert onset(dict(steps=1500, overfitting=None)) == 1501
@@ -206,7 +225,8 @@ def test_overfitting_that_has_not_begun_is_later_and_a_bound():
 
 def test_failed_runs_are_counted_apart():
     found = verdict(made_up(lambda input, N, lam: "failed" if (input, lam) == ("moving", 0.0) else 500))
-    assert found["order"]["mri"]["moving"]["failed"] == 48 and found["order"]["mri"]["fixed"]["failed"] == 0
+    order = found["order"]["mri"]
+    assert [kind["failed"] for kind in (*order["moving"].values(), *order["fixed"].values())] == [48, 0, 0, 0]
     entries = found["delay"]["mri"]["moving input"]
     assert all(entry["median"] is None and entry["failed"] == 4 for entry in entries)
     row = next(r for r in found["table"] if (r["task"], r["input"], r["N"], r["lam"]) == ("mri", "moving", 2, 0.0))

@@ -207,6 +207,27 @@ def test_check_finds_its_fault(lesson, check, mutate, fault):
 
 
 @pytest.mark.parametrize("mutate, fault", [
+    (edit_code, "differs from the source"), (edit_output, "changed after the build"),
+    (strip_checked, "has no stored output"), (run_out_of_order, "not 1..n"), (add_error, "has an error output"),
+    (drop_alt, "without alt text"), (store_widgets, "metadata.widgets"), (store_path, "is stored"),
+    (second_title, "H1 in the cells"), (exercise_without_check, "without a check"), (answer_it, "not answered yet"),
+])
+def test_every_check_is_made_of_a_stored_notebook(lesson, mutate, fault):
+    mutate(lesson[0])
+    assert any(fault in found for found in check_lessons.faults(*lesson, solved=False))
+
+
+def test_the_command_refuses_a_folder_with_an_edited_notebook(lesson, tmp_path):
+    edit_output(lesson[0])
+    (tmp_path / "solutions").mkdir()
+    nbformat.write(lesson[0], tmp_path / "07_mri.ipynb")
+    command = [sys.executable, ROOT / "scripts" / "build_lessons.py", "07_mri", "--check", "--out", tmp_path]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "outputs were changed after the build" in run.stdout and "07_mri.ipynb: not built" in run.stdout
+
+
+@pytest.mark.parametrize("mutate, fault", [
     (edit_code, "cell 3 differs from the source"),
     (drop_tag, "differs from the source"),
     (add_cell, "cells, the source makes"),

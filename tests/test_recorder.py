@@ -127,7 +127,7 @@ def test_psnr_is_its_definition(tiny_mri):
     shown = (image * tiny_mri.observation.scale)[0, 0].abs().double().numpy()
     mse = np.mean((shown - tiny_mri.truth.astype(float)) ** 2)
     expected = 10 * np.log10(tiny_mri.truth.max() ** 2 / mse)
-    assert Recorder(tiny_mri).psnr(image) == pytest.approx(expected, abs=1e-3)
+    assert Recorder(tiny_mri).score("psnr", image) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("task", tasks.names())

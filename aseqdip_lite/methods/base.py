@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from .. import networks
-from ..settings import Settings
+from ..settings import Settings, setting
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Carry:
         generator: the run's own random numbers.
         step: Adam steps made so far; stage k and inner index i follow from it.
         output: f_phi(z) with its graph, kept for the next step if it is already computed.
+        done: whether the method has ended its run by a rule of its own, before the budget.
     """
 
     network: torch.nn.Module
@@ -29,21 +30,41 @@ class Carry:
     generator: torch.Generator
     step: int = 0
     output: torch.Tensor | None = None
+    done: bool = False
 
     def state_dict(self):
         """Tensors, numbers and dictionaries only, so that it loads with weights_only=True.
 
         `output` is left out: it is recomputed from the same weights and the same z.
         """
-        return dict(network=self.network.state_dict(), optimizer=self.optimizer.state_dict(), z=self.z,
-                    generator=self.generator.get_state(), step=self.step)
+        return dict(network=self.network.state_dict(), optimizer=self.optimizer.state_dict(), z=self.z.detach(),
+                    generator=self.generator.get_state(), step=self.step, done=self.done)
 
     def load_state_dict(self, state):
         """Take over a copy of a `state_dict`; the next step is the one that the saved run would have made."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # torch would share the moments
         self.z, self.step, self.output = state["z"].to(self.z.device, copy=True), state["step"], None
+        self.done = state["done"]
         self.generator.set_state(state["generator"].cpu())
+
+
+@dataclass
+class AverageCarry(Carry):
+    """A `Carry` with an exponential moving average of the outputs, None before the first step."""
+
+    average: torch.Tensor | None = None
+
+    def blend(self, image, factor):
+        """average <- factor average + (1 - factor) image; it starts at the first image."""
+        self.average = image if self.average is None else torch.lerp(image, self.average, factor)
+
+    def state_dict(self):
+        return super().state_dict() | dict(average=self.average)
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.average = None if state["average"] is None else state["average"].to(self.z.device, copy=True)
 
 
 @dataclass(frozen=True)
@@ -56,7 +77,9 @@ class State:
         image: raw output (1, C, H, W) under the weights after this step, in the units of y.
         losses: the loss and its terms at which this step took its gradient.
         carry: the method's carry, to look into or to go on from.
-        average: a running average of the outputs, for methods whose answer is one.
+        average: what the method would return now where that is not the raw output: a running average
+            of the outputs, a posterior mean, the pick of a stopping rule.
+        deviation: standard deviation of each pixel of `average`, (1, C, H, W) real, for methods that sample.
     """
 
     step: int
@@ -65,6 +88,7 @@ class State:
     carry: Any
     stage: int = 0
     average: torch.Tensor | None = field(default=None)
+    deviation: torch.Tensor | None = field(default=None)
 
     @property
     def estimate(self):
@@ -90,9 +114,46 @@ class Method(Settings):
     tasks: ClassVar[tuple[str, ...] | None] = None
     budget: ClassVar[str] = "steps"
 
+    @property
+    def gradients(self):
+        """Gradients through the network that a step takes, to compare the cost of methods by."""
+        return 1
+
     def with_steps(self, steps):
         """The same method with a budget of `steps` Adam steps."""
         return replace(self, steps=steps)
+
+    def check_case(self, case):
+        """InputError if the method cannot honestly be run on a `Case`; reads its names, never its truth."""
+
+
+@dataclass(frozen=True)
+class FixedInput(Method):
+    """Base of the methods that fit a network at an input z that stays: subclasses define `init`, and what differs.
+
+    `objective` is what they minimise, `disturb` what they do to the weights after an Adam step.
+    """
+
+    steps: int = setting(2000, "Adam steps", low=1)
+    lr: float = setting(1e-3, "learning rate of Adam", above=0.0)
+
+    def step(self, observation, carry):
+        """One Adam step on the objective. Returns a `State`."""
+        output = carry.network(carry.z) if carry.output is None else carry.output
+        terms = self.objective(observation, output)
+        descend(carry, terms["loss"])
+        self.disturb(carry)
+        carry.output = carry.network(carry.z)
+        losses = {name: term.item() for name, term in terms.items()}
+        return State(carry.step, carry.output.detach(), losses, carry)
+
+    def objective(self, observation, output):
+        """{"loss": what is minimised, "data": ||A output - y||^2, other terms}, scalars with their graph."""
+        data = square_norm(observation.A(output) - observation.y)
+        return dict(loss=data, data=data)
+
+    def disturb(self, carry):
+        """Change the weights after an Adam step; by default leave them."""
 
 
 def start_network(observation, z, preset, lr, generator, c_in=None):

@@ -17,6 +17,7 @@ class Solved:
     """Carry of a method that is done in one step."""
 
     step: int = 0
+    done: bool = False  # its budget ends it
 
     def state_dict(self):
         return dict(step=self.step)
@@ -32,6 +33,8 @@ class Classic(Method):
     tasks: ClassVar[tuple[str, ...] | None] = ("mri",)
     steps: ClassVar[int] = 1
     budget: ClassVar[str] = ""
+
+    gradients: ClassVar[int] = 0
 
     def with_steps(self, steps):
         """Solvers take `steps` as their iterations; direct methods have none and stay as they are."""

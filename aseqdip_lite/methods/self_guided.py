@@ -8,28 +8,25 @@ import torch
 
 from ..settings import setting
 from . import register
-from .base import Carry, Method, State, descend, square_norm, start_network
+from .base import AverageCarry, Method, State, descend, square_norm, start_network
 
 
 @dataclass
-class SelfGuidedCarry(Carry):
-    """A `Carry` whose input z is a variable with an optimiser of its own.
+class SelfGuidedCarry(AverageCarry):
+    """An `AverageCarry` whose input z is a variable with an optimiser of its own.
 
     Attributes:
         z_optimizer: Adam over z; it holds z itself, so z is only ever changed in place.
-        average: exponential moving average of the outputs, None before the first step.
         drawn: state of the generator before the draws of eta behind the kept `output`.
     """
 
     z_optimizer: torch.optim.Optimizer | None = None
-    average: torch.Tensor | None = None
     drawn: torch.Tensor | None = None
 
     def state_dict(self):
-        """As of `Carry`, with the generator as it stood before eta was drawn: `output` is drawn again from there."""
+        """As of `AverageCarry`, with the generator as before eta was drawn: `output` is drawn again from there."""
         generator = self.generator.get_state() if self.output is None else self.drawn
-        return super().state_dict() | dict(z=self.z.detach(), z_optimizer=self.z_optimizer.state_dict(),
-                                           average=self.average, generator=generator)
+        return super().state_dict() | dict(z_optimizer=self.z_optimizer.state_dict(), generator=generator)
 
     def load_state_dict(self, state):
         z = self.z
@@ -38,8 +35,6 @@ class SelfGuidedCarry(Carry):
             z.copy_(self.z)
         self.z = z
         self.z_optimizer.load_state_dict(copy.deepcopy(state["z_optimizer"]))
-        average = state["average"]
-        self.average = None if average is None else average.to(z.device, copy=True)
 
 
 @register
@@ -77,6 +72,11 @@ class SelfGuided(Method):
     ema: float = setting(0.99, "factor of the moving average of the outputs", low=0.0, below=1.0)
     network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
 
+    @property
+    def gradients(self):
+        """One for each draw."""
+        return self.draws
+
     def init(self, observation, seed, z0=None):
         """Network, then a uniform input, drawn from `seed`; z0 replaces the uniform input by a given image."""
         generator = torch.Generator().manual_seed(seed)
@@ -98,7 +98,7 @@ class SelfGuided(Method):
         carry.z_optimizer.step()
         carry.output = self.expect(carry)
         image = carry.output.detach()
-        carry.average = image if carry.average is None else torch.lerp(image, carry.average, self.ema)
+        carry.blend(image, self.ema)
         losses = dict(loss=loss.item(), data=data.item(), denoising=denoising.item())
         return State(carry.step, image, losses, carry, average=carry.average)
 

@@ -7,12 +7,12 @@ import torch
 
 from ..settings import setting
 from . import register
-from .base import Method, State, descend, square_norm, start_network
+from .base import FixedInput, start_network
 
 
 @register
 @dataclass(frozen=True)
-class Vanilla(Method):
+class Vanilla(FixedInput):
     """Vanilla DIP: min over phi of ||A f_phi(z) - y||^2 with z fixed uniform noise (Eq. 1).
 
     Published setting of the original: noise uniform on [0, 0.1], 32 channels, skip network
@@ -24,8 +24,6 @@ class Vanilla(Method):
     name: ClassVar[str] = "vanilla"
     about: ClassVar[str] = "Deep Image Prior: a fixed noise input, fit to the data (CVPR 2018)"
 
-    steps: int = setting(2000, "Adam steps", low=1)
-    lr: float = setting(1e-3, "learning rate of Adam", above=0.0)
     network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
     input_channels: int = setting(32, "channels of the noise input", low=1, high=256)
 
@@ -39,11 +37,3 @@ class Vanilla(Method):
             noise = torch.rand((1, c_in, *image.shape[-2:]), generator=generator)
             carry.z = 0.1 * noise.to(image.device)
         return carry
-
-    def step(self, observation, carry):
-        """One Adam step on the data term. Returns a `State`."""
-        output = carry.network(carry.z) if carry.output is None else carry.output
-        loss = square_norm(observation.A(output) - observation.y)
-        descend(carry, loss)
-        carry.output = carry.network(carry.z)
-        return State(carry.step, carry.output.detach(), dict(loss=loss.item(), data=loss.item()), carry)

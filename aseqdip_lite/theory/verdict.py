@@ -3,6 +3,13 @@
 from itertools import combinations
 from statistics import mean, median
 
+#: The kinds of pairs of runs, by the smaller lam. They are counted apart, for whether the autoencoding term is there at
+#: all and how much it weighs are two questions.
+PAIRS = {"lam = 0 against lam > 0": lambda less: less == 0, "among lam > 0": lambda less: less > 0}
+
+#: What becomes of a pair.
+COUNTS = ("later", "earlier", "undecided", "failed")
+
 
 def verdict(rows):
     """What the rows of `grid.run_grid` say, with the numbers that it rests on.
@@ -14,16 +21,18 @@ def verdict(rows):
     Returns:
         dict of
         table: one row per task, input, N and lam: means over images and seeds, see `table`.
-        order: per task and input, pairs of runs that differ in lam alone: how often the larger lam overfits "later",
-            "earlier", "undecided" (neither has begun, or at the same step), or a run "failed"; "holds": the word.
+        order: per task, input and kind of pair, see `PAIRS`: of the pairs of runs that differ in lam alone, how often
+            the larger lam overfits "later", "earlier", "undecided" (neither has begun, or at the same step), or a run
+            "failed"; "holds": the word.
         delay: per task, steps by which overfitting starts later, median over images and seeds: see `delays`.
         sentences: the order in words.
     """
     tasks = list(dict.fromkeys(row["task"] for row in rows))
-    order = {task: {arm: ordered([row for row in rows if (row["task"], row["input"]) == (task, arm)])
-                    for arm in ("fixed", "moving")} for task in tasks}
-    return dict(table=table(rows), order=order, sentences=[sentence(task, arm, found)
-                                                           for task in tasks for arm, found in order[task].items()],
+    order = {task: {arm: {kind: ordered([row for row in rows if (row["task"], row["input"]) == (task, arm)], fits)
+                          for kind, fits in PAIRS.items()} for arm in ("fixed", "moving")} for task in tasks}
+    sentences = [sentence(task, arm, kind, found) for task, arms in order.items() for arm, kinds in arms.items()
+                 for kind, found in kinds.items() if any(found[count] for count in COUNTS)]
+    return dict(table=table(rows), order=order, sentences=sentences,
                 delay={task: delays([row for row in rows if row["task"] == task]) for task in tasks})
 
 
@@ -66,14 +75,16 @@ def cell(rows):
     return counts | average | dict(overfitting=median(map(onset, kept)))
 
 
-def ordered(rows):
-    """Counts of pairs of runs that differ in lam alone, by whether the larger lam overfits later."""
-    counts = dict(later=0, earlier=0, undecided=0, failed=0)
+def ordered(rows, fits):
+    """Counts of the pairs of runs that differ in lam alone and whose smaller lam `fits`; later: the larger lam is."""
+    counts = dict.fromkeys(COUNTS, 0)
     groups = {}
     for row in rows:
         groups.setdefault((row["task"], row["image"], row["seed"], row["input"], row["N"]), []).append(row)
     for found in groups.values():
         for less, more in combinations(sorted(found, key=lambda row: row["lam"]), 2):
+            if not fits(less["lam"]):
+                continue
             if failed(less) or failed(more):
                 counts["failed"] += 1
             elif onset(less) == onset(more):
@@ -92,9 +103,9 @@ def holds(later, decided):
     return next((word for least, word in words if share >= least), "the opposite")
 
 
-def sentence(task, arm, counts):
+def sentence(task, arm, kind, counts):
     """The counts of `ordered` in words."""
-    return (f"{task}, input {arm}: '{counts['holds']}'; of {sum(v for k, v in counts.items() if k != 'holds')} pairs "
+    return (f"{task}, input {arm}, {kind}: '{counts['holds']}'; of {sum(counts[name] for name in COUNTS)} pairs "
             f"the larger lam overfits later in {counts['later']}, earlier in {counts['earlier']}, "
             f"{counts['undecided']} undecided, {counts['failed']} with a run that failed")
 

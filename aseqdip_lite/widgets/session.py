@@ -58,7 +58,7 @@ class Session:
 
     Attributes:
         state: "idle", "running", "paused", "done" or "failed".
-        reason: why it is done: "budget", "interrupted" or "diverged", as in `Result`; "" before.
+        reason: why it is done: "budget", "own rule", "interrupted" or "diverged", as in `Result`; "" before.
         recorder: the `Recorder`, with the curves and the four images.
         frames: the stored iterates, as displayed; step 0 is the start.
         seconds: wall time spent running.
@@ -68,12 +68,13 @@ class Session:
     """
 
     def __init__(self, case, method, *, seed=0, steps=None):
+        method.check_case(case)
         self.case, self.method, self.seed = case, method, seed
         self.budget = method.steps if steps is None else steps
         self.carry = method.init(case.observation, seed)
         self.recorder = Recorder(case)
         start = case.display(case.observation.start)
-        self._start_psnr = math.nan if case.truth is None else self.recorder.psnr(case.observation.start)
+        self._start_psnr = math.nan if case.truth is None else self.recorder.score("psnr", case.observation.start)
         self.frames = Frames(max(2, min(MOST_FRAMES, MOST_BYTES // start.nbytes)))
         self.frames.add(0, start)
         self.state, self.reason, self.seconds = "idle", "", 0.0
@@ -135,6 +136,8 @@ class Session:
         self.seconds, self._since = self.seconds + now - self._since, now
         if state.step >= self.budget:
             self._end("budget")
+        elif self.carry.done:
+            self._end("own rule")
 
     def result(self):
         """The run so far as a `Result`, the same as `reconstruct` returns."""

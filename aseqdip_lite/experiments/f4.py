@@ -1,0 +1,53 @@
+"""F4a and F4b: when Deep Image Priors overfit (aSeqDIP paper, Fig. 4)."""
+
+from . import Experiment, register
+from .arms import draw_curves, fall, mean, of, onset, onset_text, run_arms
+
+#: The four arms of the figure. aSeqDIP has the published lam and N; learning rates suit the narrow network.
+ARMS = {"vanilla": dict(method="vanilla"), "self-guided": dict(method="self_guided"),
+        "aSeqDIP, lam 0": dict(method="aseqdip", lam=0.0, N=2, lr=3e-4),
+        "aSeqDIP, lam 1": dict(method="aseqdip", lam=1.0, N=2, lr=3e-4)}
+
+
+def measure(problems, steps, seeds=1, progress=True):
+    """PSNR against Adam steps of the four `ARMS` on the problems: {"rows": see `arms.run_arms`}."""
+    return dict(rows=run_arms(ARMS, problems, steps=steps, seeds=seeds, progress=progress, label="F4"))
+
+
+def judge(ours):
+    """Reproduced if vanilla overfits first and aSeqDIP with lam 1 last; same direction if it only outlasts vanilla."""
+    rows = ours["rows"]
+    onsets = {arm: onset(of(rows, arm)) for arm in ARMS}
+    last = max(row["steps"] for row in rows)
+    others = [onsets[arm] for arm in list(ARMS)[1:3]]
+    ordered = onsets["vanilla"] < min(others) and max(others) <= onsets["aSeqDIP, lam 1"]
+    outlasts = onsets["vanilla"] <= last and onsets["aSeqDIP, lam 1"] > onsets["vanilla"]
+    verdict = "reproduced" if ordered and outlasts else "same direction" if outlasts else "not reproduced"
+    return verdict, "Onset of overfitting (median), peak, dB lost by the last step: " + "; ".join(
+        f"{arm} {onset_text(of(rows, arm))}, {mean(of(rows, arm), 'peak'):.2f} dB, {fall(of(rows, arm)):.2f} dB"
+        for arm in ARMS) + "."
+
+
+def profiles(task, image, **settings):
+    """Sizes of the experiment on a task: the laptop profile runs two images."""
+    def problems(images, size, **extra):
+        return [dict(task=task, image=name, size=size) | settings | extra for name in images]
+
+    coils = dict(coils=2) if task == "mri" else {}
+    full = dict(coils=15, size=320) if task == "mri" else dict(size=512)
+    return dict(smoke=dict(problems=problems(image[:1], 32, **coils), steps=3, progress=False),
+                laptop=dict(problems=problems(image, 128), steps=3000),
+                paper=dict(problems=[problem | full for problem in problems(image, 128)], steps=4000, seeds=3))
+
+
+ALT = ("PSNR against Adam steps of vanilla DIP, Self-Guided DIP and aSeqDIP with lam 0 and lam 1, means over the "
+       "images, the peak of each curve circled")
+register(Experiment(
+    id="F4a", about="when the PSNR begins to fall, MRI 4x", published="vanilla near step 500, Self-Guided and aSeqDIP "
+    "with lam 0 near 1600, aSeqDIP with lam 1 not before 4000", profiles=profiles("mri", ("brain-070", "brain-096")),
+    measure=measure, judge=judge, figure=lambda ours: draw_curves(ours["rows"]), alt=ALT))
+register(Experiment(
+    id="F4b", about="when the PSNR begins to fall, CT from 18 views", published="vanilla near step 750, Self-Guided "
+    "1250, aSeqDIP with lam 0 near 3800, with lam 1 not before 4000",
+    profiles=profiles("ct", ("ct-head", "ct-brain-064"), views=18),
+    measure=measure, judge=judge, figure=lambda ours: draw_curves(ours["rows"]), alt=ALT))

@@ -1,0 +1,54 @@
+"""The Deep Decoder as a method (Heckel and Hand, ICLR 2019): too few weights to fit noise."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from ..decoder import decoder
+from ..networks import from_channels
+from ..settings import setting
+from . import register
+from .base import Carry, FixedInput
+
+
+class ImageDecoder(torch.nn.Module):
+    """A `DeepDecoder` for images: two channels for a complex one."""
+
+    def __init__(self, network, is_complex):
+        super().__init__()
+        self.network, self.is_complex = network, is_complex
+
+    def forward(self, z):
+        x = self.network(z)
+        return from_channels(x) if self.is_complex else x
+
+
+@register
+@dataclass(frozen=True)
+class Decoder(FixedInput):
+    """Deep Decoder: min over phi of ||A f_phi(z) - y||^2, f_phi 1x1 convolutions and upsampling alone, z noise.
+
+    See `decoder.DeepDecoder`. Published setting: 5 upsamplings, 64 or 128 channels, Adam with lr 0.01,
+    input noise of standard deviation 0.1. Ours has no sigmoid at the end, since MRI images are complex,
+    and standard normal noise, whose scale the channel normalisation divides out. With `channels` 64 and
+    an RGB image of 128 x 128 it has 21312 weights for 49152 numbers.
+    """
+
+    name: ClassVar[str] = "deep_decoder"
+    about: ClassVar[str] = "under-parameterised network of 1x1 convolutions and upsampling (ICLR 2019)"
+
+    lr: float = setting(0.01, "learning rate of Adam", above=0.0)
+    channels: int = setting(64, "channels of every layer", low=1, high=1024)
+    layers: int = setting(5, "upsamplings, each by two", low=1, high=12)
+
+    def init(self, observation, seed, z0=None):
+        """Weights, then the input noise, drawn from `seed`; z0 replaces the noise, (1, channels, h, w)."""
+        generator = torch.Generator().manual_seed(seed)
+        image = observation.start
+        c_out = image.shape[1] * (2 if image.is_complex() else 1)
+        network = decoder(image.shape[-2:], c_out, generator, self.channels, self.layers)
+        z = network.noise(generator) if z0 is None else z0
+        network = ImageDecoder(network, image.is_complex()).to(image.device)
+        return Carry(network, torch.optim.Adam(network.parameters(), lr=self.lr, fused=True), z.to(image.device),
+                     generator)

@@ -1,0 +1,66 @@
+"""Reference-guided DIP: the input is an image of a similar subject (Zhao, Zhao and Gan, Sensors 20(1):308, 2020)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from ..case import robust_peak
+from ..images import Image, fit, load_image
+from ..settings import InputError, setting
+from . import register
+from .base import FixedInput, start_network
+
+
+@register
+@dataclass(frozen=True)
+class ReferenceGuided(FixedInput):
+    """Reference-guided DIP: min over phi of ||A f_phi(z) - y||^2 with z fixed, a prior image of a similar subject.
+
+    The reference is a shipped image by its name, or a file. It is brought to the size of the case and
+    to the scale of y (99.5th percentile 1), real where images are complex: nobody knows the phase. Another
+    slice of the same head, as among the shipped ones, is closer than any reference in practice:
+    the result then flatters the method. Other tasks ship no second image of a similar subject, so the
+    method is for MRI.
+
+    Published setting: a U-Net, the mean of a data base or another subject's scan as reference, 5000 steps.
+    """
+
+    name: ClassVar[str] = "reference_guided"
+    about: ClassVar[str] = "Deep Image Prior whose input is an image of a similar subject (2020)"
+    tasks: ClassVar[tuple[str, ...]] = ("mri",)
+
+    network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    reference: str = setting("brain-088", "image of a similar subject: a shipped name or a file")
+
+    def check_case(self, case):
+        """InputError where the reference is the image that is to be found."""
+        if self.reference == case.image:
+            raise InputError(f"the reference {self.reference} is the image itself: give another, e.g. "
+                             "--reference brain-102")
+
+    def init(self, observation, seed, z0=None):
+        """Network drawn from `seed`; input the reference, or z0."""
+        generator = torch.Generator().manual_seed(seed)
+        z = reference_like(self.reference, observation.start) if z0 is None else z0
+        return start_network(observation, z, self.network, self.lr, generator)
+
+
+def reference_like(name, start):
+    """The image `name` as an input (1, C, H, W) of the size, kind and device of `start`.
+
+    Raises:
+        InputError: the image is a scan, or a file of another size.
+    """
+    image = load_image(name)
+    if not isinstance(image, Image):
+        raise InputError(f"the reference {name} is a measured scan: give a picture")
+    h, w = start.shape[-2:]
+    array = fit(image, max(h, w))
+    array = array.mean(axis=-1) if array.ndim == 3 else array
+    top, left = ((side - n) // 2 for side, n in zip(array.shape, (h, w), strict=True))
+    if min(top, left) < 0:
+        raise InputError(f"the reference {name} has {array.shape[0]} x {array.shape[1]} pixels, the case {h} x {w}: "
+                         "bring it to that size")
+    z = torch.from_numpy(abs(array[top:top + h, left:left + w]))[None, None]  # (1, 1, H, W)
+    return (z / robust_peak(z)).to(start.dtype).expand(start.shape).to(start.device)

@@ -1,0 +1,122 @@
+"""Rules that pick an image of a run without the truth: two variances of the outputs, and the discrepancy principle.
+
+Each rule is shown every step by `update` and answers whether its pick is now this step's image;
+`best_step` is the step of its pick, 0 before the first.
+"""
+
+import copy
+import math
+
+import torch
+
+
+def as_vector(image):
+    """(1, C, H, W), real or complex -> (n,) real, detached; complex numbers as [Re, Im]."""
+    x = image.detach()
+    return torch.view_as_real(x).flatten() if x.is_complex() else x.flatten()
+
+
+class Rule:
+    """What the rules share: the best value so far, its step, and a state that a checkpoint can hold."""
+
+    def __init__(self):
+        self.value, self.best, self.best_step = math.nan, math.inf, 0
+
+    def consider(self, value, step):
+        """Take `value` for this step; returns True if it is a new minimum."""
+        self.value = value
+        if not value < self.best:
+            return False
+        self.best, self.best_step = value, step
+        return True
+
+    def state_dict(self):
+        return dict(vars(self))
+
+    def load_state_dict(self, state):
+        vars(self).update(copy.deepcopy(state))  # running sums are updated in place
+
+
+class MovingVariance(Rule):
+    """Windowed moving variance of the outputs (ES-DIP: Wang et al., TMLR 2023, WMV).
+
+    The variance of the last W outputs, VAR = mean ||x||^2 - ||mean x||^2 over the window, falls
+    while the image forms and rises when noise is fitted. Its minimum is a blind pick of the
+    image; early stopping waits `patience` further steps for a new minimum. Running sums are
+    kept in double precision, so a step costs a few passes over one image whatever W is.
+
+    Args:
+        window: W, number of outputs (100 as published).
+    """
+
+    def __init__(self, window=100):
+        super().__init__()
+        self.window, self.count = window, 0
+        self.ring = self.total = None
+        self.squares = 0.0
+
+    def update(self, image, step):
+        """Take in the raw output (1, C, H, W) of a step; returns True if the variance is at a new minimum."""
+        x = as_vector(image)
+        if self.ring is None:
+            self.ring = x.new_zeros((self.window, x.numel()))
+            self.total = x.new_zeros(x.numel(), dtype=torch.float64)
+        slot = self.ring[self.count % self.window]
+        new, oldest = x.double(), slot.double()  # the variance is a small difference of large sums
+        self.squares += float(new.dot(new)) - float(oldest.dot(oldest))
+        self.total += new - oldest
+        slot.copy_(x)
+        self.count += 1
+        if self.count < self.window:
+            return False
+        variance = self.squares / self.window - float(self.total.dot(self.total)) / self.window**2
+        return self.consider(max(variance, 0.0), step)
+
+
+class ExponentialVariance(Rule):
+    """Exponential moving variance of the outputs (ES-DIP, EMV): one mean image in place of a window.
+
+        d = x - mean,   mean <- mean + alpha d,   VAR <- (1 - alpha) (VAR + alpha ||d||^2)
+
+    This is the variance under the weights alpha (1 - alpha)^j of the output j steps ago. It starts at
+    0, so the first `warm_up` outputs do not count: by then the first one's weight, (1 - alpha)^100, is
+    below 3e-5 at alpha 0.1.
+
+    Args:
+        alpha: weight of the newest output (0.1 as published).
+        warm_up: outputs before the first that counts.
+    """
+
+    def __init__(self, alpha=0.1, warm_up=100):
+        super().__init__()
+        self.alpha, self.warm_up, self.count = alpha, warm_up, 0
+        self.mean, self.variance = None, 0.0
+
+    def update(self, image, step):
+        """Take in the raw output (1, C, H, W) of a step; returns True if the variance is at a new minimum."""
+        x = as_vector(image).double()
+        self.count += 1
+        if self.mean is None:
+            self.mean = x
+        gap = x - self.mean
+        self.mean = self.mean + self.alpha * gap
+        self.variance = (1 - self.alpha) * (self.variance + self.alpha * float(gap.dot(gap)))
+        return self.count >= self.warm_up and self.consider(self.variance, step)
+
+
+class Discrepancy(Rule):
+    """Morozov's discrepancy principle: the first step whose data term is at most the expected energy of the noise.
+
+    It needs the noise level, which the variances do not, and looks at the residual alone.
+
+    Args:
+        energy: E ||n||^2 in the units of the data term, see `Observation.noise_energy`.
+    """
+
+    def __init__(self, energy):
+        super().__init__()
+        self.energy = energy
+
+    def update(self, data, step):
+        """Take in the data term ||A f - y||^2 of a step; returns True at the first that is small enough."""
+        return self.best_step == 0 and data <= self.energy and self.consider(data, step)

@@ -1,0 +1,77 @@
+"""The summary of a comparison as Markdown tables: what was reached at what cost, and what stopping is worth."""
+
+from .statistics import RULES, SCORES
+
+#: Headings of the columns of PSNR.
+HEADS = dict(start="PSNR start", final="PSNR final (dB)", blind="PSNR blind pick", oracle="PSNR oracle")
+
+
+def as_markdown(summary):
+    """The two tables of `statistics.summarise`, the second only where peaks are known.
+
+    Numbers are means over runs, in brackets the standard deviation over the seeds, in square brackets the
+    interval of a difference. A column in which nothing is known is left out; without a truth
+    the residuals stand in place of PSNR and SSIM.
+    """
+    known = any(row["psnr"]["final"]["mean"] is not None for row in summary)
+    text = table(summary, quality_columns() if known else residual_columns())
+    stopping = table(summary, stopping_columns())
+    if stopping is not None and any(row["peak_step"]["mean"] is not None for row in summary):
+        text += ("\nSteps to the highest PSNR, dB lost from there to the last step, and dB below it where a rule that "
+                 f"needs no truth would have stopped:\n\n{stopping}")
+    return text
+
+
+def quality_columns():
+    """{heading: (cell as a function of a summary row, digits)} of what was reached."""
+    columns = {HEADS[score]: (lambda row, score=score: row["psnr"][score], 2) for score in SCORES}
+    columns["SSIM final"] = (lambda row: row["ssim"]["final"], 3)
+    columns["final - aseqdip (dB)"] = (lambda row: row["to_aseqdip"], 2)
+    return columns | cost_columns()
+
+
+def residual_columns():
+    """The same where no truth is known."""
+    return {"residual final": (lambda row: row["data_residual"]["final"], 4),
+            "residual held out": (lambda row: row["heldout_residual"]["final"], 4)} | cost_columns()
+
+
+def cost_columns():
+    """What it took."""
+    return {"steps": (lambda row: row["steps"], 0), "gradients": (lambda row: row["gradients"], 0),
+            "seconds": (lambda row: row["seconds"], 0), "memory (MiB)": (lambda row: row["peak_memory_mib"], 0)}
+
+
+def stopping_columns():
+    """When a run was best, what it lost after that, and what each rule would have lost."""
+    rules = {f"lost by {rule}": (lambda row, rule=rule: row["regret"][rule], 2) for rule in RULES}
+    return {"step of the peak": (lambda row: row["peak_step"], 0),
+            "lost by the last step": (lambda row: row["fall"], 2)} | rules
+
+
+def table(summary, columns):
+    """A Markdown table with the method, and the image where there are several, in front; None if no column is known."""
+    cells = {head: [cell(get(row), digits) for row in summary] for head, (get, digits) in columns.items()}
+    cells = {head: found for head, found in cells.items() if set(found) != {"-"}}
+    if not cells:
+        return None
+    first = ["image"] * (len({row["image"] for row in summary}) > 1) + ["method"]
+    lines = ["| " + " | ".join([*first, *cells]) + " |", "|---" * len(first) + "|---:" * len(cells) + "|"]
+    for index, row in enumerate(summary):
+        lines.append("| " + " | ".join([*(row[name] for name in first), *(found[index] for found in cells.values())])
+                     + " |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(value, digits):
+    """A number, a mean with its deviation, or a difference with its interval; "-" for what is not known."""
+    if value is None:
+        return "-"
+    if not isinstance(value, dict):
+        return f"{value:.{digits}f}"
+    if value["mean"] is None:
+        return "-"
+    if "low" in value:
+        interval = "" if value["low"] is None else f" [{value['low']:+.{digits}f}, {value['high']:+.{digits}f}]"
+        return f"{value['mean']:+.{digits}f}{interval}"
+    return f"{value['mean']:.{digits}f}" + ("" if value["std"] is None else f" ({value['std']:.{digits}f})")

@@ -1,0 +1,96 @@
+"""Sweeps over a real Dask scheduler with real workers, one of which is killed in the middle of a run."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from distributed import LocalCluster
+
+from aseqdip_lite import InputError
+from aseqdip_lite.compare import compare
+from aseqdip_lite.sweep import sweep
+
+SMALL = dict(profile="smoke", size=32, coils=2, progress=False)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+                      host="127.0.0.1") as cluster:
+        yield cluster
+
+
+def square(job, watch):
+    watch(1)
+    return dict(value=job["x"] ** 2, process=os.getpid())
+
+
+def slow(job, watch):
+    """A run of 20 steps that says in a file of its own that it began, where, and that it ended."""
+    begun = job["folder"] / f"{job['x']}-{os.getpid()}"
+    begun.touch()
+    for step in range(1, 21):
+        watch(step)
+        time.sleep(0.05)
+    return dict(x=job["x"], process=os.getpid())
+
+
+def test_workers_of_the_scheduler_do_every_job_once(cluster):
+    jobs = {f"job{x}": dict(x=x, budget=1) for x in range(6)}
+    seen = []
+    results = sweep(square, jobs, scheduler=cluster.scheduler_address, progress=False,
+                    finished=lambda key, result: seen.append(key))
+    assert [result["value"] for result in results.values()] == [0, 1, 4, 9, 16, 25]
+    assert sorted(seen) == sorted(jobs)
+    assert os.getpid() not in {result["process"] for result in results.values()}
+
+
+def test_a_killed_worker_loses_no_job_and_none_is_done_twice(cluster, tmp_path):
+    jobs = {f"job{x}": dict(x=x, budget=20, folder=tmp_path) for x in range(4)}
+    seen, killed = [], []
+
+    def kill():
+        while not list(tmp_path.iterdir()):
+            time.sleep(0.02)
+        time.sleep(0.2)  # in the middle of its second of work
+        name = sorted(path.name for path in tmp_path.iterdir())[0]
+        killed.append(name)
+        os.kill(int(name.split("-")[1]), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    results = sweep(slow, jobs, scheduler=cluster.scheduler_address, folder=tmp_path.parent, progress=False,
+                    finished=lambda key, result: seen.append(key))
+    killer.join()
+    assert sorted(seen) == sorted(jobs) == sorted(results)
+    assert all(result["x"] == jobs[key]["x"] for key, result in results.items())
+    x, process = killed[0].split("-")
+    assert results[f"job{x}"]["process"] != int(process)  # another worker took it
+    begun = sorted(path.name.split("-")[0] for path in tmp_path.iterdir())
+    assert begun.count(x) == 2 and set(begun) == {"0", "1", "2", "3"}
+
+
+def test_a_comparison_over_the_scheduler_is_that_of_one_process(cluster, tmp_path):
+    names = ["vanilla", "zero_filled"]
+    rows = [compare("mri", names, steps=4, out=tmp_path / name, **where, **SMALL)["rows"]
+            for name, where in (("here", dict(workers=1)), ("there", dict(scheduler=cluster.scheduler_address)))]
+    assert [(row["method"], row["psnr"]) for row in rows[0]] == [(row["method"], row["psnr"]) for row in rows[1]]
+    assert (tmp_path / "there" / "compare.md").exists()
+    assert not [path for path in (tmp_path / "there").iterdir() if path.name.startswith("tmp")]  # the desk is cleared
+
+
+def test_an_address_without_scheduler_is_a_clear_error():
+    with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:1: start one by `dask schedul"):
+        sweep(square, dict(job=dict(x=1, budget=1)), scheduler="tcp://127.0.0.1:1", progress=False)
+    with pytest.raises(InputError, match="no Dask scheduler answers at nonsense"):
+        sweep(square, dict(job=dict(x=1, budget=1)), scheduler="nonsense", progress=False)
+
+
+def test_a_scheduler_without_workers_is_a_clear_error():
+    with LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as empty:
+        with pytest.raises(InputError) as caught:
+            sweep(square, dict(job=dict(x=1, budget=1)), scheduler=empty.scheduler_address, progress=False)
+        assert str(caught.value) == (f"the scheduler at {empty.scheduler_address} has no workers: start them by "
+                                     f"`dask worker {empty.scheduler_address} --nthreads 1`")
