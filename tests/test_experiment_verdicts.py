@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aseqdip_lite.experiments import a1, arms, c3, f4, f5, f6, f7, f8, f9, f10, g1, g2, g3, g4
+from aseqdip_lite.experiments import a1, arms, c3, f4, f5, f6, f7, f8, f9, f10, g1, g2, g3, g4, t2
 
 
 def trajectories(ends, slope):
@@ -155,3 +155,19 @@ def test_the_mean_curve_leaves_out_runs_that_ended_early():
     rows = [ended("a", curve=(20.0, 22.0, 24.0)), ended("a", curve=(22.0, 24.0, 26.0)), ended("a", curve=(50.0,))]
     assert arms.mean_curves(rows) == dict(a=([1, 2, 3], [21.0, 23.0, 25.0]))
     assert arms.onset([ended("a", onset=10), ended("a"), ended("a", onset=30)]) == 30
+
+
+def part(task="mri", **finals):
+    """One part of T2 with the final PSNR of each method."""
+    return dict(task=task, settings=dict(acceleration=4.0), summary=[
+        dict(image="a", method=name, psnr=dict(final=dict(mean=value))) for name, value in finals.items()])
+
+
+@pytest.mark.parametrize(("parts", "verdict", "counts"), [
+    ([part(aseqdip=28.0, vanilla=27.0, tv=29.0), part(aseqdip=28.0, vanilla=27.0, tv=26.0)], "reproduced", (2, 1)),
+    ([part(aseqdip=28.0, vanilla=27.0)] * 2 + [part(aseqdip=26.0, vanilla=27.0)], "same direction", (2, 2)),
+    ([part(aseqdip=28.0, vanilla=27.0), part(aseqdip=26.0, vanilla=27.0)], "not reproduced", (1, 1))])
+def test_t2_counts_where_aseqdip_is_first_of_the_family_and_of_all(parts, verdict, counts):
+    found, why = t2.judge(dict(parts=parts))
+    assert found == verdict and f"first of the DIP methods in {counts[0]} and first of all in {counts[1]}" in why
+    assert "mri, acceleration 4: " in why and t2.figure(dict(parts=parts)).axes

@@ -28,11 +28,11 @@ SECOND = ("aseqdip", "vanilla", "self_guided")
 KEPT = ("method", "image", "seed", "steps", "gradients", "seconds", "stop_reason", "peak_step")
 
 
-def measure(size, images, seeds, steps=None, coils=8, profile="laptop", folder=None, progress=True):
+def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profile="laptop", folder=None, progress=True):
     """Compare all methods at the first setting of each task, and a part of them at the second.
 
     Args:
-        size: side in pixels; images: images a task, of `TASKS`; seeds: seeds of each.
+        size: side in pixels; images: images a task, of `TASKS`; seeds: seeds of each; tasks: names.
         steps: Adam steps of every method; by default each has its own, found by the search.
         coils: coils of MRI; profile: whose default settings the methods have.
         folder: where each run has a folder, so that a stopped experiment goes on when it is started again; None
@@ -45,7 +45,8 @@ def measure(size, images, seeds, steps=None, coils=8, profile="laptop", folder=N
     parts = []
     with keep as out:
         for index in (0, 1):
-            for task, (pictures, *settings) in TASKS.items():
+            for task in tasks:
+                pictures, *settings = TASKS[task]
                 names = [name for name in methods.names(task) if not index or name in SECOND or is_classic(name)]
                 extra = dict(size=size) | (dict(coils=coils) if task == "mri" else {})
                 report = compare(task, names, seeds=seeds, images=pictures[:images], profile=profile, steps=steps,
@@ -121,7 +122,7 @@ def figure(ours):
 register(Experiment(
     id="T2", about="every method on every task at two settings, in miniature",
     published="aSeqDIP highest of the DIP family on all five tasks, e.g. MRI 4x 34.08 dB against Self-Guided 33.6",
-    profiles=dict(smoke=dict(size=32, coils=2, images=1, seeds=1, steps=3, progress=False),
+    profiles=dict(smoke=dict(size=40, coils=2, images=1, seeds=1, steps=2, tasks=("mri", "denoising"), progress=False),
                   laptop=dict(size=128, images=3, seeds=2, folder="out/T2"),
                   paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper", folder="out/T2-paper")),
     measure=measure, judge=judge, figure=figure,

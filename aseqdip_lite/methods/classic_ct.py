@@ -55,11 +55,17 @@ def _(A, observation, lamda=5e-4, iterations=300):
     """
     import sigpy
 
+    class RealL1(sigpy.prox.L1Reg):
+        """Real for real arrays: numba takes sigpy's threshold for complex numbers if MRI was solved before."""
+
+        def _prox(self, alpha, input):
+            return np.real(super()._prox(alpha, input))
+
     operator, start = as_sigpy(A.to("cpu")), FBP().solve(observation)
     differences = sigpy.linop.FiniteDifference(A.in_shape, axes=(-2, -1))
     app = sigpy.app.LinearLeastSquares(
         operator, observation.y[0].cpu().numpy(), x=start[0].cpu().numpy(), G=differences,
-        proxg=sigpy.prox.L1Reg(differences.oshape, lamda), sigma=max(30 * lamda, 1e-3), max_iter=iterations,
+        proxg=RealL1(differences.oshape, lamda), sigma=max(30 * lamda, 1e-3), max_iter=iterations,
         show_pbar=False)
     with warnings.catch_warnings():  # sigpy's soft threshold divides 0 by 0 and discards the result
         warnings.simplefilter("ignore", RuntimeWarning)

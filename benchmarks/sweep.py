@@ -1,0 +1,74 @@
+"""Throughput of a sweep: two processes of one thread against one process of two threads, in one run on one machine.
+
+The same runs of aSeqDIP, of the network and size of the comparisons, made by `sweep` with one process a core
+and made one after another with all threads; the two take turns, and the medians are compared. Stores
+results/bench_sweep.json.
+
+    python benchmarks/sweep.py [--steps 60] [--turns 3]
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from aseqdip_lite import configure, iterate, load_case
+from aseqdip_lite.result import provenance
+from aseqdip_lite.sweep import sweep
+
+RESULTS = Path(__file__).parent.parent / "results" / "bench_sweep.json"
+
+#: What the ratio is to reach.
+TARGET = 1.3
+
+
+def run(job, watch):
+    """One run: its seconds."""
+    case = load_case(job["task"], size=128, seed=job["seed"])
+    began = time.perf_counter()
+    for state in iterate(case.observation, configure("aseqdip", job["task"]), seed=job["seed"], steps=job["budget"]):
+        watch(state.step)
+    return time.perf_counter() - began
+
+
+def seconds(jobs, workers, threads):
+    """Wall time of all jobs."""
+    torch.set_num_threads(threads)
+    began = time.perf_counter()
+    sweep(run, jobs, workers=workers, progress=False)
+    return time.perf_counter() - began
+
+
+def row(name, value, target=None):
+    """One number of the report, with whether it reaches its target."""
+    return dict(name=name, value=value, target=target, ok=None if target is None else value >= target)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=60, help="Adam steps of a run")
+    parser.add_argument("--turns", type=int, default=3, help="turns of each way")
+    arguments = parser.parse_args()
+    cores, rows = os.cpu_count(), []
+    for task in ("mri", "denoising"):
+        jobs = {f"{task} {seed}": dict(task=task, seed=seed, budget=arguments.steps) for seed in range(2 * cores)}
+        sweep(run, {key: job | dict(budget=2) for key, job in jobs.items()}, progress=False)  # starts the processes
+        turns = [(seconds(jobs, cores, 1), seconds(jobs, 1, cores)) for _ in range(arguments.turns)]
+        processes, threads = (statistics.median(times) for times in zip(*turns, strict=True))
+        ratio = threads / processes
+        rows += [row(f"{task}: seconds of {len(jobs)} runs in {cores} processes", processes),
+                 row(f"{task}: seconds one after another with {cores} threads", threads),
+                 row(f"{task}: throughput of a sweep, ratio", ratio, TARGET)]
+        print(f"{task}: {processes:.1f} s in {cores} processes, {threads:.1f} s one after another with {cores} "
+              f"threads: {ratio:.2f} x (target {TARGET})")
+    settings = dict(size=128, network="lite", steps=arguments.steps, turns=arguments.turns, cores=cores)
+    report = dict(rows=rows, provenance=dict(settings=settings, **provenance(torch.device("cpu"))))
+    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":  # worker processes import this file
+    main()
