@@ -124,7 +124,8 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     given = {name: value for name, value in settings.items() if value is not None}
     split_settings(tasks.get(task), None, given)
     check_run(steps=steps, seeds=seeds, workers=workers)
-    names = methods.names(task) if names == "all" else [name.strip() for name in names.split(",")]
+    everything = names == "all"
+    names = methods.names(task) if everything else [name.strip() for name in names.split(",")]
     for name in names:
         methods.configure(name, task, profile, steps)
     out = checked_folder(out or Path("out") / f"compare-{task}")
@@ -132,6 +133,10 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
                             device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
                             **given)
     click.echo(as_markdown(report["summary"]))
+    for entry in report["left_out"]:
+        click.echo(f"left out: {entry['method']} on {entry['image']}, {entry['why']}")
+    if everything and (others := [name for name in methods.names() if name not in names]):
+        click.echo(f"not defined for {task}: {', '.join(others)}")
     pictures = " ".join(str(file) for file in sorted(out.glob("*.png")))
     click.echo(f"pictures: {pictures}\n"
                f"written to {out}: compare.json compare.md compare.csv, and a folder for each run")

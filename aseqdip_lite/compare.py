@@ -39,7 +39,8 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
         **settings: the task's settings.
 
     Returns:
-        {"rows": [metrics of each run], "summary": [see `statistics.summarise`], "interrupted": bool}.
+        {"rows": [metrics of each run], "summary": [see `statistics.summarise`], "left_out": [{"method", "image",
+        "why"}] of what cannot honestly be run, "interrupted": bool}.
 
     Raises:
         InputError: bad settings, two images of the same name, or a folder with runs of other settings.
@@ -50,11 +51,16 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     for label in labels:
         if labels.count(label) > 1:
             raise InputError(f"two images are called {label}: rename one, their results would mix")
-    jobs = {}
+    jobs, left_out = {}, []
     for image, label in zip(images, labels, strict=True):
-        for seed in range(seeds):
-            for name in names:
-                method = methods.configure(name, task, profile, steps)
+        for name in names:
+            method = methods.configure(name, task, profile, steps)
+            try:
+                method.check_image(label)
+            except InputError as error:
+                left_out.append(dict(method=name, image=label, why=str(error)))
+                continue
+            for seed in range(seeds):
                 jobs[label, name, seed] = dict(
                     task=task, image=image, seed=seed, profile=profile, settings=settings, method=name, steps=steps,
                     device=str(device), folder=str(out.absolute() / f"{label}-{name}-seed{seed}"),
@@ -65,7 +71,7 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
                  label=f"compare {task}")
     interrupted = len(done) < len(jobs) or any(row["stop_reason"] == "interrupted" for row in done.values())
     rows = list(done.values())
-    report = dict(rows=rows, summary=summarise(rows))
+    report = dict(rows=rows, summary=summarise(rows), left_out=left_out)
     write(out, report)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):
         case = tasks.load_case(task, image, seed=0, profile=profile, **settings)

@@ -64,7 +64,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
             honestly be run on the case.
     """
     check_run(seed=seed, steps=steps, patience=patience, window=window)
-    method.check_case(case)
+    method.check_image(case.image)
     budget = method.steps if steps is None else steps
     identity = describe(case, method, seed, window)
     carry, recorder = method.init(case.observation, seed), Recorder(case, window)

@@ -128,3 +128,16 @@ def test_command_line(tmp_path):
     assert "did you mean 'vanilla'?" in wrong.stderr and not (tmp_path / "no").exists()
     method_setting = CliRunner().invoke(main, ["compare", "mri", "--lam", "1"])
     assert method_setting.exit_code == 2
+
+
+def test_a_reference_that_is_the_image_is_left_out_and_said(tmp_path):
+    arguments = ["compare", "mri", "--profile", "smoke", "--size", "32", "--coils", "2", "--steps", "2", "--methods",
+                 "reference_guided,zero_filled", "--image", "brain-088", "--image", "brain-056", "--out", str(tmp_path),
+                 "--quiet", "--workers", "1"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "left out: reference_guided on brain-088, the reference brain-088 is the image itself" in result.stdout
+    report = json.loads((tmp_path / "compare.json").read_text())
+    assert [(row["image"], row["method"]) for row in report["rows"]] == [
+        ("brain-088", "zero_filled"), ("brain-056", "reference_guided"), ("brain-056", "zero_filled")]
+    assert [(entry["method"], entry["image"]) for entry in report["left_out"]] == [("reference_guided", "brain-088")]

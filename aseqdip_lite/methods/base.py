@@ -123,8 +123,8 @@ class Method(Settings):
         """The same method with a budget of `steps` Adam steps."""
         return replace(self, steps=steps)
 
-    def check_case(self, case):
-        """InputError if the method cannot honestly be run on a `Case`; reads its names, never its truth."""
+    def check_image(self, name):
+        """InputError if the method cannot honestly be run on the image of this name."""
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ class ReferenceGuided(FixedInput):
     network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
     reference: str = setting("brain-088", "image of a similar subject: a shipped name or a file")
 
-    def check_case(self, case):
+    def check_image(self, name):
         """InputError where the reference is the image that is to be found."""
-        if self.reference == case.image:
+        if self.reference == name:
             raise InputError(f"the reference {self.reference} is the image itself: give another, e.g. "
                              "--reference brain-102")
 
