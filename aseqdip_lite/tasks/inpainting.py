@@ -92,9 +92,9 @@ class Inpainting(Settings):
 
     `fill` "mean" subtracts the mean of the known pixels of each channel from them, so that zero, which
     y and z_0 hold in the hole, is their mean and not black; it is added again to every answer. What a
-    network puts into a hole at first is near zero, whatever z_0 holds there, and aSeqDIP's
-    autoencoding term then keeps it: black holes stay dark. The paper sets the hole to zero
-    (`fill` "zero"); its released code fills it with 0.4.
+    network puts into a hole at first is near zero, whatever z_0 holds there, and small steps hardly move
+    it where no data pull: black holes stay dark (lesson 10). The paper sets the hole to zero (`fill`
+    "zero"); its released code fills it with 0.4.
     """
 
     name: ClassVar[str] = "inpainting"
