@@ -38,13 +38,13 @@ REMARKS = dict(
               "change the order. The network would have to prefer other images at this size, or lam to grow (see the "
               "oracle against the final for what stopping costs).",
     inpainting="The hole has no data. A network's output starts near 0, there as elsewhere, and small steps hardly "
-               "move it where nothing pulls: `fill` mean puts that 0 at the mean of the known pixels; from a black hole, "
-               "as published, the search needed a rate of 1e-2 to come near (lesson 10). On the retina the black rim "
-               "draws this mean far from the hole's colour, and aSeqDIP hardly leaves its start, while the classic "
+               "move it where nothing pulls: `fill` mean puts that 0 at the mean of the known pixels; from a black "
+               "hole, as published, the search needed a rate of 1e-2 to come near (lesson 10). On the retina the black "
+               "rim draws this mean far from the hole's colour, and aSeqDIP hardly leaves its start, while the classic "
                "methods continue the hole's own surroundings.",
     deblurring="Spread over the seeds is large here. On the first two images it comes from the motion path that each "
-               "seed draws, for total variation spreads too; on the retina aSeqDIP alone spreads, and its lead rests on "
-               "one seed of three.")
+               "seed draws, for total variation spreads too; on the retina aSeqDIP alone spreads, and its lead rests "
+               "on one seed of three.")
 
 
 def verdict(task, summary):
