@@ -160,7 +160,7 @@ claim(
 # All singular values of $A$ are 1 or 0 (lesson 01). There is nothing faint to be divided by, no noise to be amplified,
 # and without noise nothing to stop early. The whole problem is the null space.
 #
-# Therefore **any** filling of the hole fits the data: $A(x + u) = Ax$. Three of them, without any method:
+# Therefore **any** filling of the hole fits the data: $A(x + u) = Ax$. Four of them, without any method:
 
 # %%
 def truth_of(case):
