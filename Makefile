@@ -2,12 +2,14 @@
 PYTHON ?= python3
 RUN := .venv/bin
 TASK ?= mri
+PURELIB := import sysconfig; print(sysconfig.get_path('purelib'))
 
-.PHONY: help setup demo test lab lessons site bench tune lint clean
+.PHONY: help setup demo test colab lab lessons site bench tune lint clean
 
 help:
 	@echo "make demo      reconstruct a real brain slice; pictures in out/demo"
 	@echo "make test      all tests, and all notebooks in the smoke profile"
+	@echo "make colab     the panel's tests and lesson 00 with Google Colab's versions of Jupyter and widgets"
 	@echo "make lab       open the lessons in JupyterLab (this machine only)"
 	@echo "make setup     only make .venv"
 	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
@@ -33,6 +35,20 @@ demo: .venv/ready
 test: .venv/ready
 	OMP_NUM_THREADS=1 $(RUN)/python -m pytest tests -n 2 --dist loadscope
 	OMP_NUM_THREADS=1 ASEQDIP_PROFILE=smoke $(RUN)/python -m pytest lessons -n 2 --dist loadscope --nbval-lax --nbval-current-env
+
+colab: .venv-colab/ready
+	OMP_NUM_THREADS=1 .venv-colab/bin/python -m pytest tests/test_widgets*.py tests/test_colab.py
+	OMP_NUM_THREADS=1 ASEQDIP_PROFILE=smoke .venv-colab/bin/python -m pytest lessons/00_start_here.ipynb \
+	  lessons/solutions/00_start_here.ipynb --nbval-lax --nbval-current-env
+
+# Colab's versions come first on the path, everything else (PyTorch among it) from .venv.
+.venv-colab/ready: .venv/ready constraints-colab.txt
+	@rm -rf .venv-colab
+	@$(RUN)/python -m venv .venv-colab
+	@.venv-colab/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r constraints-colab.txt
+	@echo 'import site; site.addsitedir("$(shell $(RUN)/python -c "$(PURELIB)")")' \
+	  > $$(.venv-colab/bin/python -c "$(PURELIB)")/course.pth
+	@touch $@
 
 lab: .venv/ready
 	@$(RUN)/aseqdip lab

@@ -43,13 +43,13 @@ if "google.colab" in sys.modules:
     from importlib.metadata import version
 
     before = version("torch")
-    packages = ["sigpy", "git+{repository}"]
+    packages = ["sigpy", "pydicom", "git+{repository}"]
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages], check=True)
     if version("torch") != before:
         raise RuntimeError("the installation changed PyTorch: restart the runtime and report this")
     import torch
 
-    print(torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU: about {minutes} minutes")'''
+    print(torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU: about {minutes} min")'''
 
 
 def sources(names=()):

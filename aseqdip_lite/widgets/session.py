@@ -68,7 +68,7 @@ class Session:
     """
 
     def __init__(self, case, method, *, seed=0, steps=None):
-        method.check_case(case)
+        method.check_image(case.image)
         self.case, self.method, self.seed = case, method, seed
         self.budget = method.steps if steps is None else steps
         self.carry = method.init(case.observation, seed)

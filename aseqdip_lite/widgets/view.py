@@ -13,6 +13,7 @@ from ..engine import check_run
 from ..settings import InputError
 from .drawing import Curves, pictures, status, table
 from .session import Session
+from .slider_names import slider_names
 
 BUTTONS = {
     "Run": "start a run with these settings, or go on after a pause",
@@ -26,6 +27,7 @@ BUTTONS = {
 REDRAW = 0.35
 ENDINGS = {
     "budget": "The run has made all its steps.",
+    "own rule": "The method's own rule ended the run.",
     "interrupted": "Stopped. The next run will be shown beside this one.",
     "diverged": "The loss is no longer a finite number, so the run ended: try a smaller lr.",
 }
@@ -66,7 +68,8 @@ class Panel(widgets.VBox):
         right = widgets.VBox([self.pictures, self.slider, self.curves, self.table],
                              layout=widgets.Layout(flex="1 1 480px", min_width="300px", margin="0 0 0 16px"))
         super().__init__([wrapped([*self.buttons.values(), self.keep]), self.status, self.message,
-                          wrapped([form, right])])
+                          wrapped([form, right]), slider_names()])
+        self.add_class("aseqdip-panel")
         for name, button in self.buttons.items():
             action = getattr(self, f"_{name.lower()}")
             button.on_click(lambda _, action=action: self._attempt(action))

@@ -1,96 +1,33 @@
-"""The panel in JupyterLab, in a real browser (headless Chromium): what no kernel-side test can see.
+"""The panel in JupyterLab, in a real browser (headless Chromium): what no kernel-side test can see."""
 
-Skipped where playwright, JupyterLab or Chromium is not installed: `pip install playwright` and the
-Debian package `chromium`.
-"""
-
-import os
 import re
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
+import nbformat
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
-nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-
-#: No attempt to reach anything outside of this machine; no sandbox, which root may not use.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
 SLOW = 120_000  # milliseconds that a loaded machine may take to start a kernel and import torch
 CELLS = ('from aseqdip_lite.widgets import panel\n'
          'p = panel("mri", profile="smoke", device="cpu", K=20000)\np')
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(url, process, seconds=60):
-    """Wait until a server answers; the test fails if it ends or never does."""
-    for _ in range(4 * seconds):
-        assert process.poll() is None, "JupyterLab ended before it answered"
-        try:
-            return urllib.request.urlopen(url, timeout=2).status
-        except OSError:
-            time.sleep(0.25)
-    pytest.fail("JupyterLab did not answer")
+PANEL = ".aseqdip-panel"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """Address of a notebook with the panel in a JupyterLab of its own, on this machine only and with a token."""
-    folder = tmp_path_factory.mktemp("lab")
-    notebook = nbformat.v4.new_notebook(
+def notebook(chromium, lab, started):
+    """A notebook in the browser, its one cell executed and the panel on view."""
+    stored = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(CELLS)],
         metadata=dict(kernelspec=dict(name="python3", display_name="Python 3", language="python")))
-    nbformat.write(notebook, folder / "panel.ipynb")
-    port, token = free_port(), secrets.token_hex(16)
-    homes = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
-               f"--IdentityProvider.token={token}", f"--notebook-dir={folder}",
-               "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
-    process = subprocess.Popen(command, env=os.environ | homes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/api?token={token}", process)
-        yield f"http://127.0.0.1:{port}/lab/tree/panel.ipynb?reset&token={token}"
-    finally:
-        process.terminate()
-        process.wait(20)
+    chromium.goto(lab("panel.ipynb", stored))
 
+    def run():
+        chromium.locator(".jp-Notebook .jp-CodeCell").first.click()
+        chromium.keyboard.press("Shift+Enter")
 
-@pytest.fixture(scope="module")
-def notebook(lab):
-    """The notebook in the browser, its cell executed and the panel on view."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport=dict(width=1440, height=1300))
-        page.set_default_timeout(SLOW)
-        playwright.expect.set_options(timeout=SLOW)
-        page.goto(lab)
-        cell = page.locator(".jp-Notebook .jp-CodeCell").first
-        for _ in range(20):  # JupyterLab drops what is run before its kernel is connected, and says nothing
-            cell.click()
-            page.keyboard.press("Shift+Enter")
-            page.wait_for_timeout(3000)
-            if re.search(r"[*\d]", cell.locator(".jp-InputPrompt").inner_text()):
-                break
-        page.locator('img[alt^="Reconstruction of run B"]').wait_for()
-        yield page
-        browser.close()
+    started(chromium, run)
+    chromium.locator('img[alt^="Reconstruction of run B"]').wait_for()
+    return chromium
 
 
 @pytest.fixture
@@ -139,8 +76,7 @@ def test_the_panel_opens_with_honest_buttons_and_pictures_that_have_width_and_al
 
 
 def test_lam_is_moved_by_keyboard(page):
-    row = page.get_by_label("lam", exact=True).locator("xpath=ancestor::*[contains(@class, 'widget-hbox')][1]")
-    row.locator(".noUi-handle").focus()
+    page.get_by_role("slider", name="lam, decades").focus()
     page.keyboard.press("ArrowRight")
     playwright.expect(page.get_by_label("lam", exact=True)).to_have_value("3")
     page.keyboard.press("Home")
@@ -186,7 +122,31 @@ def test_two_runs_stand_side_by_side_and_the_slider_looks_back_by_keyboard(page)
     for name in "AB":
         playwright.expect(page.get_by_alt_text(f"Reconstruction of run {name}: aseqdip, step 2")).to_be_visible()
     assert page.locator("td b").all_inner_texts() == ["lam 1", "lam 0"]
-    page.locator(".jupyter-widgets", has_text="look at step").locator(".noUi-handle").last.focus()
+    page.get_by_role("slider", name="look at step").focus()
     page.keyboard.press("Home")
     for name in "AB":
         playwright.expect(page.get_by_alt_text(f"Reconstruction of run {name}: aseqdip, start")).to_be_visible()
+
+
+def test_axe_finds_nothing_serious_before_and_after_a_run_and_beside_an_error(page, severe):
+    assert severe(page, PANEL) == []
+    for lam in ("1", "0"):
+        page.get_by_label("lam", exact=True).fill(lam)
+        page.keyboard.press("Enter")
+        press(page, "Step").click()
+        playwright.expect(page.get_by_text("Run B is paused, step 1 of")).to_be_visible()
+        press(page, "Stop").click()
+        playwright.expect(page.get_by_text("Stopped.")).to_be_visible()
+    assert severe(page, PANEL) == []
+    page.get_by_label("lam", exact=True).fill("-1")
+    page.keyboard.press("Enter")
+    press(page, "Step").click()
+    page.locator(PANEL).get_by_role("alert").wait_for()
+    assert severe(page, PANEL) == []
+
+
+@pytest.mark.parametrize("element, attribute, fault", [
+    ("img", "alt", "image-alt (critical)"), (".noUi-handle", "aria-label", "aria-input-field-name (serious)")])
+def test_axe_finds_what_is_wrong(page, severe, element, attribute, fault):
+    page.evaluate(f"document.querySelector('{PANEL} {element}').removeAttribute('{attribute}')")
+    assert [found for found in severe(page, PANEL) if found.startswith(fault)]

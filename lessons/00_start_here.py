@@ -1,0 +1,503 @@
+# ---
+# jupyter:
+#   minutes: 1
+# ---
+
+# %% [markdown]
+# # Start here: the map, the tools, a first reconstruction
+#
+# {colab}
+#
+# **After this lesson you can**
+#
+# - say what this course is about, and find the lesson that answers your question;
+# - run a lesson on your machine or on Google Colab, and check that everything it needs is there;
+# - read the letters of the course: `x`, `y`, `A`, `f`, `z`, `lam`, `N`, `K`, `lr`;
+# - reconstruct a brain slice with two methods, and compare them;
+# - keep three numbers apart that papers like to mix up: the final, the blind and the oracle PSNR;
+# - answer an exercise, and make use of its hints.
+#
+# **You need** nothing but curiosity. For the lessons after this one: linear algebra and a first PyTorch course.
+#
+# **Time** about {minutes} minute to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
+# GPU. To work through it, take 40 minutes.
+#
+# **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real. Its phase, the coil
+# sensitivities and the noise are simulated. Code BSD-3-Clause, text CC BY 4.0.
+# **For teaching, not for diagnosis.**
+
+# %%
+import math
+import time
+from dataclasses import replace
+from importlib.metadata import requires
+
+import ipywidgets
+import matplotlib
+import numpy as np
+import psutil
+from IPython.display import display
+from packaging.requirements import Requirement
+
+from aseqdip_lite import InputError, configure, dot_test, iterate, load_case, metrics, reconstruct
+from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.plots import plot_curves, plot_images
+from aseqdip_lite.result import installed
+
+matplotlib.rcParams["font.size"] = 9
+banner()
+
+# %% [markdown]
+# A cell runs when you press **Shift+Enter**. *Run all* in the menu runs the whole lesson. The lines above name profile,
+# versions and device; when your numbers differ from a neighbour's, compare these lines first.
+
+# %% [markdown]
+# ## The question of this course
+#
+# A scanner does not take pictures. It takes **measurements** $y$ of an image $x$ that nobody has seen,
+#
+# $$y = A(x) + n ,$$
+#
+# with a known physical process $A$ and some noise $n$. To save time or radiation it takes **too few** of them. Many
+# images then fit $y$ equally well, and the noise makes the best-fitting one a bad one.
+#
+# The usual cure is to learn from thousands of good images. This course is about another one. Take a neural network that
+# has **seen no image at all**, with random weights, and fit it to the measurements of this one patient alone. It gives
+# something far better than noise, for a while. Why it does, for how long, and what **aSeqDIP** changes about it, is the
+# story of the lessons.
+
+# %% [markdown]
+# ## Predict first
+#
+# Every lesson begins with guesses. Write yours down, really: what you were wrong about you will remember.
+#
+# 1. We keep a quarter of a scan's measurements, with a good deal of noise. A network with random weights is fitted to
+#    them, step by step. After many steps: is its image better than the plain picture made of the measurements, worse,
+#    or first better and then worse?
+# 2. Two methods use the same network and the same measurements. One keeps the network's input fixed, the other replaces
+#    it by the network's own output every few steps. Which one do you expect to be less stable?
+# 3. The best image over all steps gets 21 dB, the last one 19 dB. Which of the two numbers may a paper report?
+
+# %% [markdown]
+# ## The map
+#
+# | lesson | the question that it answers |
+# |---|---|
+# | 00 Start here | does everything run, and what is all this about? |
+# | [01 Inverse problems](01_inverse_problems.ipynb) | what do measurements say about an image, and what never? |
+# | [02 Deep Image Prior](02_deep_image_prior.ipynb) | why does an untrained network prefer images to noise? |
+# | [03 Input sensitivity](03_input_sensitivity.ipynb) | how much does the network's input decide? |
+# | [04 The tangent kernel](04_ntk_residual_theorem.ipynb) | what can be proved about such a network? |
+# | [05 Spectral bias](05_spectral_bias.ipynb) | which details come first, and what fills the gaps? |
+# | [06 aSeqDIP](06_aseqdip.ipynb) | what happens when the output becomes the next input? |
+# | [07 MRI](07_mri.ipynb) | a picture from a quarter of its measurements |
+# | [08 CT](08_ct.ipynb) | a picture from a few X-ray views |
+# | [09 Denoising](09_denoising.ipynb) | nothing is missing, everything is noisy |
+# | [10 In-painting](10_inpainting.ipynb) | what fills a hole? |
+# | [11 Deblurring](11_deblurring.ipynb) | a shaken camera, and an $A$ that is not linear |
+# | 12 Baselines (to come) | who wins where, and how would one know? |
+# | [13 A trained autoencoder](13_autoencoder.ipynb) | the same idea with a network that *has* seen images |
+# | [14 Paper and code](14_paper_and_code.ipynb) | does the published code do what the paper says? |
+#
+# Not everybody needs all of it.
+#
+# - **One evening:** 00, 02, 06, 07.
+# - **The mathematics:** 01, 04, 05.
+# - **One application:** 01, 02, 06, then the one of 07 to 11 that is yours.
+#
+# The links open the lessons in Jupyter and on the rendered pages. On Google Colab take *File*, *Open notebook*,
+# *GitHub* instead.
+
+# %% [markdown]
+# ## How to run
+#
+# | where | how |
+# |---|---|
+# | on your machine | `make lab` in the course's folder: it installs what is missing and opens JupyterLab |
+# | on Google Colab | the link on top of each lesson; its first code cell installs the course there |
+# | to read only | `make site` renders lessons, glossary and guides; the stored notebooks show all results too |
+#
+# A **profile** sets image sizes and numbers of steps, and nothing else. Choose it before Jupyter starts, for instance
+# by `ASEQDIP_PROFILE=smoke make lab`.
+#
+# | profile | for | pictures |
+# |---|---|---|
+# | `smoke` | seconds: does everything run here? | not meant to be good |
+# | `laptop` (default) | minutes: the head of a lesson says how many | what the text speaks about |
+# | `paper` | the published sizes and steps: hours on a CPU, so take a GPU | closer to the papers |
+#
+# If something behaves oddly: *Kernel*, *Restart and run all*. A notebook remembers every cell that you have run, also
+# those that you have changed since. `docs/troubleshooting.md` has the usual faults.
+
+# %% [markdown]
+# ## The letters
+#
+# These come back in every lesson. `docs/glossary.md` has all of them, with shapes and units.
+#
+# | code | on paper | meaning | more in |
+# |---|---|---|---|
+# | `x` | $x$ | the image that is looked for; the **truth** where somebody knows it | 01 |
+# | `y` | $y$ | the measurements, $A(x) + n$ | 01 |
+# | `A` | $A$ | the forward operator: what the scanner does to an image | 01 |
+# | `A.adjoint` | $A^H$ | the adjoint: leads back from measurements to images. It is **not** the inverse | 01 |
+# | `f` | $f_\phi$ | the network, $\phi$ are its weights | 02 |
+# | `z` | $z$ | the network's input | 02 |
+# | `lr` | | learning rate of Adam: how far one step goes | 02 |
+# | `lam` | $\lambda$ | weight of aSeqDIP's second term | 06 |
+# | `N`, `K` | $N$, $K$ | aSeqDIP makes $K$ stages of $N$ Adam steps each | 06 |
+
+# %% [markdown]
+# ## Is everything here?
+#
+# The cell below looks at the packages, the memory and the device, and tests the library's mathematics on a small scan.
+# The **dot test** compares $\langle Ax, v\rangle$ with $\langle x, A^Hv\rangle$ on random $x$ and $v$; they must be
+# equal, or else every gradient of this course would be wrong. Lesson 01 says why.
+
+# %%
+GIGABYTE = 2**30
+todo = []
+
+for need in map(Requirement, requires("aseqdip-lite")):
+    have = installed(need.name)
+    if need.marker is None and (have is None or not need.specifier.contains(have, prereleases=True)):
+        todo.append(f"package {need.name}: {have or 'missing'}, needed {need.specifier}; call make setup")
+
+free = psutil.virtual_memory().available / GIGABYTE
+if free < 1:
+    todo.append("memory: close other programs, or set ASEQDIP_PROFILE to smoke")
+
+small = load_case("mri", size=48, coils=4).to(device())
+error = dot_test(small.observation.A, double=True, tol=1e-10)
+
+moments = []
+for _ in iterate(small.observation, configure("aseqdip", "mri"), steps=6):
+    moments.append(time.perf_counter())
+pace = (moments[-1] - moments[0]) / 5  # the first step also warms up
+
+print(f"device       {device()}")
+print(f"free memory  {free:.1f} GB, this lesson needs less than 1 GB")
+print(f"one step     {1000 * pace:.0f} ms on an image of 48 x 48")
+print("dot test     pass")
+print("\n".join(["", *todo] if todo else ["", "Everything is here: go on."]))
+
+# %% tags=["nbval-check-output"]
+claim(error < 1e-10, "A and its adjoint agree within 1e-10 in double precision", needs="smoke")
+
+# %% [markdown]
+# Only the **panels**, with their sliders and buttons, need more than a running kernel: the page must be able to talk to
+# it. Run the cell and press the button.
+
+# %%
+button = ipywidgets.Button(description="press me")
+answer = ipywidgets.HTML("The kernel has heard nothing yet.")
+
+
+def pressed(_):
+    answer.value = "<b>Panels work here.</b>"
+
+
+button.on_click(pressed)
+display(ipywidgets.HBox([button, answer]))
+
+# %% [markdown]
+# - *Panels work here*: fine.
+# - There is a button, and nothing happens: the kernel is busy or has gone. Wait for running cells, else restart it.
+# - There is no button: you read a stored page, where nothing runs. In Jupyter, see `docs/troubleshooting.md`.
+#
+# No lesson depends on a panel: a plain cell before it gives the same result.
+
+# %% [markdown]
+# ## A first reconstruction
+#
+# One slice of a head. The scanner measures its Fourier transform, **k-space**, column by column; we keep a quarter of
+# the columns. The noise is stronger here than in lesson 07, so that you see in a minute what takes longer there.
+
+# %%
+size, steps = pick(smoke=(48, 24), laptop=(96, 450), paper=(192, 2000))
+case = load_case("mri", "brain-070", acceleration=4, size=size, coils=4, snr=15.0, seed=0)
+case = case.to(device())
+observation = case.observation
+
+# %% tags=["nbval-check-output"]
+print("a method sees:", ", ".join(vars(observation)))
+print("is the truth among it?", hasattr(observation, "truth"))
+
+# %% [markdown]
+# The truth lies in `case`, for us, and a method gets `case.observation` alone. The simplest picture is the
+# **zero-filled** one, $A^Hy$: all that was not measured counts as zero.
+
+# %%
+zero_filled = case.display(observation.start)
+kept = observation.A.mask.cpu().expand(size, -1).numpy()
+show(
+    plot_images(
+        {
+            "truth": case.truth / case.data_range,
+            "measured columns (white)": kept,
+            "zero-filled": zero_filled / case.data_range,
+        },
+        None,
+        (0, 1),
+    ),
+    alt="""Left: a brain slice. Middle: the columns of k-space that were measured, a white band in the centre and
+        a few single white columns. Right: the zero-filled image, the same slice smeared sideways and noisy.""",
+)
+print(f"zero-filled: {metrics.psnr(zero_filled, case.truth, case.data_range):.2f} dB")
+
+# %% [markdown]
+# ### Two methods, in words
+#
+# **Deep Image Prior** (DIP) draws a network $f_\phi$ and an input $z$ at random, keeps $z$, and makes Adam steps on
+#
+# $$\|A f_\phi(z) - y\|^2 .$$
+#
+# **aSeqDIP** starts from the zero-filled image as input, and works in stages $k = 1, \dots, K$. A stage makes $N$ Adam
+# steps on
+#
+# $$\|A f_\phi(z) - y\|^2 + \lambda\,\|f_\phi(z) - z\|^2 ,$$
+#
+# and then its output becomes the next input: $z \leftarrow f_\phi(z)$. That is all.
+
+# %%
+dip = configure("vanilla", "mri", steps=steps)
+aseqdip = configure("aseqdip", "mri", steps=steps)
+print(dip)
+print(aseqdip)
+
+# %%
+results = {"DIP": reconstruct(case, dip, seed=0)}
+
+# %%
+results["aSeqDIP"] = reconstruct(case, aseqdip, seed=0)
+
+# %%
+shown = {"zero-filled": zero_filled}
+shown |= {name: case.display(result.answer) for name, result in results.items()}
+scores = {name: f"{metrics.psnr(image, case.truth, case.data_range):.2f} dB" for name, image in shown.items()}
+show(
+    plot_images(shown, case.truth, case.window, scores),
+    alt="""Zero-filled, DIP, aSeqDIP and the truth; below, four times their errors. The zero-filled image is smeared
+        and noisy, DIP is full of grain, aSeqDIP is smooth: large shapes are there, fine folds are not.""",
+)
+for result in results.values():
+    print(f"{result}\n")
+
+# %% [markdown]
+# That was a reconstruction without any training data. Look at the pictures before you look at the numbers. Neither is
+# a good image of a brain: the scan is short and noisy. Where is the error grain, and where is structure missing?
+
+# %% [markdown]
+# ## Reading the numbers
+#
+# **PSNR** says how large the error is, in decibels (dB): $10\log_{10}$ of the squared peak of the image over the mean
+# squared error. 3 dB more means half the mean squared error. Each run has three of them, and they are three different
+# things:
+#
+# | name | which image | who can choose it |
+# |---|---|---|
+# | **final** | the one of the last step | everybody |
+# | **blind** | the one where the outputs moved least for a while | everybody: the rule looks at the outputs alone |
+# | **oracle** | the one with the highest PSNR of all steps | only who knows the truth, so nobody with a real patient |
+#
+# The PSNR of each needs the truth. The difference is whether the truth was needed to **choose** the image.
+
+
+# %%
+def kinds(result):
+    """{name: (step, PSNR)} of the three images; no blind one before a whole window of outputs."""
+    psnr, variance = np.array(result.curve["psnr"]), np.array(result.curve["variance"])
+    at = dict(final=len(psnr) - 1, oracle=int(psnr.argmax()))
+    if np.isfinite(variance).any():
+        at["blind"] = int(np.nanargmin(variance))
+    return {name: (index + 1, psnr[index]) for name, index in at.items()}
+
+
+start = metrics.psnr(zero_filled, case.truth, case.data_range)
+figure = plot_curves({name: (r.curve["step"], r.curve["psnr"]) for name, r in results.items()})
+axis = figure.axes[0]
+axis.axhline(start, color="0.5", linewidth=1)
+axis.annotate("zero-filled", (steps, start), ha="right", va="top", fontsize=8)
+for name, marker, side in (("final", "s", 7), ("blind", "D", 9), ("oracle", "o", 12)):
+    at = np.array([kinds(run)[name] for run in results.values() if name in kinds(run)]).reshape(-1, 2)
+    axis.plot(*at.T, marker, color="black", fillstyle="none", markersize=side, label=name)
+axis.legend(loc="lower right")
+axis.set_ylim(bottom=12)
+show(
+    figure,
+    alt="""PSNR against Adam steps. DIP rises fast, has its oracle in the first half and falls to its final value; its
+        blind image lies between. aSeqDIP rises more slowly, crosses DIP and stays up, its three images near the end. A
+        horizontal line marks the zero-filled image, below both ends.""",
+)
+for name, result in results.items():
+    print(f"{name:>8}: " + ", ".join(f"{k} {v:.2f} dB (step {s})" for k, (s, v) in kinds(result).items()))
+
+# %%
+score = {name: {kind: value for kind, (_, value) in kinds(run).items()} for name, run in results.items()}
+claim(
+    all(max(values.values()) == values["oracle"] for values in score.values()),
+    "the oracle is never below final and blind, exactly: it is the maximum by definition",
+    needs="smoke",
+)
+claim(score["DIP"]["final"] < score["DIP"]["oracle"] - 0.8, "DIP ends more than 0.8 dB below its own oracle")
+claim(score["aSeqDIP"]["final"] > score["aSeqDIP"]["oracle"] - 0.3, "aSeqDIP ends less than 0.3 dB below its own")
+blind, oracle = (kinds(results["DIP"]).get(name, (0, 0)) for name in ("blind", "oracle"))
+claim(blind[0] > oracle[0], "DIP's blind image comes later than its oracle")
+least = min(values["oracle"] for values in score.values())
+claim(least > start + 1, "both oracles are more than 1 dB above the zero-filled image")
+
+# %% [markdown]
+# DIP was good and did not stay good: after its peak it goes on fitting $y$, and what is left in $y$ to fit is noise.
+# This is **overfitting**, and lesson 02 is about it. The blind rule came late here: it is a rule, not an oracle. The
+# curve of aSeqDIP has not fallen in these steps. Whether it does later, we have not looked; lesson 06 does.
+#
+# One image, one seed, one noise level, one budget: this ranks nothing. Lesson 07 has several baselines beside the two,
+# and `docs/RESULTS.md` five tasks with three images and three seeds each; there aSeqDIP loses some.
+
+# %% [markdown]
+# ## How an exercise works
+#
+# Put your answer in place of the dots `...` and run the cell. `check` answers: *right*, or a hint that says what went
+# wrong. Try as often as you like; nobody counts. Solutions lie in `lessons/solutions/`.
+#
+# ### Exercise 1: PSNR by hand
+#
+# $$\mathrm{PSNR} = 10\log_{10}\frac{\text{peak}^2}{\mathrm{MSE}}, \qquad
+# \mathrm{MSE} = \text{mean over the pixels of } (\text{image} - \text{truth})^2 .$$
+#
+# `image` and `truth` are numpy arrays (H, W), `peak` is a number.
+
+
+# %% tags=["exercise"]
+def my_psnr(image, truth, peak):
+    # blank: ...
+    mse = np.mean((image - truth) ** 2)
+    return 10 * math.log10(peak**2 / mse)
+    # end
+
+
+check("start.psnr", my_psnr)
+
+# %% [markdown]
+# ### Exercise 2: steps and stages
+#
+# aSeqDIP runs with some `N` and `K`. Return two numbers: how many Adam steps it makes in all, and how many times the
+# input `z` is replaced by an output. The last replacement counts: its output is the answer.
+
+
+# %% tags=["exercise"]
+def my_count(N, K):
+    # blank: ...
+    return N * K, K
+    # end
+
+
+check("start.steps", my_count)
+
+# %% [markdown]
+# ### Exercise 3: who sees the truth?
+#
+# One of these statements is true. Which one? Answer with its letter in quotation marks.
+#
+# - A. During a run aSeqDIP is told how far its output is from the truth.
+# - B. To choose the blind image nobody needs the truth; to print its PSNR we do.
+# - C. The oracle image is what a hospital gets if it waits long enough.
+
+# %% tags=["exercise"]
+# blank: my_letter = ...
+my_letter = "B"
+# end
+check("start.truth", my_letter)
+
+# %% [markdown]
+# ## Modify
+#
+# Change one thing, run, compare. The loss has one weight, `lam`. Without the second term (`lam` = 0), is the image
+# better or worse after the same number of steps? Guess first.
+
+# %%
+lam = 0.0  # <- your turn: 0.1, 10, ...
+
+changed = reconstruct(case, replace(aseqdip, lam=lam), seed=0)
+before, after = (result.metrics["psnr"]["final"] for result in (results["aSeqDIP"], changed))
+print(f"final PSNR with lam = {aseqdip.lam:g}: {before:.2f} dB, with lam = {lam:g}: {after:.2f} dB")
+if lam == 0:
+    claim(abs(after - before) < 1, "without the second term the final PSNR changes by less than 1 dB here")
+
+# %% [markdown]
+# The same with sliders. **Run** starts, **Stop** ends, and the next run is drawn beside the last one. The slider below
+# the pictures looks back on earlier steps. Nothing after this cell depends on it.
+
+# %%
+from aseqdip_lite.widgets import panel
+
+panel("mri", size=size, coils=4, snr=15.0, **replace(aseqdip, lam=lam).to_dict())
+
+# %% [markdown]
+# ## What went wrong, and why: a score of the wrong thing
+#
+# Somebody takes the answer out of a result and scores it by hand, with the right formula:
+
+# %%
+raw = results["aSeqDIP"].answer[0, 0].abs().cpu().numpy()  # (1, 1, H, W) -> (H, W)
+wrong = metrics.psnr(raw, case.truth, case.data_range)
+right = results["aSeqDIP"].metrics["psnr"]["final"]
+print(f"by hand: {wrong:.2f} dB, the library says {right:.2f} dB")
+print(f"truth: values up to {case.truth.max():.2f}; raw answer: up to {raw.max():.2f}")
+
+# %% [markdown]
+# The image is the same. Its **unit** is not: methods work on measurements divided by a `scale`, so that images peak
+# near 1 whatever the scanner's unit is. `case.display` multiplies it back in and takes the magnitude. Only then can
+# image and truth be compared.
+
+# %%
+shown_again = case.display(results["aSeqDIP"].answer)
+print(f"scale: {observation.scale:.3f}")
+print(f"by hand, after case.display: {metrics.psnr(shown_again, case.truth, case.data_range):.2f} dB")
+claim(
+    abs(metrics.psnr(shown_again, case.truth, case.data_range) - right) < 1e-3,
+    "in the unit of the truth, the score by hand is the library's within 0.001 dB",
+    needs="smoke",
+)
+claim(wrong < right - 3, "the wrong unit costs more than 3 dB")
+
+# %% [markdown]
+# A number is only as good as the two things that it compares. If a score surprises you, look at both ranges first.
+#
+# The other kind of mistake is met more often, and it is harmless. A spelling, a value out of bounds: one line says what
+# is wrong and, after the colon, the way out.
+
+# %% tags=["nbval-check-output"]
+for mistake in (dict(lamb=1.0), dict(lam=-1.0), dict(N=2.5)):
+    try:
+        configure("aseqdip", "mri", **mistake)
+    except InputError as error:
+        print(str(error)[:72])
+
+# %% [markdown]
+# ## What you can now say
+#
+# Take out your predictions.
+#
+# 1. First better, then worse: that was DIP. How fast it falls depends on the noise.
+# 2. Perhaps you said: the one that replaces its own input. Here it was the steadier one, and hardly less so without its
+#    second term (`lam` = 0). With `N` = 2 in place of 10 that is another story: try it in the panel, or see lesson 06.
+# 3. The 19 dB. The 21 dB may stand beside it if it is called what it is: an upper bound that needs the truth.
+#
+# - You can run every lesson, and know where to look when one does not run.
+# - You can say what `y`, `A`, `f`, `z`, `lam`, `N` and `K` are.
+# - You can compute a PSNR, and ask of any PSNR: who chose this image, and did they know the truth?
+# - You know that "one slice, one seed" is no ranking.
+#
+# Next: [01 Inverse problems](01_inverse_problems.ipynb), or in a hurry
+# [02 Deep Image Prior](02_deep_image_prior.ipynb).
+
+# %% [markdown]
+# ## References
+#
+# - I. R. Alkhouri, S. Liang, E. Bell, Q. Qu, R. Wang, S. Ravishankar. *Image Reconstruction Via Autoencoding
+#   Sequential Deep Image Prior.* NeurIPS 2024. Equations (1), (3) and (4).
+# - D. Ulyanov, A. Vedaldi, V. Lempitsky. *Deep Image Prior.* CVPR 2018. doi:10.1109/CVPR.2018.00984
+# - H. Wang, T. Li, Z. Zhuang, T. Chen, H. Liang, J. Sun. *Early stopping for deep image prior.* Transactions on Machine
+#   Learning Research, 2023. arXiv:2112.06074 (the blind image).
+# - C. J. Holmes et al. *Enhancement of MR images using registration for signal averaging.* J. Comput. Assist. Tomogr.
+#   22, 1998 (Colin27). doi:10.1097/00004728-199803000-00032
