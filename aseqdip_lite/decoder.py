@@ -48,7 +48,7 @@ class DeepDecoder(nn.Module):
         self.coarse, self.channels = self.sizes[0], channels
         if math.prod(self.coarse) < 2:
             raise InputError(f"{layers} layers shrink {' x '.join(map(str, size))} to a single pixel: "
-                             f"use at most {math.ceil(math.log2(max(size))) - 1}")
+                             f"use at most {most_layers(size)}")
         conv = CONVOLUTIONS[len(size)]
         self.mix = nn.ModuleList(conv(channels, channels, 1, bias=False) for _ in range(layers))
         self.norm = nn.ModuleList(nn.GroupNorm(channels, channels) for _ in range(layers))  # one group a channel
@@ -63,6 +63,11 @@ class DeepDecoder(nn.Module):
     def noise(self, generator, dtype=torch.float32):
         """The fixed input B_0, standard normal, (1, k, *coarse); its scale does not matter, since cn divides it out."""
         return torch.randn((1, self.channels, *self.coarse), generator=generator, dtype=dtype)
+
+
+def most_layers(size):
+    """Upsamplings after which an output of this size still begins with two pixels on its longer side."""
+    return math.ceil(math.log2(max(size))) - 1
 
 
 def decoder(size, c_out, generator, channels=64, layers=5):

@@ -56,7 +56,7 @@ def test_title_gets_badge_and_minutes_and_colab_is_set_up_first(source):
     setup = notebook.cells[1]
     assert setup.metadata.tags == ["colab-setup"]
     assert "git+https://github.com/aseqdip-lite/aseqdip-lite" in setup.source
-    assert "CPU: about 7 minutes" in setup.source
+    assert "CPU: about 7 min" in setup.source
 
 
 def test_colab_setup_is_silent_elsewhere_and_keeps_torch_on_colab(source, monkeypatch, capsys):
@@ -70,7 +70,7 @@ def test_colab_setup_is_silent_elsewhere_and_keeps_torch_on_colab(source, monkey
     monkeypatch.setitem(sys.modules, "google.colab", object())
     exec(setup, {})
     assert calls[0][1:6] == ["-m", "pip", "install", "--quiet", "--no-deps"]
-    assert capsys.readouterr().out == "CPU: about 7 minutes\n"
+    assert capsys.readouterr().out == "CPU: about 7 min\n"
     with pytest.raises(RuntimeError, match="the installation changed PyTorch"):
         exec(setup, {})
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from ..decoder import decoder
+from ..decoder import decoder, most_layers
 from ..networks import from_channels
 from ..settings import setting
 from . import register
@@ -40,14 +40,16 @@ class Decoder(FixedInput):
 
     lr: float = setting(0.01, "learning rate of Adam", above=0.0)
     channels: int = setting(64, "channels of every layer", low=1, high=1024)
-    layers: int = setting(5, "upsamplings, each by two", low=1, high=12)
+    layers: int | None = setting(None, "upsamplings, each by two; by default 5, or what a small image has room for",
+                                 low=1, high=12)
 
     def init(self, observation, seed, z0=None):
         """Weights, then the input noise, drawn from `seed`; z0 replaces the noise, (1, channels, h, w)."""
         generator = torch.Generator().manual_seed(seed)
         image = observation.start
         c_out = image.shape[1] * (2 if image.is_complex() else 1)
-        network = decoder(image.shape[-2:], c_out, generator, self.channels, self.layers)
+        layers = min(5, most_layers(image.shape[-2:])) if self.layers is None else self.layers
+        network = decoder(image.shape[-2:], c_out, generator, self.channels, layers)
         z = network.noise(generator) if z0 is None else z0
         network = ImageDecoder(network, image.is_complex()).to(image.device)
         return Carry(network, torch.optim.Adam(network.parameters(), lr=self.lr, fused=True), z.to(image.device),
