@@ -45,8 +45,16 @@ def device():
 
 
 def banner():
-    """Print profile, versions and device: what a reader needs to compare their numbers with the stored ones."""
+    """Print profile, versions and device: what a reader needs to compare their numbers with the stored ones.
+
+    On a CPU PyTorch is set to one thread, but for the profile "paper". The order of additions depends on the number
+    of threads; Adam turns the rounding of small gradients into whole steps, so that after some hundred
+    steps two numbers of threads have given two images. The stored outputs were made with one.
+    """
     import torch
+
+    if device() == "cpu" and profile() != "paper":
+        torch.set_num_threads(1)
 
     versions = ", ".join(f"{name} {installed(name)}" for name in ("aseqdip-lite", "torch", "numpy", "sigpy"))
     hardware = torch.cuda.get_device_name() if device() == "cuda" else f"CPU threads: {torch.get_num_threads()}"
