@@ -21,6 +21,19 @@ def nothing(*answers):
     return any(answer is ... or answer is None for answer in answers)
 
 
+def tensor_fault(answer, shape, remark=""):
+    """A hint if what a reader's function returned is not a tensor of this shape, else None; `remark` ends the hint."""
+    import torch
+
+    if nothing(answer):
+        return NOTHING
+    if not isinstance(answer, torch.Tensor):
+        return f"a tensor is expected, your answer is of type {type(answer).__name__}"
+    if tuple(answer.shape) != tuple(shape):
+        return f"the shape must be {tuple(shape)}, yours is {tuple(answer.shape)}{remark}"
+    return None
+
+
 def exercise(name):
     """Decorator: enter a checker under a name such as "mri.adjoint"."""
     def register(checker):

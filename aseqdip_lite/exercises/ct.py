@@ -6,7 +6,7 @@ import torch
 
 from ..projectors import ramp_filter
 from ..tasks.ct import MU_WATER
-from . import NOTHING, exercise, nothing
+from . import NOTHING, exercise, nothing, tensor_fault
 
 #: Angles of the small scan that back-projections are tried on: no symmetry, so that a wrong sign shows.
 ANGLES = (0.0, 0.4, 1.1, 2.3)
@@ -31,17 +31,6 @@ def smear(y, angles, size, first=lambda w: 1 - w, second=lambda w: w):
 def close(answer, expected, tolerance=1e-6):
     """Whether two tensors agree to a tolerance relative to the expected one."""
     return float((answer - expected).norm()) <= tolerance * float(expected.norm())
-
-
-def tensor_fault(answer, shape):
-    """A hint if an answer is not a tensor of the given shape, else None."""
-    if nothing(answer):
-        return NOTHING
-    if not isinstance(answer, torch.Tensor):
-        return f"a tensor is expected, your answer is of type {type(answer).__name__}"
-    if tuple(answer.shape) != tuple(shape):
-        return f"the shape must be {tuple(shape)}, yours is {tuple(answer.shape)}"
-    return None
 
 
 def agreement(answer, tries):

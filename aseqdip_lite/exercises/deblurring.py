@@ -3,7 +3,7 @@
 import torch
 
 from ..tasks.deblurring import DARK, MotionBlur, saturate, to_display, to_light
-from . import NOTHING, exercise, nothing
+from . import exercise, tensor_fault
 from .double import close
 from .operators import shake_kernel
 
@@ -26,17 +26,6 @@ def slope(curve, t):
     return torch.func.grad(lambda t: curve(t).sum())(t)
 
 
-def tensor_fault(answer, shape):
-    """A hint if an answer is not a tensor of the shape (1, *shape), else None."""
-    if nothing(answer):
-        return NOTHING
-    if not isinstance(answer, torch.Tensor):
-        return f"a tensor is expected, your answer is of type {type(answer).__name__}"
-    if tuple(answer.shape) != (1, *shape):
-        return f"the shape must be (1, {', '.join(map(str, shape))}), yours is {tuple(answer.shape)}"
-    return None
-
-
 @exercise("deblurring.slope")
 def response_slope(answer):
     """A function (light, gamma, d) -> derivative of the response curve with the offset d at each amount of light."""
@@ -46,7 +35,7 @@ def response_slope(answer):
         return all(close(answer(light, gamma, d), rule(light, gamma, d, (1 + d) ** (1 / gamma) - d ** (1 / gamma)))
                    for gamma, d in ((2.2, DARK), (1.6, 0.3)))
 
-    if fault := tensor_fault(answer(light, 2.2, DARK), light.shape[1:]):
+    if fault := tensor_fault(answer(light, 2.2, DARK), light.shape):
         return fault
     if tried(lambda L, g, d, span: (L + d) ** (1 / g - 1) / g / span):
         return None
@@ -69,7 +58,7 @@ def camera_vjp(answer):
     A = camera(exposure=1.3, knee=0.5)
     x, v = uniform(A.in_shape, seed=2, low=0.1), uniform(A.out_shape, seed=3, low=-1.0)
     ours = answer(A, x, v)
-    if fault := tensor_fault(ours, A.in_shape):
+    if fault := tensor_fault(ours, (1, *A.in_shape)):
         return fault
     light = to_light(x, A.gamma)
     exposed = A.exposure * A.blur(light)
@@ -110,7 +99,7 @@ def unseen(answer):
     x = uniform(A.in_shape, seed=4, low=0.05, high=0.35)
     x[..., 6:24, 6:26] += 0.6  # a bright window, larger than the kernel
     ours = answer(A, x)
-    if fault := tensor_fault(ours, A.in_shape):
+    if fault := tensor_fault(ours, (1, *A.in_shape)):
         return fault
     if ours.dtype != torch.bool:
         return "a tensor of True and False is expected: compare with a threshold"
@@ -142,7 +131,7 @@ def in_light(answer):
         x = uniform(shape, seed=5, low=0.2, high=0.8)
         y, undo = A(x), inverse(A)
         ours = answer(y, gamma, undo)
-        if fault := tensor_fault(ours, shape):
+        if fault := tensor_fault(ours, (1, *shape)):
             return fault
         if close(ours, x):
             continue

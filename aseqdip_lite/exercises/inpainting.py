@@ -8,7 +8,7 @@ from scipy import sparse
 
 from ..operators import Mask
 from ..tasks.inpainting import random_mask
-from . import NOTHING, exercise, nothing
+from . import NOTHING, exercise, nothing, tensor_fault
 
 #: The small picture that answers are tried on: a random mask, so that the hole touches the border, too.
 SHAPE = (6, 7)
@@ -32,17 +32,6 @@ def laplacian(shape):
 def close(answer, expected):
     """Whether two arrays or tensors of one shape agree to 1e-4 relative to the expected one."""
     return float(abs(answer - expected).max()) <= 1e-4 * float(abs(expected).max())
-
-
-def image_fault(answer, like):
-    """A hint if a reader's answer is not a tensor of the shape of `like`, else None."""
-    if nothing(answer):
-        return NOTHING
-    if not isinstance(answer, torch.Tensor):
-        return f"a tensor is expected, your answer is of type {type(answer).__name__}"
-    if answer.shape != like.shape:
-        return f"an image of shape {tuple(like.shape)} is expected, yours is {tuple(answer.shape)}"
-    return None
 
 
 @exercise("inpainting.hole")
@@ -115,7 +104,7 @@ def stage(answer):
     M = A.mask
     tries = [(lam, answer(y, z, lam, M)) for lam in (0.5, 2.0)]
     for _, ours in tries:
-        if fault := image_fault(ours, y):
+        if fault := tensor_fault(ours, y.shape):
             return fault
 
     def all_close(formula):
@@ -142,7 +131,7 @@ def paste(answer):
     A, y, f = small_problem()
     M = A.mask
     ours = answer(f, y, A)
-    if fault := image_fault(ours, f):
+    if fault := tensor_fault(ours, f.shape):
         return fault
     if close(ours, (1 - M) * f + y):
         return None

@@ -4,7 +4,7 @@ import torch
 
 from ..masks import column_mask
 from ..tasks.mri import MRIOperator
-from . import NOTHING, exercise, nothing
+from . import NOTHING, exercise, tensor_fault
 
 #: The small problem that answers are tried on: odd and even sides, so that a wrong shift shows.
 SHAPE = (12, 15)
@@ -29,15 +29,11 @@ def close(answer, expected):
     return answer.shape == expected.shape and float((answer - expected).norm()) <= 1e-4 * float(expected.norm())
 
 
-def tensor_fault(answer, shape):
+def image_fault(answer, shape):
     """A hint if a reader's answer is not a complex tensor of the shape (1, *shape), else None."""
-    if nothing(answer):
-        return NOTHING
-    if not isinstance(answer, torch.Tensor):
-        return f"a tensor is expected, your answer is of type {type(answer).__name__}"
-    if tuple(answer.shape) != (1, *shape):
-        return (f"the shape must be (1, {', '.join(map(str, shape))}), yours is {tuple(answer.shape)}: "
-                "batch and channel axes stay, and the adjoint ends with a sum over coils")
+    remark = ": batch and channel axes stay, and the adjoint ends with a sum over coils"
+    if fault := tensor_fault(answer, (1, *shape), remark):
+        return fault
     if not answer.is_complex():
         return "the image is complex: taking the real part or the magnitude loses its phase"
     return None
@@ -49,7 +45,7 @@ def adjoint(answer):
     A, generator = small_operator(normalised=False)
     y = draw(A.out_shape, generator)
     ours = answer(y, A.sens_maps, A.mask)
-    if fault := tensor_fault(ours, A.in_shape):
+    if fault := image_fault(ours, A.in_shape):
         return fault
     M, F, S = A.A.A, A.A.B, A.B
     if close(ours, A.adjoint(y)):
@@ -73,7 +69,7 @@ def unseen(answer):
     A, _ = small_operator(coils=1)
     A = MRIOperator(torch.ones_like(A.sens_maps), A.mask)
     u = answer(A)
-    if fault := tensor_fault(u, A.in_shape):
+    if fault := image_fault(u, A.in_shape):
         return fault
     size = float(u.norm())
     if size < 1e-6:
@@ -109,7 +105,7 @@ def project(answer):
     A, generator = small_operator()
     f, y = draw(A.in_shape, generator), A(draw(A.in_shape, generator))
     ours = answer(f, y, A)
-    if fault := tensor_fault(ours, A.in_shape):
+    if fault := image_fault(ours, A.in_shape):
         return fault
     S, F, M = A.B, A.A.B, A.mask
     if close(ours, S._adjoint(F._adjoint((1 - M) * F._apply(S(f)) + M * y))):

@@ -9,7 +9,7 @@ from ..projectors import MatrixProjector, RotationProjector, equal_angles
 from ..tasks.ct import CTOperator
 from ..tasks.deblurring import MotionBlur, motion_path, path_kernel
 from ..tasks.mri import MRIOperator
-from . import NOTHING, exercise, nothing
+from . import NOTHING, exercise, tensor_fault
 from .mri import SHAPE, small_operator
 
 #: The wrong ones among `suspects`.
@@ -76,14 +76,10 @@ def close(answer, expected, tolerance=1e-4):
     return answer.shape == expected.shape and float((answer - expected).norm()) <= tolerance * float(expected.norm())
 
 
-def tensor_fault(answer, like):
+def image_fault(answer, like):
     """A hint if an answer is not a tensor with the shape and kind of `like`, else None."""
-    if nothing(answer):
-        return NOTHING
-    if not isinstance(answer, torch.Tensor):
-        return f"a tensor is expected, your answer is of type {type(answer).__name__}"
-    if answer.shape != like.shape:
-        return f"the shape must be {tuple(like.shape)}, yours is {tuple(answer.shape)}"
+    if fault := tensor_fault(answer, like.shape):
+        return fault
     if answer.is_complex() != like.is_complex():
         return "the answer must be complex where the image is complex, and real where it is real"
     return None
@@ -151,7 +147,7 @@ def gradient(answer):
         ours = answer(camera, x, y)
     except AttributeError:
         return "this A is not linear, so it has no adjoint: A.vjp(x, v) gives J(x)^H v for every A"
-    if fault := tensor_fault(ours, x):
+    if fault := image_fault(ours, x):
         return fault
     residual = camera(x) - y
     expected = camera.vjp(x, residual)
@@ -170,7 +166,7 @@ def gradient(answer):
     mri = suspects()["coils 2"]
     x, y = random_like(mri, "in", 1, True), random_like(mri, "out", 2, True)
     ours = answer(mri, x, y)
-    return tensor_fault(ours, x) or (None if close(ours, mri.adjoint(mri(x) - y)) else
+    return image_fault(ours, x) or (None if close(ours, mri.adjoint(mri(x) - y)) else
                                      "right for a real A, but not for the complex one of MRI: there it is "
                                      "A^H (A x - y), with the complex conjugate")
 
@@ -184,7 +180,7 @@ def unseen(answer):
     for A in (suspects()["hole"], mri, rays):
         w = random_like(A, "in", 4, True)
         u = answer(A, w)
-        if fault := tensor_fault(u, w):
+        if fault := image_fault(u, w):
             return fault
         expected = w - seen(A, w)
         if close(u, expected, 1e-2):
@@ -216,7 +212,7 @@ def filters(answer):
     """A function (s, k, step) -> the filter factors of k Landweber steps for a tensor s of singular values."""
     s, tries = torch.tensor([1.0, 0.7, 0.2, 0.01, 0.0], dtype=torch.float64), ((1, 0.5), (2, 1.3), (40, 0.9))
     ours = [answer(s, k, step) for k, step in tries]
-    if fault := tensor_fault(ours[0], s):
+    if fault := image_fault(ours[0], s):
         return fault
 
     def agrees(rule):

@@ -77,7 +77,7 @@ WRONG = {
         "lam weights z": lambda y, z, lam, M: (lam * y + z) / (lam * M + 1),
         "lam is missing": lambda y, z, lam, M: (y + z) / (M + 1),
         "set the derivative to zero": lambda y, z, lam, M: z,
-        "an image of shape": lambda y, z, lam, M: y[0],
+        "the shape must be": lambda y, z, lam, M: y[0],
         "of type int": lambda y, z, lam, M: 0,
         "returns nothing": lambda y, z, lam, M: None,
     },
