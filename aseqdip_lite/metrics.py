@@ -1,11 +1,11 @@
 """PSNR and SSIM on images as displayed (scikit-image), and the residual of the data, which needs no truth.
 
 PSNR and SSIM are computed in units of the data range: MRI scans come in units so small that squares
-and fourth powers would leave single precision.
+and fourth powers would leave single precision. scikit-image is imported when the first image is
+measured: it takes half a second, which `import aseqdip_lite` need not.
 """
 
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 
 def psnr(image, truth, data_range):
@@ -13,11 +13,13 @@ def psnr(image, truth, data_range):
 
     image, truth: (H, W) or (H, W, 3) arrays of one unit; data_range: peak value in that unit.
     """
+    from skimage.metrics import peak_signal_noise_ratio
     return float(peak_signal_noise_ratio(truth / data_range, image / data_range, data_range=1.0))
 
 
 def ssim(image, truth, data_range):
     """Structural similarity in [-1, 1] with the Gaussian window (sigma 1.5) of Wang et al., 2004."""
+    from skimage.metrics import structural_similarity
     return float(structural_similarity(truth / data_range, image / data_range, data_range=1.0,
                                        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
                                        channel_axis=-1 if truth.ndim == 3 else None))

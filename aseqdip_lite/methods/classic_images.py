@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, inpaint_biharmonic
+from skimage import restoration  # lazy: what it needs is loaded at the first call
 
 from ..operators import Identity, Mask
 from ..settings import setting
@@ -44,8 +44,8 @@ class NLM(Classic):
         if not sigma:
             return y
         pixels = to_pixels(y)
-        denoised = denoise_nl_means(pixels, patch_size=5, patch_distance=6, h=self.strength * sigma, sigma=sigma,
-                                    fast_mode=True, channel_axis=-1)
+        denoised = restoration.denoise_nl_means(pixels, patch_size=5, patch_distance=6, h=self.strength * sigma,
+                                                sigma=sigma, fast_mode=True, channel_axis=-1)
         return from_pixels(denoised.reshape(pixels.shape), y)  # scikit-image drops a single channel
 
 
@@ -60,7 +60,8 @@ class Biharmonic(Classic):
 
     def solve(self, observation):
         hole = (observation.A.mask == 0).cpu().numpy()  # (H, W)
-        return from_pixels(inpaint_biharmonic(to_pixels(observation.y), hole, channel_axis=-1), observation.y)
+        filled = restoration.inpaint_biharmonic(to_pixels(observation.y), hole, channel_axis=-1)
+        return from_pixels(filled, observation.y)
 
 
 @solve_tv.register(Identity)
@@ -69,8 +70,8 @@ def _(A, observation, lamda=None, iterations=200):
     lamda = 0.85 * observation.noise_std if lamda is None else lamda
     if lamda == 0:
         return observation.y
-    pixels = denoise_tv_chambolle(to_pixels(observation.y), weight=lamda, eps=1e-6, max_num_iter=iterations,
-                                  channel_axis=-1)
+    pixels = restoration.denoise_tv_chambolle(to_pixels(observation.y), weight=lamda, eps=1e-6,
+                                              max_num_iter=iterations, channel_axis=-1)
     return from_pixels(pixels, observation.y)
 
 
