@@ -44,8 +44,9 @@ class Result:
                        settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
                        gradients=steps * method.gradients or None, stop_reason=stop_reason, seconds=round(seconds, 3),
                        peak_memory_mib=memory.peak(case.observation.y.device), notes=list(case.notes),
-                       data_range=case.data_range, **recorder.scores(), peak_step=recorder.oracle_step,
-                       stops=recorder.stops(), **provenance(case.observation.y.device))
+                       data_range=case.data_range, **recorder.scores(), **provenance(case.observation.y.device),
+                       peak_step=recorder.oracle_step if method.budget else None,
+                       stops=recorder.stops() if method.budget else {})
         deviation = recorder.deviation
         return cls(case, images, recorder.curve, metrics,
                    None if deviation is None else to_array(deviation, case.observation.scale))

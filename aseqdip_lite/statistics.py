@@ -65,8 +65,8 @@ def qualities(rows):
 
 
 def below_peak(rows, psnrs):
-    """dB from each run's highest PSNR over the steps down to the given one; None where either is unknown."""
-    peaks = [row["psnr"]["oracle"] for row in rows]
+    """dB from each run's highest PSNR over its steps down to the given one; None where either is unknown."""
+    peaks = [row["psnr"]["oracle"] if row.get("peak_step") else None for row in rows]  # a classic method has none
     return [None if None in (peak, psnr) else peak - psnr for peak, psnr in zip(peaks, psnrs, strict=True)]
 
 
