@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   minutes: 4
+#   minutes: 3
 # ---
 
 # %% [markdown]

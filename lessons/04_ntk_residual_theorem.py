@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   minutes: 2
+#   minutes: 1
 # ---
 
 # %% [markdown]
@@ -20,7 +20,7 @@
 # **You need** lesson 02 (Deep Image Prior); linear algebra with eigenvectors; the chain rule. Lesson 06 (aSeqDIP) can
 # come before or after.
 #
-# **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
+# **Time** about {minutes} minute to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
 # To work through it, take two sittings of 75 minutes; the last third, on aSeqDIP, is the second.
 #
 # **Data** simulated: sinusoids in noise. Code BSD-3-Clause, text CC BY 4.0.

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   minutes: 2
+#   minutes: 1
 # ---
 
 # %% [markdown]
@@ -22,7 +22,7 @@
 # **You need** lesson 02 (Deep Image Prior) and the kernel of lesson 04, or: linear algebra up to the pseudoinverse, the
 # discrete Fourier transform, and a training loop in PyTorch. The MRI operator of lesson 07 may stay a black box.
 #
-# **Time** about {minutes} minutes to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
+# **Time** about {minutes} minute to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
 # GPU. To work through it, take 90 minutes.
 #
 # **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real. Its phase, the coil

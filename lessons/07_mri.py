@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   minutes: 3
+#   minutes: 4
 # ---
 
 # %% [markdown]

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   minutes: 2
+#   minutes: 1
 # ---
 
 # %% [markdown]
@@ -20,7 +20,7 @@
 #
 # **You need** lesson 06 (aSeqDIP) and lesson 07 (MRI), or: the chain rule for vectors and a training loop in PyTorch.
 #
-# **Time** about {minutes} minutes to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
+# **Time** about {minutes} minute to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
 # GPU. To work through it, take 75 minutes.
 #
 # **Data** slices of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slices are real; phase, coil sensitivities and
