@@ -67,7 +67,8 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
                     budget=(steps or method.steps) if method.budget else 1)
     workers = 1 if workers is None and device.type != "cpu" else workers
     out.mkdir(parents=True, exist_ok=True)
-    done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=out.absolute(), progress=progress,
+    desk = out.absolute() if scheduler else None  # workers elsewhere see no temporary folder of this machine
+    done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=desk, progress=progress,
                  label=f"compare {task}")
     interrupted = len(done) < len(jobs) or any(row["stop_reason"] == "interrupted" for row in done.values())
     rows = list(done.values())

@@ -56,6 +56,18 @@ def status(page):
     return int(found[1]), float(found[2])
 
 
+def two_runs(page, steps):
+    """A run with lam = 1, then one with lam = 0, of so many single steps each."""
+    for lam in ("1", "0"):
+        page.get_by_label("lam", exact=True).fill(lam)
+        page.keyboard.press("Enter")
+        for step in range(1, steps + 1):
+            press(page, "Step").click()
+            playwright.expect(page.get_by_text(f"Run B is paused, step {step} of")).to_be_visible()
+        press(page, "Stop").click()
+        playwright.expect(page.get_by_text("Stopped.")).to_be_visible()
+
+
 def wait_until(page, holds):
     """Let the page live until `holds()`."""
     for _ in range(SLOW // 100):
@@ -110,15 +122,7 @@ def test_an_error_is_said_in_the_panel(page):
 
 
 def test_two_runs_stand_side_by_side_and_the_slider_looks_back_by_keyboard(page):
-    for lam in ("1", "0"):
-        page.get_by_label("lam", exact=True).fill(lam)
-        page.keyboard.press("Enter")
-        press(page, "Step").click()
-        playwright.expect(page.get_by_text("Run B is paused, step 1 of")).to_be_visible()
-        press(page, "Step").click()
-        playwright.expect(page.get_by_text("Run B is paused, step 2 of")).to_be_visible()
-        press(page, "Stop").click()
-        playwright.expect(page.get_by_text("Stopped.")).to_be_visible()
+    two_runs(page, steps=2)
     for name in "AB":
         playwright.expect(page.get_by_alt_text(f"Reconstruction of run {name}: aseqdip, step 2")).to_be_visible()
     assert page.locator("td b").all_inner_texts() == ["lam 1", "lam 0"]
@@ -130,13 +134,7 @@ def test_two_runs_stand_side_by_side_and_the_slider_looks_back_by_keyboard(page)
 
 def test_axe_finds_nothing_serious_before_and_after_a_run_and_beside_an_error(page, severe):
     assert severe(page, PANEL) == []
-    for lam in ("1", "0"):
-        page.get_by_label("lam", exact=True).fill(lam)
-        page.keyboard.press("Enter")
-        press(page, "Step").click()
-        playwright.expect(page.get_by_text("Run B is paused, step 1 of")).to_be_visible()
-        press(page, "Stop").click()
-        playwright.expect(page.get_by_text("Stopped.")).to_be_visible()
+    two_runs(page, steps=1)
     assert severe(page, PANEL) == []
     page.get_by_label("lam", exact=True).fill("-1")
     page.keyboard.press("Enter")
