@@ -1,10 +1,12 @@
 """The recorded search that the defaults come from.
 
-Every method gets the same number of trials of the same number of steps on the tuning problems of
-a task. Where a search names "budgets", a run's PSNR is read at each of these steps: the run that
-ends there is the same run, unless a setting is a share of the budget, as SGLD-DIP's burn-in. The
-settings and the budget of the best mean final PSNR win. Trials already in results/tuning_TASK.json
-are not run again, so an interrupted search goes on where it was.
+Every method gets the same number of trials of the same number of steps: six settings on the first
+tuning problem of a task, and the best four of them on the second, if it has one. Where a search
+names "budgets", a run's PSNR is read at each of these steps: the run that ends there is the same
+run, unless a setting is a share of the budget, as SGLD-DIP's burn-in. Methods that end by a rule of
+their own are taken at their word. The settings and the budget of the best mean final PSNR win.
+Trials already in results/tuning_TASK.json are not run again, so an interrupted search goes on where
+it was.
 
     python scripts/tune.py mri                      run the search, print the table
     python scripts/tune.py mri --write              and write the winners to methods/defaults.json
@@ -24,14 +26,27 @@ DEFAULTS = ROOT / "aseqdip_lite" / "methods" / "defaults.json"
 #: Per task: the image and task settings of each trial, the Adam steps, and the grid of each method.
 SEARCHES = json.loads((Path(__file__).parent / "searches.json").read_text(encoding="utf-8"))
 
+#: Methods that end by a rule of their own: no budget is sought for them.
+OWN_RULE = ("es_dip", "rethinking_dip")
 
-def trials(task):
-    """Every trial of a task's search as a plain dictionary."""
+#: Settings of each method that go on from a task's first problem to its others.
+GO_ON = 4
+
+
+def trials(task, number, rows):
+    """The trials on a task's problem of this number, as plain dictionaries; `rows` are trials done before."""
     search = SEARCHES[task]
-    for problem in search["problems"]:
-        for method, grid in search["methods"].items():
-            for settings in grid:
-                yield dict(task=task, method=method, problem=problem, settings=settings, steps=search["steps"])
+    for method, grid in search["methods"].items():
+        made = [dict(task=task, method=method, settings=settings, steps=search["steps"]) for settings in grid]
+        if number:
+            first = {key(row): max(finals(row).values()) for row in rows}
+            made.sort(key=lambda trial: -first[key(trial | dict(problem=search["problems"][0]))])
+        yield from (trial | dict(problem=search["problems"][number]) for trial in made[:GO_ON if number else None])
+
+
+def finals(row):
+    """{budget: final PSNR} of a trial."""
+    return row.get("finals") or {row["steps"]: row["psnr"]["final"]}
 
 
 def run(trial, watch):
@@ -44,10 +59,11 @@ def run(trial, watch):
         return None
     kept = ("psnr", "ssim", "seconds", "seed", "data_seed", "threads", "versions", "device", "hardware")
     row = trial | {key: result.metrics[key] for key in kept}
-    curve, budgets = result.curve["psnr"], SEARCHES[trial["task"]].get("budgets", []) if steps else []
-    # a method that has stopped by itself returns the same at every later step
-    finals = {budget: curve[min(budget, len(curve)) - 1] for budget in budgets if only_budget(method, budget)}
-    return row | (dict(finals=finals) if finals else {})
+    if not steps or trial["method"] in OWN_RULE:
+        return row
+    curve, budgets = result.curve["psnr"], SEARCHES[trial["task"]].get("budgets", [])
+    read = {budget: curve[budget - 1] for budget in budgets if only_budget(method, budget)}
+    return row | (dict(finals=read) if read else {})
 
 
 def only_budget(method, steps):
@@ -81,34 +97,39 @@ def main():
     arguments = parser.parse_args()
     file = ROOT / "results" / f"tuning_{arguments.task}.json"
     rows = json.loads(file.read_text()) if file.exists() else []
-    done = {key(row) for row in rows}
-    left = {name: trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)
-            for trial in trials(arguments.task) if (name := key(trial)) not in done}
-    print(f"{len(left)} trials to run, {len(done)} done before", flush=True)
 
     def finished(_, row):
         rows.append({name: value for name, value in row.items() if name != "budget"})
         write_atomically(file, lambda stream: stream.write(json.dumps(rows, indent=1).encode() + b"\n"))
 
-    if left:
-        sweep(run, left, workers=arguments.workers, finished=finished, label=f"search {arguments.task}")
-    report(arguments.task, rows, arguments.write)
+    wanted = set()
+    for number in range(len(SEARCHES[arguments.task]["problems"])):
+        done = {key(row) for row in rows}
+        entered = {key(trial): trial for trial in trials(arguments.task, number, rows)}
+        left = {name: trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)
+                for name, trial in entered.items() if name not in done}
+        print(f"problem {number + 1}: {len(left)} trials to run, {len(entered) - len(left)} done before", flush=True)
+        if left and len(sweep(run, left, workers=arguments.workers, finished=finished,
+                              label=f"search {arguments.task}")) < len(left):
+            raise SystemExit("interrupted: started again, the search goes on here")
+        wanted |= set(entered)
+    report(arguments.task, [row for row in rows if key(row) in wanted], arguments.write)
 
 
 def report(task, rows, write):
     """Print the winner of each setting (mean final PSNR over the problems) and, if asked, store that of each method."""
-    wanted, scores = {key(trial) for trial in trials(task)}, {}
+    problems, scores, winners = len(SEARCHES[task]["problems"]), {}, {}
     for row in rows:
-        if key(row) in wanted:
-            for steps, final in row.get("finals", {row["steps"]: row["psnr"]["final"]}).items():
-                means = scores.setdefault((row["method"], json.dumps(row["settings"])), {})
-                means.setdefault(int(steps), []).append(final)
+        for steps, final in finals(row).items():
+            means = scores.setdefault((row["method"], json.dumps(row["settings"])), {})
+            means.setdefault(int(steps), []).append(final)
     best = []
-    for (method, settings), finals in scores.items():
-        steps, values = max(finals.items(), key=lambda item: sum(item[1]) / len(item[1]))
-        best.append((sum(values) / len(values), method, json.loads(settings), steps, len(values)))
-    winners = {}
-    for mean, method, settings, steps, problems in sorted(best, key=lambda item: item[0]):
+    for (method, settings), read in scores.items():
+        means = {steps: sum(values) / problems for steps, values in read.items() if len(values) == problems}
+        if means:  # else left behind after the first problem
+            steps = max(means, key=means.get)
+            best.append((means[steps], method, json.loads(settings), steps))
+    for mean, method, settings, steps in sorted(best, key=lambda item: item[0]):
         winners[method] = with_budget(method, settings, steps)
         print(f"{method:12} {json.dumps(winners[method]):60} mean final {mean:.2f} dB over {problems} problems")
     if write:
