@@ -739,8 +739,9 @@ for sentence in found["sentences"]:
     print(sentence)
 
 # %% [markdown]
-# The table behind the sentences, as means over images and seeds. In the third column ">" says that some of the runs had
-# not begun to overfit: the number is a lower bound. "x" marks settings all of whose runs failed.
+# The table behind the sentences, as means over images and seeds, of the onset as medians. In the third column ">" says
+# that some of the runs had not begun to overfit: the number is a lower bound. "x" marks settings all of whose runs
+# failed.
 
 
 # %%

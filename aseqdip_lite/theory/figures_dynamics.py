@@ -75,9 +75,9 @@ def plot_drift(paths, A):
 
 def plot_grid(rows, N=2):
     """The grid in a row of four panels per task: PSNR curves with moving (N steps a stage) and with fixed input, the
-    first step of overfitting, and ||z|| / ||z_0||; means over images and seeds.
+    first step of overfitting, and ||z|| / ||z_0||; means over images and seeds, of the steps medians.
 
-    A hollow marker is a mean with at least one run that did not overfit within the budget: a lower bound. A cross
+    A hollow marker is a median with at least one run that did not overfit within the budget: a lower bound. A cross
     is a setting all of whose runs failed (see `verdict`).
     """
     tasks = list(dict.fromkeys(row["task"] for row in rows))
@@ -115,7 +115,7 @@ def draw_curves(axis, rows, name, title, lams):
 
 
 def draw_onsets(axis, rows):
-    """Mean first step of overfitting against lam, one line for the fixed input and one for each N."""
+    """Median first step of overfitting against lam, one line for the fixed input and one for each N."""
     arms = sorted({(row["input"], row["N"] or 0) for row in rows})
     lams = sorted({row["lam"] for row in rows})
     for (dash, colour, (arm, N)), marker in zip(styles(arms), MARKERS, strict=False):
@@ -125,7 +125,7 @@ def draw_onsets(axis, rows):
             found = [row for row in rows if (row["input"], row["N"] or 0, row["lam"]) == (arm, N, lam)]
             good = [row for row in found if not failed(row)]
             if good:
-                points.append((place, np.mean([onset(row) for row in good]), all(row["overfitting"] for row in good)))
+                points.append((place, np.median([onset(row) for row in good]), all(row["overfitting"] for row in good)))
             elif found:
                 axis.plot(place, 0, "x", color=colour)
         if points:
@@ -134,7 +134,7 @@ def draw_onsets(axis, rows):
             for place, value, begun in points:
                 axis.plot(place, value, marker, color=colour, fillstyle="full" if begun else "none")
     axis.set_xticks(range(len(lams)), [f"{lam:g}" for lam in lams])
-    axis.set_title("overfitting starts (hollow: later than drawn)", fontsize=10)
+    axis.set_title("overfitting starts (hollow: a lower bound)", fontsize=10)
     axis.set_xlabel("lam")
     axis.set_ylabel("Adam step")
     axis.grid(alpha=0.3)
