@@ -2,9 +2,10 @@
 PYTHON ?= python3
 RUN := .venv/bin
 TASK ?= mri
+PARTS ?= speed sweep precision growth
 PURELIB := import sysconfig; print(sysconfig.get_path('purelib'))
 
-.PHONY: help setup demo test colab lab lessons site bench tune lint clean
+.PHONY: help setup demo test colab lab lessons site bench tune reliability kill faults fuzz determinism licences lint clean
 
 help:
 	@echo "make demo      reconstruct a real brain slice; pictures in out/demo"
@@ -14,8 +15,16 @@ help:
 	@echo "make setup     only make .venv"
 	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
 	@echo "make site      render lessons, guides and reference as a web site in out/site"
-	@echo "make bench     measure speed and memory"
+	@echo "make bench     measure speed, memory and growth (a quarter of an hour; nothing else should run meanwhile),"
+	@echo "               print them with what is stored and write docs/PERFORMANCE.md; PARTS=\"quality means\" for"
+	@echo "               time to quality and what shortens it (hours, resumable)"
 	@echo "make tune      the recorded search that the defaults come from (TASK=ct for another task; resumable)"
+	@echo "make reliability   kill, faults, fuzz, determinism and licences, then docs/RELIABILITY.md; or one of them:"
+	@echo "  make kill          runs and sweeps ended by SIGKILL at random moments (resumable)"
+	@echo "  make faults        a full and a read-only disk (as root, or by unshare -rm), learning rates far too large"
+	@echo "  make fuzz          10,000 damaged and hostile files"
+	@echo "  make determinism   the same bits, and the spread between 1 and 2 threads"
+	@echo "  make licences      the licences of all that is installed"
 	@echo "make lint      ruff"
 
 setup: .venv/ready
@@ -66,10 +75,20 @@ site: .venv/site
 	@touch $@
 
 bench: .venv/ready
-	$(RUN)/python benchmarks/speed.py
+	for part in $(PARTS); do $(RUN)/python benchmarks/$$part.py || exit 1; done
+	$(RUN)/python benchmarks/performance_page.py
 
 tune: .venv/ready
 	$(RUN)/python scripts/tune.py $(TASK)
+
+reliability: kill faults fuzz determinism licences
+
+kill faults fuzz determinism: .venv/ready
+	$(RUN)/python scripts/$@.py
+	$(RUN)/python scripts/reliability_page.py
+
+licences: .venv/site
+	$(RUN)/python scripts/licences.py
 
 lint: .venv/ready
 	$(RUN)/ruff check .

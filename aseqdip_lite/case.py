@@ -23,6 +23,9 @@ class Observation:
         scale: image in physical units = scale * image in the units of `y`; computed from y alone.
         start: z_0, (1, *A.in_shape): A^H y (MRI, CT) or y, in the units of `y`.
         noise_std: standard deviation of n per real component, in the units of `y`; None if unknown.
+
+    Raises:
+        InputError: y or start hold NaN or infinite numbers.
     """
 
     A: Operator
@@ -30,6 +33,12 @@ class Observation:
     start: torch.Tensor
     scale: float = 1.0
     noise_std: float | None = None
+
+    def __post_init__(self):
+        for name, values in (("measurements", self.y), ("start image", self.start)):
+            if not bool(values.isfinite().all()):
+                raise InputError(f"the {name} hold{'s' * (name == 'start image')} NaN or infinite numbers: "
+                                 "replace them, or leave them out of the mask")
 
     @property
     def noise_energy(self):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from . import methods, tasks
-from .checkpoint import write_atomically
+from .checkpoint import make_folder, write_atomically, write_together
 from .engine import reconstruct
 from .plots import plot_curves, plot_images
 from .result import finite, to_bytes
@@ -66,7 +66,7 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
                     device=str(device), folder=str(out.absolute() / f"{label}-{name}-seed{seed}"),
                     budget=(steps or method.steps) if method.budget else 1)
     workers = 1 if workers is None and device.type != "cpu" else workers
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     desk = out.absolute() if scheduler else None  # workers elsewhere see no temporary folder of this machine
     done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=desk, progress=progress,
                  label=f"compare {task}")
@@ -108,8 +108,8 @@ def write(out, report):
                          *(row["stops"].get(rule, {}).get(value) for rule, value in picks)])
     contents = {"compare.json": json.dumps(finite(report), indent=1) + "\n",
                 "compare.md": as_markdown(report["summary"]), "compare.csv": table.getvalue()}
-    for name, content in contents.items():
-        write_atomically(out / name, lambda file, content=content: file.write(content.encode()))
+    write_together({out / name: lambda file, content=content: file.write(content.encode())
+                    for name, content in contents.items()})
 
 
 def draw(out, suffix, case, folders):

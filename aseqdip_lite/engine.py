@@ -1,21 +1,32 @@
 """The one way through: `iterate` steps a method, `reconstruct` records, saves and resumes a run."""
 
 import hashlib
+import math
 import signal
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from . import checkpoint, memory
-from .recorder import Recorder
+from .recorder import Recorder, is_constant
 from .result import Result
 from .settings import whole_number
 
 #: Steps between two checkpoints.
 CHECKPOINT_EVERY = 50
+
+#: A run whose data term is above this many times its first one has diverged: it misses y by a thousand times what an
+#: untrained network does. Rates of use come nowhere near it; docs/RELIABILITY.md has the growth measured at each rate.
+DIVERGED = 1e6
+
+#: A network is dead after more than so many constant outputs in a row. Fewer may be a stumble: Adam's momentum, 0.9,
+#: still moves the weights by a tenth of its last step after 20 steps without a gradient, and so might revive it.
+DEAD = 20
+
+#: Stop reasons of a run that cannot go on.
+FAULTS = ("diverged", "dead network")
 
 
 def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
@@ -56,64 +67,67 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         progress: show a progress bar with loss, PSNR where the truth is known, and time left.
         watch: function that is called with the step after each step; a true answer ends the run as Ctrl-C does.
 
-    Ctrl-C ends the run after the current step with what was reached; a second one ends it at once.
-    A loss that is not finite ends the run too; the last finite image is kept.
+    The result says why the run ended, its `stop_reason`: "budget"; "early stopping", by patience; "own rule", the
+    method's; "interrupted", by watch or Ctrl-C, after the current step (a second Ctrl-C ends it at once);
+    "diverged" or "dead network", see `fault`: the last good image is kept, and the last checkpoint.
+
+    A checkpoint that cannot be written, on a full disk, is said once and tried again; the one before stays whole.
 
     Raises:
-        InputError: a checkpoint that is damaged or of another run; bad settings; a method that cannot
-            honestly be run on the case.
+        InputError: a checkpoint that is damaged or of another run; an out folder that cannot be written to; bad
+            settings; a method that cannot honestly be run on the case.
     """
     check_run(seed=seed, steps=steps, patience=patience, window=window)
     method.check_image(case.image)
     budget = method.steps if steps is None else steps
-    identity = describe(case, method, seed, window)
     carry, recorder = method.init(case.observation, seed), Recorder(case, window)
-    seconds = 0.0
-    file = Path(out) / "checkpoint.pt" if out is not None else None
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if resume and file.exists():
-            parts = checkpoint.load(file, identity, case.observation.y.device)
-            carry.load_state_dict(parts["carry"])
-            recorder.load_state_dict(parts["recorder"])
-            seconds = parts["seconds"]
-
-    def save():
-        if file is not None:
-            checkpoint.save(file, identity, carry=carry.state_dict(), recorder=recorder.state_dict(),
-                            seconds=seconds + time.perf_counter() - began)
+    kept = checkpoint.Keeper(out, describe(case, method, seed, window))
+    seconds = kept.restore(carry, recorder, case.observation.y.device) if resume else 0.0
+    began = time.perf_counter() - seconds
 
     def stalled():
         best = recorder.variance.best_step  # 0 before a whole window was seen
         return patience is not None and best > 0 and carry.step - best >= patience
 
     memory.reset(case.observation.y.device)
-    began, reason = time.perf_counter(), "early stopping" if stalled() else "budget"
+    reason = "early stopping" if stalled() else None
     budget = carry.step if stalled() else budget
     bar = tqdm(total=budget, initial=min(carry.step, budget), desc=f"{case.task} {method.name}", unit="step",
                disable=not progress, mininterval=0.5)
     with bar, deferred_interrupt() as interrupted:
         for state in iterate(case.observation, method, steps=budget, carry=carry):
-            if not state.is_finite:
-                reason = "diverged"
+            reason = fault(state, recorder)
+            if reason:
                 break
             row = recorder.record(state)
             bar.update()
             bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "psnr") if k in row}, refresh=False)
             if state.step % CHECKPOINT_EVERY == 0:
-                save()
+                kept.save(carry, recorder, time.perf_counter() - began)
             if (watch is not None and watch(state.step)) or interrupted:
                 reason = "interrupted"
                 break
             if stalled():
                 reason = "early stopping"
                 break
-        if carry.done and reason == "budget":
-            reason = "own rule"
-        if reason != "diverged":
-            save()
+        if reason not in FAULTS:
+            kept.save(carry, recorder, time.perf_counter() - began)
+    reason = reason or ("own rule" if carry.done else "budget")
     return Result.of(recorder, method, seed=seed, steps=recorder.steps, stop_reason=reason,
-                     seconds=seconds + time.perf_counter() - began)
+                     seconds=time.perf_counter() - began)
+
+
+def fault(state, recorder):
+    """Why a run cannot go on with this state, which is then not recorded; None if it can.
+
+    * "diverged": a loss or an image is not finite, or the data term has grown beyond `DIVERGED` times the first.
+    * "dead network": this output and the `DEAD` before it have one value at all pixels. Such a network no longer
+      answers to its input, and no gradient reaches its inner weights.
+    """
+    first = recorder.curve.get("data", [math.inf])[0]
+    if not state.is_finite or state.losses.get("data", 0.0) > DIVERGED * first:
+        return "diverged"
+    return "dead network" if recorder.flat >= DEAD and is_constant(state.image) else None
 
 
 def describe(case, method, seed, window):

@@ -18,6 +18,9 @@ PRESETS = {
     "paper-medium": (64, 128, 256, 256),
 }
 
+#: What a network computes in. Its weights, input and output are float32 either way.
+PRECISIONS = ("float32", "bfloat16")
+
 
 class Block(nn.Sequential):
     """(3x3 convolution -> BatchNorm -> ReLU) twice.
@@ -72,11 +75,12 @@ class ImageNetwork(nn.Module):
     Args:
         network: maps (B, c_in, H, W) to (B, c_out, H, W); has a `stride`.
         is_complex: whether the output image is complex, i.e. c_out = 2 C for C image channels.
+        precision: see `compute`.
     """
 
-    def __init__(self, network, is_complex):
+    def __init__(self, network, is_complex, precision="float32"):
         super().__init__()
-        self.network, self.is_complex = network, is_complex
+        self.network, self.is_complex, self.precision = network, is_complex, precision
 
     def forward(self, z):
         x = to_channels(z)
@@ -85,8 +89,19 @@ class ImageNetwork(nn.Module):
         bottom, right = -h % stride, -w % stride
         if bottom or right:
             x = F.pad(x, (0, right, 0, bottom), mode="replicate")
-        x = self.network(x)[..., :h, :w]
+        x = compute(self.network, x, self.precision)[..., :h, :w]
         return from_channels(x) if self.is_complex else x
+
+
+def compute(network, x, precision):
+    """network(x), computed in float32 or bfloat16 and returned in the dtype of x.
+
+    "bfloat16" is torch's autocast: convolutions round their inputs and weights to 8 significant bits and sum up
+    in float32; what autocast holds to be delicate stays float32. Weights and their gradients stay float32, so
+    that no update is too small to be added.
+    """
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        return network(x).to(x.dtype)
 
 
 def to_channels(x):
@@ -105,7 +120,7 @@ def from_channels(x):
     return torch.view_as_complex(x.reshape(b, c2 // 2, 2, h, w).permute(0, 1, 3, 4, 2).contiguous())
 
 
-def build(preset, image, generator, c_in=None):
+def build(preset, image, generator, c_in=None, precision="float32"):
     """A freshly initialised network for images like `image`.
 
     Args:
@@ -113,18 +128,20 @@ def build(preset, image, generator, c_in=None):
         image: (B, C, H, W) real or complex; only its shape, kind and device are used.
         generator: torch.Generator (CPU) of the initial weights.
         c_in: input channels; by default those of the image (2C for a complex image).
+        precision: "float32" or "bfloat16", see `compute`.
 
     Raises:
-        InputError: unknown preset, or an image too small for the preset's poolings.
+        InputError: unknown preset or precision, or an image too small for the preset's poolings.
     """
     widths = PRESETS[nearest(preset, PRESETS, "network")]
+    nearest(precision, PRECISIONS, "precision")
     channels = image.shape[1] * (2 if image.is_complex() else 1)
     unet = UNet(widths, c_in or channels, channels)
     if min(image.shape[-2:]) <= unet.stride:  # a single pixel at the bottom has no variance to normalise by
         raise InputError(f"an image of {image.shape[-2]} x {image.shape[-1]} is too small for the network "
                          f"'{preset}': each side needs at least {unet.stride + 1} pixels")
     initialise(unet, generator)
-    return ImageNetwork(unet, image.is_complex()).to(image.device, memory_format=torch.channels_last)
+    return ImageNetwork(unet, image.is_complex(), precision).to(image.device, memory_format=torch.channels_last)
 
 
 @torch.no_grad()

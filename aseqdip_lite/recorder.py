@@ -11,7 +11,7 @@ class Recorder:
     """Follows a run: one row of the curve per step, and the start, final, blind and oracle images.
 
     * start: z_0, or A^H y, before any step.
-    * final: the method's answer at the last step.
+    * final: the method's answer at the last step; one of a dead network, constant over all pixels, is passed over.
     * blind: the answer where the moving variance of the outputs was least; None before one window.
     * oracle: the answer of highest PSNR over the steps, which needs the truth; None without one.
 
@@ -33,15 +33,19 @@ class Recorder:
         self.images = dict(start=case.observation.start, final=None, blind=None, oracle=None)
         self.curve = {}
         self.oracle_psnr, self.oracle_step, self.deviation = -math.inf, None, None
+        self.flat = 0  # constant outputs in a row, up to the last step
 
     def record(self, state):
-        """Take in one state; returns its curve row."""
+        """Take in one state; returns its curve row. A constant output counts as no answer, unless it is the first."""
         estimate = state.estimate
-        self.images["final"], self.deviation = estimate, state.deviation
-        for name, rule in self.rules.items():
-            if rule.update(state.losses.get("data", math.nan) if name == "discrepancy" else state.image, state.step):
-                self.picks[name] = estimate
-        self.images["blind"] = self.picks["wmv"]
+        self.flat = self.flat + 1 if is_constant(state.image) else 0
+        if not self.flat or not self.curve:
+            self.images["final"], self.deviation = estimate, state.deviation
+            for name, rule in self.rules.items():
+                shown = state.losses.get("data", math.nan) if name == "discrepancy" else state.image
+                if rule.update(shown, state.step):
+                    self.picks[name] = estimate
+            self.images["blind"] = self.picks["wmv"]
         row = dict(step=state.step, stage=state.stage, **state.losses, variance=self.variance.value)
         if self.case.truth is not None:
             row["psnr"] = self.score("psnr", estimate)
@@ -90,13 +94,22 @@ class Recorder:
                            ssim=self.score("ssim", self.picks[name])) for name, rule in self.rules.items()}
 
     def state_dict(self):
-        return dict(images=self.images, picks=self.picks, curve=self.curve, deviation=self.deviation,
+        return dict(images=self.images, picks=self.picks, curve=self.curve, deviation=self.deviation, flat=self.flat,
                     oracle_psnr=self.oracle_psnr, oracle_step=self.oracle_step,
                     rules={name: rule.state_dict() for name, rule in self.rules.items()})
 
     def load_state_dict(self, state):
         self.images, self.picks = dict(state["images"]), dict(state["picks"])
         self.oracle_psnr, self.oracle_step = state["oracle_psnr"], state["oracle_step"]
-        self.curve, self.deviation = copy.deepcopy(state["curve"]), state["deviation"]
+        self.curve, self.deviation, self.flat = copy.deepcopy(state["curve"]), state["deviation"], state["flat"]
         for name, rule in self.rules.items():
             rule.load_state_dict(state["rules"][name])
+
+
+def is_constant(image):
+    """Whether an image (1, C, H, W) has one value at all pixels of each channel, to within rounding.
+
+    Sums of equal numbers in another order differ by some 1e-7 of their size, so 1e-5 is no difference.
+    """
+    return all(bool((part - part[..., :1, :1]).abs().max() <= 1e-5 * part.abs().max())
+               for part in (image[..., :1, :], image))  # the first row is quick and nearly always says no

@@ -12,7 +12,8 @@ import torch
 
 from . import memory
 from .case import Case, to_array
-from .checkpoint import write_atomically
+from .checkpoint import write_together
+from .settings import InputError
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,14 @@ class Result:
         return self.images["blind" if stopped else "final"]
 
     def save(self, out):
-        """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`, each whole or not at all.
+        """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`: all of them, or none.
 
         Where there is a deviation, also deviation.npy and deviation.png, white at its largest value.
+
+        Raises:
+            InputError: they cannot be written; those of an earlier run are then as they were.
         """
         out = Path(out)
-        out.mkdir(parents=True, exist_ok=True)
         shown = self.case.display(self.answer)
         picture = to_bytes(lambda buffer: save_picture(buffer, shown, self.case.window))
         array = to_bytes(lambda buffer: np.save(buffer, self.case.array(self.answer), allow_pickle=False))
@@ -75,8 +78,13 @@ class Result:
             window = (0.0, float(self.deviation.max()) or 1.0)
             files["deviation.npy"] = to_bytes(lambda buffer: np.save(buffer, self.deviation, allow_pickle=False))
             files["deviation.png"] = to_bytes(lambda buffer: save_picture(buffer, self.deviation, window))
-        for name, content in files.items():
-            write_atomically(out / name, lambda file, content=content: file.write(content))
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_together({out / name: lambda file, content=content: file.write(content)
+                            for name, content in files.items()})
+        except OSError as error:
+            raise InputError(f"cannot write the result to {out}: {error.strerror or error}; nothing there was changed, "
+                             "make room and go on with --resume, or choose another folder") from None
 
     def plot(self, **kwargs):
         """Pictures of start, answer and truth with the curve beside them; returns a matplotlib Figure."""

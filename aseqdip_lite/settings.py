@@ -15,10 +15,13 @@ class InputError(ValueError):
     """A mistake in what was asked for; its one line names the fault and the way out."""
 
 
-def setting(default, help, *, low=None, above=None, high=None, below=None, choices=None):
-    """Dataclass field with a help text and bounds: low <= value <= high, above < value < below."""
+def setting(default, help, *, low=None, above=None, high=None, below=None, choices=None, repr=True):
+    """Dataclass field with a help text and bounds: low <= value <= high, above < value < below.
+
+    `repr` says whether it is printed with the others.
+    """
     facts = dict(help=help, low=low, above=above, high=high, below=below, choices=choices)
-    return dataclasses.field(default=default, metadata=facts)
+    return dataclasses.field(default=default, metadata=facts, repr=repr)
 
 
 def nearest(name, known, kind):

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -27,7 +27,8 @@ class Watch:
         self.desk, self.key = Path(desk), key
 
     def __call__(self, step):
-        (self.desk / f"{self.key}.step").write_text(str(step))
+        with suppress(OSError):  # a full disk shall end no run that only wanted to tell its step
+            (self.desk / f"{self.key}.step").write_text(str(step))
         return (self.desk / "stop").exists()
 
     def stop(self):

@@ -2,31 +2,28 @@
 
 Prints, for each network and size, milliseconds a step, GFLOP/s by torch's flop counter as a share
 of a 2048 x 2048 matrix product measured in the same run, the share of time outside network,
-operator and optimiser, and peak memory. Stores results/bench.json.
+operator and optimiser, and peak memory. Stores results/bench_speed.json.
 
-    python benchmarks/speed.py [--quick]
+    python benchmarks/speed.py [--quick] [--threads 2]
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import torch
+from common import machine, row, save
 from torch.utils.flop_counter import FlopCounterMode
 
 from aseqdip_lite import ASeqDIP, load_case
 from aseqdip_lite.engine import iterate
 from aseqdip_lite.operators import Operator
 from aseqdip_lite.recorder import Recorder
-from aseqdip_lite.result import provenance
 
-RESULTS = Path(__file__).parent.parent / "results" / "bench.json"
 #: Network, pixels a side, share of the matrix product's rate to reach (None: only reported).
 SETTINGS = [("lite", 128, 0.45), ("paper-shallow", 128, 0.60), ("paper-medium", 128, None), ("lite", 192, None),
             ("paper-shallow", 192, None), ("paper-medium", 192, None), ("lite", 320, None),
@@ -125,32 +122,32 @@ def peak_memory(network, size):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="only 128 pixels, few stages; nothing is stored")
+    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     chosen = [s for s in SETTINGS if not arguments.quick or s[1] == 128]
     print(f"{'network':14} {'size':>5} {'ms/step':>8} {'GFLOP/s':>8} {'of matmul':>9} {'operator':>8} "
           f"{'optimiser':>9} {'outside':>8} {'peak MiB':>8}")
     rows = []
     for network, size, target in chosen:
         products = matrix_seconds()  # beside each row, before and after: the machine's speed drifts
-        row = measure(network, size, stages=4 if arguments.quick or size == 320 else 20)
+        found = measure(network, size, stages=4 if arguments.quick or size == 320 else 20)
         rate = 2 * 2048**3 / statistics.median(products + matrix_seconds()) / 1e9
-        speed = row["gflops"] / row["seconds"]
-        row |= dict(share=speed / rate, matmul_gflops=rate, peak_mib=peak_memory(network, size))
-        print(f"{network:14} {size:5} {1e3 * row['seconds']:8.1f} {speed:8.0f} {row['share']:9.2f} "
-              f"{row['operator']:8.3f} {row['optimiser']:9.3f} {row['outside']:8.3f} {row['peak_mib']:8}", flush=True)
+        speed = found["gflops"] / found["seconds"]
+        found |= dict(share=speed / rate, matmul_gflops=rate, peak_mib=peak_memory(network, size))
+        print(f"{network:14} {size:5} {1e3 * found['seconds']:8.1f} {speed:8.0f} {found['share']:9.2f} "
+              f"{found['operator']:8.3f} {found['optimiser']:9.3f} {found['outside']:8.3f} {found['peak_mib']:8}",
+              flush=True)
         where = f"{network} {size}"
-        rows += [dict(name=f"{where}: ms per step", value=1e3 * row["seconds"], target=None, ok=None),
-                 dict(name=f"{where}: share of the matrix-product rate", value=row["share"], target=target,
-                      ok=None if target is None else row["share"] >= target),
-                 dict(name=f"{where}: share outside network, operator, optimiser", value=row["outside"], target=0.05,
-                      ok=row["outside"] <= 0.05),
-                 dict(name=f"{where}: share of the operator (8 coils)", value=row["operator"], target=None, ok=None),
-                 dict(name=f"{where}: peak memory in MiB", value=row["peak_mib"], target=None, ok=None),
-                 dict(name=f"{where}: matrix-product GFLOP/s", value=row["matmul_gflops"], target=None, ok=None)]
+        rows += [row(f"{where}: ms per step", 1e3 * found["seconds"]),
+                 row(f"{where}: share of the matrix-product rate", found["share"], target, least=True),
+                 row(f"{where}: share outside network, operator, optimiser", found["outside"], 0.05),
+                 row(f"{where}: share of the operator (8 coils)", found["operator"]),
+                 row(f"{where}: peak memory in MiB", found["peak_mib"]),
+                 row(f"{where}: matrix-product GFLOP/s", found["matmul_gflops"])]
     if not arguments.quick:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(dict(rows=rows, provenance=provenance(torch.device("cpu"))), indent=1) + "\n")
-    missed = [row["name"] for row in rows if row["ok"] is False]
+        save("bench_speed", dict(rows=rows, provenance=machine()))
+    missed = [entry["name"] for entry in rows if entry["ok"] is False]
     print(f"targets missed: {', '.join(missed) or 'none'}")
 
 

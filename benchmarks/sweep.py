@@ -8,19 +8,15 @@ results/bench_sweep.json.
 """
 
 import argparse
-import json
 import os
 import statistics
 import time
-from pathlib import Path
 
 import torch
+from common import machine, row, save
 
 from aseqdip_lite import configure, iterate, load_case
-from aseqdip_lite.result import provenance
 from aseqdip_lite.sweep import sweep
-
-RESULTS = Path(__file__).parent.parent / "results" / "bench_sweep.json"
 
 #: What the ratio is to reach.
 TARGET = 1.3
@@ -43,11 +39,6 @@ def seconds(jobs, workers, threads):
     return time.perf_counter() - began
 
 
-def row(name, value, target=None):
-    """One number of the report, with whether it reaches its target."""
-    return dict(name=name, value=value, target=target, ok=None if target is None else value >= target)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=60, help="Adam steps of a run")
@@ -62,12 +53,11 @@ def main():
         ratio = threads / processes
         rows += [row(f"{task}: seconds of {len(jobs)} runs in {cores} processes", processes),
                  row(f"{task}: seconds one after another with {cores} threads", threads),
-                 row(f"{task}: throughput of a sweep, ratio", ratio, TARGET)]
+                 row(f"{task}: throughput of a sweep, ratio", ratio, TARGET, least=True)]
         print(f"{task}: {processes:.1f} s in {cores} processes, {threads:.1f} s one after another with {cores} "
               f"threads: {ratio:.2f} x (target {TARGET})")
     settings = dict(size=128, network="lite", steps=arguments.steps, turns=arguments.turns, cores=cores)
-    report = dict(rows=rows, provenance=dict(settings=settings, **provenance(torch.device("cpu"))))
-    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    save("bench_sweep", dict(rows=rows, settings=settings, provenance=machine()))
 
 
 if __name__ == "__main__":  # worker processes import this file

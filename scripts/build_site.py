@@ -23,8 +23,9 @@ PACKAGE = ROOT / "aseqdip_lite"
 
 #: Guides in the order of the menu: (title, page).
 GUIDES = (("Glossary", "docs/glossary"), ("Troubleshooting", "docs/troubleshooting"),
-          ("For instructors", "docs/instructors"), ("Results", "docs/RESULTS"), ("Data", "data/README"),
-          ("Contributing", "CONTRIBUTING"), ("Changes", "CHANGELOG"))
+          ("For instructors", "docs/instructors"), ("Results", "docs/RESULTS"),
+          ("Performance", "docs/PERFORMANCE"), ("Data", "data/README"), ("Contributing", "CONTRIBUTING"),
+          ("Changes", "CHANGELOG"))
 
 #: Files that pages link to or show, and that are no pages themselves.
 EXTRAS = ("CITATION.cff", "LICENSE", "docs/images/*", "results/*.png")

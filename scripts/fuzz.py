@@ -95,6 +95,8 @@ def seeds():
     rng = np.random.default_rng(0)
     gray, colour, kspace = arrays(rng)
     weights = dict(a=torch.ones(4, 5), step=3, names=["x", "y"])
+    stored = dict(identity={}, **weights)
+    stored |= dict(format=checkpoint.FORMAT, contents=checkpoint.contents(stored))
     picture = {kind: written(lambda buffer, kind=kind: Picture.fromarray(colour).save(buffer, format=kind))
                for kind in ("png", "jpeg", "tiff")}
     mask = written(lambda buffer: Picture.fromarray(np.uint8(255 * (gray > 0.3))).save(buffer, format="png"))
@@ -103,8 +105,7 @@ def seeds():
         ".npz": (written(lambda b: np.savez(b, kspace=kspace, mask=np.ones(W, np.float32))), load_file),
         ".png": (picture["png"], load_file), ".jpg": (picture["jpeg"], load_file), ".tif": (picture["tiff"], load_file),
         ".h5": (fastmri(kspace), load_file), "-ct.h5": (projections(), load_file), ".dcm": (dicom(), load_file),
-        ".pt": (written(lambda b: torch.save(dict(format=checkpoint.FORMAT, identity={}, **weights), b)),
-                load_checkpoint),
+        ".pt": (written(lambda b: torch.save(stored, b)), load_checkpoint),
         "-kw.pth": (written(lambda b: torch.save(weights, b)), load_kernelwizard),
         "-mask.png": (mask, load_mask)}
 

@@ -1,11 +1,13 @@
 """Kill tests: runs and sweeps ended by SIGKILL at random moments, and in the middle of writing a checkpoint.
 
-Each trial starts a run (or a comparison with two processes) in a fresh folder, kills its whole process group at a
-random moment, a random number of times, and lets it finish. The result must equal that of an
-uninterrupted run bit for bit: recon.npy, the curve and the scores. Writes results/kill.json.
+Each trial works in a fresh folder. A run, or a comparison of four runs in two processes, is killed up to three times,
+each at a random moment and with all the processes that it started; or once, after a random number of bytes of a random
+checkpoint. Then it may finish. Its recon.npy, curves and scores must equal those of an uninterrupted one bit for bit.
 
     python scripts/kill.py                    50 runs, 50 comparisons, 20 kills inside a write
-    python scripts/kill.py --trials 5
+    python scripts/kill.py --trials 5         5, 5 and 2
+
+Writes results/kill.json. Itself interrupted, it goes on where it was: finished trials wait in out/kill.json.
 """
 
 import argparse
@@ -26,7 +28,8 @@ from aseqdip_lite import ASeqDIP, checkpoint, engine, load_case, reconstruct
 from aseqdip_lite.compare import compare
 from aseqdip_lite.result import provenance
 
-RESULTS = Path(__file__).parent.parent / "results" / "kill.json"
+ROOT = Path(__file__).parent.parent
+RESULTS, PROGRESS = ROOT / "results" / "kill.json", ROOT / "out" / "kill.json"
 
 #: Adam steps of a run, and between two checkpoints: so often that many kills fall into a write.
 STEPS, EVERY = 240, 10
@@ -34,104 +37,104 @@ STEPS, EVERY = 240, 10
 CASE = dict(size=32, coils=2)
 
 
-def run(out):
-    """One run with checkpoints; it goes on where an earlier one was killed."""
+def run(out, death=None):
+    """One run that goes on where an earlier one was killed; with a death (number, size) it is a `Dying` one."""
     alone()
+    if death is not None:
+        checkpoint.write_atomically = Dying(*death, checkpoint.write_atomically)
     result = reconstruct(load_case("mri", **CASE), ASeqDIP(N=2, K=STEPS // 2), out=out, resume=True, progress=False)
     result.save(out)
 
 
-def sweep(out):
-    """A comparison of two methods and two seeds in two processes."""
+def sweep(out, death=None):
+    """A comparison of two methods and two seeds in two processes; it goes on where an earlier one was killed."""
     alone()
     compare("mri", ["vanilla", "aseqdip"], seeds=2, steps=STEPS // 4, out=out, workers=2, progress=False, **CASE)
 
 
-def run_that_dies_writing(out):
-    """The run, killed by itself half way through the temporary file of its third checkpoint, and not again."""
-    left = [3]
+class Dying:
+    """`write_atomically` that kills the process once `size` bytes of the checkpoint of this number are written."""
 
-    def dies(path, write):
-        if Path(path).name == "checkpoint.pt" and not (Path(out) / "died").exists():
-            left[0] -= 1
-            if left[0] == 0:
-                (Path(out) / "died").touch()
+    def __init__(self, number, size, whole):
+        self.left, self.size, self.whole = number, size, whole
 
-                class Half:
-                    """A file that kills the process once 100 kB are written."""
+    def __call__(self, path, write):
+        self.left -= 1
+        self.whole(path, write if self.left else lambda file: write(self.over(file)))
 
-                    def __init__(self, file):
-                        self.file = file
+    def over(self, file):
+        self.file = file
+        return self
 
-                    def write(self, data):
-                        self.file.write(bytes(data)[:100_000])
-                        self.file.flush()
-                        os.kill(os.getpid(), signal.SIGKILL)
+    def write(self, data):
+        self.file.write(bytes(data)[:self.size])
+        self.size -= len(bytes(data))
+        if self.size <= 0:
+            self.file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
 
-                    def flush(self):
-                        self.file.flush()
+    def flush(self):
+        self.file.flush()
 
-                return whole(path, lambda file: write(Half(file)))
-        return whole(path, write)
 
-    whole = checkpoint.write_atomically
-    checkpoint.write_atomically = dies
-    run(out)
+#: What is killed, and how many trials of it for each of --trials.
+TARGETS = {"run": (run, 1.0), "sweep": (sweep, 1.0), "write": (run, 0.4)}
 
 
 def alone():
     """A process group of its own, one thread, checkpoints often."""
-    if os.getpid() != os.getpgid(0):
-        os.setpgid(0, 0)
+    os.setpgid(0, 0)
     torch.set_num_threads(1)
     engine.CHECKPOINT_EVERY = EVERY
 
 
-def outcome(out):
-    """What must be equal: {file: contents} of a run, or the scores of a comparison."""
-    out = Path(out)
-    if (out / "compare.json").exists():
-        rows = json.loads((out / "compare.json").read_text())["rows"]
-        return [(row["method"], row["seed"], row["psnr"], row["ssim"], row["steps"]) for row in rows]
-    metrics = json.loads((out / "metrics.json").read_text())
-    return ((out / "recon.npy").read_bytes(), (out / "curve.csv").read_bytes(), metrics["psnr"], metrics["ssim"],
-            metrics["steps"])
+def attempt(target, out, moment=None):
+    """Start the target and end it at a moment, seconds or a death (number, size); returns its exit code.
 
-
-def start(target, out):
-    """The target in a process that was forked from one with everything imported."""
+    Its process is forked from one that has everything imported.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["aseqdip_lite.engine", "aseqdip_lite.compare", "aseqdip_lite.tasks"])
-    process = context.Process(target=target, args=(str(out),))
+    seconds, death = (moment, None) if isinstance(moment, float) else (None, moment)
+    process = context.Process(target=target, args=(str(out), death))
     process.start()
-    return process
-
-
-def kill_group(process):
-    """SIGKILL to the process and all that it started."""
-    for send, number in ((os.killpg, process.pid), (os.kill, process.pid)):
+    process.join(seconds)
+    if process.exitcode is None:
         try:
-            send(number, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
-    process.join()
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:  # so early that it has no group of its own yet
+            process.kill()
+        process.join()
+    return process.exitcode
 
 
-def trial(target, out, seconds, rng):
-    """Kill the target up to three times, each at a random moment of its run; returns the moments of those that hit."""
+def draw(kind, seconds, size, rng):
+    """The moments at which a trial is to be killed."""
+    if kind == "write":
+        return [(int(rng.integers(1, STEPS // EVERY + 1)), int(rng.integers(1, size)))]
+    return [round(float(rng.uniform(0, 0.9 * seconds)), 3) for _ in range(rng.integers(1, 4))]
+
+
+def trial(target, out, moments):
+    """Kill the target at each moment, unless it is done before, then let it finish; returns the moments that hit."""
     kills = []
-    for _ in range(int(rng.integers(1, 4))):
-        process, moment = start(target, out), float(rng.uniform(0, seconds))
-        process.join(moment)
-        if process.exitcode is not None:
-            break
-        kill_group(process)
-        kills.append(round(moment, 3))
-    process = start(target, out)
-    process.join()
-    if process.exitcode:
-        raise SystemExit(f"{target.__name__} did not finish after kills at {kills}: exit code {process.exitcode}")
+    for moment in [*moments, None]:
+        code = attempt(target, out, moment)
+        if code == -signal.SIGKILL:
+            kills.append(moment)
+        elif code:
+            raise SystemExit(f"{target.__name__} ended with exit code {code} after kills at {kills}")
     return kills
+
+
+def outcome(out):
+    """What must be equal: {file: contents} of all images and curves, {file: facts} of all runs."""
+    facts = ("psnr", "ssim", "steps", "stop_reason")
+    found = {file: file.read_bytes() for name in ("recon.npy", "curve.csv") for file in out.rglob(name)}
+    for file in out.rglob("metrics.json"):
+        report = json.loads(file.read_text())
+        found[file] = {fact: report[fact] for fact in facts}
+    return {file.relative_to(out): value for file, value in found.items()}
 
 
 def main():
@@ -139,40 +142,37 @@ def main():
     parser.add_argument("--trials", type=int, default=50, help="runs, and comparisons, that are killed")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    rng, rows, began = np.random.default_rng(arguments.seed), [], time.perf_counter()
+    setup = dict(seed=arguments.seed, steps=STEPS, checkpoint_every=EVERY, provenance=provenance(torch.device("cpu")))
+    before = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
+    trials = before["trials"] if before.get("setup") == setup else []
+    PROGRESS.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for target, trials in ((run, arguments.trials), (sweep, arguments.trials), (run_that_dies_writing, 1)):
-            reference, at = Path(folder) / f"{target.__name__}-whole", time.perf_counter()
-            if target is run_that_dies_writing:
-                reference = Path(folder) / "run-whole"
-            else:
-                process = start(target, reference)
-                process.join()
-            expected, seconds = outcome(reference), time.perf_counter() - at
-            moments, equal = [], 0
-            for index in range(trials):
-                out = Path(folder) / f"{target.__name__}-{index}"
-                if target is run_that_dies_writing:
-                    process = start(target, out)
-                    process.join()
-                    moments.append(["in the write"] if process.exitcode == -signal.SIGKILL else [])
-                    process = start(target, out)
-                    process.join()
-                else:
-                    moments.append(trial(target, out, seconds, rng))
-                equal += outcome(out) == expected
+        for number, (kind, (target, share)) in enumerate(TARGETS.items()):
+            wanted = max(1, round(share * arguments.trials))
+            missing = sorted(set(range(wanted)) - {row["index"] for row in trials if row["kind"] == kind})
+            if not missing:
+                continue
+            whole = Path(folder) / f"{kind}-whole"
+            trial(target, whole, [])
+            began = time.perf_counter()
+            trial(target, Path(folder) / f"{kind}-timed", [])  # the first one also waited for the imports
+            seconds, size = time.perf_counter() - began, sum(f.stat().st_size for f in whole.glob("checkpoint.pt"))
+            for index in missing:
+                out, began = Path(folder) / f"{kind}-{index}", time.perf_counter()
+                moments = draw(kind, seconds, size, np.random.default_rng([arguments.seed, number, index]))
+                kills = trial(target, out, moments)
+                trials.append(dict(kind=kind, index=index, kills=kills, equal=outcome(out) == outcome(whole),
+                                   seconds=round(time.perf_counter() - began, 2)))
                 shutil.rmtree(out)
-                print(f"{target.__name__} {index + 1} of {trials}: killed {len(moments[-1])} times, "
-                      f"{equal} equal so far", flush=True)
-            rows.append(dict(target=target.__name__, trials=trials, kills=sum(map(len, moments)), equal=equal,
-                             seconds_uninterrupted=round(seconds, 2), moments=moments))
-    report = dict(rows=rows, seed=arguments.seed, steps=STEPS, checkpoint_every=EVERY,
-                  seconds=round(time.perf_counter() - began, 1), provenance=provenance(torch.device("cpu")))
-    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
-    failed = [row for row in rows if row["equal"] < row["trials"]]
-    print(f"{sum(row['trials'] for row in rows)} trials, {sum(row['kills'] for row in rows)} kills, "
-          f"{sum(row['trials'] - row['equal'] for row in failed)} results differ")
-    return 1 if failed else 0
+                checkpoint.write_together({PROGRESS: lambda file: file.write(
+                    json.dumps(dict(setup=setup, trials=trials)).encode())})
+                print(f"{kind} {index + 1} of {wanted}: killed {len(kills)} times, "
+                      f"{'equal' if trials[-1]['equal'] else 'NOT EQUAL'}", flush=True)
+    RESULTS.write_text(json.dumps(setup | dict(trials=trials), indent=1) + "\n")
+    PROGRESS.unlink()
+    differ = sum(not row["equal"] for row in trials)
+    print(f"{len(trials)} trials, {sum(len(row['kills']) for row in trials)} kills, {differ} results differ")
+    return 1 if differ else 0
 
 
 if __name__ == "__main__":  # child processes import this file

@@ -8,6 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.append(str(ROOT / "benchmarks"))
+import performance_page  # noqa: E402
+import reliability_page  # noqa: E402
 import results_page  # noqa: E402
 
 from aseqdip_lite import images, methods  # noqa: E402
@@ -21,7 +24,36 @@ def stored(kind, task):
 
 
 def test_the_page_is_in_step_with_the_stored_results():
-    assert results_page.PAGE.read_text(encoding="utf-8") == results_page.page()
+    for script in (results_page, reliability_page, performance_page):
+        assert script.PAGE.read_text(encoding="utf-8") == script.page()
+
+
+def test_performance_is_one_report_of_all_parts_whose_targets_are_reached_or_missed():
+    report = json.loads((ROOT / "results" / "bench.json").read_text())
+    assert report == performance_page.merged()
+    assert {"speed", "sweep"} <= set(report["provenance"]) <= set(performance_page.PARTS)
+    for entry in report["rows"]:
+        assert set(entry) == {"name", "value", "target", "ok"}
+        assert entry["ok"] is None if entry["target"] is None else entry["ok"] in (True, False)
+
+
+def test_rows_become_tables():
+    def entry(name, value, target=None, ok=None):
+        return dict(name=name, value=value, target=target, ok=ok)
+
+    rows = [entry("a 1: ms", 123.4), entry("a 1: ratio", 0.12345, 0.1, False), entry("b: ms", None),
+            entry("c: seconds", 2.0, 2.5, True)]
+    assert performance_page.tables(rows) == """\
+|  | ms | ratio |
+| --- | ---: | ---: |
+| a 1 | 123 | 0.123 (missed) |
+| b | never | - |
+
+|  | seconds |
+| --- | ---: |
+| c | 2 (reached) |
+"""
+    assert performance_page.verdict(rows) == "1 of 2 targets are reached; missed:\n\n* a 1: ratio: 0.123, target 0.1\n"
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -41,8 +73,9 @@ def test_a_comparison_is_complete_and_computed_on_result_images(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_comparison_was_run_with_todays_defaults(task):
     for row in stored("compare", task)["rows"]:
-        ours = methods.configure(row["method"], task).to_dict()
-        assert {name: row["settings"][name] for name in ours} == ours
+        method = methods.configure(row["method"], task)
+        ours, unset = method.to_dict(), type(method)().to_dict()  # a setting newer than the run must not be set now
+        assert {name: row["settings"].get(name, unset[name]) for name in ours} == ours
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -7,7 +7,7 @@ import torch
 
 from ..settings import InputError, setting
 from . import register
-from .base import Method, State, descend, square_norm, start_network
+from .base import Method, State, descend, precision_setting, square_norm, start_network
 
 
 @register
@@ -43,6 +43,7 @@ class ASeqDIP(Method):
     K: int = setting(2000, "stages; N K is the number of Adam steps", low=1)
     lr: float = setting(3e-4, "learning rate of Adam (1e-4 in the paper, with its wider networks)", above=0.0)
     network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    precision: str = precision_setting()
     refresh: str = setting("fresh", "how a stage makes its next input", choices=("fresh", "stale", "projected"))
 
     @property
@@ -60,7 +61,7 @@ class ASeqDIP(Method):
             raise InputError("refresh 'projected' needs a linear forward operator: use 'fresh' or 'stale'")
         generator = torch.Generator().manual_seed(seed)
         z = observation.start if z0 is None else z0
-        return start_network(observation, z, self.network, self.lr, generator)
+        return start_network(observation, z, self, generator)
 
     def step(self, observation, carry):
         """One Adam step; at the end of a stage also the next input. Returns a `State`."""

@@ -97,8 +97,9 @@ class State:
 
     @property
     def is_finite(self):
-        """Whether losses and estimate hold finite numbers only; a run that does not is ended."""
-        return math.isfinite(sum(self.losses.values())) and bool(self.estimate.isfinite().all())
+        """Whether losses, image and estimate hold finite numbers only; a run where they do not is ended."""
+        images = [self.image] if self.average is None else [self.image, self.average]
+        return math.isfinite(sum(self.losses.values())) and all(bool(image.isfinite().all()) for image in images)
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,12 @@ class Method(Settings):
         """InputError if the method cannot honestly be run on the image of this name."""
 
 
+def precision_setting():
+    """The setting `precision` of every method with a network; not printed, as it says how to compute and not what."""
+    return setting("float32", "what the network computes in; bfloat16 is quicker on CPUs with AMX, slower on other "
+                   "CPUs, and not measured on GPUs", choices=networks.PRECISIONS, repr=False)
+
+
 @dataclass(frozen=True)
 class FixedInput(Method):
     """Base of the methods that fit a network at an input z that stays: subclasses define `init`, and what differs.
@@ -136,6 +143,7 @@ class FixedInput(Method):
 
     steps: int = setting(2000, "Adam steps", low=1)
     lr: float = setting(1e-3, "learning rate of Adam", above=0.0)
+    precision: str = precision_setting()
 
     def step(self, observation, carry):
         """One Adam step on the objective. Returns a `State`."""
@@ -156,10 +164,10 @@ class FixedInput(Method):
         """Change the weights after an Adam step; by default leave them."""
 
 
-def start_network(observation, z, preset, lr, generator, c_in=None):
-    """Carry with a network initialised for the observation's image, a fused Adam and input z."""
-    network = networks.build(preset, observation.start, generator, c_in=c_in)
-    optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
+def start_network(observation, z, method, generator, c_in=None):
+    """Carry with the method's network, initialised for the observation's image, a fused Adam and input z."""
+    network = networks.build(method.network, observation.start, generator, c_in=c_in, precision=method.precision)
+    optimizer = torch.optim.Adam(network.parameters(), lr=method.lr, fused=True)
     return Carry(network, optimizer, z, generator)
 
 

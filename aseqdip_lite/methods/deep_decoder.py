@@ -6,21 +6,21 @@ from typing import ClassVar
 import torch
 
 from ..decoder import decoder, most_layers
-from ..networks import from_channels
+from ..networks import compute, from_channels
 from ..settings import setting
 from . import register
 from .base import Carry, FixedInput
 
 
 class ImageDecoder(torch.nn.Module):
-    """A `DeepDecoder` for images: two channels for a complex one."""
+    """A `DeepDecoder` for images: two channels for a complex one; `precision` as of `networks.compute`."""
 
-    def __init__(self, network, is_complex):
+    def __init__(self, network, is_complex, precision="float32"):
         super().__init__()
-        self.network, self.is_complex = network, is_complex
+        self.network, self.is_complex, self.precision = network, is_complex, precision
 
     def forward(self, z):
-        x = self.network(z)
+        x = compute(self.network, z, self.precision)
         return from_channels(x) if self.is_complex else x
 
 
@@ -51,6 +51,6 @@ class Decoder(FixedInput):
         layers = min(5, most_layers(image.shape[-2:])) if self.layers is None else self.layers
         network = decoder(image.shape[-2:], c_out, generator, self.channels, layers)
         z = network.noise(generator) if z0 is None else z0
-        network = ImageDecoder(network, image.is_complex()).to(image.device)
+        network = ImageDecoder(network, image.is_complex(), self.precision).to(image.device)
         return Carry(network, torch.optim.Adam(network.parameters(), lr=self.lr, fused=True), z.to(image.device),
                      generator)

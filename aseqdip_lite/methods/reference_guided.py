@@ -43,7 +43,7 @@ class ReferenceGuided(FixedInput):
         """Network drawn from `seed`; input the reference, or z0."""
         generator = torch.Generator().manual_seed(seed)
         z = reference_like(self.reference, observation.start) if z0 is None else z0
-        return start_network(observation, z, self.network, self.lr, generator)
+        return start_network(observation, z, self, generator)
 
 
 def reference_like(name, start):

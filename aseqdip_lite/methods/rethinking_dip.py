@@ -8,7 +8,7 @@ import torch
 from .. import networks
 from ..settings import InputError, setting
 from . import register
-from .base import AverageCarry, Method, State, descend, square_norm
+from .base import AverageCarry, Method, State, descend, precision_setting, square_norm
 
 
 @register
@@ -39,6 +39,7 @@ class RethinkingDIP(Method):
     decay: float = setting(0.9, "factor of the learning rate every 300 steps", above=0.0, high=1.0)
     ema: float = setting(0.9, "factor of the moving average of the outputs", low=0.0, below=1.0)
     network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    precision: str = precision_setting()
 
     @property
     def gradients(self):
@@ -55,7 +56,7 @@ class RethinkingDIP(Method):
             raise InputError("rethinking_dip needs the noise level, which is not known here: use es_dip")
         generator = torch.Generator().manual_seed(seed)
         z = (observation.start if z0 is None else z0).detach().clone()
-        network = networks.build(self.network, observation.start, generator)
+        network = networks.build(self.network, observation.start, generator, precision=self.precision)
         return AverageCarry(network, torch.optim.RAdam(network.parameters(), lr=self.lr), z, generator)
 
     def step(self, observation, carry):

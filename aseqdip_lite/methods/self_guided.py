@@ -8,7 +8,7 @@ import torch
 
 from ..settings import setting
 from . import register
-from .base import AverageCarry, Method, State, descend, square_norm, start_network
+from .base import AverageCarry, Method, State, descend, precision_setting, square_norm, start_network
 
 
 @dataclass
@@ -71,6 +71,7 @@ class SelfGuided(Method):
     draws: int = setting(3, "draws of the input noise in each step", low=1, high=100)
     ema: float = setting(0.99, "factor of the moving average of the outputs", low=0.0, below=1.0)
     network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    precision: str = precision_setting()
 
     @property
     def gradients(self):
@@ -81,7 +82,7 @@ class SelfGuided(Method):
         """Network, then a uniform input, drawn from `seed`; z0 replaces the uniform input by a given image."""
         generator = torch.Generator().manual_seed(seed)
         image = observation.start
-        start = start_network(observation, image, self.network, self.lr, generator)
+        start = start_network(observation, image, self, generator)
         z = uniform_like(image, generator) if z0 is None else z0.detach().clone()
         z.requires_grad_()
         return SelfGuidedCarry(start.network, start.optimizer, z, generator,

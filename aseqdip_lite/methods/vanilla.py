@@ -32,7 +32,7 @@ class Vanilla(FixedInput):
         generator = torch.Generator().manual_seed(seed)
         image = observation.start
         c_in = None if z0 is not None else self.input_channels
-        carry = start_network(observation, z0, self.network, self.lr, generator, c_in=c_in)
+        carry = start_network(observation, z0, self, generator, c_in=c_in)
         if z0 is None:
             noise = torch.rand((1, c_in, *image.shape[-2:]), generator=generator)
             carry.z = 0.1 * noise.to(image.device)

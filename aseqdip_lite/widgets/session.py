@@ -3,7 +3,7 @@
 import math
 import time
 
-from ..engine import iterate
+from ..engine import fault, iterate
 from ..recorder import Recorder
 from ..result import Result
 
@@ -58,7 +58,8 @@ class Session:
 
     Attributes:
         state: "idle", "running", "paused", "done" or "failed".
-        reason: why it is done: "budget", "own rule", "interrupted" or "diverged", as in `Result`; "" before.
+        reason: why it is done: "budget", "own rule", "interrupted", "diverged" or "dead network", as in `Result`; ""
+            before.
         recorder: the `Recorder`, with the curves and the four images.
         frames: the stored iterates, as displayed; step 0 is the start.
         seconds: wall time spent running.
@@ -124,8 +125,9 @@ class Session:
         """Make and record the next Adam step. An exception of the method makes the state "failed" and goes on up."""
         try:
             state = next(self._states)
-            if not state.is_finite:
-                self._end("diverged")
+            reason = fault(state, self.recorder)
+            if reason:
+                self._end(reason)
                 return
             self.recorder.record(state)
             self.frames.add(state.step, self.case.display(state.estimate))

@@ -29,7 +29,8 @@ ENDINGS = {
     "budget": "The run has made all its steps.",
     "own rule": "The method's own rule ended the run.",
     "interrupted": "Stopped. The next run will be shown beside this one.",
-    "diverged": "The loss is no longer a finite number, so the run ended: try a smaller lr.",
+    "diverged": "The loss is no longer a finite number, or far too large, so the run ended: try a smaller lr.",
+    "dead network": "The network gave the same value at all pixels and has stopped learning: try a smaller lr.",
 }
 
 

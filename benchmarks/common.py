@@ -1,0 +1,132 @@
+"""What the benchmarks share: rows with targets, reports with provenance, the clock around a run, its curve."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import torch
+
+from aseqdip_lite.checkpoint import write_atomically
+from aseqdip_lite.recorder import Recorder
+from aseqdip_lite.result import provenance
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+#: Of a curve every tenth step is kept.
+EVERY = 10
+
+
+def row(name, value, target=None, *, least=False):
+    """One number of a report; `ok` says whether it is at most its target, or at least it if `least`.
+
+    A value of None, what was never reached, misses every target.
+    """
+    ok = None if target is None else value is not None and (value >= target if least else value <= target)
+    return dict(name=name, value=value, target=target, ok=ok)
+
+
+def describe(entry):
+    """A row as one line for people."""
+    value, target = entry["value"], entry["target"]
+    verdict = "" if target is None else f"  target {target:g} {'reached' if entry['ok'] else 'missed'}"
+    return f"{entry['name']:100} {'never' if value is None else f'{value:.3f}':>10}{verdict}"
+
+
+def machine():
+    """Provenance of a measurement on the CPU, with what the processor says of itself (Linux)."""
+    file = Path("/proc/cpuinfo")
+    facts = file.read_text(encoding="utf-8") if file.exists() else ""
+    model = re.search(r"^model name\s*: (.*)$", facts, re.MULTILINE)
+    return provenance(torch.device("cpu")) | dict(
+        cpu=model and model[1], bfloat16=[flag for flag in ("avx512_bf16", "amx_bf16") if f" {flag} " in facts])
+
+
+def load(name):
+    """The stored report results/NAME.json, or None."""
+    file = RESULTS / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def save(name, report):
+    """Write results/NAME.json, whole or not at all."""
+    write_atomically(RESULTS / f"{name}.json", lambda file: file.write(json.dumps(report, indent=1).encode() + b"\n"))
+
+
+class Measured:
+    """Measurements by name, each stored in results/NAME.json as it is finished, and not made again.
+
+    Those of another machine, thread number, version or setting are left out: they are measured anew.
+
+    Args:
+        name: the report.
+        rows_of: the report's rows as a function of {key: measurement}, of as many as there are.
+        settings: what all measurements share, plain JSON.
+        keep: False stores nothing, for a quick look.
+        anew: leave all stored ones out.
+    """
+
+    def __init__(self, name, rows_of, settings, *, keep=True, anew=False):
+        self.name, self.rows_of, self.settings, self.keep = name, rows_of, settings, keep
+        self.provenance = machine()
+        stored = load(name) or {}
+        same = stored.get("provenance") == self.provenance and stored.get("settings") == settings
+        if stored and keep and not same:
+            print("what is stored comes from another machine or other settings: all is measured anew")
+        self.runs = dict(stored.get("runs", {})) if keep and same and not anew else {}
+
+    def measure(self, key, function, *, valid=lambda run: True):
+        """function()'s plain JSON under `key`, from the store if it is there and `valid`."""
+        if key not in self.runs or not valid(self.runs[key]):
+            self.runs[key] = function()
+            if self.keep:
+                save(self.name, dict(rows=self.rows, settings=self.settings, provenance=self.provenance,
+                                     runs=self.runs))
+        return self.runs[key]
+
+    @property
+    def rows(self):
+        """The rows of what is measured so far."""
+        return self.rows_of(self.runs)
+
+
+def follow(case, states, *, steps, patience=None):
+    """Pull at most `steps` states of a run and say what was reached when.
+
+    The clock runs while a state is made, its network drawn and its start computed, and stands still while it is
+    recorded, for PSNR and stopping rules are the bystander's cost, the same for every method.
+
+    Args:
+        case: a `Case` with a truth. states: iterator of `State`.
+        patience: end when PSNR has not risen for so many steps.
+
+    Returns:
+        {"curve": {"step", "seconds", "psnr"} of every tenth step, "peak", "last" and "blind": {"step", "seconds",
+        "psnr"} of the highest PSNR, the last step and the pick of the moving variance (None before it has one)}.
+    """
+    recorder, states, clock = Recorder(case), iter(states), [0.0]
+    for _ in range(steps):
+        began = time.perf_counter()
+        state = next(states, None)
+        clock.append(clock[-1] + time.perf_counter() - began)
+        if state is None:
+            break
+        recorder.record(state)
+        if patience is not None and state.step - recorder.oracle_step >= patience:
+            break
+    psnr, first = recorder.curve["psnr"], recorder.curve["step"][0]
+
+    def at(step):
+        return dict(step=step, seconds=round(clock[step - first + 1], 3), psnr=round(psnr[step - first], 3))
+
+    shown = [at(step) for step in recorder.curve["step"] if step % EVERY == 0]
+    pick = recorder.variance.best_step
+    return dict(curve={name: [point[name] for point in shown] for name in ("step", "seconds", "psnr")},
+                peak=at(recorder.oracle_step), last=at(recorder.steps), blind=at(pick) if pick else None)
+
+
+def seconds_to(run, psnr):
+    """Seconds after which a run, as of `follow`, first has this PSNR, to ten steps; None if it never has."""
+    points = sorted([*zip(run["curve"]["seconds"], run["curve"]["psnr"], strict=True),
+                     (run["peak"]["seconds"], run["peak"]["psnr"])])
+    return next((seconds for seconds, reached in points if reached >= psnr), None)

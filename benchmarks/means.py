@@ -1,0 +1,216 @@
+"""Means to be quicker, each alone against the defaults of aSeqDIP: seconds to the default's peak but for 0.3 dB.
+
+    python benchmarks/means.py                        denoising and MRI; what is stored with today's settings stays
+    python benchmarks/means.py --tasks mri --images 1
+    python benchmarks/means.py --quick                20 steps on one image; stores nothing
+
+On tuning images at 128 x 128 pixels, on 2 threads, one run after the other; nothing else should run. A mean pays if
+it is quicker on every image and its own peak is no lower. Seconds are those of the steps and of a start that is
+computed; recording does not count. Stores results/bench_means.json.
+"""
+
+import argparse
+import itertools
+import math
+from dataclasses import replace
+
+import torch
+from common import Measured, describe, follow, row, seconds_to
+from torch.nn import functional as F
+
+from aseqdip_lite import configure, iterate, load_case
+from aseqdip_lite.case import Observation
+from aseqdip_lite.networks import ImageNetwork, UNet, initialise
+from aseqdip_lite.operators import Identity
+from aseqdip_lite.tasks.mri import Fourier, MRIOperator
+
+SIZE, SLACK = 128, 0.3
+
+#: Tuning images: the choice of a mean is a choice of settings. Only two tuning pictures ship.
+IMAGES = dict(denoising=("chelsea", "rocket"), mri=("brain-050", "brain-076", "brain-088"))
+
+#: The classic method of each task whose image is a start.
+CLASSIC = dict(denoising="nlm", mri="tv")
+
+
+def with_settings(**settings):
+    """The default with other settings."""
+    return lambda case, method: iterate(case.observation, replace(method, **settings))
+
+
+def with_carry(change):
+    """The default whose carry is changed before the first step."""
+    def states(case, method):
+        carry = method.init(case.observation, 0)
+        change(carry, method, case.observation.start)
+        yield from iterate(case.observation, method, carry=carry)
+    return states
+
+
+def unfused(carry, method, image):
+    carry.optimizer = torch.optim.Adam(carry.network.parameters(), lr=method.lr, fused=False)
+
+
+def contiguous(carry, method, image):
+    carry.network.to(memory_format=torch.contiguous_format)
+
+
+def widths(*channels):
+    """A network of other widths, drawn from the same seed."""
+    def change(carry, method, image):
+        c = image.shape[1] * (2 if image.is_complex() else 1)
+        unet = UNet(channels, c, c)
+        initialise(unet, torch.Generator().manual_seed(0))
+        carry.network = ImageNetwork(unet, image.is_complex()).to(memory_format=torch.channels_last)
+        carry.optimizer = torch.optim.Adam(carry.network.parameters(), lr=method.lr, fused=True)
+    return change
+
+
+def rate(peak, cosine):
+    """A learning rate of `peak` times the default's, which stays or falls to 0 along half a cosine."""
+    def states(case, method):
+        carry = method.init(case.observation, 0)
+        while carry.step < method.steps:
+            for group in carry.optimizer.param_groups:
+                group["lr"] = peak * method.lr * ((1 + math.cos(math.pi * carry.step / method.steps)) / 2
+                                                  if cosine else 1)
+            yield method.step(case.observation, carry)
+    return states
+
+
+def stages(first, then):
+    """N = `first` for half of the budget, N = `then` for the rest."""
+    def states(case, method):
+        carry, half = method.init(case.observation, 0), method.steps // 2 // (first * then) * first * then
+        yield from iterate(case.observation, replace(method, N=first), steps=half, carry=carry)
+        yield from iterate(case.observation, replace(method, N=then), steps=method.steps, carry=carry)
+    return states
+
+
+def classic_start(case, method):
+    """z_0 is the image of the task's classic method; its seconds count."""
+    solved = next(iterate(case.observation, configure(CLASSIC[case.task], case.task)))
+    yield from iterate(case.observation, method, z0=solved.image)
+
+
+def coarse(keep, share=0.5):
+    """A share of the steps on the problem of half the size, then on; `keep` says whether phi and Adam go along.
+
+    The network is convolutional, so the same weights serve both sizes. The coarse result becomes z.
+    """
+    def states(case, method):
+        observation = case.observation
+        small, enlarge = half_size(observation)
+        carry, cut = method.init(small, 0), int(method.steps * share) // method.N * method.N
+        for state in iterate(small, method, steps=cut, carry=carry):
+            yield replace(state, image=enlarge(state.image))
+        fine = method.init(observation, 0, z0=enlarge(carry.z))
+        if keep:
+            fine.network, fine.optimizer = carry.network, carry.optimizer
+        fine.step = cut
+        yield from iterate(observation, method, steps=method.steps, carry=fine)
+    return states
+
+
+def half_size(observation):
+    """The observation at half the size, and a function that brings its images back to the full one.
+
+    Denoising: means over 2 x 2 pixels. MRI: the central half of k-space in both directions; half of it
+    keeps the image's intensity under orthonormal FFTs.
+    """
+    if isinstance(observation.A, Identity):
+        y = F.avg_pool2d(observation.y, 2)
+        return (Observation(Identity(y.shape[1:]), y, y),
+                lambda x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
+    h, w = observation.A.sens_maps.shape[-2:]
+    rows, columns = slice(h // 4, h // 4 + h // 2), slice(w // 4, w // 4 + w // 2)
+    mask = observation.A.mask
+    A = MRIOperator(observation.A.sens_maps[:, ::2, ::2].contiguous(),
+                    (mask[..., columns] if mask.dim() == 1 else mask[..., rows, columns]).contiguous())
+    y = observation.y[..., rows, columns] / 2
+    small, large = Fourier((1, h // 2, w // 2)), Fourier((1, h, w))
+
+    def enlarge(x):
+        """Zeros around the spectrum: the trigonometric interpolation."""
+        spectrum = torch.zeros((1, 1, h, w), dtype=x.dtype)
+        spectrum[..., rows, columns] = 2 * small(x)
+        return large.adjoint(spectrum)
+
+    return Observation(A, y, A.adjoint(y)), enlarge
+
+
+#: {name: (case, method) -> states}, the first is the default.
+MEANS = {
+    "default": with_settings(),
+    "bfloat16": with_settings(precision="bfloat16"),
+    "widths 8-16-32-32": with_carry(widths(8, 16, 32, 32)),
+    "widths 16-32-64": with_carry(widths(16, 32, 64)),
+    "stale input": with_settings(refresh="stale"),
+    "cosine to 0": rate(1.0, cosine=True),
+    "lr x 2": rate(2.0, cosine=False),
+    "lr x 2, cosine to 0": rate(2.0, cosine=True),
+    "N 2, then 10": stages(2, 10),
+    "N 10, then 2": stages(10, 2),
+    "classic start": classic_start,
+    "half size first, new network": coarse(keep=False),
+    "half size first, same network": coarse(keep=True),
+    "without fused Adam": with_carry(unfused),
+    "without channels_last": with_carry(contiguous),
+}
+
+
+def measure(task, image, mean, steps):
+    """One run, as of `common.follow`."""
+    case, method = load_case(task, image, size=SIZE), configure("aseqdip", task)
+    run = follow(case, MEANS[mean](case, method), steps=min(steps, method.steps))
+    print(f"{task:10} {image:10} {mean:30} peak {run['peak']['psnr']:6.2f} dB at {run['peak']['seconds']:6.1f} s, last "
+          f"{run['last']['psnr']:6.2f} dB at {run['last']['seconds']:6.1f} s", flush=True)
+    return run | dict(settings=method.to_dict())
+
+
+def rows_of(runs):
+    """The report's numbers of {"task, image: mean": run}, from the images on which every mean was measured."""
+    rows = []
+    for task in IMAGES:
+        images = [image for image in IMAGES[task] if all(f"{task}, {image}: {mean}" in runs for mean in MEANS)]
+        for mean in MEANS if images else ():
+            ratios, gains = [], []
+            for image in images:
+                default, run = (runs[f"{task}, {image}: {name}"] for name in ("default", mean))
+                goal = default["peak"]["psnr"] - SLACK
+                seconds = seconds_to(run, goal)
+                ratios.append(seconds and seconds / seconds_to(default, goal))
+                gains.append(run["peak"]["psnr"] - default["peak"]["psnr"])
+            mean_ratio = None if None in ratios else math.exp(sum(map(math.log, ratios)) / len(ratios))
+            where = f"{task}, {mean}"
+            rows += [row(f"{where}: seconds to the default's peak - {SLACK} dB over the default's", mean_ratio),
+                     row(f"{where}: largest of these ratios", None if None in ratios else max(ratios)),
+                     row(f"{where}: peak over the default's in dB, least over the images", min(gains))]
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", default=",".join(IMAGES), help="denoising, mri or both")
+    parser.add_argument("--images", type=int, help="only so many images of each task")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="20 steps on one image; stores nothing")
+    parser.add_argument("--anew", action="store_true", help="measure all again, whatever is stored")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    chosen = {task: IMAGES[task][:1 if arguments.quick else arguments.images] for task in arguments.tasks.split(",")}
+    measured = Measured("bench_means", rows_of, dict(size=SIZE, slack=SLACK), keep=not arguments.quick,
+                        anew=arguments.anew)
+    steps = 20 if arguments.quick else 10**6
+    for task, images in chosen.items():
+        default = configure("aseqdip", task).to_dict()
+        for image, mean in itertools.product(images, MEANS):
+            measured.measure(f"{task}, {image}: {mean}",
+                             lambda task=task, image=image, mean=mean: measure(task, image, mean, steps),
+                             valid=lambda run, default=default: run["settings"] == default)
+    for entry in measured.rows:
+        print(describe(entry))
+
+
+if __name__ == "__main__":
+    main()

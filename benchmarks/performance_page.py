@@ -1,0 +1,151 @@
+"""results/bench.json and docs/PERFORMANCE.md from what the benchmarks have stored, results/bench_PART.json.
+
+    python benchmarks/performance_page.py
+"""
+
+from pathlib import Path
+
+from common import load, save
+
+PAGE = Path(__file__).parent.parent / "docs" / "PERFORMANCE.md"
+
+HEAD = """# Performance
+
+Made by `python benchmarks/performance_page.py` from `results/bench_PART.json`. `make bench` measures speed, sweep,
+precision and growth in about a quarter of an hour, `make bench PARTS="quality means"` time to quality and what shortens
+it in some hours; both make this page. Every number was measured on one machine by the script that its section names.
+"Reached" and "missed" are said of the numbers that have a target; "never" is a PSNR that a run does not come to.
+"""
+
+#: {part: (heading, text)} in the order of the page.
+PARTS = {
+    "quality": ("Time to quality", """\
+`python benchmarks/quality.py`: hours, and resumable. One image a task at 128 x 128 pixels; seconds are those of the
+steps alone, one arm at a time on two threads.
+
+* **aseqdip, published**: Algorithm 1 with the paper's network and settings. It is the reference: its seconds are those
+  to its own peak, the others' those to that peak less 0.3 dB.
+* **vanilla, as in the paper**: Deep Image Prior with the same network, learning rate and number of steps as aSeqDIP.
+* **vanilla, original**: Deep Image Prior as its authors set it up for denoising, a skip network of five scales and 128
+  channels with jitter and averaging (`benchmarks/skip_network.py`).
+* **aseqdip**: our defaults. It is Algorithm 1 too, with a narrower network and settings found by a recorded search.
+* **aseqdip, bfloat16**: the same with `precision` bfloat16.
+
+Both aSeqDIP arms of ours end at their default budget: "last step" is what a user gets who does nothing, "blind pick"
+what the moving variance of the outputs picks without the truth. The other arms end at 4000 steps or their own budget,
+or 500 steps after their peak.
+
+![PSNR against seconds, one panel for each task](../results/bench_quality.png)
+"""),
+    "peers": ("A public peer", """\
+Measured with the peer's own defaults, outside of this repository, on the denoising case above; the commands stand in
+`results/bench_peers.json`.
+"""),
+    "means": ("What would be quicker", """\
+`python benchmarks/means.py`: an hour or so, and resumable. Each mean alone against the default of aSeqDIP, on tuning
+images at 128 x 128 pixels; the first column is a geometric mean over the images, and less than 1 is quicker. A mean
+pays if the largest ratio is below 1 and no peak is lower. All are Algorithm 1 with other settings, but for three: the
+stale input is the released code's variant, and the problem of half the size and the classic start change where z
+begins.
+"""),
+    "speed": ("A step", """\
+`python benchmarks/speed.py`, aSeqDIP on MRI with 8 coils, N = 2. The reference rate is that of a product of two
+2048 x 2048 matrices in float32, measured before and after each row.
+"""),
+    "precision": ("Precision", """\
+`python benchmarks/precision.py`. `precision` is a setting of every method with a network. With `bfloat16` the network
+alone computes in it, by torch's autocast; weights, gradients, moments of Adam, operators, losses, z and images stay
+float32. An image then comes out of the network with 8 significant bits, rounded by at most 0.4 % of each pixel's value.
+
+Fresh processes of one thread make the same steps while oneDNN, which computes the convolutions, is confined to the
+instructions of older processors. It is quicker where there is AMX alone, so the default is float32.
+"""),
+    "growth": ("How the cost grows", """\
+`python benchmarks/growth.py`: minutes. A stage of aSeqDIP with the network `lite` against one size at a time; the
+exponent is the slope of log seconds against log size. The operator is also timed alone, since at 128 x 128 pixels the
+network hides it. A batch is several runs in one process, their weights stacked and the network mapped over them by
+`torch.func.vmap`: it is worth its while where a stage of n members takes less than n stages of one run.
+
+![Milliseconds against what grows](../results/bench_growth.png)
+"""),
+    "sweep": ("Many runs", """\
+`python benchmarks/sweep.py`: processes of one thread each, against one process with all threads.
+"""),
+}
+
+TAIL = """## What was not measured
+
+No GPU was at hand. `--device cuda` runs the same code: networks, operators and optimiser on the GPU, random draws and
+metrics on the CPU. Each step waits for the GPU, to read its losses and to record PSNR and the moving variances of its
+output. On a CPU there is no such waiting, so nothing could be shown to be gained, and it was left as it is.
+CUDA graphs, `torch.compile` on a GPU, TF32, and bfloat16 and batches of runs on a GPU are not measured, and what they
+would need beyond autocast is not written.
+"""
+
+
+def number(value):
+    """Three significant digits, without powers of ten."""
+    return "never" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def tables(rows):
+    """Rows named "where: what" as Markdown tables, a line for each place; another first column begins a new table."""
+    grids = []
+    for entry in rows:
+        where, what = entry["name"].rsplit(": ", 1)
+        if not grids or (where not in grids[-1] and what not in next(iter(grids[-1].values()))):
+            grids.append({})
+        verdict = {None: "", True: " (reached)", False: " (missed)"}[entry["ok"]]
+        grids[-1].setdefault(where, {})[what] = number(entry["value"]) + verdict
+    return "\n".join(map(table, grids))
+
+
+def table(grid):
+    """{line: {column: cell}} in Markdown; a missing cell is a dash."""
+    columns = list(dict.fromkeys(column for cells in grid.values() for column in cells))
+    lines = [["", *columns], ["---", *["---:"] * len(columns)],
+             *([where, *(cells.get(column, "-") for column in columns)] for where, cells in grid.items())]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def merged():
+    """All parts that are stored as one report: rows, and the provenance of each part."""
+    reports = {part: report for part in PARTS if (report := load(f"bench_{part}"))}
+    return dict(rows=[entry for report in reports.values() for entry in report["rows"]],
+                provenance={part: report["provenance"] for part, report in reports.items()})
+
+
+def verdict(rows):
+    """How many targets are reached, and which are missed."""
+    aimed = [entry for entry in rows if entry["target"] is not None]
+    missed = [f"* {entry['name']}: {number(entry['value'])}, target {entry['target']:g}\n"
+              for entry in aimed if not entry["ok"]]
+    return (f"{len(aimed) - len(missed)} of {len(aimed)} targets are reached"
+            + (f"; missed:\n\n{''.join(missed)}" if missed else ".\n"))
+
+
+def machine_of(provenance):
+    """One line on where a part was measured."""
+    kinds = ", ".join(provenance.get("bfloat16", [])) or "not recorded"
+    return (f"Measured with {provenance['threads']} threads, torch {provenance['versions']['torch']}, "
+            f"{provenance.get('cpu') or provenance['hardware']}; bfloat16 in hardware: {kinds}.\n")
+
+
+def page():
+    """The page's text."""
+    text = [HEAD, verdict(merged()["rows"])]
+    for part, (heading, about) in PARTS.items():
+        if report := load(f"bench_{part}"):
+            text += [f"## {heading}\n", about, machine_of(report["provenance"]), tables(report["rows"])]
+    return "\n".join([*text, TAIL])
+
+
+def main():
+    report = merged()
+    save("bench", report)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{tables(report['rows'])}\n{verdict(report['rows'])}\nwritten: {PAGE.name}, bench.json")
+
+
+if __name__ == "__main__":
+    main()

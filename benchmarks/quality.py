@@ -1,0 +1,119 @@
+"""Time to quality: PSNR against seconds of aSeqDIP as published, of Deep Image Prior, and of our defaults.
+
+    python benchmarks/quality.py                      all tasks; what is stored with today's settings stays
+    python benchmarks/quality.py --tasks denoising
+    python benchmarks/quality.py --quick              60 steps of each arm on denoising; stores nothing
+
+All arms of a task see the same measurements of one image at 128 x 128 pixels, on 2 threads, one arm after the other;
+nothing else should run. An arm ends at its budget, at 4000 steps, or when its PSNR has not risen for 500 steps
+(not where its own budget is shorter: then its last step is what a user gets). Seconds are those of the steps;
+recording does not count. Stores results/bench_quality.json and .png.
+"""
+
+import argparse
+
+import torch
+from common import RESULTS, Measured, describe, follow, row, seconds_to
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+from skip_network import OriginalDIP
+
+from aseqdip_lite import configure, iterate, load_case, tasks
+
+#: Pixels a side, steps at most, and steps without a rise after which a published arm has passed its peak.
+SIZE, LIMIT, PATIENCE = 128, 4000, 500
+
+#: What a curve is to reach: the published peak but for this many dB.
+SLACK = 0.3
+
+#: Arms: a name, and its method for a task. The first is the reference.
+ARMS = {
+    "aseqdip, published": lambda task: configure("aseqdip", task, "paper"),
+    "vanilla, as in the paper": lambda task: configure("vanilla", task, "paper"),
+    "vanilla, original": lambda task: OriginalDIP() if task == "denoising" else None,
+    "aseqdip": lambda task: configure("aseqdip", task),
+    "aseqdip, bfloat16": lambda task: configure("aseqdip", task, precision="bfloat16"),
+}
+REFERENCE, OURS = "aseqdip, published", ("aseqdip", "aseqdip, bfloat16")
+
+
+def measure(task, arm, steps):
+    """One arm of a task, as of `common.follow`, with its settings."""
+    method = ARMS[arm](task)
+    case = load_case(task, size=SIZE)
+    run = follow(case, iterate(case.observation, method), steps=min(steps, method.steps),
+                 patience=None if arm in OURS else PATIENCE)
+    print(f"{task:12} {arm:26} peak {run['peak']['psnr']:6.2f} dB at {run['peak']['seconds']:7.1f} s, last "
+          f"{run['last']['psnr']:6.2f} dB at {run['last']['seconds']:7.1f} s", flush=True)
+    return run | dict(image=case.image, settings=method.to_dict())
+
+
+def rows_of(runs):
+    """The report's numbers of {"task: arm": run}."""
+    rows = []
+    for task in tasks.names():
+        reference = runs.get(f"{task}: {REFERENCE}")
+        arms = {arm: runs[f"{task}: {arm}"] for arm in ARMS if reference and f"{task}: {arm}" in runs}
+        for arm, run in arms.items():
+            where, ours, peak = f"{task}, {arm}", arm in OURS, run["peak"]["psnr"]
+            seconds = seconds_to(run, reference["peak"]["psnr"] - SLACK)
+            rows += [row(f"{where}: peak PSNR in dB", peak),
+                     row(f"{where}: seconds to the peak", run["peak"]["seconds"]),
+                     row(f"{where}: seconds to the published peak - {SLACK} dB", seconds)]
+            if ours:
+                rows.append(row(f"{where}: these seconds over those of the published configuration to its peak",
+                                seconds and seconds / reference["peak"]["seconds"], 0.1))
+            blind = run["blind"]
+            rows += [row(f"{where}: blind pick below the peak in dB", blind and peak - blind["psnr"],
+                         SLACK if ours else None),
+                     row(f"{where}: last step below the peak in dB", peak - run["last"]["psnr"])]
+    return rows
+
+
+def draw(runs):
+    """PSNR against seconds, one panel a task, down to 10 dB below the highest peak."""
+    shown = [task for task in tasks.names() if any(key.startswith(f"{task}: ") for key in runs)]
+    figure, lines = Figure(figsize=(max(3.2 * len(shown), 6.4), 3.8), layout="constrained"), {}
+    for axis, task in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+        for index, arm in enumerate(ARMS):
+            if (run := runs.get(f"{task}: {arm}")) is None:
+                continue
+            lines[arm], = axis.semilogx(run["curve"]["seconds"], run["curve"]["psnr"], f"C{index}", linewidth=1.5,
+                                        linestyle=("-", "--", ":", "-", "-.")[index])
+            axis.plot(run["peak"]["seconds"], run["peak"]["psnr"], f"C{index}o", fillstyle="none")
+        highest = max(run["peak"]["psnr"] for key, run in runs.items() if key.startswith(f"{task}: "))
+        axis.set_ylim(highest - 10, highest + 0.5)
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_title(task)
+        axis.set_xlabel("seconds of steps, 2 threads")
+        axis.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("PSNR (dB); circles: the peak")
+    figure.legend(lines.values(), lines, loc="outside lower center", ncols=3)
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", default=",".join(tasks.names()), help="e.g. denoising,mri [all]")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="60 steps of each arm on denoising; stores nothing")
+    parser.add_argument("--anew", action="store_true", help="measure all again, whatever is stored")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    names, steps = (["denoising"], 60) if arguments.quick else (arguments.tasks.split(","), LIMIT)
+    measured = Measured("bench_quality", rows_of, dict(size=SIZE, steps=steps, patience=PATIENCE),
+                        keep=not arguments.quick, anew=arguments.anew)
+    for task in names:
+        for arm, method_of in ARMS.items():
+            if (method := method_of(task)) is not None:
+                settings = method.to_dict()
+                measured.measure(f"{task}: {arm}", lambda task=task, arm=arm: measure(task, arm, steps),
+                                 valid=lambda run, settings=settings: run["settings"] == settings)
+    if not arguments.quick:
+        draw(measured.runs).savefig(RESULTS / "bench_quality.png", dpi=100)
+    for entry in measured.rows:
+        print(describe(entry))
+
+
+if __name__ == "__main__":
+    main()

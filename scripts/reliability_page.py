@@ -1,0 +1,226 @@
+"""docs/RELIABILITY.md from results/kill.json, faults.json, fuzz.json, determinism.json and audit.json.
+
+    python scripts/reliability_page.py
+"""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+RESULTS, PAGE = ROOT / "results", ROOT / "docs" / "RELIABILITY.md"
+
+#: Largest spread in dB between numbers of threads that is held to be no difference.
+SMALL = 0.05
+
+HEAD = """# Reliability
+
+What happens when something goes wrong, and how it was tried. Made by `python scripts/reliability_page.py` from the
+files in `results/`; `make reliability` measures all of it anew, or each section's own target that section. The tests
+named here run with `make test`.
+"""
+
+KILL = """## Killed processes: `make kill`
+
+A run ({steps} Adam steps, a checkpoint every {checkpoint_every}), or a sweep, which is a comparison of four runs in
+two processes, is ended by SIGKILL up to three times at random moments, with all the processes that it started; "write"
+is a run that dies after a random number of bytes of a random checkpoint. Then it is started again and may finish.
+Equal means: images, curves and scores are those of an uninterrupted one, bit for bit.
+
+| what is killed | trials | kills | equal |
+|---|---:|---:|---:|
+"""
+
+DISK = """## A full disk, a read-only folder: `make faults`
+
+On a tmpfs of {mib:g} MiB, filled while the command runs. A run asks for {probe:g} MiB before it begins. A checkpoint
+that cannot be written is said once and tried again at the next one. All files of a result are written before the first
+is renamed into place, so that they are all new or all old.
+
+| trial | exit code | what it says | earlier files |
+|---|---:|---|---|
+"""
+
+NO_DISK = "No tmpfs could be mounted where this was measured.\n"
+
+DAMAGE = """`tests/test_faults.py` tries the same with a limit on the size of files in place of a tmpfs, and with each
+of a result's files as the one that finds no room.
+
+## Damaged checkpoints: `make test`
+
+`tests/test_faults.py` cuts a checkpoint off at 80 lengths, changes a byte in each member of the archive, and takes away
+or replaces each part of what it holds. Every one is refused in one line that says what to do, and the file is left as
+it was; of 60 faults in the archive's directory those that are not refused change nothing that is read. There is one
+checkpoint, not two: it is replaced by renaming a whole file, so a damaged one comes from the disk, and the way out is
+to start again. Nothing is unpickled.
+"""
+
+FUZZ = """## Hostile files: `make fuzz`
+
+Good files of every kind that is read, cut off, overwritten, with pieces doubled, removed or zeroed, lengths and
+shapes blown up, and faults behind the checksums of archives: {cases} files in {minutes:.0f} minutes, each to be loaded
+or refused in one line within {limits[seconds]:g} s and {gib:g} GiB. Anything else is a failure. The slowest took
+{slowest_seconds} s.
+
+| kind | loaded | refused | failures |
+|---|---:|---:|---:|
+"""
+
+SAME = """## The same numbers again: `make determinism`
+
+aSeqDIP, {steps} steps, on one machine ({hardware}, PyTorch {torch}). With the same seed and the same number of threads,
+{equal} of {pairs} pairs of runs gave the same final image bit for bit. The largest difference in PSNR between 1 and 2
+threads over {seeds} seeds, in dB:
+
+| task | size | peak | final | blind |
+|---|---:|---:|---:|---:|
+"""
+
+VERDICT = """
+{within} of {all} are within {small} dB. The order of additions depends on the number of threads, and Adam turns the
+rounding of small gradients into whole steps. To get the same numbers, set the number of threads, as the lessons do.
+"""
+
+CUDA = """### On a GPU
+
+No GPU was at hand: nothing here was measured on one. Initial weights and all noise are drawn on the CPU, so they are
+the same there. What PyTorch's documentation and source (2.13) say of the operations that are used:
+
+- By default the same seed does not promise the same bits: the backward pass of bilinear upsampling, which both networks
+  have, adds with atomics, in any order, and cuDNN may choose convolutions that do.
+- `torch.use_deterministic_algorithms(True)` before the run makes convolutions and replicate padding deterministic.
+  `interpolate` then takes a slower form whose backward pass is deterministic too, though the list in the documentation
+  still says that it raises an error.
+- Older versions of PyTorch ask for the environment variable `CUBLAS_WORKSPACE_CONFIG=:4096:8` besides, set before
+  Python starts. It does no harm in newer ones.
+- The backward pass of `grid_sample` has no deterministic form: CT with `--projector rotation` stops with an error in
+  this mode; `matrix` does not use it. Whether the product with a sparse matrix is deterministic, they do not say.
+- Between a CPU and a GPU, PyTorch promises no equality.
+"""
+
+NUMBERS = """## Numbers that go wrong: `make faults`
+
+- NaN or infinite measurements are refused before the run, by every loader and again by `Observation`.
+- `diverged`: a loss or an image is not finite, or the data term is above {bound:,.0f} times its first value.
+- `dead network`: more than {dead} outputs in a row have one value at all pixels. Its last normalisation sends
+  nothing through the last ReLU, and no gradient comes back.
+
+Either ends the run with that reason; the last good image is kept and saved, and so is the last checkpoint. What
+the bounds leave to runs that learn: the largest data term over the first within {steps} steps, over all iterative
+methods on all tasks (32 x 32 pixels), and the runs in which an output was constant.
+
+| learning rate | runs | largest growth | runs with a constant output | not finite |
+|---|---:|---:|---:|---:|
+"""
+
+SUPPLY = """
+## What is installed: `make licences`
+
+[LICENCES.md](LICENCES.md) lists every package with its licence. `tests/test_supply.py` holds that none of the
+default installation is under GPL, AGPL or LGPL, that the page is complete, and that its versions are those of
+`constraints.txt`. It also starts `aseqdip lab`, which `make lab` calls: the server listens on 127.0.0.1 alone and
+refuses requests without its random token.
+
+Known vulnerabilities: {verdict}.
+The tool says "No known vulnerabilities found" even where it could look up nothing, unless `--strict` is given. In an
+environment of its own:
+
+    python -m venv audit && audit/bin/pip install pip-audit
+    audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
+"""
+
+
+def stored(name):
+    """results/NAME.json, None if it is not there."""
+    file = RESULTS / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def row(*cells):
+    return f"| {' | '.join(map(str, cells))} |\n"
+
+
+def missing(title, target):
+    """A section that waits for its measurement."""
+    return f"## {title}: `make {target}`\n\nNot measured yet.\n"
+
+
+def killed(report):
+    """The section on kill tests."""
+    text = KILL.format(**report)
+    for kind in dict.fromkeys(trial["kind"] for trial in report["trials"]):
+        trials = [trial for trial in report["trials"] if trial["kind"] == kind]
+        kills = sum(len(trial["kills"]) for trial in trials)
+        text += row(kind, len(trials), kills, sum(trial["equal"] for trial in trials))
+    return text
+
+
+def disk(report):
+    """The section on full disks and damaged checkpoints."""
+    text = DISK.format(mib=report["tmpfs_bytes"] / 2**20, probe=report["probe_bytes"] / 2**20)
+    for trial in report["disk"]:
+        kept = {True: "unchanged", False: "CHANGED", None: ""}[trial.get("unchanged")]
+        if "equals_uninterrupted" in trial:
+            kept = f"result {'equal to' if trial['equals_uninterrupted'] else 'DIFFERENT FROM'} an uninterrupted run's"
+        text += row(trial["trial"], trial["exit_code"], "<br>".join(trial["stderr"]) or "nothing", kept)
+    return text + ("" if report["disk"] else NO_DISK) + "\n" + DAMAGE
+
+
+def hostile(report):
+    """The section on hostile files."""
+    text = FUZZ.format(**report, minutes=report["seconds"] / 60, gib=report["limits"]["bytes"] / 2**30)
+    for kind, counts in report["counts"].items():
+        text += row(f"`{kind}`", *(counts.get(name, 0) for name in ("loaded", "refused", "failed")))
+    counts = report["counts"].values()
+    return text + row("all", *(sum(one.get(name, 0) for one in counts) for name in ("loaded", "refused", "failed")))
+
+
+def same_numbers(report):
+    """The section on determinism."""
+    facts = report["provenance"]
+    text = SAME.format(**report, **report["same_bits"], hardware=facts["hardware"], torch=facts["versions"]["torch"],
+                       seeds=len({run["seed"] for run in report["rows"]}))
+    spreads = [[found[name] for name in ("peak", "final", "blind")] for found in report["spread_db"]]
+    for found, values in zip(report["spread_db"], spreads, strict=True):
+        text += row(found["task"], found["size"], *(f"{value:.3f}" for value in values))
+    values = sum(spreads, [])
+    return text + VERDICT.format(within=sum(value <= SMALL for value in values), all=len(values), small=SMALL)
+
+
+def numbers(report):
+    """The section on numerical faults."""
+    text = NUMBERS.format(**report)
+    runs = [run | dict(label="default" if run["default"] else f"{run['lr']:g}") for run in report["growth"]]
+    for label in dict.fromkeys(run["label"] for run in runs):
+        found = [run for run in runs if run["label"] == label]
+        text += row(label, len(found), f"{max(run['growth'] for run in found):.2g}",
+                    sum(run["constant"] > 0 for run in found), sum(not run["finite"] for run in found))
+    return text
+
+
+def audited(report):
+    """What the search for known vulnerabilities found, in words."""
+    looked = report["packages"] - report["skipped"]
+    if not looked:
+        return (f"not known. On {report['date']} the data of {report['tool']} could not be reached from\nwhere this "
+                f"was measured, and all {report['packages']} packages of `constraints.txt` were skipped")
+    return f"{report['found']} in {looked} of {report['packages']} packages on {report['date']} ({report['tool']})"
+
+
+def page():
+    """The page's text."""
+    reports = {name: stored(name) for name in ("kill", "faults", "fuzz", "determinism", "audit")}
+    sections = [
+        HEAD,
+        killed(reports["kill"]) if reports["kill"] else missing("Killed processes", "kill"),
+        disk(reports["faults"]) if reports["faults"] else missing("A full disk", "faults"),
+        hostile(reports["fuzz"]) if reports["fuzz"] else missing("Hostile files", "fuzz"),
+        same_numbers(reports["determinism"]) if reports["determinism"] else missing("The same numbers", "determinism"),
+        CUDA,
+        (numbers(reports["faults"]) if reports["faults"] else missing("Numbers that go wrong", "faults"))
+        + SUPPLY.format(verdict=audited(reports["audit"]))]
+    return "\n".join(sections)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"written: {PAGE.relative_to(ROOT)}")

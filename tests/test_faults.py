@@ -1,0 +1,453 @@
+"""Faults: a full disk, a read-only folder, a damaged checkpoint, numbers that are not finite, a dead network."""
+
+import errno
+import io
+import os
+import resource
+import sys
+import zipfile
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from aseqdip_lite import InputError, Vanilla, checkpoint, engine, reconstruct
+from aseqdip_lite.case import Observation
+from aseqdip_lite.cli import main
+from aseqdip_lite.methods.deep_decoder import Decoder
+from aseqdip_lite.operators import Identity
+from aseqdip_lite.recorder import Recorder, is_constant
+from aseqdip_lite.widgets.session import Session
+from aseqdip_lite.widgets.view import ENDINGS
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+import determinism  # noqa: E402
+
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def case(smoke_case):
+    return smoke_case("mri", size=16, coils=1)
+
+
+@pytest.fixture(autouse=True)
+def frequent(monkeypatch):
+    """A checkpoint every fourth step."""
+    monkeypatch.setattr(engine, "CHECKPOINT_EVERY", 4)
+
+
+@contextmanager
+def file_limit(size):
+    """No file can grow beyond `size` bytes, as on a full disk: the system itself then refuses to write."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def run(case, method=None, **kwargs):
+    return reconstruct(case, method or Vanilla(steps=STEPS), progress=False, **dict(window=4) | kwargs)
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def error_of(call):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# ---------------------------------------------------------------- a full disk, a read-only folder
+
+def test_a_disk_that_is_full_in_mid_run_ends_nothing(case, tmp_path, capsys):
+    """Three checkpoints fail: one line, the answer of a run without a folder, and the old checkpoint whole."""
+    run(case, steps=2, out=tmp_path)
+    before, whole = contents(tmp_path), run(case)
+    with file_limit(checkpoint.PROBE):
+        result = run(case, out=tmp_path, resume=True)
+    assert capsys.readouterr().err == (f"no checkpoint at step 4 in {tmp_path}: File too large; the run goes on and "
+                                       "tries again at the next one\n")
+    assert result.metrics["stop_reason"] == "budget" and torch.equal(result.answer, whole.answer)
+    assert contents(tmp_path) == before
+    assert run(case, out=tmp_path, resume=True).curve["loss"] == whole.curve["loss"]
+    assert capsys.readouterr().err == "" and contents(tmp_path) != before
+
+
+def test_a_disk_that_has_room_again_gets_its_checkpoint(case, tmp_path):
+    def watch(step):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (checkpoint.PROBE if step < 6 else hard, hard))
+
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    with file_limit(checkpoint.PROBE):
+        run(case, steps=8, out=tmp_path, watch=watch)
+    stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert stored["carry"]["step"] == 8
+
+
+def test_what_a_killed_run_left_half_written_is_cleared_away(case, tmp_path):
+    (tmp_path / ".checkpoint.pt-x7").write_bytes(b"half")
+    (tmp_path / "mine").write_bytes(b"other")
+    run(case, steps=2, out=tmp_path)
+    assert set(contents(tmp_path)) == {"checkpoint.pt", "mine"}
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_folder_that_takes_no_file_is_refused_before_a_step(fault, case, tmp_path, monkeypatch, scripted):
+    run(case, steps=2, out=tmp_path).save(tmp_path)
+    before = contents(tmp_path)
+    never = scripted(lambda step: pytest.fail("a step was made"))
+    if fault == "full":
+        with file_limit(checkpoint.PROBE // 2):
+            said = error_of(lambda: run(case, never, out=tmp_path))
+        words = "File too large"
+    else:
+        monkeypatch.setattr(checkpoint.tempfile, "TemporaryFile", refuses)
+        said, words = error_of(lambda: run(case, never, out=tmp_path)), "Read-only file system"
+    assert said == f"cannot write to the out folder {tmp_path}: {words}, choose another --out or make room"
+    assert contents(tmp_path) == before
+
+
+def refuses(*args, **kwargs):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def test_the_command_says_in_one_line_that_the_folder_takes_no_file(tmp_path):
+    with file_limit(checkpoint.PROBE // 2):
+        result = CliRunner().invoke(main, ["run", "mri", "--profile", "smoke", "--size", "16", "--coils", "1",
+                                           "--quiet", "--out", str(tmp_path / "new")])
+    assert result.exit_code == 2 and result.stdout == "" and len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"aseqdip: cannot write to the out folder {tmp_path / 'new'}: File too large")
+
+
+def test_a_folder_that_becomes_read_only_in_mid_run(case, tmp_path, monkeypatch, capsys):
+    """The run goes on, its result is refused in one line, and nothing of the folder is changed."""
+    run(case, steps=4, out=tmp_path).save(tmp_path)
+    before = contents(tmp_path)
+    monkeypatch.setattr(checkpoint.tempfile, "mkstemp", refuses)
+    result = run(case, out=tmp_path, resume=True)
+    assert capsys.readouterr().err.startswith(f"no checkpoint at step 8 in {tmp_path}: Read-only file system; ")
+    said = error_of(lambda: result.save(tmp_path))
+    assert said == (f"cannot write the result to {tmp_path}: Read-only file system; nothing there was changed, make "
+                    "room and go on with --resume, or choose another folder")
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("file", range(4))
+def test_a_result_that_finds_no_room_changes_no_earlier_file(file, case, tmp_path, monkeypatch):
+    """Whichever of the four files is the one that is too much."""
+    run(case, steps=2).save(tmp_path)
+    before, other, done = contents(tmp_path), run(case, steps=3), []
+
+    def fsync(handle):
+        done.append(handle)
+        if len(done) > file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.os, "fsync", fsync)
+        assert "No space left on device" in error_of(lambda: other.save(tmp_path))
+    assert len(done) == file + 1 and contents(tmp_path) == before
+    other.save(tmp_path)
+    assert set(contents(tmp_path)) == set(before) and contents(tmp_path)["recon.npy"] != before["recon.npy"]
+
+
+# ---------------------------------------------------------------- a damaged checkpoint
+
+#: A method of few weights, whose checkpoint is small: it is written again and again.
+SMALL = Decoder(steps=STEPS, channels=4)
+
+
+@pytest.fixture(scope="module")
+def intact(case, tmp_path_factory):
+    """(bytes of a checkpoint of `SMALL`, identity of its run)."""
+    folder = tmp_path_factory.mktemp("intact")
+    run(case, SMALL, steps=6, out=folder)
+    return (folder / "checkpoint.pt").read_bytes(), engine.describe(case, SMALL, 0, 4)
+
+
+@pytest.fixture(scope="module")
+def parts(intact):
+    """What this checkpoint holds."""
+    return torch.load(io.BytesIO(intact[0]), weights_only=True)
+
+
+def refused(path, load):
+    """The file is refused as damaged and left as it was."""
+    before = path.read_bytes()
+    said = error_of(load)
+    assert said.startswith(f"{path}: the checkpoint is damaged (")
+    assert said.endswith("): delete it, or run without --resume to start again")
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_cut_off_anywhere_is_refused(intact, tmp_path):
+    data, identity = intact
+    path = tmp_path / "checkpoint.pt"
+    for length in [*np.geomspace(1, len(data) - 1, 40).astype(int), *range(len(data) - 40, len(data))]:
+        path.write_bytes(data[:length])
+        refused(path, lambda: checkpoint.load(path, identity))
+
+
+def test_a_fault_in_any_member_is_refused(intact, tmp_path):
+    """One byte in the middle of each file of the archive is changed: of every weight, moment, image and number."""
+    data, identity = intact
+    path, content = tmp_path / "checkpoint.pt", bytearray(data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = [member for member in archive.infolist() if member.file_size]
+    assert len(members) > 30
+    for member in members:
+        head = member.header_offset + 26  # lengths of name and extra field, two bytes each; then these; then the data
+        lengths = sum(np.frombuffer(data[head:head + 4], "<u2").tolist())
+        spot = head + 4 + lengths + member.file_size // 2
+        content[spot] ^= 0x55
+        path.write_bytes(content)
+        refused(path, lambda: checkpoint.load(path, identity))
+        content[spot] ^= 0x55
+    assert content == data
+
+
+def test_a_fault_in_the_directory_of_the_archive_is_refused_or_harmless(intact, tmp_path):
+    data, identity = intact
+    path, content = tmp_path / "checkpoint.pt", bytearray(data)
+    path.write_bytes(data)
+    good = values(checkpoint.load(path, identity))
+    for spot in np.random.default_rng(0).integers(len(data) - 3000, len(data), size=60):
+        content[spot] ^= 0xFF
+        path.write_bytes(content)
+        try:
+            assert values(checkpoint.load(path, identity)) == good
+        except InputError as error:
+            assert "the checkpoint is damaged (" in str(error)
+        content[spot] ^= 0xFF
+
+
+def values(part):
+    """Nested dictionaries with every tensor as its bytes and every other part as text, to compare."""
+    if isinstance(part, dict):
+        return {key: values(inner) for key, inner in part.items()}
+    return part.resolve_conj().numpy().tobytes() if isinstance(part, torch.Tensor) else repr(part)
+
+
+def leaves(part, path=()):
+    """Paths to all parts of nested dictionaries; of weights, moments and parameter groups only the first of each."""
+    for index, key in enumerate(part):
+        if isinstance(part, dict) and (index == 0 or path[-1:] not in (("network",), ("state",))):
+            yield (*path, key)
+            if isinstance(part[key], dict):
+                yield from leaves(part[key], (*path, key))
+
+
+def changed(stored, path, value):
+    """A copy of nested dictionaries in which the part at `path` is `value`, or is missing for a value of None."""
+    *ways, last = path
+    copy = dict(stored)
+    if ways:
+        copy[ways[0]] = changed(copy[ways[0]], path[1:], value)
+    elif value is None:
+        del copy[last]
+    else:
+        copy[last] = value
+    return copy
+
+
+def test_a_checkpoint_with_a_part_missing_or_of_another_kind_is_refused(case, parts, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    paths = [found for found in leaves(parts) if found[0] not in ("format", "contents", "identity")]
+    assert {("carry", "z"), ("carry", "optimizer", "state", 0, "exp_avg"), ("recorder", "rules", "wmv", "ring"),
+            ("recorder", "curve", "loss"), ("carry", "generator"), ("seconds",)} <= set(paths)
+    for index, found in enumerate([*paths, ("format",), ("contents",), ("identity",)]):
+        for value in (None, "nonsense" if index % 2 else torch.zeros(3)):
+            torch.save(changed(parts, found, value), path)
+            refused(path, lambda: restore(case, path))
+
+
+def restore(case, path):
+    kept = checkpoint.Keeper(path.parent, engine.describe(case, SMALL, 0, 4))
+    return kept.restore(SMALL.init(case.observation, 0), Recorder(case, 4), "cpu")
+
+
+@pytest.mark.parametrize("found", [("carry", "network"), ("carry", "z"), ("recorder", "curve"), ("recorder",),
+                                   ("carry", "optimizer", "param_groups"), ("seconds",)])
+def test_a_sound_file_of_other_parts_is_refused(found, case, parts, tmp_path):
+    """As another version of this package might write it, in the same format."""
+    path = tmp_path / "checkpoint.pt"
+    other = {key: part for key, part in changed(parts, found, None).items() if key not in ("format", "contents")}
+    checkpoint.save(path, other.pop("identity"), **other)
+    refused(path, lambda: restore(case, path))
+
+
+def test_a_checkpoint_of_another_network_is_refused(case, tmp_path):
+    class Wider(Vanilla):
+        def init(self, observation, seed, z0=None):
+            return Vanilla(network="paper-shallow").init(observation, seed, z0)
+
+    path = tmp_path / "checkpoint.pt"
+    run(case, Wider(steps=STEPS), steps=2, out=tmp_path)
+    refused(path, lambda: run(case, out=tmp_path, resume=True))
+
+
+# ---------------------------------------------------------------- numbers that are not finite, growth, a dead network
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_measurements_that_are_not_finite_are_refused(bad, case):
+    y = case.observation.y.clone()
+    y[0, 0, 3, 4] = bad
+    assert error_of(lambda: replace(case.observation, y=y)) == (
+        "the measurements hold NaN or infinite numbers: replace them, or leave them out of the mask")
+    good = torch.zeros(1, 1, 4, 4)
+    with pytest.raises(InputError, match="the start image holds NaN or infinite numbers"):
+        Observation(Identity((1, 4, 4)), good, bad + good)
+
+
+class Struck(Vanilla):
+    """Vanilla DIP to whose network `strike` is done before the step after number `at`."""
+
+    at = 6
+
+    def step(self, observation, carry):
+        if carry.step == self.at:
+            self.strike(carry.network)
+            carry.output = None  # it was computed by the network as it was
+        return super().step(observation, carry)
+
+
+class Poisoned(Struck):
+    """One gradient has a NaN."""
+
+    def strike(self, network):
+        weight = next(network.parameters())
+        weight.register_hook(lambda gradient: gradient.index_fill(0, torch.tensor([0]), float("nan")))
+
+
+class Dying(Struck):
+    """The last normalisation, before the last ReLU, lets nothing through."""
+
+    def strike(self, network):
+        norm = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)][-1]
+        torch.nn.init.zeros_(norm.weight)
+        torch.nn.init.constant_(norm.bias, -1.0)
+
+
+@pytest.mark.parametrize("method, reason, recorded", [(Poisoned, "diverged", Struck.at),
+                                                      (Dying, "dead network", Struck.at + engine.DEAD)])
+def test_a_struck_run_keeps_the_last_good_image_and_its_checkpoint(method, reason, recorded, case, tmp_path):
+    result, good = run(case, method(steps=60), out=tmp_path), run(case, Vanilla(steps=60), steps=Struck.at)
+    assert result.metrics["stop_reason"] == reason and result.metrics["steps"] == recorded
+    assert torch.equal(result.answer, good.answer) and not is_constant(result.answer)
+    assert torch.equal(result.images["blind"], good.images["blind"])
+    assert set(result.metrics["psnr"]) == set(good.metrics["psnr"])
+    result.save(tmp_path)
+    again = run(case, method(steps=60), out=tmp_path, resume=True)  # from the last checkpoint to the same end
+    assert again.metrics["stop_reason"] == reason and again.curve["loss"] == result.curve["loss"]
+    assert torch.equal(again.answer, good.answer)
+
+
+def test_a_poisoned_run_is_mended_from_its_checkpoint(case, tmp_path):
+    run(case, Poisoned(steps=STEPS), out=tmp_path)
+    assert torch.equal(run(case, out=tmp_path, resume=True).answer, run(case).answer)
+
+
+@pytest.mark.parametrize("factor, reason", [(1.0, "budget"), (1.001, "diverged")])
+def test_a_data_term_that_grows_past_the_bound_ends_the_run(factor, reason, case, scripted):
+    images = {step: case.observation.start * (1 + step) for step in range(1, 7)}
+
+    def script(step):
+        data = {1: 2.0, 5: 2.0 * factor * engine.DIVERGED}.get(step, 0.1)
+        return dict(image=images[step], losses=dict(loss=-1.0, data=data))
+
+    result = run(case, scripted(script, steps=6))
+    assert result.metrics["stop_reason"] == reason
+    assert torch.equal(result.answer, images[6 if reason == "budget" else 4])
+
+
+def test_a_rate_far_too_large_diverges_before_numbers_overflow(case):
+    result = run(case, Vanilla(steps=60, lr=100.0))
+    assert result.metrics["stop_reason"] == "diverged" and bool(result.answer.isfinite().all())
+
+
+@pytest.mark.parametrize("stumble, reason", [(engine.DEAD, "budget"), (engine.DEAD + 1, "dead network")])
+def test_a_network_is_dead_after_so_many_constant_outputs_in_a_row(stumble, reason, case, scripted):
+    """Cut in two by a resumption, the count is the same. From step 3 on `stumble` outputs are constant."""
+    start = case.observation.start
+
+    def script(step):
+        dead = 3 <= step < 3 + stumble
+        return dict(image=torch.full_like(start, 0.3 - 0.1j) if dead else start * step)
+
+    result = run(case, scripted(script, steps=40))
+    assert result.metrics["stop_reason"] == reason
+    assert torch.equal(result.answer, start * (40 if reason == "budget" else 2))
+    assert result.curve["step"] == list(range(1, 41 if reason == "budget" else 3 + engine.DEAD))
+
+
+def test_the_count_of_constant_outputs_goes_through_a_checkpoint(case, scripted, tmp_path):
+    start = case.observation.start
+    method = scripted(lambda step: dict(image=start if step < 3 else torch.zeros_like(start)), steps=60)
+    for steps in (5, 9, 60):
+        result = run(case, method, steps=steps, out=tmp_path, resume=True)
+    assert result.metrics["stop_reason"] == "dead network" and result.metrics["steps"] == 2 + engine.DEAD
+    assert torch.equal(result.answer, start)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_constant_is_one_value_at_all_pixels_of_a_channel(dtype):
+    levels = torch.tensor([0.3, -2.0, 0.0], dtype=dtype).reshape(1, 3, 1, 1)
+    flat = levels.expand(1, 3, 5, 6).clone()
+    noise = torch.randn(flat.shape, generator=torch.Generator().manual_seed(0))
+    assert is_constant(flat) and is_constant(flat + 1e-6 * noise) and is_constant(0 * flat)
+    assert not is_constant(flat + 1e-3 * noise) and not is_constant(1e-12 * noise)
+    flat[0, 0, -1, -1] += 1e-3
+    assert not is_constant(flat)
+
+
+def test_a_constant_answer_of_a_method_of_one_step_is_its_answer(case, scripted):
+    constant = torch.ones_like(case.observation.start)
+    result = run(case, scripted(lambda step: dict(image=constant), steps=1))
+    assert result.metrics["stop_reason"] == "budget" and torch.equal(result.answer, constant)
+
+
+def test_the_panel_ends_such_runs_too(case):
+    for method, reason, steps in ((Poisoned, "diverged", Struck.at), (Dying, "dead network", Struck.at + engine.DEAD)):
+        session = Session(case, method(steps=60))
+        while session.actions:
+            session.step()
+        assert (session.reason, session.steps) == (reason, steps)
+        assert torch.equal(session.result().answer, run(case, Vanilla(steps=60), steps=Struck.at).answer)
+
+
+def test_every_stop_reason_is_explained():
+    reasons = {*ENDINGS, "early stopping"}
+    assert set(engine.FAULTS) < reasons
+    page = (Path(__file__).parent.parent / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    assert all(f'"{reason}"' in reconstruct.__doc__ for reason in reasons)
+    assert all(f"`{reason}`" in page for reason in engine.FAULTS)
+
+
+# ---------------------------------------------------------------- determinism
+
+def test_the_same_seed_gives_the_same_bits(case):
+    """With one thread, as all tests have; scripts/determinism.py measures two."""
+    first, second, other = (run(case, seed=seed, steps=5) for seed in (1, 1, 2))
+    assert first.curve["loss"] == second.curve["loss"] and torch.equal(first.answer, second.answer)
+    assert not torch.equal(first.answer, other.answer)
+
+
+def test_spread_and_same_bits_are_read_off_the_runs():
+    def row(seed, threads, digest, peak):
+        return dict(task="mri", size=64, seed=seed, threads=threads, digest=digest,
+                    psnr=dict(peak=peak, final=20.0, blind=20.0 + seed))
+
+    rows = [row(0, 1, "a", 25.0), row(0, 2, "b", 25.1), row(0, 1, "a", 25.0), row(0, 2, "c", 25.2),
+            row(1, 1, "d", 30.0), row(1, 2, "e", 30.5)]
+    assert determinism.same_bits(rows) == dict(pairs=2, equal=1)
+    assert determinism.spread(rows) == [dict(task="mri", size=64, peak=0.5, final=0.0, blind=0.0)]
