@@ -1,0 +1,62 @@
+"""The recorded search: who goes on to the second problem, who wins, and that every method has the same budget."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+import tune  # noqa: E402
+
+PROBLEMS = [dict(image="one"), dict(image="two")]
+GRID = [dict(lr=rate) for rate in (1e-4, 2e-4, 3e-4, 4e-4, 5e-4, 6e-4)]
+
+
+@pytest.fixture
+def search(monkeypatch, tmp_path):
+    """A search of one method on two problems; its winners go to a scratch file."""
+    made = dict(steps=300, budgets=[100, 300], problems=PROBLEMS, methods=dict(vanilla=GRID), published={})
+    monkeypatch.setitem(tune.SEARCHES, "denoising", made)
+    monkeypatch.setattr(tune, "DEFAULTS", tmp_path / "defaults.json")
+    tune.DEFAULTS.write_text("{}")
+    return made
+
+
+def row(settings, problem, finals):
+    """A finished trial with its PSNR at each budget."""
+    return dict(task="denoising", method="vanilla", problem=problem, settings=settings, steps=300, finals=finals,
+                psnr=dict(final=finals["300"]))
+
+
+def test_all_settings_enter_and_the_best_four_go_on(search):
+    entered = list(tune.trials("denoising", 0, []))
+    assert [trial["settings"] for trial in entered] == GRID and all(t["problem"] == PROBLEMS[0] for t in entered)
+    peaks = [20.0, 25.0, 21.0, 24.0, 23.0, 22.0]
+    rows = [row(settings, PROBLEMS[0], {"100": peak, "300": 10.0}) for settings, peak in zip(GRID, peaks, strict=True)]
+    on = list(tune.trials("denoising", 1, rows))
+    assert [trial["settings"]["lr"] for trial in on] == [2e-4, 4e-4, 5e-4, 6e-4]  # by their best budget, the best first
+    assert all(trial["problem"] == PROBLEMS[1] and trial["steps"] == 300 for trial in on)
+
+
+def test_the_best_mean_over_the_problems_wins_with_its_budget(search, capsys):
+    rows = [row(GRID[0], PROBLEMS[0], {"100": 30.0, "300": 20.0}),
+            row(GRID[0], PROBLEMS[1], {"100": 20.0, "300": 21.0}),
+            row(GRID[1], PROBLEMS[0], {"100": 26.0, "300": 24.0}),
+            row(GRID[1], PROBLEMS[1], {"100": 26.0, "300": 27.0}),
+            row(GRID[2], PROBLEMS[0], {"100": 40.0, "300": 40.0})]  # left behind: no second problem
+    tune.report("denoising", rows, write=True)
+    assert json.loads(tune.DEFAULTS.read_text())["denoising"]["laptop"] == dict(vanilla=dict(lr=2e-4, steps=100))
+    assert "mean final 26.00 dB over 2 problems" in capsys.readouterr().out
+
+
+def test_a_budget_that_one_problem_lacks_cannot_win(search):
+    rows = [row(GRID[0], PROBLEMS[0], {"100": 30.0, "300": 20.0}), row(GRID[0], PROBLEMS[1], {"300": 22.0})]
+    tune.report("denoising", rows, write=True)
+    assert json.loads(tune.DEFAULTS.read_text())["denoising"]["laptop"] == dict(vanilla=dict(lr=1e-4, steps=300))
+
+
+@pytest.mark.parametrize("task", list(tune.SEARCHES))
+def test_every_method_has_as_many_settings_as_every_other(task):
+    assert {len(grid) for grid in tune.SEARCHES[task]["methods"].values()} == {6}
