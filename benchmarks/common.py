@@ -1,5 +1,6 @@
 """What the benchmarks share: rows with targets, reports with provenance, the clock around a run, its curve."""
 
+import argparse
 import json
 import re
 import time
@@ -24,6 +25,15 @@ def row(name, value, target=None, *, least=False):
     """
     ok = None if target is None else value is not None and (value >= target if least else value <= target)
     return dict(name=name, value=value, target=target, ok=ok)
+
+
+def parser_of(description, quick):
+    """The command line that the resumable benchmarks share; `quick` says what a quick look measures."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help=f"{quick}; stores nothing")
+    parser.add_argument("--anew", action="store_true", help="measure all again, whatever is stored")
+    return parser
 
 
 def describe(entry):

@@ -9,7 +9,6 @@ seconds against log size, by least squares. Start-up times are those of fresh pr
 results/bench_growth.json and .png; what is stored is not measured again.
 """
 
-import argparse
 import itertools
 import math
 import statistics
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import RESULTS, Measured, describe, row
+from common import RESULTS, Measured, describe, parser_of, row
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
@@ -161,10 +160,7 @@ def draw(runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="the two smallest of each; stores nothing")
-    parser.add_argument("--anew", action="store_true", help="measure all again, whatever is stored")
+    parser = parser_of(__doc__, "the two smallest of each")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     measured = Measured("bench_growth", rows_of, dict(stages=STAGES, warm=WARM, network="lite"),

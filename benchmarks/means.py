@@ -9,13 +9,12 @@ it is quicker on every image and its own peak is no lower. Seconds are those of 
 computed; recording does not count. Stores results/bench_means.json.
 """
 
-import argparse
 import itertools
 import math
 from dataclasses import replace
 
 import torch
-from common import Measured, describe, follow, row, seconds_to
+from common import Measured, describe, follow, parser_of, row, seconds_to
 from torch.nn import functional as F
 
 from aseqdip_lite import configure, iterate, load_case
@@ -190,12 +189,9 @@ def rows_of(runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "20 steps on one image")
     parser.add_argument("--tasks", default=",".join(IMAGES), help="denoising, mri or both")
     parser.add_argument("--images", type=int, help="only so many images of each task")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="20 steps on one image; stores nothing")
-    parser.add_argument("--anew", action="store_true", help="measure all again, whatever is stored")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     chosen = {task: IMAGES[task][:1 if arguments.quick else arguments.images] for task in arguments.tasks.split(",")}

@@ -10,10 +10,9 @@ nothing else should run. An arm ends at its budget, at 4000 steps, or when its P
 recording does not count. Stores results/bench_quality.json and .png.
 """
 
-import argparse
 
 import torch
-from common import RESULTS, Measured, describe, follow, row, seconds_to
+from common import RESULTS, Measured, describe, follow, parser_of, row, seconds_to
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
@@ -93,11 +92,8 @@ def draw(runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "60 steps of each arm on denoising")
     parser.add_argument("--tasks", default=",".join(tasks.names()), help="e.g. denoising,mri [all]")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="60 steps of each arm on denoising; stores nothing")
-    parser.add_argument("--anew", action="store_true", help="measure all again, whatever is stored")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     names, steps = (["denoising"], 60) if arguments.quick else (arguments.tasks.split(","), LIMIT)
