@@ -37,8 +37,15 @@ def page(notebook):
         press(notebook, "Reset").click()
     notebook.get_by_label("lam", exact=True).fill("1")
     notebook.keyboard.press("Enter")
+    settle(notebook)
     playwright.expect(notebook.get_by_text("Run B is idle, step 0 of")).to_be_visible()
     return notebook
+
+
+def settle(page):
+    """Wait until the kernel has had every change: the page holds one back while another is worked on, but no click."""
+    idle = page.locator("#jp-main-statusbar").get_by_text("| Idle")
+    wait_until(page, lambda: all((page.wait_for_timeout(100), idle.is_visible())[1] for _ in range(5)))
 
 
 def press(page, name):
@@ -61,6 +68,7 @@ def two_runs(page, steps):
     for lam in ("1", "0"):
         page.get_by_label("lam", exact=True).fill(lam)
         page.keyboard.press("Enter")
+        settle(page)
         for step in range(1, steps + 1):
             press(page, "Step").click()
             playwright.expect(page.get_by_text(f"Run B is paused, step {step} of")).to_be_visible()
