@@ -79,7 +79,7 @@ bench: .venv/ready
 	$(RUN)/python benchmarks/performance_page.py
 
 tune: .venv/ready
-	$(RUN)/python scripts/tune.py $(TASK)
+	$(RUN)/python scripts/tune.py $(TASK) && $(RUN)/python scripts/search_page.py
 
 reliability: kill faults fuzz determinism licences
 

@@ -22,7 +22,7 @@ HEAD = """# All five tasks on real images
 
 Made by `python scripts/results_page.py` from `results/compare_TASK.json`, where every run has its settings, seeds,
 versions, threads and seconds. Every method has its default settings, found by a recorded search on other images
-(`results/tuning_TASK.json`). Mean (standard deviation over the seeds); PSNR in dB.
+([SEARCH.md](SEARCH.md)). Mean (standard deviation over the seeds); PSNR in dB.
 
 **Final** is what a method returns, **blind** the image that the moving variance of the outputs picks, **oracle** the
 best over all steps, which needs the truth. The difference to aSeqDIP is paired by image and seed, with a 95 %

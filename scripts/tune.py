@@ -116,9 +116,12 @@ def main():
     report(arguments.task, [row for row in rows if key(row) in wanted], arguments.write)
 
 
-def report(task, rows, write):
-    """Print the winner of each setting (mean final PSNR over the problems) and, if asked, store that of each method."""
-    problems, scores, winners = len(SEARCHES[task]["problems"]), {}, {}
+def ranking(task, rows):
+    """[(mean final PSNR over the problems, method, settings, steps)], the best first.
+
+    Each setting is there once, with its best number of steps; one that was left behind after the first problem is not.
+    """
+    problems, scores = len(SEARCHES[task]["problems"]), {}
     for row in rows:
         for steps, final in finals(row).items():
             means = scores.setdefault((row["method"], json.dumps(row["settings"])), {})
@@ -126,12 +129,36 @@ def report(task, rows, write):
     best = []
     for (method, settings), read in scores.items():
         means = {steps: sum(values) / problems for steps, values in read.items() if len(values) == problems}
-        if means:  # else left behind after the first problem
+        if means:
             steps = max(means, key=means.get)
             best.append((means[steps], method, json.loads(settings), steps))
-    for mean, method, settings, steps in sorted(best, key=lambda item: item[0]):
-        winners[method] = with_budget(method, settings, steps)
-        print(f"{method:12} {json.dumps(winners[method]):60} mean final {mean:.2f} dB over {problems} problems")
+    return sorted(best, key=lambda item: -item[0])
+
+
+def edges(task, method, settings, steps):
+    """Names of the numbers of a setting that are the least or the greatest tried, so that a better one may lie beyond.
+
+    "steps" is one of them where the search chose among several budgets and this is the last.
+    """
+    grid = SEARCHES[task]["methods"][method]
+    found = []
+    for name, value in settings.items():
+        tried = {other.get(name) for other in grid} - {None}
+        if len(tried) > 1 and isinstance(value, int | float) and value in (min(tried), max(tried)):
+            found.append(name)
+    budgets = SEARCHES[task].get("budgets", [])
+    return found + ["steps"] * (methods.get(method).budget != "" and method not in OWN_RULE and steps in budgets[-1:])
+
+
+def report(task, rows, write):
+    """Print the winner of each method (mean final PSNR over the problems) and, if asked, store all of them."""
+    winners = {}
+    for mean, method, settings, steps in ranking(task, rows):
+        if method not in winners:
+            winners[method] = with_budget(method, settings, steps)
+            at_edge = edges(task, method, settings, steps)
+            print(f"{method:16} {mean:.2f} dB  {json.dumps(winners[method])}"
+                  + (f"  at an edge of what was tried: {', '.join(at_edge)}" if at_edge else ""))
     if write:
         stored = json.loads(DEFAULTS.read_text())
         stored.setdefault(task, {})["laptop"] = dict(sorted(winners.items()))

@@ -12,6 +12,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 import performance_page  # noqa: E402
 import reliability_page  # noqa: E402
 import results_page  # noqa: E402
+import search_page  # noqa: E402
 
 from aseqdip_lite import images, methods  # noqa: E402
 from aseqdip_lite.statistics import ALL, summarise  # noqa: E402
@@ -23,8 +24,8 @@ def stored(kind, task):
     return json.loads((ROOT / "results" / f"{kind}_{task}.json").read_text())
 
 
-def test_the_page_is_in_step_with_the_stored_results():
-    for script in (results_page, reliability_page, performance_page):
+def test_the_pages_are_in_step_with_the_stored_results():
+    for script in (results_page, search_page, reliability_page, performance_page):
         assert script.PAGE.read_text(encoding="utf-8") == script.page()
 
 

@@ -48,13 +48,19 @@ def test_the_best_mean_over_the_problems_wins_with_its_budget(search, capsys):
             row(GRID[2], PROBLEMS[0], {"100": 40.0, "300": 40.0})]  # left behind: no second problem
     tune.report("denoising", rows, write=True)
     assert json.loads(tune.DEFAULTS.read_text())["denoising"]["laptop"] == dict(vanilla=dict(lr=2e-4, steps=100))
-    assert "mean final 26.00 dB over 2 problems" in capsys.readouterr().out
+    assert "26.00 dB" in capsys.readouterr().out
 
 
 def test_a_budget_that_one_problem_lacks_cannot_win(search):
     rows = [row(GRID[0], PROBLEMS[0], {"100": 30.0, "300": 20.0}), row(GRID[0], PROBLEMS[1], {"300": 22.0})]
     tune.report("denoising", rows, write=True)
     assert json.loads(tune.DEFAULTS.read_text())["denoising"]["laptop"] == dict(vanilla=dict(lr=1e-4, steps=300))
+
+
+def test_a_number_is_at_an_edge_if_nothing_beyond_it_was_tried(search):
+    assert tune.edges("denoising", "vanilla", GRID[0], 100) == ["lr"]
+    assert tune.edges("denoising", "vanilla", GRID[2], 100) == []
+    assert tune.edges("denoising", "vanilla", GRID[-1], 300) == ["lr", "steps"]
 
 
 @pytest.mark.parametrize("task", list(tune.SEARCHES))
