@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from .settings import InputError
 
-FORMAT = 3
+FORMAT = 4
 
 #: Bytes that must find room in the out folder before a run begins: about what its pictures and tables take.
 PROBE = 2**20

@@ -23,7 +23,7 @@ Examples:
 """
 
 #: What `aseqdip list` shows, in this order.
-PARTS = ("tasks", "methods", "networks", "projectors", "images", "experiments", "parts")
+PARTS = ("tasks", "methods", "schedules", "networks", "projectors", "images", "experiments", "parts")
 
 #: Options that several commands share.
 DEVICE = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
@@ -76,8 +76,9 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     check_run(seed=seed, steps=steps, patience=patience)
     device = checked_device(device)
     chosen = methods.configure(method, task, profile, steps, **method_settings)
+    asked = methods.configure(method, task, profile, **method_settings)
     for name, value in method_settings.items():
-        if getattr(chosen, name) != value:
+        if getattr(chosen, name) != getattr(asked, name):
             raise InputError(f"--{name} {value} contradicts --steps {steps}: give one of the two")
     out = checked_folder(out or Path("out") / f"{task}-{method}")
     budget = steps if chosen.budget else None
@@ -180,7 +181,7 @@ def experiment(name, everything, profile, out):
 @main.command("list")
 @click.argument("what", required=False)
 def list_(what):
-    """Show what there is: tasks, methods, networks, projectors, images with their licences, optional parts.
+    """Show what there is: tasks, methods, schedules, networks, projectors, images with their licences, optional parts.
 
     WHAT shows one of these alone, e.g. images. An image "to fetch" or "to bring" does not ship:
     aseqdip fetch NAME shows its facts, then fetches it or says how to bring it.

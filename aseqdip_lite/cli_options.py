@@ -47,8 +47,14 @@ def setting_options(of_methods):
             for field, kind, _ in fields_of(cls):
                 if field.name != "steps":  # --steps is the budget of every method
                     owners.setdefault(field.name, []).append((owner, field, kind))
-    return [click.Option([f"--{name.replace('_', '-')}", name], type=found[0][2], default=None,
-                         help=setting_help(found)) for name, found in owners.items()]
+    return [click.Option([f"--{name.replace('_', '-')}", name], default=None, help=setting_help(found),
+                         **taken(found[0])) for name, found in owners.items()]
+
+
+def taken(owner):
+    """What the option of an (owner, field, type) takes: text where the setting may also be a schedule."""
+    _, field, kind = owner
+    return dict(type=str, metavar="NUMBER|auto|SCHEDULE") if field.metadata["parse"] else dict(type=kind)
 
 
 def setting_help(found):

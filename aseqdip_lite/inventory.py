@@ -4,11 +4,12 @@ A row is a tuple of columns; the last may be long or of several lines.
 """
 
 import importlib.util
+import inspect
 from importlib import metadata
 
 import torch
 
-from . import experiments, fetch, images, methods, networks, tasks
+from . import experiments, fetch, images, methods, networks, schedules, tasks
 from .settings import InputError
 
 #: What each choice of the CT setting `projector` is.
@@ -35,6 +36,18 @@ def of_tasks():
 def of_methods():
     return {"Methods": [(name, ", ".join(cls.tasks or ("all tasks",)), cls.about)
                         for name, cls in methods.REGISTRY.items()]}
+
+
+def of_schedules():
+    """Schedules of lam and N with their defaults as text, and the signals that one of them can wait for."""
+    rows = [(name, f"{cls()}\n{first_line(cls)}") for name, cls in schedules.REGISTRY.items()]
+    signals = [(name, first_line(signal)) for name, signal in schedules.SIGNALS.items()]
+    return {"Schedules of lam and N": [("auto", schedules.AUTO), *rows], "Signals (begin=...)": signals}
+
+
+def first_line(documented):
+    """The first sentence of a docstring."""
+    return inspect.cleandoc(documented.__doc__).split("\n\n")[0].replace("`", "").replace("\n", " ")
 
 
 def of_networks():

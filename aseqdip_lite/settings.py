@@ -15,12 +15,13 @@ class InputError(ValueError):
     """A mistake in what was asked for; its one line names the fault and the way out."""
 
 
-def setting(default, help, *, low=None, above=None, high=None, below=None, choices=None, repr=True):
+def setting(default, help, *, low=None, above=None, high=None, below=None, choices=None, parse=None, repr=True):
     """Dataclass field with a help text and bounds: low <= value <= high, above < value < below.
 
-    `repr` says whether it is printed with the others.
+    `parse` takes in a text that is no number and returns a value that is no number, as lam can be a schedule. `repr`
+    says whether the field is printed with the others.
     """
-    facts = dict(help=help, low=low, above=above, high=high, below=below, choices=choices)
+    facts = dict(help=help, low=low, above=above, high=high, below=below, choices=choices, parse=parse)
     return dataclasses.field(default=default, metadata=facts, repr=repr)
 
 
@@ -54,20 +55,26 @@ class Settings:
             object.__setattr__(self, field.name, _checked(field, kind, value))
 
     def to_dict(self):
-        """The settings as a plain dictionary, ready for JSON."""
-        return dataclasses.asdict(self)
+        """The settings as a plain dictionary, ready for JSON; a schedule in its text form."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: str(value) if isinstance(value, Settings) else value for name, value in values.items()}
 
 
 def fields_of(cls):
-    """(field, type, whether None is allowed) of each field of a Settings class."""
+    """(field, type, whether None is allowed) of each field of a Settings class; the first type where there are two."""
     hints = typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
-        options = [t for t in typing.get_args(hints[field.name]) if t is not type(None)]
-        yield field, (options[0] if options else hints[field.name]), bool(options)
+        options = typing.get_args(hints[field.name])
+        yield field, (options[0] if options else hints[field.name]), type(None) in options
 
 
 def _checked(field, kind, value):
     name, facts = field.name, field.metadata
+    if facts["parse"] is not None and isinstance(value, str | Settings):
+        try:
+            value = kind(value)
+        except (TypeError, ValueError):
+            return _parsed(name, facts["parse"], kind, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -83,3 +90,10 @@ def _checked(field, kind, value):
         if bound is not None and not holds(bound):
             raise InputError(f"{name} must be {words} {bound}, got {value}")
     return value
+
+
+def _parsed(name, parse, kind, value):
+    try:
+        return parse(value)
+    except InputError as error:
+        raise InputError(f"{name} must be of type {kind.__name__} or a schedule: {error}") from None

@@ -686,7 +686,8 @@ claim(score["tv"] > score["fbp"] + 2, "TV gains more than 2 dB over FBP")
 # %% [markdown]
 # ## Deep Image Prior
 #
-# A network with random weights, a fixed noise input $z$, and the data: $\min_\phi \|Af_\phi(z) - y\|^2$.
+# A network with random weights, a fixed noise input $z$, and the data: $\min_\phi \|Af_\phi(z) - y\|^2$. The recorded
+# search, on other images, gave it half of these steps; it gets as many as aSeqDIP here, so that we can compare curves.
 
 # %%
 steps = pick(smoke=24, laptop=1000, paper=4000)
@@ -764,10 +765,7 @@ show(
 )
 soft = {name: soft_error(case.display(result.answer)) for name, result in results.items()}
 claim(min(soft.values()) > 20, "in soft tissue even the best of them is off by more than 20 HU")
-claim(
-    soft["DIP"] > soft["fbp"] and results["DIP"].metrics["psnr"]["final"] > score["fbp"],
-    "DIP has a higher PSNR than FBP, and a larger error in soft tissue",
-)
+claim(soft["DIP"] > soft["fbp"] + 20, "DIP's error in soft tissue is more than 20 HU larger than FBP's")
 
 # %% [markdown]
 # PSNR divides by the brightest bone. What there is to see in soft tissue are differences of a few tens of HU, the size
@@ -804,9 +802,9 @@ for name in ("fbp", "tv"):
     figure.axes[0].annotate(name, (0, score[name]), va="bottom", fontsize=8)
 show(
     figure,
-    alt="""PSNR against Adam steps. DIP rises, is flat after half of the steps and falls a little.
-        aSeqDIP lags behind, overtakes DIP in the last third and still rises at the end. Horizontal
-        lines mark FBP, which both pass, and TV, far above both.""",
+    alt="""PSNR against Adam steps. DIP rises steeply to about the level of FBP at half of the steps and
+        then falls by more than 1 dB. aSeqDIP lags behind, overtakes DIP soon after that and still rises
+        at the end. Horizontal lines mark FBP and, far above both curves, TV.""",
 )
 
 # %% [markdown]
@@ -819,19 +817,22 @@ show(
 for name in ("DIP", "aSeqDIP"):
     values = results[name].metrics["psnr"]
     print(f"{name:>8}: " + ", ".join(f"{kind} {v:.2f} dB" for kind, v in values.items() if v is not None))
-for name in ("DIP", "aSeqDIP"):
-    values = results[name].metrics["psnr"]
-    behind = values["oracle"] - min(values["final"], values["blind"] or 0)
-    claim(behind < 1, f"{name}: final image and blind pick are less than 1 dB below the oracle")
+scores_of = {name: results[name].metrics["psnr"] for name in ("DIP", "aSeqDIP")}
+lost = {name: values["oracle"] - values["final"] for name, values in scores_of.items()}
+peak = results["DIP"].metrics["peak_step"]
+print(f"DIP is best at step {peak} and loses {lost['DIP']:.2f} dB from there, aSeqDIP {lost['aSeqDIP']:.2f} dB")
+claim(lost["DIP"] > 0.5, "DIP's last image is more than 0.5 dB below its best")
+claim(300 < peak < 700, "DIP is best between steps 300 and 700")
+claim(lost["aSeqDIP"] < 0.3, "aSeqDIP's last image is less than 0.3 dB below its best")
 
 # %% [markdown]
-# There is no noise in these data, so there is little to stop for. DIP loses a little again all the same; the inverse
-# crime below has a candidate for what it fits. aSeqDIP is best at or near its last step, which says that the budget was
-# too small, not that it is done. With photon noise this changes: `load_case(..., i0=10000)`.
+# There is no noise in these data, and yet DIP has to be stopped. The inverse crime below has a candidate for what it
+# fits. The blind pick comes too late, since the outputs never stop to vary. The search knew better: 500 steps, which it
+# found on other images. aSeqDIP is best at or near its last step, which says that the budget was too small, not that it
+# is done. With photon noise this changes: `load_case(..., i0=10000)`.
 #
-# One image, one seed: this is no ranking. And note one thing about fairness: the settings of TV and aSeqDIP come from
-# a recorded search on other images (`results/tuning_ct.json`). DIP was not searched for CT; it runs with its general
-# defaults.
+# One image, one seed: this is no ranking. It is fair in one respect: the settings of all three come from a recorded
+# search on other images, with as many trials for DIP as for aSeqDIP (`docs/SEARCH.md`).
 
 # %% [markdown]
 # ## Modify: lam and N

@@ -933,7 +933,7 @@ if search is None:
     print("no stored search here")
 else:
     best = {}
-    for row in search:
+    for row in (row for row in search if row["method"] in ("aseqdip", "tv")):
         problem_of = row["problem"]
         name = (problem_of["image"], problem_of["hiar"], problem_of.get("fill", "mean"))
         column = row["settings"]["lr"] if row["method"] == "aseqdip" else "TV"

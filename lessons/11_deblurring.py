@@ -902,7 +902,8 @@ defaults = {m: configure(m, "deblurring").to_dict() for m in ("tv", "aseqdip")}
 K = configure("aseqdip", "deblurring").steps
 searched = {}
 for row in tuning:
-    if all(defaults[row["method"]][key] == value for key, value in row["settings"].items()):
+    chosen = defaults.get(row["method"])
+    if chosen and all(chosen[key] == value for key, value in row["settings"].items()):
         value = row["finals"][str(K)] if row["method"] == "aseqdip" else row["psnr"]["final"]
         searched.setdefault(row["problem"]["image"], {})[row["method"]] = value
 for image, values in searched.items():

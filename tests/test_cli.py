@@ -15,7 +15,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image as Picture
 
-from aseqdip_lite import experiments, fetch, images, inventory, load_case, methods, networks, tasks
+from aseqdip_lite import experiments, fetch, images, inventory, load_case, methods, networks, schedules, tasks
 from aseqdip_lite.cli import main
 from aseqdip_lite.settings import fields_of
 
@@ -87,7 +87,8 @@ def test_list_names_all_there_is():
     assert result.exit_code == 0
     projectors = next(field for field, _, _ in fields_of(tasks.get("ct")) if field.name == "projector")
     parts = ("jupyterlab", "torch-radon", "astra-toolbox", "CUDA GPU")
-    for name in (*tasks.names(), *methods.names(), *networks.PRESETS, *images.everything(), *parts,
+    for name in (*tasks.names(), *methods.names(), *schedules.REGISTRY, *schedules.SIGNALS, *networks.PRESETS,
+                 *images.everything(), *parts,
                  *experiments.names(), *projectors.metadata["choices"]):
         assert f"\n  {name} " in result.stdout
     for facts in images.everything().values():
@@ -96,8 +97,8 @@ def test_list_names_all_there_is():
 
 def test_list_of_one_part():
     whole = aseqdip("list").stdout
-    shown = [aseqdip("list", part).stdout for part in ("tasks", "methods", "networks", "projectors", "images",
-                                                       "experiments", "parts")]
+    shown = [aseqdip("list", part).stdout for part in ("tasks", "methods", "schedules", "networks", "projectors",
+                                                       "images", "experiments", "parts")]
     assert "".join(shown) == whole and all(shown)
     refused = aseqdip("list", "image")
     assert refused.exit_code == 2 and refused.stdout == "" and refused.stderr.startswith(
@@ -353,8 +354,9 @@ def test_espirit_needs_six_centre_lines(tmp_path, fastmri):
     ("mri --N 0", "N must be at least 1, got 0"),
     ("mri --K 0", "K must be at least 1, got 0"),
     ("mri --K -5", "K must be at least 1, got -5"),
-    ("mri --N 2.5", "Invalid value for '--N': '2.5' is not a valid integer."),
-    ("mri --lam much", "Invalid value for '--lam': 'much' is not a valid float."),
+    ("mri --N 2.5", "N must be of type int or a schedule: unknown schedule '2.5': known: geometric, growth, auto"),
+    ("mri --lam much",
+     "lam must be of type float or a schedule: unknown schedule 'much': known: geometric, growth, auto"),
     ("mri --steps 0", "steps must be a whole number of at least 1 and below 2^63, got 0"),
     ("mri --steps -5", "steps must be a whole number of at least 1 and below 2^63, got -5"),
     ("mri --steps 1e3", "Invalid value for '--steps': '1e3' is not a valid integer."),

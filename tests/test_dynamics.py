@@ -310,7 +310,8 @@ def test_unet_that_returns_the_noisy_image_never_moves_under_adam(task, lam, smo
     z = observation.start
     network = residual_unet(z)
     carry = Carry(network, torch.optim.Adam(network.network.parameters(), lr=1e-3), z, torch.Generator())
-    for state in iterate(observation, ASeqDIP(lam=lam, N=2, K=3), carry=carry):
+    method = ASeqDIP(lam=lam, N=2, K=3)
+    for state in iterate(observation, method, carry=method.begin(carry)):
         assert torch.equal(state.image, z) and state.losses["loss"] == 0
 
 
@@ -320,7 +321,8 @@ def test_rounding_errors_are_enough_for_adam_to_leave(smoke_case):
     z = observation.start
     network = residual_unet(z)
     carry = Carry(network, torch.optim.Adam(network.network.parameters(), lr=1e-3), z, torch.Generator())
-    state = next(iterate(observation, ASeqDIP(lam=0.0, N=2, K=1), carry=carry))
+    method = ASeqDIP(lam=0.0, N=2, K=1)
+    state = next(iterate(observation, method, carry=method.begin(carry)))
     assert state.losses["loss"] < 1e-12 * float(square_norm(observation.y))
     assert float((state.image - z).norm() / z.norm()) > 0.01
 

@@ -144,6 +144,13 @@ def test_espirit_maps_from_the_square_of_a_mask_of_points():
 # The observation.
 
 
+def test_a_scan_too_large_for_memory_is_refused_before_it_is_made(monkeypatch):
+    monkeypatch.setattr("aseqdip_lite.tasks.mri.MOST_SAMPLES", 4 * 32 * 32)
+    assert load_case("mri", size=32, coils=4).observation.y.shape == (1, 4, 32, 32)
+    assert error_of(lambda: load_case("mri", size=32, coils=5)) == (
+        "5 coils of 32 x 32 pixels are too large: at most 4 coils at this size")
+
+
 @given(size=st.integers(16, 60), coils=st.integers(1, 15), pattern=st.sampled_from(PATTERNS),
        acceleration=st.floats(1, 6), snr=st.none() | st.floats(0, 60), holdout=st.sampled_from([None, 0.3]),
        seed=st.integers(0, 2**63 - 1))

@@ -1,13 +1,46 @@
 """Autoencoding Sequential Deep Image Prior (Alkhouri, Liang et al., NeurIPS 2024, Algorithm 1)."""
 
-from dataclasses import dataclass, replace
+import copy
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
 
+from .. import schedules
+from ..schedules import Schedule, Stage
 from ..settings import InputError, setting
 from . import register
-from .base import Method, State, descend, precision_setting, square_norm, start_network
+from .base import Carry, Method, State, descend, precision_setting, square_norm, start_network
+
+
+@dataclass
+class StageCarry(Carry):
+    """A `Carry` that knows where in a stage it is, and what lam and N are now.
+
+    Attributes:
+        lam, N: of the present stage.
+        stage: the stage k that the last step belonged to, from 1; 0 before the first step.
+        inner: steps made in it, 1 to N.
+        swap: ||f(z_{k-1}) - z_{k-1}||^2 at its first step.
+        memory: {"lam": ..., "N": ...}, what a schedule remembers.
+    """
+
+    lam: float = 0.0
+    N: int = 1
+    stage: int = 0
+    inner: int = 0
+    swap: float = 0.0
+    memory: dict = field(default_factory=lambda: dict(lam={}, N={}))
+
+    PLAIN: ClassVar = ("lam", "N", "stage", "inner", "swap", "memory")
+
+    def state_dict(self):
+        return super().state_dict() | {name: copy.deepcopy(getattr(self, name)) for name in self.PLAIN}
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        for name in self.PLAIN:
+            setattr(self, name, copy.deepcopy(state[name]))
 
 
 @register
@@ -24,6 +57,9 @@ class ASeqDIP(Method):
     phi_0 ~ N(0, I), which no trainable U-Net uses: weights are drawn as in `networks.initialise`.
     One Adam object lives through all stages; the paper is silent, the released code does so.
 
+    lam and N may be schedules (see `schedules`), which the paper leaves as future work; then the loss that descends
+    is (3) times `schedules.damped`, and the curve has what they were.
+
     `refresh` chooses how z_k is made at the end of a stage:
 
     * "fresh": a new forward pass after the N-th update, as in Algorithm 1.
@@ -38,8 +74,9 @@ class ASeqDIP(Method):
     about: ClassVar[str] = "autoencoding sequential DIP: the input follows the output (NeurIPS 2024)"
     budget: ClassVar[str] = "K"
 
-    lam: float = setting(1.0, "weight of the autoencoding term", low=0.0)
-    N: int = setting(2, "Adam steps per stage", low=1)
+    lam: float | Schedule = setting(1.0, "weight of the autoencoding term: a number, auto, or a schedule", low=0.0,
+                                    parse=schedules.parse)
+    N: int | Schedule = setting(2, "Adam steps per stage: a number or a schedule", low=1, parse=schedules.parse)
     K: int = setting(2000, "stages; N K is the number of Adam steps", low=1)
     lr: float = setting(3e-4, "learning rate of Adam (1e-4 in the paper, with its wider networks)", above=0.0)
     network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
@@ -48,12 +85,12 @@ class ASeqDIP(Method):
 
     @property
     def steps(self):
-        """Adam steps in all, N K."""
-        return self.N * self.K
+        """Adam steps in all, N K, with the first N where it is a schedule."""
+        return whole(schedules.first(self.N)) * self.K
 
     def with_steps(self, steps):
         """As many stages as hold `steps` Adam steps; the last stage is cut short if N does not divide them."""
-        return replace(self, K=-(-steps // self.N))
+        return replace(self, K=-(-steps // whole(schedules.first(self.N))))
 
     def init(self, observation, seed, z0=None):
         """Network drawn from `seed`; input z0, by default the observation's start."""
@@ -61,22 +98,43 @@ class ASeqDIP(Method):
             raise InputError("refresh 'projected' needs a linear forward operator: use 'fresh' or 'stale'")
         generator = torch.Generator().manual_seed(seed)
         z = observation.start if z0 is None else z0
-        return start_network(observation, z, self, generator)
+        return self.begin(start_network(observation, z, self, generator))
+
+    def begin(self, carry):
+        """The `StageCarry` before the first stage of a `Carry`: its network, optimiser and input, whatever they are."""
+        return StageCarry(**vars(carry), lam=schedules.first(self.lam), N=whole(schedules.first(self.N)))
 
     def step(self, observation, carry):
         """One Adam step; at the end of a stage also the next input. Returns a `State`."""
         output = carry.network(carry.z) if carry.output is None else carry.output
-        data = square_norm(observation.A(output) - observation.y)
-        autoencoding = square_norm(output - carry.z)
-        loss = data + self.lam * autoencoding
-        descend(carry, loss)
-        if carry.step % self.N:
-            carry.output = carry.network(carry.z)
-            image = carry.output.detach()
-        else:
-            image = carry.z = self._next_input(observation, carry, output.detach())
+        residual = observation.A(output) - observation.y
+        data, autoencoding = square_norm(residual), square_norm(output - carry.z)
+        loss = data + carry.lam * autoencoding
+        descend(carry, schedules.damped(loss, self.lam, carry.lam))
         losses = dict(loss=loss.item(), data=data.item(), autoencoding=autoencoding.item())
-        return State(carry.step, image, losses, carry, stage=-(-carry.step // self.N))
+        losses |= {name: float(getattr(carry, name)) for name in self.scheduled}
+        if carry.inner == 0:
+            carry.stage, carry.swap = carry.stage + 1, losses["autoencoding"]
+        carry.inner += 1
+        if carry.inner < carry.N:
+            carry.output = carry.network(carry.z)
+            return State(carry.step, carry.output.detach(), losses, carry, stage=carry.stage)
+        image = self._next_input(observation, carry, output.detach())
+        if self.scheduled:
+            self._reschedule(carry, Stage(observation, carry.step, carry.z, image, residual.detach(), carry.swap))
+        carry.z, carry.inner = image, 0
+        return State(carry.step, image, losses, carry, stage=carry.stage)
+
+    @property
+    def scheduled(self):
+        """Names of the settings that are schedules: none, "lam", "N" or both."""
+        return [name for name in ("lam", "N") if isinstance(getattr(self, name), Schedule)]
+
+    def _reschedule(self, carry, stage):
+        """lam and N of the next stage, where they are schedules."""
+        for name in self.scheduled:
+            value = getattr(self, name).next(stage, carry.memory[name])
+            setattr(carry, name, whole(value) if name == "N" else value)
 
     @torch.no_grad()
     def _next_input(self, observation, carry, stale):
@@ -86,3 +144,8 @@ class ASeqDIP(Method):
         if self.refresh == "projected":
             return fresh + observation.A.adjoint(observation.y - observation.A(fresh))
         return fresh
+
+
+def whole(N):
+    """The nearest number of steps that a stage can have."""
+    return max(1, round(N))

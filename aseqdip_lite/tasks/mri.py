@@ -18,6 +18,9 @@ from ..operators import Composition, LinearOperator, Mask
 from ..settings import InputError, Settings, setting
 from . import register
 
+#: Most complex samples of a simulated scan, coils x height x width: 512 MiB, of which a run holds a few copies.
+MOST_SAMPLES = 2**26
+
 
 class SensitivityMaps(LinearOperator):
     """S: one image (1, H, W) -> coil images (coils, H, W), multiplied by sens_maps (coils, H, W) complex."""
@@ -157,6 +160,9 @@ class MRI(Settings):
         truth = fit(image, self.size)
         if truth.ndim == 3:
             truth = truth.mean(axis=-1)
+        if self.coils * truth.size > MOST_SAMPLES:
+            raise InputError(f"{self.coils} coils of {' x '.join(map(str, truth.shape))} pixels are too large: at most "
+                             f"{MOST_SAMPLES // truth.size} coils at this size")
         x = torch.from_numpy(truth.astype(np.complex64))
         if not np.iscomplexobj(truth):
             x = x * torch.exp(1j * smooth_phase(truth.shape, generator))

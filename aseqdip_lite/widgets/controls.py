@@ -30,10 +30,12 @@ def control(field, kind, optional, value):
 
     Choices become a drop-down list, a truth value a check box, a weight or rate (a float bounded
     by 0 from below only) a box with a slider over decades, another number or text a box, and a
-    value that may be None a box with a check box "none". Boxes take any value: what it may be is
-    checked, and said, by the Settings class alone.
+    value that may be None a box with a check box "none". A schedule is a text box, which takes a
+    number as well. Boxes take any value: what it may be is checked, and said, by the Settings class alone.
     """
     facts = field.metadata
+    if facts["parse"] and isinstance(value, str):
+        kind = str
     look = described(field.name, facts["help"])
     if optional:
         given = [known for known in (value, field.default, *(facts["choices"] or ())) if known is not None]
