@@ -40,7 +40,7 @@ def of_methods():
 
 def of_schedules():
     """Schedules of lam and N with their defaults as text, and the signals that one of them can wait for."""
-    rows = [(name, f"{cls()}\n{first_line(cls)}") for name, cls in schedules.REGISTRY.items()]
+    rows = [(name, f"{cls()}".replace(",", ", ") + f"\n{first_line(cls)}") for name, cls in schedules.REGISTRY.items()]
     signals = [(name, first_line(signal)) for name, signal in schedules.SIGNALS.items()]
     return {"Schedules of lam and N": [("auto", schedules.AUTO), *rows], "Signals (begin=...)": signals}
 

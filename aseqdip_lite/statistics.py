@@ -88,15 +88,20 @@ def paired(rows, reference):
         rows: runs of one method; reference: {(image, seed): final PSNR}.
 
     Returns:
-        {"mean", "low", "high"}: the mean, and from three pairs on its 95 % bootstrap interval (percentiles
-        of 9999 draws of the pairs).
+        As of `interval`.
     """
     pairs = [(row["psnr"]["final"], reference.get((row["image"], row["seed"]))) for row in rows]
-    gaps = np.array([final - other for final, other in pairs if final is not None and other is not None])
+    return interval([final - other for final, other in pairs if final is not None and other is not None])
+
+
+def interval(gaps):
+    """{"mean", "low", "high"} of differences: from three on the 95 % bootstrap interval of their mean (percentiles of
+    9999 draws); None without any.
+    """
     if len(gaps) == 0:
         return None
-    low = high = None
+    gaps, low, high = np.array(gaps), None, None
     if len(gaps) > 2:
-        interval = bootstrap((gaps,), np.mean, method="percentile", rng=np.random.default_rng(0)).confidence_interval
-        low, high = float(interval.low), float(interval.high)
+        found = bootstrap((gaps,), np.mean, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+        low, high = float(found.low), float(found.high)
     return dict(mean=float(gaps.mean()), low=low, high=high)

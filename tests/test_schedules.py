@@ -50,9 +50,9 @@ def test_what_a_text_leaves_out_has_its_default():
 
 @pytest.mark.parametrize("settings, words", [
     (dict(lam="often"),
-     "lam must be of type float or a schedule: unknown schedule 'often': known: geometric, growth, auto"),
+     "lam must be of type float or a schedule: unknown schedule 'often': known: geometric, growth, heldout, auto"),
     (dict(N="geometrc"), "N must be of type int or a schedule: unknown schedule 'geometrc': did you mean 'geometric'? "
-                         "known: geometric, growth, auto"),
+                         "known: geometric, growth, heldout, auto"),
     (dict(lam="growth:xyz=2"), "lam must be of type float or a schedule: unknown setting of the schedule growth "
                                "'xyz': known: first, power, begin, most, bound"),
     (dict(lam="growth:power=fast"), "lam must be of type float or a schedule: power of the schedule growth must be of "

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 
 from .. import schedules
+from ..heldout import HeldOut, Judge
 from ..schedules import Schedule, Stage
 from ..settings import InputError, setting
 from . import register
@@ -23,6 +24,7 @@ class StageCarry(Carry):
         inner: steps made in it, 1 to N.
         swap: ||f(z_{k-1}) - z_{k-1}||^2 at its first step.
         memory: {"lam": ..., "N": ...}, what a schedule remembers.
+        judge: what follows the prediction of held-out measurements, with the schedule "heldout"; else None.
     """
 
     lam: float = 0.0
@@ -31,14 +33,18 @@ class StageCarry(Carry):
     inner: int = 0
     swap: float = 0.0
     memory: dict = field(default_factory=lambda: dict(lam={}, N={}))
+    judge: Judge | None = None
 
     PLAIN: ClassVar = ("lam", "N", "stage", "inner", "swap", "memory")
 
     def state_dict(self):
-        return super().state_dict() | {name: copy.deepcopy(getattr(self, name)) for name in self.PLAIN}
+        judged = {} if self.judge is None else dict(judge=self.judge.state_dict())
+        return super().state_dict() | {name: copy.deepcopy(getattr(self, name)) for name in self.PLAIN} | judged
 
     def load_state_dict(self, state):
         super().load_state_dict(state)
+        if self.judge is not None:
+            self.judge.load_state_dict(state["judge"])
         for name in self.PLAIN:
             setattr(self, name, copy.deepcopy(state[name]))
 
@@ -83,6 +89,14 @@ class ASeqDIP(Method):
     precision: str = precision_setting()
     refresh: str = setting("fresh", "how a stage makes its next input", choices=("fresh", "stale", "projected"))
 
+    def __post_init__(self):
+        super().__post_init__()
+        if isinstance(self.N, HeldOut):
+            raise InputError("N cannot follow held-out measurements: the schedule heldout is for lam")
+        if isinstance(self.lam, HeldOut) and self.refresh == "projected":
+            raise InputError("refresh 'projected' puts all measurements into the image, so none can be held out: use "
+                             "'fresh' or 'stale'")
+
     @property
     def steps(self):
         """Adam steps in all, N K, with the first N where it is a schedule."""
@@ -96,9 +110,12 @@ class ASeqDIP(Method):
         """Network drawn from `seed`; input z0, by default the observation's start."""
         if self.refresh == "projected" and not hasattr(observation.A, "adjoint"):
             raise InputError("refresh 'projected' needs a linear forward operator: use 'fresh' or 'stale'")
+        judge = Judge(self.lam, observation, seed) if isinstance(self.lam, HeldOut) else None
+        start = observation.start if judge is None else judge.start
         generator = torch.Generator().manual_seed(seed)
-        z = observation.start if z0 is None else z0
-        return self.begin(start_network(observation, z, self, generator))
+        carry = self.begin(start_network(observation, start if z0 is None else z0, self, generator))
+        carry.judge = judge
+        return carry
 
     def begin(self, carry):
         """The `StageCarry` before the first stage of a `Carry`: its network, optimiser and input, whatever they are."""
@@ -108,22 +125,30 @@ class ASeqDIP(Method):
         """One Adam step; at the end of a stage also the next input. Returns a `State`."""
         output = carry.network(carry.z) if carry.output is None else carry.output
         residual = observation.A(output) - observation.y
+        residual = residual if carry.judge is None else carry.judge.kept * residual
         data, autoencoding = square_norm(residual), square_norm(output - carry.z)
         loss = data + carry.lam * autoencoding
         descend(carry, schedules.damped(loss, self.lam, carry.lam))
         losses = dict(loss=loss.item(), data=data.item(), autoencoding=autoencoding.item())
         losses |= {name: float(getattr(carry, name)) for name in self.scheduled}
+        losses |= {} if carry.judge is None else dict(risk=carry.judge.risk)
         if carry.inner == 0:
             carry.stage, carry.swap = carry.stage + 1, losses["autoencoding"]
         carry.inner += 1
         if carry.inner < carry.N:
             carry.output = carry.network(carry.z)
-            return State(carry.step, carry.output.detach(), losses, carry, stage=carry.stage)
+            return self._state(carry, carry.output.detach(), losses)
         image = self._next_input(observation, carry, output.detach())
         if self.scheduled:
             self._reschedule(carry, Stage(observation, carry.step, carry.z, image, residual.detach(), carry.swap))
-        carry.z, carry.inner = image, 0
-        return State(carry.step, image, losses, carry, stage=carry.stage)
+        carry.z = image if carry.judge is None else carry.judge.judge(carry, image)
+        carry.inner = 0
+        return self._state(carry, image, losses)
+
+    @staticmethod
+    def _state(carry, image, losses):
+        answer = None if carry.judge is None else carry.judge.answer
+        return State(carry.step, image, losses, carry, stage=carry.stage, average=answer)
 
     @property
     def scheduled(self):
@@ -132,9 +157,10 @@ class ASeqDIP(Method):
 
     def _reschedule(self, carry, stage):
         """lam and N of the next stage, where they are schedules."""
-        for name in self.scheduled:
-            value = getattr(self, name).next(stage, carry.memory[name])
-            setattr(carry, name, whole(value) if name == "N" else value)
+        if "N" in self.scheduled:
+            carry.N = whole(self.N.next(stage, carry.memory["N"]))
+        if "lam" in self.scheduled and carry.judge is None:
+            carry.lam = self.lam.next(stage, carry.memory["lam"])
 
     @torch.no_grad()
     def _next_input(self, observation, carry, stale):

@@ -1,0 +1,162 @@
+"""lam by held-out measurements: nothing of them reaches the image, the risk is unbiased, and the way back is exact."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from aseqdip_lite import InputError, iterate, load_case, reconstruct, tasks
+from aseqdip_lite.case import Observation
+from aseqdip_lite.heldout import HeldOut, Judge, kept, start_without
+from aseqdip_lite.masks import calibration_width, centre_square
+from aseqdip_lite.methods.aseqdip import ASeqDIP
+from aseqdip_lite.operators import Identity
+
+TASKS = list(tasks.REGISTRY)
+EAGER = "heldout:warm_up=4,patience=0.01,share=0.1,average=0"  # goes back every few steps
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def observations(smoke_case):
+    return {task: smoke_case(task).observation for task in TASKS}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_share_is_held_out_of_what_was_measured(task, observations):
+    y = observations[task].y
+    mask = kept(observations[task], 0.1, generator())
+    measured = (y != 0).reshape(-1, *y.shape[-2:]).any(dim=0)
+    held = mask == 0
+    assert mask.shape == y.shape[-2:] and set(mask.unique().tolist()) == {0, 1}
+    assert bool(measured[held].all())
+    if task == "mri":
+        square = centre_square(mask.shape, calibration_width(measured.float()))
+        assert bool((mask[square] == 1).all())
+        measured[square] = False
+    assert int(held.sum()) == round(0.1 * int(measured.sum()))
+    assert torch.equal(kept(observations[task], 0.1, generator()), mask)
+    assert not torch.equal(kept(observations[task], 0.1, generator(1)), mask)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_held_out_does_not_reach_the_image(task, observations):
+    observation = observations[task]
+    method = ASeqDIP(lam="heldout:share=0.1", N=2, K=3)
+    held = 1 - Judge(method.lam, observation, 0).kept
+    noise = torch.randn(observation.y.shape, generator=generator(), dtype=observation.y.dtype)
+    other = replace(observation, y=observation.y + held * noise)
+    if observation.y.shape == observation.start.shape:
+        other = replace(other, start=other.y)  # y is the picture: the start holds all of it
+    else:
+        c = observation.start.norm() / observation.A.adjoint(observation.y).norm()
+        other = replace(other, start=c * observation.A.adjoint(other.y))
+    start = Judge(method.lam, observation, 0).start
+    torch.testing.assert_close(Judge(method.lam, other, 0).start, start, rtol=1e-5, atol=1e-5)
+    runs = (iterate(made, method, z0=start) for made in (observation, other))  # bit for bit the same start
+    for ours, theirs in zip(*runs, strict=True):
+        assert torch.equal(ours.image, theirs.image) and ours.losses["data"] == theirs.losses["data"]
+        assert ours.losses["risk"] != theirs.losses["risk"]
+
+
+def test_the_risk_is_the_error_plus_the_energy_of_the_noise():
+    truth, image = (torch.randn(1, 1, 24, 24, generator=generator(seed)) for seed in (1, 2))
+    A, risks = Identity((1, 24, 24)), []
+    for seed in range(400):
+        y = truth + 0.5 * torch.randn(truth.shape, generator=generator(10 + seed))
+        judge = Judge(HeldOut(share=0.25), Observation(A, y, y), 0)
+        risks.append(judge.predict(image))
+    held = 1 - judge.kept
+    expected = float((held * (image - truth)).square().sum()) + 0.25 * int(held.sum())
+    risks = torch.tensor(risks)
+    assert abs(float(risks.mean()) - expected) < 3 * float(risks.std()) / 400**0.5
+
+
+def test_a_held_out_pixel_starts_as_the_mean_of_its_neighbours():
+    y = torch.arange(25.0).reshape(1, 1, 5, 5) + 1
+    mask = torch.ones(5, 5)
+    mask[2, 2] = mask[0, 0] = 0
+    start = start_without(Observation(Identity((1, 5, 5)), y, y), mask)
+    assert start[0, 0, 2, 2] == pytest.approx(13)  # the ramp's own value
+    assert start[0, 0, 0, 0] == pytest.approx((2 + 6 + 7) / 3)
+    assert torch.equal(start * mask, y * mask)
+
+
+@pytest.mark.parametrize("task", ["mri", "ct"])
+def test_a_start_behind_the_adjoint_is_as_large_as_before(task, observations):
+    observation = observations[task]
+    everything = start_without(observation, torch.ones(observation.y.shape[-2:]))
+    torch.testing.assert_close(everything, observation.start, rtol=1e-4, atol=1e-5)
+
+
+class Follower(Judge):
+    """A judge whose risks are given."""
+
+    def __init__(self, rule, observation, risks):
+        super().__init__(rule, observation, 0)
+        self.risks = iter(risks)
+
+    def predict(self, image):
+        return next(self.risks, math.inf) if hasattr(self, "risks") else math.inf
+
+
+def test_the_way_back_is_exact_and_lam_is_larger(observations):
+    observation = observations["denoising"]
+    method = ASeqDIP(lam="heldout:warm_up=4,patience=0.1,average=0.5,factor=3", N=2, K=50, lr=1e-3)
+    carry = method.init(observation, 0)
+    carry.judge = Follower(method.lam, observation, [9, 8, 7, 5, 6, 6, 6, 6, 6])  # of stages 1, 2, ...; best at step 8
+    kept_states = {}
+    for state in iterate(observation, method, carry=carry, steps=12):
+        weights = {name: value.clone() for name, value in carry.network.state_dict().items()}
+        kept_states[state.step] = (weights, carry.z, carry.judge.average, carry.lam, state.average)
+    # waited > max(0.1 * 8, 2) first holds at step 12
+    assert [kept_states[step][3] for step in (8, 10, 12)] == [1, 1, 3]
+    for name, value in kept_states[8][0].items():
+        assert torch.equal(value, kept_states[12][0][name])
+    assert torch.equal(kept_states[12][1], kept_states[8][1]) and not torch.equal(kept_states[10][1], kept_states[8][1])
+    assert torch.equal(kept_states[12][4], kept_states[8][2])  # the answer: the average at the least risk
+
+
+def test_a_run_ends_when_lam_is_above_its_most(observations):
+    observation = observations["denoising"]
+    method = ASeqDIP(lam="heldout:warm_up=4,patience=0.1,factor=4,most=16", N=2, K=100, lr=1e-3)
+    carry = method.init(observation, 0)
+    carry.judge = Follower(method.lam, observation, [9, 8, 7, 5])
+    states = list(iterate(observation, method, carry=carry))
+    assert states[-1].losses["lam"] == 16 and carry.lam == 64 and carry.done and carry.step < 40
+    assert all(torch.equal(state.average, states[-1].average) for state in states[8:])
+
+
+def test_damping_weighs_the_data_less_and_the_sum_of_weights_stays():
+    rule = HeldOut(first=2.0)
+    for lam in (2.0, 8.0, 512.0):
+        data, term = rule.damping(lam), lam * rule.damping(lam)
+        assert data + term == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("stop", [3, 14, 31])
+def test_resumed_equals_uninterrupted(observations, smoke_case, tmp_path, stop):
+    case, method = smoke_case("denoising"), ASeqDIP(lam=EAGER, N=3, K=15, lr=0.1)
+    whole = reconstruct(case, method, progress=False)
+    reconstruct(case, method, progress=False, out=tmp_path, watch=lambda step: step == stop)
+    resumed = reconstruct(case, method, progress=False, out=tmp_path, resume=True)
+    assert torch.equal(resumed.answer, whole.answer)
+    assert resumed.curve["risk"] == whole.curve["risk"] and resumed.curve["lam"] == whole.curve["lam"]
+    assert max(whole.curve["lam"]) > 1
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: ASeqDIP(N="heldout"), "N cannot follow held-out measurements: the schedule heldout is for lam"),
+    (lambda: ASeqDIP(lam="heldout", refresh="projected"),
+     "refresh 'projected' puts all measurements into the image, so none can be held out: use 'fresh' or 'stale'"),
+    (lambda: kept(load_case("denoising", profile="smoke", size=16).observation, 0.001, generator()),
+     "share 0.001 holds out 0 of 256 places: choose another"),
+])
+def test_mistakes(call, words):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert str(caught.value) == words
