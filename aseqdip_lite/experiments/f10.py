@@ -52,7 +52,7 @@ def figure(ours):
                  edgecolor="white", label=arm(N))
     axis.set_xticks(places, list(table))
     axis.set_ylabel("PSNR at the last step (dB)")
-    axis.legend(ncols=3, loc="lower right")
+    axis.legend(ncols=len(NS), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return picture
 
 
