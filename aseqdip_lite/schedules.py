@@ -56,16 +56,16 @@ class Stage:
 
 
 class Schedule(Settings):
-    """Base of all schedules: subclasses are frozen dataclasses with a field `first` and a method `next`."""
+    """Base of all schedules: subclasses are frozen dataclasses with a field `first`, the value at first.
+
+    Those that read the run have `next(stage, memory)`, the value of the next stage after this `Stage`, `memory` being
+    the schedule's own dictionary of the run. `heldout` has none: its value is set by the `Judge` of the run.
+    """
 
     name: ClassVar[str] = ""
 
     def __str__(self):
         return self.name + ":" + ",".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
-
-    def next(self, stage, memory):
-        """The value of the next stage, after this `Stage`; `memory` is the schedule's own dictionary of the run."""
-        raise NotImplementedError
 
     def damping(self, value):
         """What the whole loss is multiplied by while the weight is `value`: 1 unless a subclass says so."""

@@ -99,6 +99,13 @@ class Measured:
         """The rows of what is measured so far."""
         return self.rows_of(self.runs)
 
+    def show(self, draw):
+        """Store draw(runs) as results/NAME.png, unless nothing is stored, and print the rows."""
+        if self.keep:
+            draw(self.runs).savefig(RESULTS / f"{self.name}.png", dpi=100)
+        for entry in self.rows:
+            print(describe(entry))
+
 
 def follow(case, states, *, steps, patience=None):
     """Pull at most `steps` states of a run and say what was reached when.

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import RESULTS, Measured, describe, parser_of, row
+from common import Measured, parser_of, row
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
@@ -171,10 +171,7 @@ def main():
                 measured.measure(f"{what}: {timed}, {size}", lambda seconds=seconds, size=size: seconds(size))
     for name, (command, _) in START_UP.items():
         measured.measure(name, lambda command=command: start_up(command))
-    if not arguments.quick:
-        draw(measured.runs).savefig(RESULTS / "bench_growth.png", dpi=100)
-    for entry in measured.rows:
-        print(describe(entry))
+    measured.show(draw)
 
 
 if __name__ == "__main__":

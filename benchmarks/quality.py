@@ -12,7 +12,7 @@ recording does not count. Stores results/bench_quality.json and .png.
 
 
 import torch
-from common import RESULTS, Measured, describe, follow, parser_of, row, seconds_to
+from common import Measured, follow, parser_of, row, seconds_to
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
@@ -105,10 +105,7 @@ def main():
                 settings = method.to_dict()
                 measured.measure(f"{task}: {arm}", lambda task=task, arm=arm: measure(task, arm, steps),
                                  valid=lambda run, settings=settings: run["settings"] == settings)
-    if not arguments.quick:
-        draw(measured.runs).savefig(RESULTS / "bench_quality.png", dpi=100)
-    for entry in measured.rows:
-        print(describe(entry))
+    measured.show(draw)
 
 
 if __name__ == "__main__":

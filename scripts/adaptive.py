@@ -17,11 +17,11 @@ import argparse
 import json
 from pathlib import Path
 
+from trials import record, stored
+
 from aseqdip_lite import configure, load_case, reconstruct
-from aseqdip_lite.checkpoint import write_atomically
 from aseqdip_lite.experiments.t2 import TASKS
 from aseqdip_lite.statistics import interval
-from aseqdip_lite.sweep import sweep
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "results" / "adaptive.json"
@@ -97,11 +97,10 @@ def run(trial, watch):
     if result.metrics["stop_reason"] == "interrupted":
         return None
     curve, half = result.curve["psnr"], trial["steps"] // 2
-    kept = ("psnr", "ssim", "stops", "stop_reason", "steps", "peak_step", "gradients", "seconds", "versions", "device",
+    kept = ("psnr", "ssim", "stops", "stop_reason", "peak_step", "gradients", "seconds", "versions", "device",
             "hardware", "threads")
-    made = {name: result.metrics[name] for name in kept}
-    return trial | made | dict(budget=trial["steps"], steps=trial["steps"], made=made["steps"],
-                               at_half=curve[min(half, len(curve)) - 1])
+    return trial | {name: result.metrics[name] for name in kept} | dict(
+        made=result.metrics["steps"], at_half=curve[min(half, len(curve)) - 1])
 
 
 def report(rows):
@@ -134,19 +133,11 @@ def main():
     parser.add_argument("--workers", type=int, help="processes of one thread each [one for each core]")
     parser.add_argument("--report", action="store_true", help="run nothing")
     arguments = parser.parse_args()
-    rows = json.loads(FILE.read_text()) if FILE.exists() else []
-
-    def finished(_, row):
-        rows.append({name: value for name, value in row.items() if name != "budget"})
-        write_atomically(FILE, lambda stream: stream.write(json.dumps(rows, indent=1).encode() + b"\n"))
-
+    rows = stored(FILE)
     for task in () if arguments.report else arguments.tasks:
-        for trials in (searches, lambda task: tests(task, rows)):
-            done = {key(row) for row in rows}
-            left = {key(trial): trial | dict(budget=trial["steps"]) for trial in trials(task) if key(trial) not in done}
-            print(f"{task}: {len(left)} trials to run", flush=True)
-            if left and len(sweep(run, left, workers=arguments.workers, finished=finished, label=task)) < len(left):
-                raise SystemExit("interrupted: started again, the study goes on here")
+        for made in (searches, lambda task: tests(task, rows)):
+            record(run, [trial | dict(budget=trial["steps"]) for trial in made(task)], rows, FILE, key, label=task,
+                   workers=arguments.workers)
     report(rows)
 
 

@@ -16,9 +16,9 @@ import argparse
 import json
 from pathlib import Path
 
+from trials import record, stored
+
 from aseqdip_lite import configure, load_case, methods, reconstruct
-from aseqdip_lite.checkpoint import write_atomically
-from aseqdip_lite.sweep import sweep
 
 ROOT = Path(__file__).parent.parent
 DEFAULTS = ROOT / "aseqdip_lite" / "methods" / "defaults.json"
@@ -96,23 +96,13 @@ def main():
     parser.add_argument("--write", action="store_true", help="write the winners to the package's defaults")
     arguments = parser.parse_args()
     file = ROOT / "results" / f"tuning_{arguments.task}.json"
-    rows = json.loads(file.read_text()) if file.exists() else []
-
-    def finished(_, row):
-        rows.append({name: value for name, value in row.items() if name != "budget"})
-        write_atomically(file, lambda stream: stream.write(json.dumps(rows, indent=1).encode() + b"\n"))
-
-    wanted = set()
+    rows, wanted = stored(file), set()
     for number in range(len(SEARCHES[arguments.task]["problems"])):
-        done = {key(row) for row in rows}
-        entered = {key(trial): trial for trial in trials(arguments.task, number, rows)}
-        left = {name: trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)
-                for name, trial in entered.items() if name not in done}
-        print(f"problem {number + 1}: {len(left)} trials to run, {len(entered) - len(left)} done before", flush=True)
-        if left and len(sweep(run, left, workers=arguments.workers, finished=finished,
-                              label=f"search {arguments.task}")) < len(left):
-            raise SystemExit("interrupted: started again, the search goes on here")
-        wanted |= set(entered)
+        entered = [trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)
+                   for trial in trials(arguments.task, number, rows)]
+        record(run, entered, rows, file, key, label=f"search {arguments.task}, problem {number + 1}",
+               workers=arguments.workers)
+        wanted |= {key(trial) for trial in entered}
     report(arguments.task, [row for row in rows if key(row) in wanted], arguments.write)
 
 
@@ -160,10 +150,10 @@ def report(task, rows, write):
             print(f"{method:16} {mean:.2f} dB  {json.dumps(winners[method])}"
                   + (f"  at an edge of what was tried: {', '.join(at_edge)}" if at_edge else ""))
     if write:
-        stored = json.loads(DEFAULTS.read_text())
-        stored.setdefault(task, {})["laptop"] = dict(sorted(winners.items()))
-        stored[task]["paper"] = SEARCHES[task]["published"]
-        DEFAULTS.write_text(json.dumps(stored, indent=1) + "\n")
+        defaults = json.loads(DEFAULTS.read_text())
+        defaults.setdefault(task, {})["laptop"] = dict(sorted(winners.items()))
+        defaults[task]["paper"] = SEARCHES[task]["published"]
+        DEFAULTS.write_text(json.dumps(defaults, indent=1) + "\n")
 
 
 if __name__ == "__main__":

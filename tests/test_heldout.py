@@ -59,8 +59,21 @@ def test_what_is_held_out_does_not_reach_the_image(task, observations):
     torch.testing.assert_close(Judge(method.lam, other, 0).start, start, rtol=1e-5, atol=1e-5)
     runs = (iterate(made, method, z0=start) for made in (observation, other))  # bit for bit the same start
     for ours, theirs in zip(*runs, strict=True):
-        assert torch.equal(ours.image, theirs.image) and ours.losses["data"] == theirs.losses["data"]
+        assert torch.equal(ours.image, theirs.image) and ours.losses["loss"] == theirs.losses["loss"]
         assert ours.losses["risk"] != theirs.losses["risk"]
+
+
+def test_the_data_term_of_the_curve_is_of_all_measurements(observations):
+    observation = observations["denoising"]
+    method = ASeqDIP(lam="heldout:share=0.3", N=1, K=1)
+    carry = method.init(observation, 0)
+    with torch.no_grad():
+        residual = observation.A(carry.network(carry.z)) - observation.y
+        seen = float((carry.judge.kept * residual).square().sum())
+    losses = next(iterate(observation, method, carry=carry)).losses
+    assert losses["data"] == pytest.approx(float(residual.square().sum()), rel=1e-5)
+    assert losses["loss"] - losses["autoencoding"] == pytest.approx(seen, rel=1e-4)
+    assert seen < 0.8 * losses["data"]
 
 
 def test_the_risk_is_the_error_plus_the_energy_of_the_noise():

@@ -64,7 +64,8 @@ class ASeqDIP(Method):
     One Adam object lives through all stages; the paper is silent, the released code does so.
 
     lam and N may be schedules (see `schedules`), which the paper leaves as future work; then the loss that descends
-    is (3) times `schedules.damped`, and the curve has what they were.
+    is (3) times `schedules.damped`, and the curve has what they were. With `heldout` the loss leaves measurements out,
+    and the curve's data term does not, so that stopping rules compare it with the energy of all the noise.
 
     `refresh` chooses how z_k is made at the end of a stage:
 
@@ -125,9 +126,9 @@ class ASeqDIP(Method):
         """One Adam step; at the end of a stage also the next input. Returns a `State`."""
         output = carry.network(carry.z) if carry.output is None else carry.output
         residual = observation.A(output) - observation.y
-        residual = residual if carry.judge is None else carry.judge.kept * residual
         data, autoencoding = square_norm(residual), square_norm(output - carry.z)
-        loss = data + carry.lam * autoencoding
+        seen = data if carry.judge is None else square_norm(carry.judge.kept * residual)
+        loss = seen + carry.lam * autoencoding
         descend(carry, schedules.damped(loss, self.lam, carry.lam))
         losses = dict(loss=loss.item(), data=data.item(), autoencoding=autoencoding.item())
         losses |= {name: float(getattr(carry, name)) for name in self.scheduled}
