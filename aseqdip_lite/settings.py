@@ -70,7 +70,7 @@ def fields_of(cls):
 
 def _checked(field, kind, value):
     name, facts = field.name, field.metadata
-    if facts["parse"] is not None and isinstance(value, str | Settings):
+    if facts.get("parse") is not None and isinstance(value, str | Settings):
         try:
             value = kind(value)
         except (TypeError, ValueError):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -68,6 +68,16 @@ def test_what_is_no_schedule_is_refused(settings, words):
     with pytest.raises(InputError) as caught:
         ASeqDIP(**settings)
     assert str(caught.value) == words
+
+
+def test_a_field_without_bounds_or_help_is_checked_by_its_type():
+    @dataclass(frozen=True)
+    class Plain(ASeqDIP):
+        network: str = "lite"
+
+    assert Plain(network="other").network == "other"
+    with pytest.raises(InputError, match="network must be of type str, got 3"):
+        Plain(network=3)
 
 
 # What a schedule does.
