@@ -59,9 +59,11 @@ def main(context):
 @click.option("--resume", is_flag=True, help="Go on from checkpoint.pt in --out, or start where there is none.")
 @click.option("--patience", type=int, default=None,
               help="Blind early stopping: end when the moving variance has had no new minimum for so many steps.")
+@click.option("--record-every", type=int, default=1, show_default=True,
+              help="Steps between two rows of the curve; a GPU waits for each. Must divide --steps.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, patience, quiet,
-        **settings):
+def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, patience, record_every,
+        quiet, **settings):
     """Reconstruct one image and write recon.png, recon.npy, curve.csv and metrics.json.
 
     TASK is one of the tasks that `aseqdip list` shows, e.g. mri. Settings that are not given
@@ -73,7 +75,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 
     given = {name: value for name, value in settings.items() if value is not None}
     task_settings, method_settings = split_settings(tasks.get(task), methods.get(method), given)
-    check_run(seed=seed, steps=steps, patience=patience)
+    check_run(seed=seed, steps=steps, patience=patience, record_every=record_every)
     device = checked_device(device)
     chosen = methods.configure(method, task, profile, steps, **method_settings)
     asked = methods.configure(method, task, profile, **method_settings)
@@ -85,7 +87,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     case = tasks.load_case(task, image, seed=seed if data_seed is None else data_seed, profile=profile,
                            slice_index=slice_index, **task_settings)
     result = reconstruct(case.to(device), chosen, seed=seed, steps=budget, out=out, resume=resume, patience=patience,
-                         progress=not quiet)
+                         record_every=record_every, progress=not quiet)
     result.save(out)
     click.echo(result)
     click.echo(f"written to {out}: recon.png recon.npy curve.csv metrics.json")

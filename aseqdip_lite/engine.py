@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from . import checkpoint, memory
 from .recorder import Recorder, is_constant
 from .result import Result
-from .settings import whole_number
+from .settings import InputError, whole_number
 
 #: Steps between two checkpoints.
 CHECKPOINT_EVERY = 50
@@ -51,7 +51,7 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
 
 
 def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, patience=None, window=100,
-                progress=True, watch=None):
+                record_every=1, progress=True, watch=None):
     """Run a method on a case and return its `Result`.
 
     Args:
@@ -63,7 +63,10 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         resume: go on from the checkpoint in `out`; start anew where there is none.
         patience: stop when the moving variance of the outputs has had no new minimum for this
             many steps; the answer is then the image at the minimum. None runs to the budget.
-        window: window of the moving variance.
+        window: window of the moving variance, in recorded outputs.
+        record_every: steps from one recorded step to the next, a divisor of the budget. Recording waits for the
+            device and measures the image; a step that is not recorded does neither, so a GPU runs ahead. Images,
+            stopping rules and faults are those of the recorded steps.
         progress: show a progress bar with loss, PSNR where the truth is known, and time left.
         watch: function that is called with the step after each step; a true answer ends the run as Ctrl-C does.
 
@@ -77,11 +80,12 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         InputError: a checkpoint that is damaged or of another run; an out folder that cannot be written to; bad
             settings; a method that cannot honestly be run on the case.
     """
-    check_run(seed=seed, steps=steps, patience=patience, window=window)
+    check_run(seed=seed, steps=steps, patience=patience, window=window, record_every=record_every)
     method.check_image(case.image)
     budget = method.steps if steps is None else steps
+    check_divides(record_every, budget)
     carry, recorder = method.init(case.observation, seed), Recorder(case, window)
-    kept = checkpoint.Keeper(out, describe(case, method, seed, window))
+    kept = checkpoint.Keeper(out, describe(case, method, seed, window, record_every))
     seconds = kept.restore(carry, recorder, case.observation.y.device) if resume else 0.0
     began = time.perf_counter() - seconds
 
@@ -96,12 +100,13 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
                disable=not progress, mininterval=0.5)
     with bar, deferred_interrupt() as interrupted:
         for state in iterate(case.observation, method, steps=budget, carry=carry):
-            reason = fault(state, recorder)
-            if reason:
-                break
-            row = recorder.record(state)
+            if state.step % record_every == 0 or carry.done:
+                reason = fault(state, recorder)
+                if reason:
+                    break
+                row = recorder.record(state)
+                bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "psnr") if k in row}, refresh=False)
             bar.update()
-            bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "psnr") if k in row}, refresh=False)
             if state.step % CHECKPOINT_EVERY == 0:
                 kept.save(carry, recorder, time.perf_counter() - began)
             if (watch is not None and watch(state.step)) or interrupted:
@@ -130,21 +135,30 @@ def fault(state, recorder):
     return "dead network" if recorder.flat >= DEAD and is_constant(state.image) else None
 
 
-def describe(case, method, seed, window):
+def describe(case, method, seed, window, record_every):
     """What makes a run this run, as a flat dictionary; the budget is left out so that it may grow."""
     digest = hashlib.sha256(case.observation.y.cpu().resolve_conj().numpy().tobytes())
     settings = {key: value for key, value in method.to_dict().items() if key != method.budget}
     return dict(task=case.task, image=case.image, method=method.name, seed=seed, data_seed=case.seed, window=window,
+                record_every=record_every,
                 **{f"{case.task} {key}": value for key, value in case.settings.items()},
                 **{f"{method.name} {key}": value for key, value in settings.items()},
                 measurements=digest.hexdigest()[:16])
 
 
 def check_run(**numbers):
-    """InputError unless seed is at least 0 and steps, patience and window are at least 1 (or None)."""
+    """InputError unless seed is at least 0, and steps, patience, window and record_every are at least 1 (or None)."""
     for name, value in numbers.items():
         if value is not None:
             whole_number(name, value, 0 if name == "seed" else 1)
+
+
+def check_divides(record_every, budget):
+    """InputError unless every run of this budget ends at a recorded step; says the nearest number that would do."""
+    if budget % record_every:
+        divisors = (number for number in range(1, budget + 1) if budget % number == 0)
+        near = min(divisors, key=lambda number: abs(number - record_every))
+        raise InputError(f"record_every {record_every} does not divide the {budget} steps of the run: choose {near}")
 
 
 @contextmanager

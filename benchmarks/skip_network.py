@@ -70,4 +70,4 @@ class OriginalDIP(FixedInput):
         descend(carry, loss)
         image = output.detach()
         carry.blend(image, 0.99)
-        return State(carry.step, image, dict(loss=loss.item()), carry, average=carry.average)
+        return State(carry.step, image, dict(loss=loss.detach()), carry, average=carry.average)

@@ -64,7 +64,7 @@ class Scripted(Method):
 
     def step(self, observation, carry):
         carry.step += 1
-        return State(**dict(step=carry.step, losses=dict(loss=1.0), carry=carry) | self.script(carry.step))
+        return State(**dict(step=carry.step, terms=dict(loss=1.0), carry=carry) | self.script(carry.step))
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def intact(case, tmp_path_factory):
     """(bytes of a checkpoint of `SMALL`, identity of its run)."""
     folder = tmp_path_factory.mktemp("intact")
     run(case, SMALL, steps=6, out=folder)
-    return (folder / "checkpoint.pt").read_bytes(), engine.describe(case, SMALL, 0, 4)
+    return (folder / "checkpoint.pt").read_bytes(), engine.describe(case, SMALL, 0, 4, 1)
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +272,7 @@ def test_a_checkpoint_with_a_part_missing_or_of_another_kind_is_refused(case, pa
 
 
 def restore(case, path):
-    kept = checkpoint.Keeper(path.parent, engine.describe(case, SMALL, 0, 4))
+    kept = checkpoint.Keeper(path.parent, engine.describe(case, SMALL, 0, 4, 1))
     return kept.restore(SMALL.init(case.observation, 0), Recorder(case, 4), "cpu")
 
 
@@ -363,7 +363,7 @@ def test_a_data_term_that_grows_past_the_bound_ends_the_run(factor, reason, case
 
     def script(step):
         data = {1: 2.0, 5: 2.0 * factor * engine.DIVERGED}.get(step, 0.1)
-        return dict(image=images[step], losses=dict(loss=-1.0, data=data))
+        return dict(image=images[step], terms=dict(loss=-1.0, data=data))
 
     result = run(case, scripted(script, steps=6))
     assert result.metrics["stop_reason"] == reason

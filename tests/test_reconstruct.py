@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import math
 import os
 import signal
 import subprocess
@@ -72,6 +73,52 @@ def test_reconstruct_records_what_iterate_yields(tiny_mri):
     assert torch.equal(result.answer, states[-1].image)
     assert result.curve["loss"] == [state.losses["loss"] for state in states]
     assert result.curve["stage"] == [1, 1, 2, 2, 3, 3]
+
+
+# Recording every n steps.
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_recording_less_often_leaves_out_rows_and_changes_nothing_else(method, tiny_mri, tmp_path):
+    whole, sparse = run(tiny_mri, method, steps=60), run(tiny_mri, method, steps=60, record_every=15)
+    assert sparse.curve["step"] == [15, 30, 45, 60] and torch.equal(sparse.answer, whole.answer)
+    for column in {"loss", "data", "psnr"} & set(whole.curve):
+        assert sparse.curve[column] == [whole.curve[column][step - 1] for step in sparse.curve["step"]]
+    run(tiny_mri, method, steps=60, record_every=15, out=tmp_path, watch=lambda step: step == 52)
+    assert_same(run(tiny_mri, method, steps=60, record_every=15, out=tmp_path, resume=True), sparse)
+
+
+def test_stopping_rules_see_the_recorded_outputs(tiny_mri, scripted):
+    noise = torch.randn((100, *tiny_mri.observation.start.shape), generator=torch.Generator().manual_seed(0))
+    method = scripted(lambda step: dict(image=tiny_mri.observation.start + abs(step - 30.5) * noise[step]), steps=99)
+    result = run(tiny_mri, method, record_every=3, window=3)
+    seen = [tiny_mri.observation.start + abs(step - 30.5) * noise[step] for step in range(3, 100, 3)]
+    spreads = [torch.stack(seen[end - 3:end]).var(dim=0, correction=0).sum() for end in range(3, len(seen) + 1)]
+    assert result.metrics["stops"]["wmv"]["step"] == 3 * (3 + int(torch.stack(spreads).argmin()))
+
+
+def test_a_run_that_ends_by_itself_is_recorded_at_its_end(tiny_mri, scripted):
+    class Ending(type(scripted(lambda step: dict(image=tiny_mri.observation.start + step)))):
+        def step(self, observation, carry):
+            state = super().step(observation, carry)
+            carry.done = carry.step == 7
+            return state
+
+    result = run(tiny_mri, Ending(), record_every=5)
+    assert result.curve["step"] == [5, 7] and result.metrics["stop_reason"] == "own rule"
+
+
+@pytest.mark.parametrize("name", ["aseqdip", "vanilla", "tv_dip", "deep_decoder"])
+def test_steps_that_nobody_looks_at_are_not_waited_for(name, tiny_mri, monkeypatch):
+    states = iterate(tiny_mri.observation, methods.configure(name, "mri"), steps=6)
+    next(states)  # the first step of Adam makes its moments
+    looks = []
+    for look in ("item", "__float__", "__bool__", "__int__", "tolist", "numpy"):
+        seen = getattr(torch.Tensor, look)
+        monkeypatch.setattr(torch.Tensor, look, lambda self, *args, seen=seen: looks.append(self) or seen(self, *args))
+    *_, last = states
+    assert looks == [] and last.step == 6
+    assert math.isfinite(last.losses["loss"]) and looks
 
 
 # Resuming.
@@ -430,6 +477,8 @@ def test_progress_bar_shows_task_method_and_scores(tiny_mri, capsys):
     (dict(seed=-1), "seed must be a whole number of at least 0"),
     (dict(patience=0), "patience must be a whole number of at least 1"),
     (dict(window=0), "window must be a whole number of at least 1"),
+    (dict(record_every=0), "record_every must be a whole number of at least 1"),
+    (dict(record_every=7, steps=20), "record_every 7 does not divide the 20 steps of the run: choose 5"),
 ])
 def test_bad_run_settings(settings, message, tiny_mri):
     assert error_of(lambda: run(tiny_mri, ASeqDIP(), **settings)).startswith(message)

@@ -234,7 +234,7 @@ def test_diverged_run_keeps_the_last_good_image(fault, bad, tiny_mri, scripted):
         if step < 8:
             return dict(image=images[step])
         if fault == "loss":
-            return dict(image=images[step], losses=dict(loss=1.0, data=bad))
+            return dict(image=images[step], terms=dict(loss=1.0, data=bad))
         return dict(image=bad * images[step])
 
     result = reconstruct(tiny_mri, scripted(script), window=4, progress=False)
@@ -245,7 +245,7 @@ def test_diverged_run_keeps_the_last_good_image(fault, bad, tiny_mri, scripted):
 
 
 def test_run_that_diverges_at_once_returns_the_start(tiny_mri, scripted):
-    script = dict(image=tiny_mri.observation.start, losses=dict(loss=math.nan))
+    script = dict(image=tiny_mri.observation.start, terms=dict(loss=math.nan))
     result = reconstruct(tiny_mri, scripted(lambda step: script), progress=False)
     assert result.metrics["stop_reason"] == "diverged"
     assert torch.equal(result.answer, tiny_mri.observation.start)

@@ -11,7 +11,7 @@ from ..heldout import HeldOut, Judge
 from ..schedules import Schedule, Stage
 from ..settings import InputError, setting
 from . import register
-from .base import Carry, Method, State, descend, precision_setting, square_norm, start_network
+from .base import Carry, Method, State, descend, detached, precision_setting, square_norm, start_network
 
 
 @dataclass
@@ -22,7 +22,7 @@ class StageCarry(Carry):
         lam, N: of the present stage.
         stage: the stage k that the last step belonged to, from 1; 0 before the first step.
         inner: steps made in it, 1 to N.
-        swap: ||f(z_{k-1}) - z_{k-1}||^2 at its first step.
+        swap: ||f(z_{k-1}) - z_{k-1}||^2 at its first step, where lam or N is a schedule; else 0.
         memory: {"lam": ..., "N": ...}, what a schedule remembers.
         judge: what follows the prediction of held-out measurements, with the schedule "heldout"; else None.
     """
@@ -130,26 +130,27 @@ class ASeqDIP(Method):
         seen = data if carry.judge is None else square_norm(carry.judge.kept * residual)
         loss = seen + carry.lam * autoencoding
         descend(carry, schedules.damped(loss, self.lam, carry.lam))
-        losses = dict(loss=loss.item(), data=data.item(), autoencoding=autoencoding.item())
-        losses |= {name: float(getattr(carry, name)) for name in self.scheduled}
-        losses |= {} if carry.judge is None else dict(risk=carry.judge.risk)
+        terms = detached(dict(loss=loss, data=data, autoencoding=autoencoding))
+        terms |= {name: float(getattr(carry, name)) for name in self.scheduled}
+        terms |= {} if carry.judge is None else dict(risk=carry.judge.risk)
         if carry.inner == 0:
-            carry.stage, carry.swap = carry.stage + 1, losses["autoencoding"]
+            carry.stage += 1
+            carry.swap = float(terms["autoencoding"]) if self.scheduled else 0.0  # a number must be waited for
         carry.inner += 1
         if carry.inner < carry.N:
             carry.output = carry.network(carry.z)
-            return self._state(carry, carry.output.detach(), losses)
+            return self._state(carry, carry.output.detach(), terms)
         image = self._next_input(observation, carry, output.detach())
         if self.scheduled:
             self._reschedule(carry, Stage(observation, carry.step, carry.z, image, residual.detach(), carry.swap))
         carry.z = image if carry.judge is None else carry.judge.judge(carry, image)
         carry.inner = 0
-        return self._state(carry, image, losses)
+        return self._state(carry, image, terms)
 
     @staticmethod
-    def _state(carry, image, losses):
+    def _state(carry, image, terms):
         answer = None if carry.judge is None else carry.judge.answer
-        return State(carry.step, image, losses, carry, stage=carry.stage, average=answer)
+        return State(carry.step, image, terms, carry, stage=carry.stage, average=answer)
 
     @property
     def scheduled(self):

@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -75,7 +76,8 @@ class State:
         step: Adam steps made (1 for the first state).
         stage: outer stage k of sequential methods, from 1; 0 otherwise.
         image: raw output (1, C, H, W) under the weights after this step, in the units of y.
-        losses: the loss and its terms at which this step took its gradient.
+        terms: the loss and its terms at which this step took its gradient, numbers or scalars on the device: whoever
+            reads them as `losses` waits for it, so that a loop that does not read them does not wait.
         carry: the method's carry, to look into or to go on from.
         average: what the method would return now where that is not the raw output: a running average
             of the outputs, a posterior mean, the pick of a stopping rule.
@@ -84,11 +86,16 @@ class State:
 
     step: int
     image: torch.Tensor
-    losses: dict[str, float]
+    terms: dict[str, float | torch.Tensor]
     carry: Any
     stage: int = 0
     average: torch.Tensor | None = field(default=None)
     deviation: torch.Tensor | None = field(default=None)
+
+    @cached_property
+    def losses(self):
+        """`terms` as plain numbers."""
+        return {name: float(term) for name, term in self.terms.items()}
 
     @property
     def estimate(self):
@@ -152,8 +159,7 @@ class FixedInput(Method):
         descend(carry, terms["loss"])
         self.disturb(carry)
         carry.output = carry.network(carry.z)
-        losses = {name: term.item() for name, term in terms.items()}
-        return State(carry.step, carry.output.detach(), losses, carry)
+        return State(carry.step, carry.output.detach(), detached(terms), carry)
 
     def objective(self, observation, output):
         """{"loss": what is minimised, "data": ||A output - y||^2, other terms}, scalars with their graph."""
@@ -178,6 +184,11 @@ def descend(carry, loss):
     carry.optimizer.step()
     carry.step += 1
     carry.output = None
+
+
+def detached(terms):
+    """The same dictionary of scalars without their graph."""
+    return {name: term.detach() for name, term in terms.items()}
 
 
 def square_norm(x):

@@ -8,7 +8,7 @@ import torch
 from .. import networks
 from ..settings import InputError, setting
 from . import register
-from .base import AverageCarry, Method, State, descend, precision_setting, square_norm
+from .base import AverageCarry, Method, State, descend, detached, precision_setting, square_norm
 
 
 @register
@@ -66,10 +66,10 @@ class RethinkingDIP(Method):
         data = square_norm(observation.A(output) - observation.y)
         divergence = probed_divergence(output, z, carry.generator)
         loss = (data + 2 * observation.noise_std**2 * divergence) / n - observation.noise_std**2
-        losses = dict(loss=loss.item(), data=data.item(), divergence=divergence.item())
-        if losses["loss"] < 0:
+        terms = detached(dict(loss=loss, data=data, divergence=divergence))
+        if loss < 0:
             carry.done, carry.step, carry.output = True, carry.step + 1, None
-            return State(carry.step, output.detach(), losses, carry, average=carry.average)
+            return State(carry.step, output.detach(), terms, carry, average=carry.average)
         for group in carry.optimizer.param_groups:
             group["lr"] = self.lr * self.decay ** (carry.step // 300)
         descend(carry, loss)
@@ -77,7 +77,7 @@ class RethinkingDIP(Method):
         carry.output = carry.network(z)
         image = carry.output.detach()
         carry.blend(image, self.ema)
-        return State(carry.step, image, losses, carry, average=carry.average)
+        return State(carry.step, image, terms, carry, average=carry.average)
 
 
 def probed_divergence(output, z, generator):

@@ -8,7 +8,7 @@ import torch
 
 from ..settings import setting
 from . import register
-from .base import AverageCarry, Method, State, descend, precision_setting, square_norm, start_network
+from .base import AverageCarry, Method, State, descend, detached, precision_setting, square_norm, start_network
 
 
 @dataclass
@@ -100,8 +100,8 @@ class SelfGuided(Method):
         carry.output = self.expect(carry)
         image = carry.output.detach()
         carry.blend(image, self.ema)
-        losses = dict(loss=loss.item(), data=data.item(), denoising=denoising.item())
-        return State(carry.step, image, losses, carry, average=carry.average)
+        terms = detached(dict(loss=loss, data=data, denoising=denoising))
+        return State(carry.step, image, terms, carry, average=carry.average)
 
     def expect(self, carry):
         """E[f_phi(z + eta)] over fresh draws of eta, (1, C, H, W), differentiable in phi and z."""
