@@ -36,8 +36,9 @@ TUNING = {"mri": dict(image="brain-076"), "ct": dict(image="ct-brain", views=30)
 #: The fixed settings that compete on it; lr is the default's, as everywhere here.
 GRID = [dict(lam=lam, N=N) for N in (2, 10) for lam in (0.25, 1.0, 4.0, 16.0, 64.0)]
 
-#: What auto may begin with.
-RULES = [dict(first=first, N=N) for N in (2, 10) for first in (0.25, 1.0, 4.0)]
+#: What of auto is tuned.
+RULES = [dict(first=first, patience=patience, N=N)
+         for N in (2, 10) for patience in (0.2, 0.5) for first in (0.25, 1.0, 4.0)]
 
 #: What runs on the test images: a method, and its settings as a function of those that have won the searches.
 ARMS = {
@@ -66,8 +67,9 @@ SIZE, COILS, SEEDS = 64, 8, (1,)
 
 
 def auto(rule, **settings):
-    """aSeqDIP's settings for the schedule "heldout" with the first value and the N of a rule."""
-    values = ",".join(f"{name}={value}" for name, value in (dict(first=rule["first"]) | settings).items())
+    """aSeqDIP's settings for the schedule "heldout" with the numbers of a rule, and others."""
+    numbers = {name: value for name, value in rule.items() if name != "N"} | settings
+    values = ",".join(f"{name}={value}" for name, value in numbers.items())
     return dict(lam=f"heldout:{values}", N=rule["N"])
 
 

@@ -20,14 +20,14 @@ TASKS = list(adaptive.TASKS)
 @pytest.fixture
 def searched():
     """Stored searches, won by lam 4, N 2 at the budget, lam 16, N 10 at its double, and of auto by first 0.25, N 10."""
-    won = dict(half=dict(lam=4.0, N=2), double=dict(lam=16.0, N=10), rule=dict(first=0.25, N=10))
+    won = dict(half=dict(lam=4.0, N=2), double=dict(lam=16.0, N=10), rule=dict(first=0.25, patience=0.5, N=10))
     rows = []
     for task in TASKS:
         for trial in adaptive.search("fixed", task):
             rows.append(trial | dict(psnr=dict(final=20.0 + 10 * (trial["settings"] == won["double"])),
                                      at_half=20.0 + 10 * (trial["settings"] == won["half"])))
         for trial in adaptive.search("rule", task):  # another one is the best of one task, and no better on average
-            luck = 8 * (task == "ct" and json.loads(trial["arm"]) == dict(first=4.0, N=2))
+            luck = 8 * (task == "ct" and json.loads(trial["arm"]) == dict(first=4.0, patience=0.2, N=2))
             rows.append(trial | dict(psnr=dict(final=20.0 + 2 * (json.loads(trial["arm"]) == won["rule"]) + luck)))
     return rows
 
@@ -54,7 +54,7 @@ def test_the_arms_take_what_won_the_searches(task, searched):
     settings = {trial["arm"]: trial["settings"] for trial in adaptive.tests(task, searched)}
     assert settings["fixed"] == dict(lam=4.0, N=2) and settings["fixed for double"] == dict(lam=16.0, N=10)
     rule = configure("aseqdip", task, **settings["auto"])
-    assert (rule.lam.first, rule.lam.share, rule.N) == (0.25, HeldOut().share, 10)
+    assert (rule.lam.first, rule.lam.patience, rule.lam.share, rule.N) == (0.25, 0.5, HeldOut().share, 10)
     ends_at_once = configure("aseqdip", task, **settings["auto, lam stays"])
     assert ends_at_once.lam.first * ends_at_once.lam.factor > ends_at_once.lam.most
     assert configure("aseqdip", task, **settings["auto, no average"]).lam.average == 0
@@ -63,7 +63,7 @@ def test_the_arms_take_what_won_the_searches(task, searched):
 @pytest.mark.parametrize("arm", ["auto", "geometric"])
 def test_a_trial_is_read_at_half_of_its_steps_too(arm):
     method, settings_of = adaptive.ARMS[arm]
-    settings = settings_of(dict(rule=dict(first=1.0, N=2)))
+    settings = settings_of(dict(rule=dict(first=1.0, patience=0.2, N=2)))
     trial = dict(part="test", task="denoising", arm=arm, method=method, settings=settings, seed=0, steps=8, budget=8,
                  problem=dict(image="coffee", sigma=25.0, size=32))
     row = json.loads(json.dumps(adaptive.run(trial, lambda step: False)))
