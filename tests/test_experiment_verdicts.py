@@ -159,7 +159,7 @@ def test_the_mean_curve_leaves_out_runs_that_ended_early():
 
 def part(task="mri", **finals):
     """One part of T2 with the final PSNR of each method."""
-    return dict(task=task, settings=dict(acceleration=4.0), summary=[
+    return dict(task=task, settings=dict(acceleration=4.0), rows=[dict(seconds=900.0)] * 2, summary=[
         dict(image="a", method=name, psnr=dict(final=dict(mean=value))) for name, value in finals.items()])
 
 
@@ -170,4 +170,5 @@ def part(task="mri", **finals):
 def test_t2_counts_where_aseqdip_is_first_of_the_family_and_of_all(parts, verdict, counts):
     found, why = t2.judge(dict(parts=parts))
     assert found == verdict and f"first of the DIP methods in {counts[0]} and first of all in {counts[1]}" in why
+    assert why.startswith(f"{2 * len(parts)} runs, {len(parts) / 2:.1f} core-hours.")
     assert "mri, acceleration 4: " in why and t2.figure(dict(parts=parts)).axes

@@ -95,7 +95,10 @@ def judge(ours):
         places.append(f"{title(part)}: " + ", ".join(f"{name} {value:.2f}" for name, value in table.items()))
     verdict = ("reproduced" if len(first) == len(parts) else "same direction" if 2 * len(first) > len(parts)
                else "not reproduced")
-    return verdict, (f"Of {len(parts)} comparisons aSeqDIP is first of the DIP methods in {len(first)} and first of "
+    runs = [row for part in parts for row in part["rows"]]  # an interrupted experiment's own clock knows its end alone
+    hours = sum(row["seconds"] for row in runs) / 3600
+    return verdict, (f"{len(runs)} runs, {hours:.1f} core-hours. Of {len(parts)} comparisons aSeqDIP is "
+                     f"first of the DIP methods in {len(first)} and first of "
                      f"all in {len(over_all)}. Mean PSNR at the last step: " + "; ".join(places) + ".")
 
 
