@@ -59,14 +59,15 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         method: a method with its settings.
         seed: initialisation seed.
         steps: last Adam step; the method's own budget by default.
-        out: folder for `checkpoint.pt` (every 50 steps, and at the end); None keeps nothing.
+        out: folder for `checkpoint.pt` (every 50 steps or where recorded after that, and at the end); None keeps
+            nothing.
         resume: go on from the checkpoint in `out`; start anew where there is none.
         patience: stop when the moving variance of the outputs has had no new minimum for this
             many steps; the answer is then the image at the minimum. None runs to the budget.
         window: window of the moving variance, in recorded outputs.
         record_every: steps from one recorded step to the next, a divisor of the budget. Recording waits for the
             device and measures the image; a step that is not recorded does neither, so a GPU runs ahead. Images,
-            stopping rules and faults are those of the recorded steps.
+            stopping rules, faults and checkpoints are those of the recorded steps.
         progress: show a progress bar with loss, PSNR where the truth is known, and time left.
         watch: function that is called with the step after each step; a true answer ends the run as Ctrl-C does.
 
@@ -91,7 +92,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
 
     def stalled():
         best = recorder.variance.best_step  # 0 before a whole window was seen
-        return patience is not None and best > 0 and carry.step - best >= patience
+        return patience is not None and best > 0 and recorder.steps - best >= patience
 
     memory.reset(case.observation.y.device)
     reason = "early stopping" if stalled() else None
@@ -106,11 +107,11 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
                     break
                 row = recorder.record(state)
                 bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "psnr") if k in row}, refresh=False)
+                if state.step // CHECKPOINT_EVERY > (state.step - record_every) // CHECKPOINT_EVERY:
+                    kept.save(carry, recorder, time.perf_counter() - began)
             bar.update()
-            if state.step % CHECKPOINT_EVERY == 0:
-                kept.save(carry, recorder, time.perf_counter() - began)
             if (watch is not None and watch(state.step)) or interrupted:
-                reason = "interrupted"
+                reason = fault(state, recorder) or "interrupted"  # nobody may have looked at this step
                 break
             if stalled():
                 reason = "early stopping"

@@ -77,8 +77,8 @@ TAIL = """## What was not measured
 
 No GPU was at hand. `--device cuda` runs the same code: networks, operators and optimiser on the GPU, random draws and
 metrics on the CPU. A step reads nothing back; only one that is recorded waits for the GPU, for its losses, its PSNR and
-the moving variances of its output: with `--record-every n` that is every n-th. Rules that look at each step, ES-DIP's and
-Rethinking-DIP's own and those of a schedule of lam, wait at each. What this gains on a GPU is not measured.
+the moving variances of its output: with `--record-every n` that is every n-th. Rules that look at each step, ES-DIP's
+and Rethinking-DIP's own and those of a schedule of lam, wait at each. What this gains on a GPU is not measured.
 CUDA graphs, `torch.compile` on a GPU, TF32, and bfloat16 and batches of runs on a GPU are not measured, and what they
 would need beyond autocast is not written.
 """

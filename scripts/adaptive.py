@@ -19,11 +19,10 @@ import json
 from pathlib import Path
 from statistics import fmean
 
-from trials import record, stored
-
 from aseqdip_lite import configure, load_case, reconstruct
 from aseqdip_lite.experiments.t2 import TASKS
 from aseqdip_lite.statistics import interval
+from aseqdip_lite.trials import record, stored
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "results" / "adaptive.json"
@@ -197,4 +196,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted: started again, it goes on here") from None

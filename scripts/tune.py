@@ -16,9 +16,8 @@ import argparse
 import json
 from pathlib import Path
 
-from trials import record, stored
-
 from aseqdip_lite import configure, load_case, methods, reconstruct
+from aseqdip_lite.trials import record, stored
 
 ROOT = Path(__file__).parent.parent
 DEFAULTS = ROOT / "aseqdip_lite" / "methods" / "defaults.json"
@@ -157,4 +156,7 @@ def report(task, rows, write):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted: started again, it goes on here") from None

@@ -159,7 +159,7 @@ def test_the_mean_curve_leaves_out_runs_that_ended_early():
 
 def part(task="mri", **finals):
     """One part of T2 with the final PSNR of each method."""
-    return dict(task=task, settings=dict(acceleration=4.0), rows=[dict(seconds=900.0)] * 2, summary=[
+    return dict(task=task, settings=dict(acceleration=4.0), summary=[
         dict(image="a", method=name, psnr=dict(final=dict(mean=value))) for name, value in finals.items()])
 
 
@@ -168,7 +168,24 @@ def part(task="mri", **finals):
     ([part(aseqdip=28.0, vanilla=27.0)] * 2 + [part(aseqdip=26.0, vanilla=27.0)], "same direction", (2, 2)),
     ([part(aseqdip=28.0, vanilla=27.0), part(aseqdip=26.0, vanilla=27.0)], "not reproduced", (1, 1))])
 def test_t2_counts_where_aseqdip_is_first_of_the_family_and_of_all(parts, verdict, counts):
-    found, why = t2.judge(dict(parts=parts))
+    ours = dict(parts=parts, runs=12, core_seconds=5400.0)
+    found, why = t2.judge(ours)
     assert found == verdict and f"first of the DIP methods in {counts[0]} and first of all in {counts[1]}" in why
-    assert why.startswith(f"{2 * len(parts)} runs, {len(parts) / 2:.1f} core-hours.")
-    assert "mri, acceleration 4: " in why and t2.figure(dict(parts=parts)).axes
+    assert why.startswith("12 runs, 1.5 core-hours.")
+    assert "mri, acceleration 4: " in why and t2.figure(ours).axes
+
+
+def test_t2_goes_on_where_it_was_and_makes_no_run_twice(tmp_path, monkeypatch):
+    made, run = [], t2.run
+    monkeypatch.setattr(t2, "run", lambda trial, watch: made.append(t2.key(trial)) or run(trial, watch))
+    sizes = dict(size=32, coils=2, images=1, steps=2, tasks=("denoising",), file=tmp_path / "runs.json", progress=False)
+    once = t2.measure(seeds=1, **sizes)
+    count = len(made)
+    assert once["runs"] == count == len(set(made)) and once["core_seconds"] > 0
+    assert t2.measure(seeds=1, **sizes) == once and len(made) == count
+    twice = t2.measure(seeds=2, **sizes)
+    assert twice["runs"] == 2 * count == len(made) == len(set(made))
+    stds = {row["method"]: row["psnr"]["final"]["std"] for row in twice["parts"][0]["summary"]}
+    assert all(std is not None for std in stds.values())
+    assert [row["runs"] for row in once["parts"][1]["summary"]] == [1] * len(once["parts"][1]["summary"])
+    assert {row["method"] for row in once["parts"][1]["summary"]} == {"aseqdip", "vanilla", "self_guided", "nlm", "tv"}

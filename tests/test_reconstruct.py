@@ -108,6 +108,32 @@ def test_a_run_that_ends_by_itself_is_recorded_at_its_end(tiny_mri, scripted):
     assert result.curve["step"] == [5, 7] and result.metrics["stop_reason"] == "own rule"
 
 
+@pytest.mark.parametrize("end", [None, 130])
+def test_a_fault_between_two_recorded_steps_overwrites_no_good_checkpoint(end, tiny_mri, tmp_path, scripted):
+    def script(step):
+        return dict(image=tiny_mri.observation.start * (math.nan if step > 120 else step))
+
+    run(tiny_mri, scripted(script, steps=120), record_every=60, out=tmp_path)
+    good = (tmp_path / "checkpoint.pt").read_bytes()
+    result = run(tiny_mri, scripted(script, steps=300), record_every=60, out=tmp_path, resume=True,
+                 watch=lambda step: step == end)
+    assert result.metrics["stop_reason"] == "diverged" and result.curve["step"] == [60, 120]
+    assert torch.equal(result.answer, 120 * tiny_mri.observation.start)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == good
+
+
+@pytest.mark.parametrize("steps", [57, 64, 90])
+def test_early_stopping_between_recorded_steps_is_resumed_as_if_uninterrupted(steps, tiny_mri, tmp_path, scripted):
+    noise = torch.randn((100, *tiny_mri.observation.start.shape), generator=torch.Generator().manual_seed(0))
+    method = scripted(lambda step: dict(image=tiny_mri.observation.start + abs(step - 30.5) * noise[step]), steps=99)
+    settings = dict(record_every=3, window=3, patience=22)
+    whole = run(tiny_mri, method, **settings)
+    run(tiny_mri, method, out=tmp_path, watch=lambda step: step == steps, **settings)
+    again = run(tiny_mri, method, out=tmp_path, resume=True, **settings)
+    assert whole.metrics["stop_reason"] == again.metrics["stop_reason"] == "early stopping"
+    assert_same(again, whole)
+
+
 @pytest.mark.parametrize("name", ["aseqdip", "vanilla", "tv_dip", "deep_decoder"])
 def test_steps_that_nobody_looks_at_are_not_waited_for(name, tiny_mri, monkeypatch):
     states = iterate(tiny_mri.observation, methods.configure(name, "mri"), steps=6)

@@ -1,15 +1,18 @@
 """T2 in miniature: every method on every task (aSeqDIP paper, Table 2)."""
 
-import tempfile
-from contextlib import nullcontext
+import json
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from .. import methods
-from ..compare import compare
-from ..statistics import ALL
+from ..engine import reconstruct
+from ..result import finite
+from ..settings import InputError
+from ..statistics import ALL, summarise
+from ..tasks import load_case
+from ..trials import record, stored
 from . import Experiment, register
 
 #: Per task: images, the two published settings, and what is given to the smaller of the two comparisons.
@@ -25,49 +28,75 @@ TASKS = {
 SECOND = ("aseqdip", "vanilla", "self_guided")
 
 #: What is kept of a run.
-KEPT = ("method", "image", "seed", "steps", "gradients", "seconds", "stop_reason", "peak_step")
+KEPT = ("image", "steps", "gradients", "seconds", "peak_memory_mib", "stop_reason", "peak_step", "psnr", "ssim",
+        "stops", "device", "hardware", "threads", "versions")
 
 
-def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profile="laptop", folder=None, progress=True):
+def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profile="laptop", file=None, progress=True):
     """Compare all methods at the first setting of each task, and a part of them at the second.
 
     Args:
         size: side in pixels; images: images a task, of `TASKS`; seeds: seeds of each; tasks: names.
         steps: Adam steps of every method; by default each has its own, found by the search.
         coils: coils of MRI; profile: whose default settings the methods have.
-        folder: where each run has a folder, so that a stopped experiment goes on when it is started again; None
-            keeps nothing.
+        file: where each run is recorded, so that a stopped experiment goes on when it is started again; runs of the
+            same settings that it holds are not made again. None keeps nothing.
+        progress: show a bar, and make as many runs at a time as there are cores.
 
     Returns:
-        {"parts": [{"task", "settings", "summary": see `statistics.summarise`, "rows"}]}.
+        {"parts": [{"task", "settings", "summary": see `statistics.summarise`}], "runs", "core_seconds"}.
     """
-    keep = nullcontext(folder) if folder else tempfile.TemporaryDirectory()
-    parts = []
-    with keep as out:
+    file = file and Path(file)
+    rows, trials = stored(file) if file else [], []
+    for seed in range(seeds):
         for index in (0, 1):
             for task in tasks:
                 pictures, *settings = TASKS[task]
-                names = [name for name in methods.names(task) if not index or name in SECOND or is_classic(name)]
-                extra = dict(size=size) | (dict(coils=coils) if task == "mri" else {})
-                report = compare(task, names, seeds=seeds, images=pictures[:images], profile=profile, steps=steps,
-                                 out=Path(out) / f"{task}-{index + 1}", workers=None if progress else 1,
-                                 progress=progress, **settings[index], **extra)
-                if report["interrupted"]:
-                    raise KeyboardInterrupt
-                parts.append(dict(task=task, settings=settings[index], summary=report["summary"],
-                                  rows=[shortened(row) for row in report["rows"]]))
-    return dict(parts=parts)
+                extra = dict(size=size, profile=profile) | (dict(coils=coils) if task == "mri" else {})
+                trials += trials_of(task, pictures[:images], settings[index] | extra, index, seed, profile, steps)
+    record(run, trials, rows, file, key, label="T2", workers=None if progress else 1, progress=progress)
+    by_key = {key(row): row for row in rows}
+    made = [by_key[key(trial)] for trial in trials]
+    parts = [dict(task=task, settings=TASKS[task][1 + index],
+                  summary=summarise([row for row in made if (row["task"], row["index"]) == (task, index)]))
+             for index in (0, 1) for task in tasks]
+    return dict(parts=parts, runs=len(made), core_seconds=sum(row["seconds"] for row in made))
+
+
+def trials_of(task, images, problem, index, seed, profile, steps):
+    """The runs of one seed at the first (index 0) or second setting of a task; reference-guided only where it may."""
+    made = []
+    for name in methods.names(task):
+        method = methods.configure(name, task, profile, steps)
+        for image in images if not index or name in SECOND or is_classic(name) else ():
+            try:
+                method.check_image(image)
+            except InputError:  # this image is the reference itself
+                continue
+            made.append(dict(task=task, index=index, image=image, problem=problem, seed=seed, method=name,
+                             settings=method.to_dict(), budget=method.steps if method.budget else 1))
+    return made
+
+
+def key(trial):
+    """What identifies a run."""
+    names = ("task", "index", "image", "problem", "seed", "method", "settings")
+    return json.dumps([trial[name] for name in names], sort_keys=True)
+
+
+def run(trial, watch):
+    """One run, for `sweep`: it with its scores, or None if it was stopped."""
+    case = load_case(trial["task"], trial["image"], seed=trial["seed"], **trial["problem"])
+    method = methods.get(trial["method"])(**trial["settings"])
+    result = reconstruct(case, method, seed=trial["seed"], progress=False, watch=watch)
+    if result.metrics["stop_reason"] == "interrupted":
+        return None
+    return finite(trial | {name: result.metrics[name] for name in KEPT})
 
 
 def is_classic(name):
     """Whether a method is no network's."""
     return not methods.get(name).budget
-
-
-def shortened(row):
-    """What is stored of a run's metrics."""
-    return {name: row[name] for name in KEPT} | dict(psnr=row["psnr"], ssim=row["ssim"],
-                                                     stops={rule: stop["psnr"] for rule, stop in row["stops"].items()})
 
 
 def means(part):
@@ -95,9 +124,8 @@ def judge(ours):
         places.append(f"{title(part)}: " + ", ".join(f"{name} {value:.2f}" for name, value in table.items()))
     verdict = ("reproduced" if len(first) == len(parts) else "same direction" if 2 * len(first) > len(parts)
                else "not reproduced")
-    runs = [row for part in parts for row in part["rows"]]  # an interrupted experiment's own clock knows its end alone
-    hours = sum(row["seconds"] for row in runs) / 3600
-    return verdict, (f"{len(runs)} runs, {hours:.1f} core-hours. Of {len(parts)} comparisons aSeqDIP is "
+    hours = ours["core_seconds"] / 3600  # an interrupted experiment's own clock knows its end alone
+    return verdict, (f"{ours['runs']} runs, {hours:.1f} core-hours. Of {len(parts)} comparisons aSeqDIP is "
                      f"first of the DIP methods in {len(first)} and first of "
                      f"all in {len(over_all)}. Mean PSNR at the last step: " + "; ".join(places) + ".")
 
@@ -126,8 +154,9 @@ register(Experiment(
     id="T2", about="every method on every task at two settings, in miniature",
     published="aSeqDIP highest of the DIP family on all five tasks, e.g. MRI 4x 34.08 dB against Self-Guided 33.6",
     profiles=dict(smoke=dict(size=40, coils=2, images=1, seeds=1, steps=2, tasks=("mri", "denoising"), progress=False),
-                  laptop=dict(size=128, images=3, seeds=2, folder="out/T2"),
-                  paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper", folder="out/T2-paper")),
+                  laptop=dict(size=128, images=3, seeds=1, file="results/T2_runs.json"),
+                  paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper",
+                             file="results/T2_runs_paper.json")),
     measure=measure, judge=judge, figure=figure,
     alt="one row for each task and setting with a mark for each method at its mean final PSNR minus that of aSeqDIP, "
         "which is the line at 0; classic methods have hollow marks"))
