@@ -98,9 +98,13 @@ def crew(workers, scheduler):
         return
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise InputError("a scheduler needs Dask: pip install 'aseqdip-lite[cluster]'") from None
     try:
+        # of an address that is none, Client would fail half made; the garbage collector would close it at any time,
+        # also while this thread holds the lock that closing takes, and then for ever
+        get_address_host_port(scheduler)
         client = Client(scheduler, timeout=5)
     except (OSError, ValueError):
         raise InputError(f"no Dask scheduler answers at {scheduler}: start one by `dask scheduler`, and on each "

@@ -1,12 +1,13 @@
 """Sweeps over a real Dask scheduler with real workers, one of which is killed in the middle of a run."""
 
+import gc
 import os
 import signal
 import threading
 import time
 
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 from aseqdip_lite import InputError
 from aseqdip_lite.compare import compare
@@ -86,6 +87,15 @@ def test_an_address_without_scheduler_is_a_clear_error():
         sweep(square, dict(job=dict(x=1, budget=1)), scheduler="tcp://127.0.0.1:1", progress=False)
     with pytest.raises(InputError, match="no Dask scheduler answers at nonsense"):
         sweep(square, dict(job=dict(x=1, budget=1)), scheduler="nonsense", progress=False)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "", "tcp://127.0.0.1", "nothing://127.0.0.1:1", "tcp://127.0.0.1:1"])
+def test_an_address_that_fails_leaves_no_open_client_to_the_garbage_collector(address):
+    """It would be closed while any code runs; under the lock of Dask's loops, which closing takes, that never ends."""
+    with pytest.raises(InputError, match="no Dask scheduler answers"):
+        sweep(square, dict(job=dict(x=1, budget=1)), scheduler=address, progress=False)
+    clients = [thing for thing in gc.get_objects() if type(thing) is Client]
+    assert all(client.status in ("closed", "newly-created") for client in clients)
 
 
 def test_a_scheduler_without_workers_is_a_clear_error():
