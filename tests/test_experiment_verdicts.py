@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aseqdip_lite.experiments import a1, arms, c3, f4, f5, f6, f7, f8, f9, f10, g1, g2, g3, g4, t2
+from aseqdip_lite.experiments import a1, arms, c3, f4, f5, f6, f7, f8, f9, f10, g1, g2, g3, g4, l1, t2
 
 
 def trajectories(ends, slope):
@@ -189,3 +189,29 @@ def test_t2_goes_on_where_it_was_and_makes_no_run_twice(tmp_path, monkeypatch):
     assert all(std is not None for std in stds.values())
     assert [row["runs"] for row in once["parts"][1]["summary"]] == [1] * len(once["parts"][1]["summary"])
     assert {row["method"] for row in once["parts"][1]["summary"]} == {"aseqdip", "vanilla", "self_guided", "nlm", "tv"}
+
+
+def walked(arm, *rests, image="a", steps=(100, 200, 300)):
+    """A run of L1 with these rests at its levels; None where it has not come."""
+    levels = [dict(step=None if rest is None else step, rest=rest) for step, rest in zip(steps, rests, strict=True)]
+    return dict(arm=arm, image=image, seed=0, levels=levels, best=28.0, last=25.0, freedom_gap=0.01)
+
+
+@pytest.mark.parametrize(("zero", "four", "sixteen", "verdict"), [
+    ((1.1, 1.1, 1.1), (0.9, 0.9, 0.9), (0.8, 0.8, None), "reproduced"),
+    ((1.1, 1.1, 1.1), (0.9, 1.01, 0.9), (0.8, 0.8, 0.8), "same direction"),
+    ((1.0, 1.0, 1.0), (1.0, 1.01, 1.0), (0.9, 0.9, 0.9), "not reproduced"),
+    ((0.8, 0.8, 0.8), (0.9, 0.9, 0.9), (0.9, 0.9, 0.9), "not reproduced"),
+    ((0.95, 1.1, 1.1), (0.9, 0.9, 0.9), (0.9, 0.9, 0.9), "same direction")])
+def test_l1_compares_ways_where_the_same_share_of_the_noise_is_fitted(zero, four, sixteen, verdict):
+    runs = [walked("lam 0", *zero), walked("lam 1", 1.0, 1.0, 1.0), walked("lam 4", *four, steps=(50, 100, 150)),
+            walked("lam 16", *sixteen), walked("lam 1 to 64", 1.0, 1.0, 1.0)]
+    found, why = l1.judge(dict(runs=runs))
+    assert found == verdict and "lam 4 0.50 times the steps of lam 1" in why
+
+
+def test_l1_reads_a_path_at_a_share():
+    columns = dict(step=np.array([2, 4, 6, 8]), share=np.array([0.0, 0.095, 0.105, 0.5]), rest=np.array([4.0, 3, 1, 7]))
+    assert l1.at_level(columns, 0.1) == dict(step=6, rest=2.0)
+    assert l1.at_level(columns, 0.3) == dict(step=8, rest=7.0)  # jumped over: the first beyond
+    assert l1.at_level(columns, 0.6) == dict(step=None, rest=None)

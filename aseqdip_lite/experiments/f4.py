@@ -36,7 +36,7 @@ def profiles(task, image, **settings):
     coils = dict(coils=2) if task == "mri" else {}
     full = dict(coils=15, size=320) if task == "mri" else dict(size=512)
     return dict(smoke=dict(problems=problems(image[:1], 32, **coils), steps=3, progress=False),
-                laptop=dict(problems=problems(image, 128), steps=3000),
+                laptop=dict(problems=problems(image, 96), steps=3000),
                 paper=dict(problems=[problem | full for problem in problems(image, 128)], steps=4000, seeds=3))
 
 

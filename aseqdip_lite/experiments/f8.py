@@ -36,7 +36,7 @@ register(Experiment(
     id="F8", about="PSNR curves of the DIP family, denoising sigma 25",
     published="aSeqDIP highest; its overfitting starts earlier than in MRI but falls very little",
     profiles=dict(smoke=dict(images=("astronaut",), size=40, sigma=25.0, steps=3, progress=False),
-                  laptop=dict(images=("astronaut", "coffee"), size=128, sigma=25.0, steps=2000),
+                  laptop=dict(images=("astronaut", "coffee"), size=96, sigma=25.0, steps=2000),
                   paper=dict(images=("astronaut", "coffee", "retina"), size=512, sigma=25.0, steps=4000, seeds=3)),
     measure=measure, judge=judge, figure=lambda ours: draw_curves(ours["rows"]),
     alt="PSNR against Adam steps of every DIP method in denoising, means over the images, the peak of each circled"))
