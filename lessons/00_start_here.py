@@ -95,7 +95,7 @@ banner()
 # | [09 Denoising](09_denoising.ipynb) | nothing is missing, everything is noisy |
 # | [10 In-painting](10_inpainting.ipynb) | what fills a hole? |
 # | [11 Deblurring](11_deblurring.ipynb) | a shaken camera, and an $A$ that is not linear |
-# | 12 Baselines (to come) | who wins where, and how would one know? |
+# | [12 The family](12_baselines.ipynb) | who wins where, and how would one know? |
 # | [13 A trained autoencoder](13_autoencoder.ipynb) | the same idea with a network that *has* seen images |
 # | [14 Paper and code](14_paper_and_code.ipynb) | does the published code do what the paper says? |
 #
