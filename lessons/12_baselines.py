@@ -60,7 +60,7 @@ banner()
 # 5. All methods are tuned alike. On how many of five tasks will aSeqDIP be first of its family?
 
 # %% [markdown]
-# ## One equation, nine changes
+# ## One equation, eight changes
 #
 # Deep Image Prior fits a network with a fixed random input $z$ to the measurements:
 #
