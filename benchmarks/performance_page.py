@@ -28,6 +28,8 @@ steps alone, one arm at a time on two threads.
 * **vanilla, as in the paper**: Deep Image Prior with the same network, learning rate and number of steps as aSeqDIP.
 * **vanilla, original**: Deep Image Prior as its authors set it up for denoising, a skip network of five scales and 128
   channels with jitter and averaging (`benchmarks/skip_network.py`).
+* **deepinv**: the Deep Image Prior of the library DeepInverse with its own defaults, a decoder of 7 layers and 256
+  channels (`benchmarks/deepinv_peer.py`); its steps, made one by one, give the image of one call bit for bit.
 * **aseqdip**: our defaults. It is Algorithm 1 too, with a narrower network and settings found by a recorded search.
 * **aseqdip, bfloat16**: the same with `precision` bfloat16.
 
@@ -36,10 +38,6 @@ what the moving variance of the outputs picks without the truth. The other arms 
 or 500 steps after their peak.
 
 ![PSNR against seconds, one panel for each task](../results/bench_quality.png)
-"""),
-    "peers": ("A public peer", """\
-Measured with the peer's own defaults, outside of this repository, on the denoising case above; the commands stand in
-`results/bench_peers.json`.
 """),
     "means": ("What would be quicker", """\
 `python benchmarks/means.py`: an hour or so, and resumable. Each mean alone against the default of aSeqDIP, on tuning

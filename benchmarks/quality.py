@@ -7,9 +7,11 @@
 All arms of a task see the same measurements of one image at 128 x 128 pixels, on 2 threads, one arm after the other;
 nothing else should run. An arm ends at its budget, at 4000 steps, or when its PSNR has not risen for 500 steps
 (not where its own budget is shorter: then its last step is what a user gets). Seconds are those of the steps;
-recording does not count. Stores results/bench_quality.json and .png.
+recording does not count. The arm "deepinv" needs that library, see deepinv_peer.py; without it, what is stored of the
+arm stays. Stores results/bench_quality.json and .png.
 """
 
+from importlib.util import find_spec
 
 import torch
 from common import Measured, follow, parser_of, row, seconds_to
@@ -30,10 +32,19 @@ ARMS = {
     "aseqdip, published": lambda task: configure("aseqdip", task, "paper"),
     "vanilla, as in the paper": lambda task: configure("vanilla", task, "paper"),
     "vanilla, original": lambda task: OriginalDIP() if task == "denoising" else None,
+    "deepinv": lambda task: peer(),
     "aseqdip": lambda task: configure("aseqdip", task),
     "aseqdip, bfloat16": lambda task: configure("aseqdip", task, precision="bfloat16"),
 }
 REFERENCE, OURS = "aseqdip, published", ("aseqdip", "aseqdip, bfloat16")
+
+
+def peer():
+    """DeepInverse's method; None where it is not installed."""
+    if find_spec("deepinv") is None:
+        return None
+    from deepinv_peer import DeepinvDIP
+    return DeepinvDIP()
 
 
 def measure(task, arm, steps):
@@ -78,7 +89,7 @@ def draw(runs):
             if (run := runs.get(f"{task}: {arm}")) is None:
                 continue
             lines[arm], = axis.semilogx(run["curve"]["seconds"], run["curve"]["psnr"], f"C{index}", linewidth=1.5,
-                                        linestyle=("-", "--", ":", "-", "-.")[index])
+                                        linestyle=("-", "--", ":", "-.", "-", "--")[index])
             axis.plot(run["peak"]["seconds"], run["peak"]["psnr"], f"C{index}o", fillstyle="none")
         highest = max(run["peak"]["psnr"] for key, run in runs.items() if key.startswith(f"{task}: "))
         axis.set_ylim(highest - 10, highest + 0.5)

@@ -86,7 +86,8 @@ def ended(arm, peak=28.0, final=27.0, onset=None, task="mri", steps=3000, image=
 
 @pytest.mark.parametrize(("onsets", "verdict"), [
     ((500, 1600, 1600, None), "reproduced"), ((500, 1600, None, None), "reproduced"),
-    ((900, 400, 1600, None), "same direction"), ((500, 1600, 2000, 1800), "same direction"),
+    ((900, 400, 1600, None), "same direction"), ((500, 1900, 1600, 1800), "same direction"),
+    ((500, 1600, 2000, 1800), "not reproduced"),
     ((1000, None, None, 800), "not reproduced"), ((None, None, None, None), "not reproduced")])
 def test_f4_asks_for_the_order_of_the_onsets(onsets, verdict):
     rows = [ended(arm, onset=onset) for arm, onset in zip(f4.ARMS, onsets, strict=True)]

@@ -1,6 +1,7 @@
 """The ledger: every experiment runs in smoke, stores what it found, and judges by its own numbers."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -45,6 +46,13 @@ def test_every_experiment_has_its_profiles_and_an_alternative_text(name):
     assert set(experiment.profiles) == {"smoke", "laptop", "paper"}
     assert len(experiment.alt) > 40 and experiment.about and experiment.published
     assert (experiment.measure.__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_a_committed_verdict_is_what_the_numbers_say_today(name):
+    report = experiments.stored(name, Path(__file__).parent.parent / "results")
+    if report is not None:
+        assert (report["verdict"], report["why"]) == experiments.get(name).judge(report["ours"])
 
 
 def test_names_are_in_the_order_of_the_ledger():
