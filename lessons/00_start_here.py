@@ -98,6 +98,7 @@ banner()
 # | [12 The family](12_baselines.ipynb) | who wins where, and how would one know? |
 # | [13 A trained autoencoder](13_autoencoder.ipynb) | the same idea with a network that *has* seen images |
 # | [14 Paper and code](14_paper_and_code.ipynb) | does the published code do what the paper says? |
+# | [15 Lambda and N](15_adaptive.ipynb) | can a run set $\lambda$ itself, and end itself? |
 #
 # Not everybody needs all of it.
 #

@@ -6,6 +6,7 @@ checkers is at once known to `check` and to the tests.
 """
 
 import importlib
+import math
 import pkgutil
 
 from ..settings import nearest
@@ -19,6 +20,11 @@ NOTHING = "not answered yet: your function returns nothing"
 def nothing(*answers):
     """Whether any of the values that a reader's function returned is None or the dots."""
     return any(answer is ... or answer is None for answer in answers)
+
+
+def are(got, wanted, tol=1e-6):
+    """Whether all numbers agree, to `tol` relative to the wanted ones."""
+    return all(math.isclose(float(a), float(b), rel_tol=tol, abs_tol=1e-12) for a, b in zip(got, wanted, strict=True))
 
 
 def tensor_fault(answer, shape, remark=""):
