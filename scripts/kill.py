@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from aseqdip_lite import ASeqDIP, checkpoint, engine, load_case, reconstruct
 from aseqdip_lite.compare import compare
@@ -50,6 +51,7 @@ def sweep(out, death=None):
     """A comparison of two methods and two seeds in two processes; it goes on where an earlier one was killed."""
     alone()
     compare("mri", ["vanilla", "aseqdip"], seeds=2, steps=STEPS // 4, out=out, workers=2, progress=False, **CASE)
+    get_reusable_executor().shutdown()  # idle workers would keep a process that multiprocessing has started for minutes
 
 
 class Dying:
