@@ -154,7 +154,8 @@ def draw(runs):
         axis.xaxis.set_minor_locator(NullLocator())
         axis.set_xlabel(what)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=8)
+        axis.margins(y=0.3)  # room for the legend
+        axis.legend(fontsize=8, loc="upper left")
     figure.axes[0].set_ylabel("milliseconds")
     return figure
 

@@ -161,7 +161,7 @@ def test_the_mean_curve_leaves_out_runs_that_ended_early():
 def part(task="mri", **finals):
     """One part of T2 with the final PSNR of each method."""
     return dict(task=task, settings=dict(acceleration=4.0), summary=[
-        dict(image="a", method=name, psnr=dict(final=dict(mean=value))) for name, value in finals.items()])
+        dict(image="a", method=name, runs=3, psnr=dict(final=dict(mean=value))) for name, value in finals.items()])
 
 
 @pytest.mark.parametrize(("parts", "verdict", "counts"), [
@@ -173,7 +173,7 @@ def test_t2_counts_where_aseqdip_is_first_of_the_family_and_of_all(parts, verdic
     found, why = t2.judge(ours)
     counted = f"first of the DIP methods that ran in {counts[0]} and first of all in {counts[1]}"
     assert found == verdict and counted in why
-    assert why.startswith("12 runs, 1.5 core-hours.")
+    assert why.startswith("12 runs, 1.5 core-hours, up to 3 runs a mean.")
     assert "mri, acceleration 4: " in why and t2.figure(ours).axes
 
 
