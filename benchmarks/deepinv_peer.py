@@ -1,8 +1,9 @@
 """DeepInverse's Deep Image Prior with that library's own defaults: a peer of `quality.py`, which needs it installed.
 
+    python benchmarks/deepinv_peer.py      whether its steps, made one by one, are those of its own call
+
 `pip install deepinv torchvision` into `.venv` brings it; neither is part of the project. Its `DeepImagePrior` runs all
-steps in one call; here they are made one by one, so that each can be timed and scored. `agrees` holds the two against
-each other.
+steps in one call; here they are made one by one, so that each can be timed and scored.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch
 from deepinv.loss import MCLoss
 from deepinv.models import ConvDecoder, DeepImagePrior
 
+from aseqdip_lite import load_case, tasks
 from aseqdip_lite.methods.base import Carry, FixedInput, State, descend
 from aseqdip_lite.networks import from_channels
 
@@ -79,3 +81,8 @@ def agrees(observation, steps=3):
         whole = DeepImagePrior(method.decoder(image), (method.channels, SIDE, SIDE), iterations=steps)
         theirs = whole(real(observation.y), Forward(observation.A, image.is_complex()))
         return bool(torch.equal(carry.network(carry.z), theirs))
+
+
+if __name__ == "__main__":
+    for task in tasks.names():
+        print(f"{task}: {'the same, bit for bit' if agrees(load_case(task, size=32).observation) else 'DIFFERENT'}")

@@ -35,7 +35,7 @@ steps alone, one arm at a time on two threads.
 
 Both aSeqDIP arms of ours end at their default budget: "last step" is what a user gets who does nothing, "blind pick"
 what the moving variance of the outputs picks without the truth. The other arms end at 4000 steps or their own budget,
-or 500 steps after their peak.
+or 500 steps after their peak. Tasks and arms that are not in the table have not been measured yet.
 
 ![PSNR against seconds, one panel for each task](../results/bench_quality.png)
 """),
