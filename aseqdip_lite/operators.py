@@ -43,6 +43,13 @@ class Operator:
         self._check("cotangent", v, self.out_shape, self.out_complex)
         return torch.func.vjp(self._apply, x)[1](v)[0]
 
+    @property
+    def replays(self):
+        """Whether a GPU may record it (see `graphs`): torch functions alone, which read no number back; all its parts
+        do. A subclass that computes elsewhere says False.
+        """
+        return all(part.replays for part in vars(self).values() if isinstance(part, Operator))
+
     def to(self, device=None, *, double=None):
         """The same operator on another device and/or in double (True) or single (False) precision."""
         other = copy.copy(self)

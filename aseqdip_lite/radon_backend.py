@@ -29,6 +29,8 @@ class TorchRadonProjector(Projector):
         InputError: torch-radon is not installed, cannot be loaded, or there is no CUDA device.
     """
 
+    replays = False  # whether its kernels follow torch's stream is not known
+
     def __init__(self, size, angles, detector=None):
         super().__init__(size, angles, detector)
         try:

@@ -10,6 +10,7 @@ from draws import generator
 from aseqdip_lite import InputError, iterate, methods, networks
 from aseqdip_lite.methods.base import square_norm
 from aseqdip_lite.networks import PRECISIONS, build, compute
+from aseqdip_lite.operators import Identity
 
 WITH_NETWORK = [name for name in methods.names() if hasattr(methods.get(name), "precision")]
 
@@ -73,12 +74,13 @@ def test_operator_and_losses_are_computed_in_float32(smoke_case):
     observation = smoke_case("denoising", size=32).observation
     seen = []
 
-    def A(x):
-        seen.append((x.dtype, torch.is_autocast_enabled("cpu")))
-        return x
+    class Watched(Identity):
+        def _apply(self, x):
+            seen.append((x.dtype, torch.is_autocast_enabled("cpu")))
+            return x
 
     method = methods.configure("aseqdip", "denoising", "smoke", steps=2, precision="bfloat16")
-    state = list(iterate(replace(observation, A=A), method))[-1]
+    state = list(iterate(replace(observation, A=Watched(observation.A.in_shape)), method))[-1]
     assert set(seen) == {(torch.float32, False)}
     assert state.image.dtype == state.carry.z.dtype == torch.float32
 

@@ -11,7 +11,7 @@ from ..heldout import HeldOut, Judge
 from ..schedules import Schedule, Stage
 from ..settings import InputError, setting
 from . import register
-from .base import Carry, Method, State, descend, detached, precision_setting, square_norm, start_network
+from .base import Carry, Method, State, advance, forward, precision_setting, square_norm, start_network
 
 
 @dataclass
@@ -120,17 +120,12 @@ class ASeqDIP(Method):
 
     def begin(self, carry):
         """The `StageCarry` before the first stage of a `Carry`: its network, optimiser and input, whatever they are."""
-        return StageCarry(**vars(carry), lam=schedules.first(self.lam), N=whole(schedules.first(self.N)))
+        values = vars(carry) | dict(replays=carry.replays and not self.scheduled)  # a recorded step has a fixed lam
+        return StageCarry(**values, lam=schedules.first(self.lam), N=whole(schedules.first(self.N)))
 
     def step(self, observation, carry):
         """One Adam step; at the end of a stage also the next input. Returns a `State`."""
-        output = carry.network(carry.z) if carry.output is None else carry.output
-        residual = observation.A(output) - observation.y
-        data, autoencoding = square_norm(residual), square_norm(output - carry.z)
-        seen = data if carry.judge is None else square_norm(carry.judge.kept * residual)
-        loss = seen + carry.lam * autoencoding
-        descend(carry, schedules.damped(loss, self.lam, carry.lam))
-        terms = detached(dict(loss=loss, data=data, autoencoding=autoencoding))
+        output, terms = advance(carry, lambda output, z: self.objective(observation, carry, output, z))
         terms |= {name: float(getattr(carry, name)) for name in self.scheduled}
         terms |= {} if carry.judge is None else dict(risk=carry.judge.risk)
         if carry.inner == 0:
@@ -138,14 +133,23 @@ class ASeqDIP(Method):
             carry.swap = float(terms["autoencoding"]) if self.scheduled else 0.0  # a number must be waited for
         carry.inner += 1
         if carry.inner < carry.N:
-            carry.output = carry.network(carry.z)
+            carry.output = forward(carry)
             return self._state(carry, carry.output.detach(), terms)
-        image = self._next_input(observation, carry, output.detach())
+        image = self._next_input(observation, carry, output)
         if self.scheduled:
-            self._reschedule(carry, Stage(observation, carry.step, carry.z, image, residual.detach(), carry.swap))
+            residual = observation.A(output) - observation.y
+            self._reschedule(carry, Stage(observation, carry.step, carry.z, image, residual, carry.swap))
         carry.z = image if carry.judge is None else carry.judge.judge(carry, image)
         carry.inner = 0
         return self._state(carry, image, terms)
+
+    def objective(self, observation, carry, output, z):
+        """What is minimised, and (3) without what is held out, "loss", with its terms "data" and "autoencoding"."""
+        residual = observation.A(output) - observation.y
+        data, autoencoding = square_norm(residual), square_norm(output - z)
+        seen = data if carry.judge is None else square_norm(carry.judge.kept * residual)
+        loss = seen + carry.lam * autoencoding
+        return schedules.damped(loss, self.lam, carry.lam), dict(loss=loss, data=data, autoencoding=autoencoding)
 
     @staticmethod
     def _state(carry, image, terms):
@@ -168,7 +172,7 @@ class ASeqDIP(Method):
     def _next_input(self, observation, carry, stale):
         if self.refresh == "stale":
             return stale
-        fresh = carry.network(carry.z)
+        fresh = forward(carry)
         if self.refresh == "projected":
             return fresh + observation.A.adjoint(observation.y - observation.A(fresh))
         return fresh

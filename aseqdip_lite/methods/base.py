@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from .. import networks
+from ..graphs import Graphs
 from ..settings import Settings, setting
 
 
@@ -23,6 +24,7 @@ class Carry:
         step: Adam steps made so far; stage k and inner index i follow from it.
         output: f_phi(z) with its graph, kept for the next step if it is already computed.
         done: whether the method has ended its run by a rule of its own, before the budget.
+        replays: whether steps may be recorded on a GPU and replayed, see `graphs`; graphs: the recording, once made.
     """
 
     network: torch.nn.Module
@@ -32,11 +34,13 @@ class Carry:
     step: int = 0
     output: torch.Tensor | None = None
     done: bool = False
+    replays: bool = False
+    graphs: Graphs | None = None
 
     def state_dict(self):
         """Tensors, numbers and dictionaries only, so that it loads with weights_only=True.
 
-        `output` is left out: it is recomputed from the same weights and the same z.
+        `output` and `graphs` are left out: they are made again of the same weights and the same z.
         """
         return dict(network=self.network.state_dict(), optimizer=self.optimizer.state_dict(), z=self.z.detach(),
                     generator=self.generator.get_state(), step=self.step, done=self.done)
@@ -44,8 +48,12 @@ class Carry:
     def load_state_dict(self, state):
         """Take over a copy of a `state_dict`; the next step is the one that the saved run would have made."""
         self.network.load_state_dict(state["network"])
+        here = [group["capturable"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # torch would share the moments
+        for group, capturable in zip(self.optimizer.param_groups, here, strict=True):
+            group["capturable"] = capturable  # the saved run may have been on another device
         self.z, self.step, self.output = state["z"].to(self.z.device, copy=True), state["step"], None
+        self.graphs = None  # they hold the moments that have just been replaced
         self.done = state["done"]
         self.generator.set_state(state["generator"].cpu())
 
@@ -137,8 +145,8 @@ class Method(Settings):
 
 def precision_setting():
     """The setting `precision` of every method with a network; not printed, as it says how to compute and not what."""
-    return setting("float32", "what the network computes in; bfloat16 is quicker on CPUs with AMX, slower on other "
-                   "CPUs, and not measured on GPUs", choices=networks.PRECISIONS, repr=False)
+    return setting("float32", "what the network computes in; bfloat16 is quicker on CPUs with AMX and for wide "
+                   "networks on GPUs, and slower on other CPUs", choices=networks.PRECISIONS, repr=False)
 
 
 @dataclass(frozen=True)
@@ -154,27 +162,56 @@ class FixedInput(Method):
 
     def step(self, observation, carry):
         """One Adam step on the objective. Returns a `State`."""
-        output = carry.network(carry.z) if carry.output is None else carry.output
-        terms = self.objective(observation, output)
-        descend(carry, terms["loss"])
+        _, terms = advance(carry, lambda output, z: self.objective(observation, output))
         self.disturb(carry)
-        carry.output = carry.network(carry.z)
-        return State(carry.step, carry.output.detach(), detached(terms), carry)
+        carry.output = forward(carry)
+        return State(carry.step, carry.output.detach(), terms, carry)
 
     def objective(self, observation, output):
-        """{"loss": what is minimised, "data": ||A output - y||^2, other terms}, scalars with their graph."""
+        """What is minimised, and the terms that are shown, {"loss": it, "data": ||A output - y||^2, ...}: scalars."""
         data = square_norm(observation.A(output) - observation.y)
-        return dict(loss=data, data=data)
+        return data, dict(loss=data, data=data)
 
     def disturb(self, carry):
         """Change the weights after an Adam step; by default leave them."""
 
 
 def start_network(observation, z, method, generator, c_in=None):
-    """Carry with the method's network, initialised for the observation's image, a fused Adam and input z."""
+    """Carry with the method's network, initialised for the observation's image, its Adam and input z."""
     network = networks.build(method.network, observation.start, generator, c_in=c_in, precision=method.precision)
-    optimizer = torch.optim.Adam(network.parameters(), lr=method.lr, fused=True)
-    return Carry(network, optimizer, z, generator)
+    return Carry(network, adam(network, method.lr), z, generator, replays=observation.A.replays)
+
+
+def adam(network, lr):
+    """A fused Adam on the network's weights; on a GPU it counts its steps there, so that it can be replayed."""
+    weights = list(network.parameters())
+    return torch.optim.Adam(weights, lr=lr, fused=True, capturable=weights[0].is_cuda)
+
+
+def forward(carry):
+    """f_phi(z) under the present weights, (1, C, H, W)."""
+    return carry.network(carry.z) if carry.graphs is None else carry.graphs.forward(carry.z)
+
+
+def advance(carry, objective):
+    """One Adam step on an objective: the output at which its gradient was taken, and the terms without their graph.
+
+    On a GPU the first step is made operation by operation; then, where the carry `replays`, the passes are recorded,
+    and all further steps replay them. All that the objective reads but output and z must stay as it is.
+
+    objective: function of f_phi(z) and z that returns what is minimised, a scalar with its graph, and {name: scalar}
+        of the terms to show.
+    """
+    if carry.replays and carry.graphs is None and carry.z.is_cuda and carry.optimizer.state:
+        carry.output = None  # its graph would tie the recording to the stream that it was made on
+        carry.graphs = Graphs(carry.network, carry.optimizer, carry.z, objective)
+    output = forward(carry) if carry.output is None else carry.output
+    if carry.graphs is None:
+        loss, terms = objective(output, carry.z)
+        descend(carry, loss)
+        return output.detach(), detached(terms)
+    carry.step, carry.output = carry.step + 1, None
+    return output, carry.graphs.descend()
 
 
 def descend(carry, loss):

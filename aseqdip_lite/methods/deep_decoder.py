@@ -9,7 +9,7 @@ from ..decoder import decoder, most_layers
 from ..networks import compute, from_channels
 from ..settings import setting
 from . import register
-from .base import Carry, FixedInput
+from .base import Carry, FixedInput, adam
 
 
 class ImageDecoder(torch.nn.Module):
@@ -52,5 +52,4 @@ class Decoder(FixedInput):
         network = decoder(image.shape[-2:], c_out, generator, self.channels, layers)
         z = network.noise(generator) if z0 is None else z0
         network = ImageDecoder(network, image.is_complex(), self.precision).to(image.device)
-        return Carry(network, torch.optim.Adam(network.parameters(), lr=self.lr, fused=True), z.to(image.device),
-                     generator)
+        return Carry(network, adam(network, self.lr), z.to(image.device), generator, replays=observation.A.replays)

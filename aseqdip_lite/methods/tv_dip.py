@@ -27,6 +27,7 @@ class TVDIP(Vanilla):
 
     def objective(self, observation, output):
         """As of vanilla DIP, with rho TV."""
-        terms = super().objective(observation, output)
+        data, terms = super().objective(observation, output)
         variation = total_variation(output)
-        return terms | dict(loss=terms["data"] + self.rho * variation, variation=variation)
+        loss = data + self.rho * variation
+        return loss, terms | dict(loss=loss, variation=variation)

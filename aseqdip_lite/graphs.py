@@ -1,0 +1,54 @@
+"""CUDA graphs: on a GPU the passes of a step are recorded once, and then replayed with one launch each.
+
+A step of a small network is some hundreds of kernels, most of which take less time than their launch; replayed,
+they follow each other without the host. The kernels are the same, on the same memory. So what they read must stay
+where it was, which is why a recording is dropped when a carry takes over a saved state.
+"""
+
+import torch
+
+
+class Graphs:
+    """The pass forward, and the pass back with Adam's step, as two recordings of one memory.
+
+    Recording runs neither: weights and moments are as before. Adam must have made a step, for its moments to exist.
+
+    Args:
+        network: f_phi; its gradients are dropped. optimizer: of its weights, with `capturable`.
+        z: an input (1, C, H, W) on the GPU; it is copied.
+        objective: see `methods.base.advance`; it and z must read nothing that moves.
+    """
+
+    def __init__(self, network, optimizer, z, objective):
+        self.z = z.detach().clone()
+        self.warm_up(network, objective)
+        optimizer.zero_grad(set_to_none=True)  # so that the gradients are made in the memory of the recording
+        self.ahead, self.back = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.ahead):
+            output = network(self.z)
+        with torch.cuda.graph(self.back, pool=self.ahead.pool()):
+            loss, terms = objective(output, self.z)
+            loss.backward()
+            optimizer.step()
+            self.values = torch.stack([term.detach() for term in terms.values()])
+        self.output, self.names = output.detach(), list(terms)
+
+    def warm_up(self, network, objective):
+        """Make the passes once on a stream of their own, so that libraries set up what a recording cannot hold."""
+        stream = torch.cuda.Stream(self.z.device)
+        stream.wait_stream(torch.cuda.current_stream(self.z.device))
+        with torch.cuda.stream(stream):
+            loss, _ = objective(network(self.z), self.z)
+            loss.backward()
+        torch.cuda.current_stream(self.z.device).wait_stream(stream)
+
+    def forward(self, z):
+        """f_phi(z) under the present weights, a copy of its own, without a graph."""
+        self.z.copy_(z)
+        self.ahead.replay()
+        return self.output.clone()
+
+    def descend(self):
+        """The pass back from the last `forward` and Adam's step: {name: term}, scalars on the GPU."""
+        self.back.replay()
+        return dict(zip(self.names, self.values.clone(), strict=True))
