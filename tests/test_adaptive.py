@@ -1,86 +1,134 @@
-"""The study of lam and N: images it was not made on, the same budget for all arms, trials that are run once."""
+"""L2, the study of lam by itself: images it was not made on, the same budget for all arms, runs that are made once."""
 
 import json
+import statistics
 import sys
 from pathlib import Path
 
 import pytest
 
+from aseqdip_lite import configure
+from aseqdip_lite.experiments import l2
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
-import adaptive  # noqa: E402
 from tune import SEARCHES  # noqa: E402
 
-from aseqdip_lite import configure  # noqa: E402
-from aseqdip_lite.heldout import HeldOut  # noqa: E402
+TASKS = list(l2.TASKS)
+SIZES = dict(size=32, coils=2, images=2, seeds=(1, 2), steps=4, progress=False)
 
-TASKS = list(adaptive.TASKS)
+#: What wins the made-up searches.
+BUDGET, DOUBLE = dict(lam=4.0, N=2), dict(lam=16.0, N=10)
+RULE = dict(first=0.25, patience=0.5, share=0.05, N=10)
 
 
-@pytest.fixture
-def searched():
-    """Stored searches, won by lam 4, N 2 at the budget, lam 16, N 10 at its double, and of auto by first 0.25, N 10."""
-    won = dict(half=dict(lam=4.0, N=2), double=dict(lam=16.0, N=10), rule=dict(first=0.25, patience=0.5, N=10))
-    rows = []
+def made_up(trial, watch):
+    """A run's row: in a search the winners are 5 dB above the others; in a test auto is 0.5 dB above all."""
+    settings = trial["settings"]
+    final = 20.0 + len(trial["problem"]["image"]) + 5 * (settings == DOUBLE) * (trial["seed"] == 0)
+    final += (2 if trial["seed"] == 0 else 0.5) * (settings == l2.auto(RULE))
+    lucky = settings == l2.auto(dict(first=4.0, patience=0.5, share=0.01, N=2))  # on one task
+    final += 8 * lucky * (trial["task"] == "ct" and trial["seed"] == 0)
+    half = final - 1 + 20 * (settings == BUDGET) * (trial["seed"] == 0)
+    return trial | dict(psnr=dict(start=9.0, final=final, blind=None, oracle=final + 0.1), at_half=half, made=7,
+                        seconds=1.5, stops=dict(wmv=dict(psnr=final - 2), discrepancy=dict(psnr=None)))
+
+
+@pytest.fixture(scope="module")
+def study():
+    """(what `measure` returns of made-up runs on all tasks, the trials that it has made)."""
+    trials = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(l2, "run", lambda trial, watch: trials.append(trial) or made_up(trial, watch))
+        return l2.measure(**SIZES), trials
+
+
+def test_no_test_image_was_tuned_on(study):
     for task in TASKS:
-        for trial in adaptive.search("fixed", task):
-            rows.append(trial | dict(psnr=dict(final=20.0 + 10 * (trial["settings"] == won["double"])),
-                                     at_half=20.0 + 10 * (trial["settings"] == won["half"])))
-        for trial in adaptive.search("rule", task):  # another one is the best of one task, and no better on average
-            luck = 8 * (task == "ct" and json.loads(trial["arm"]) == dict(first=4.0, patience=0.2, N=2))
-            rows.append(trial | dict(psnr=dict(final=20.0 + 2 * (json.loads(trial["arm"]) == won["rule"]) + luck)))
-    return rows
+        tuned = {problem["image"] for problem in SEARCHES[task]["problems"]} | {l2.TUNING[task]["image"]}
+        tested = {trial["problem"]["image"] for trial in study[1] if trial["task"] == task and trial["seed"] > 0}
+        assert len(tested) == 2 and not tuned & tested
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_no_test_image_was_tuned_on(task, searched):
-    tuned = {problem["image"] for problem in SEARCHES[task]["problems"]} | {adaptive.TUNING[task]["image"]}
-    assert not tuned & {trial["problem"]["image"] for trial in adaptive.tests(task, searched)}
+def test_all_arms_have_the_same_budget_and_no_run_is_made_twice(study):
+    ours, trials = study
+    assert {trial["steps"] for trial in trials} == {8}
+    assert len({l2.key(trial) for trial in trials}) == len(trials) == ours["runs"]
+    assert ours["core_seconds"] == pytest.approx(1.5 * len(trials))
+    searched = [trial for trial in trials if trial["seed"] == 0]
+    assert len(searched) == len(TASKS) * (len(l2.GRID) + len(l2.RULES))
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_all_arms_have_the_same_problems_seeds_and_budget(task, searched):
-    trials = adaptive.tests(task, searched)
-    images = 3 * len(adaptive.SEEDS)
-    assert len({adaptive.key(trial) for trial in trials}) == len(trials)
-    by_arm = {arm: {adaptive.case_of(trial) for trial in trials if trial["arm"] == arm} for arm in adaptive.ARMS}
-    for arm, cases in by_arm.items():
-        assert len(cases) == images * (2 if arm in adaptive.SECOND else 1) and cases <= by_arm["auto"]
-    assert {trial["steps"] for trial in trials} == {2 * adaptive.budget(task)}
+def test_every_arm_runs_where_it_should(study):
+    for part in study[0]["parts"]:
+        runs = {line["arm"]: line["runs"] for line in part["arms"]}
+        first = part["settings"] == l2.TASKS[part["task"]][1]
+        assert all(runs[arm] == 4 for arm in (*l2.MAIN, "default, wmv"))
+        assert all(runs.get(arm) == (2 if first else None) for arm in l2.ARMS if arm not in l2.MAIN)
+        assert "default, discrepancy" not in runs
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_the_arms_take_what_won_the_searches(task, searched):
-    settings = {trial["arm"]: trial["settings"] for trial in adaptive.tests(task, searched)}
-    assert settings["fixed"] == dict(lam=4.0, N=2) and settings["fixed for double"] == dict(lam=16.0, N=10)
-    rule = configure("aseqdip", task, **settings["auto"])
-    assert (rule.lam.first, rule.lam.patience, rule.lam.share, rule.N) == (0.25, 0.5, HeldOut().share, 10)
-    ends_at_once = configure("aseqdip", task, **settings["auto, lam stays"])
+def test_the_arms_take_what_won_the_searches(study):
+    for part in study[0]["parts"]:
+        assert part["won"] == dict(budget=BUDGET, double=DOUBLE, rule=RULE)
+    settings = {arm: settings_of(dict(budget=BUDGET, double=DOUBLE, rule=RULE))
+                for arm, (_, settings_of) in l2.ARMS.items()}
+    rule = configure("aseqdip", "ct", **settings["auto"])
+    assert (rule.lam.first, rule.lam.patience, rule.lam.share, rule.N) == (0.25, 0.5, 0.05, 10)
+    ends_at_once = configure("aseqdip", "ct", **settings["auto, lam stays"])
     assert ends_at_once.lam.first * ends_at_once.lam.factor > ends_at_once.lam.most
-    assert configure("aseqdip", task, **settings["auto, no average"]).lam.average == 0
+    assert configure("aseqdip", "ct", **settings["auto, no average"]).lam.average == 0
+
+
+def test_runs_are_paired_by_image_and_seed(study):
+    ours, _ = study
+    for line in ours["tasks"]:  # images with longer names have higher PSNR; a difference of pairs does not know
+        assert line["to_double"] == pytest.approx(dict(mean=0.5, low=0.5, high=0.5))
+        assert line["to_budget"] == pytest.approx(dict(mean=1.5, low=1.5, high=1.5))
+        assert line["fall"] == pytest.approx(0.1)
+    assert set(ours["without"]) == set(l2.ARMS) - set(l2.MAIN)
+    assert all(gap["mean"] == pytest.approx(0.5) for gap in ours["without"].values())
+    arms = {line["arm"]: line for line in ours["parts"][0]["arms"]}
+    assert arms["default, wmv"]["gap"]["mean"] == pytest.approx(-2.0)
+    assert l2.judge(ours)[0] == "reproduced" and l2.figure(ours).axes
+
+
+def judged(*lines):
+    """The verdict on tasks with these distances to both fixed settings, and these falls."""
+    tasks = [dict(task=str(index), fall=fall, **{name: dict(mean=gap, low=None, high=None) for name, gap in
+                                                 (("to_double", double), ("to_budget", single))})
+             for index, (double, single, fall) in enumerate(lines)]
+    return l2.judge(dict(tasks=tasks, without={}, runs=1, core_seconds=1.0, parts=[dict(won=dict(rule=RULE))]))
+
+
+@pytest.mark.parametrize(("lines", "verdict", "count"), [
+    ([(0.3, 0.4, 0.2)] * 4 + [(-1.0, -1.0, 3.0)], "reproduced", 4),
+    ([(0.3, 0.4, 0.2)] * 3 + [(0.3, 0.4, 0.21), (0.3, 0.4, 0.3)], "same direction", 3),
+    ([(0.3, 0.4, 0.2)] * 3 + [(0.5, 0.2, 0.1)] * 2, "same direction", 3),
+    ([(0.3, 0.4, 0.2)] * 2 + [(0.5, -0.2, 0.1)] * 3, "not reproduced", 2)])
+def test_the_verdict_asks_for_distance_to_both_and_for_no_fall(lines, verdict, count):
+    found, why = judged(*lines)
+    assert found == verdict and f"at most 0.2 below the peak: {count} of 5 tasks" in why
 
 
 @pytest.mark.parametrize("arm", ["auto", "geometric"])
-def test_a_trial_is_read_at_half_of_its_steps_too(arm):
-    method, settings_of = adaptive.ARMS[arm]
-    settings = settings_of(dict(rule=dict(first=1.0, patience=0.2, N=2)))
-    trial = dict(part="test", task="denoising", arm=arm, method=method, settings=settings, seed=0, steps=8, budget=8,
+def test_a_run_is_read_at_half_of_its_steps_too(arm):
+    method, settings_of = l2.ARMS[arm]
+    trial = dict(task="denoising", method=method, settings=settings_of(dict(rule=RULE)), seed=0, steps=20, budget=20,
                  problem=dict(image="coffee", sigma=25.0, size=32))
-    row = json.loads(json.dumps(adaptive.run(trial, lambda step: False)))
-    assert row["steps"] == row["made"] == 8 and row["at_half"] != row["psnr"]["final"]
-    assert adaptive.key(row) == adaptive.key(trial)
-    assert adaptive.run(trial, lambda step: step == 3) is None
+    row = json.loads(json.dumps(l2.run(trial, lambda step: False)))
+    assert row["steps"] == row["made"] == 20 and row["at_half"] != row["psnr"]["final"]
+    assert l2.key(row) == l2.key(trial)
+    assert l2.run(trial, lambda step: step == 3) is None
 
 
-def test_the_report_pairs_arms_by_case(searched, monkeypatch, capsys):
-    monkeypatch.setattr(adaptive, "TASKS", {"ct": adaptive.TASKS["ct"]})
-    rows = list(searched)
-    for trial in adaptive.tests("ct", searched):
-        final = 30.0 + len(trial["problem"]["image"]) + (0.5 if trial["arm"] == "auto" else 0.0)
-        rows.append(trial | dict(psnr=dict(final=final, oracle=final + 1), at_half=final - 1, made=100,
-                                 stops=dict(wmv=dict(psnr=final - 2), discrepancy=dict(psnr=None))))
-    adaptive.report(rows)
-    lines = {line[:22].strip(): line[22:] for line in capsys.readouterr().out.splitlines()}
-    assert lines["auto"].endswith("+0.50 (+0.50 to +0.50)   +1.50 (+1.50 to +1.50)")
-    assert lines["default, wmv"].endswith("-2.00 (-2.00 to -2.00)   -1.00 (-1.00 to -1.00)")
-    assert "default, discrepancy" not in lines
+def test_it_goes_on_where_it_was(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(l2, "run", lambda trial, watch: made.append(trial) or made_up(trial, watch))
+    sizes = SIZES | dict(tasks=("mri", "denoising"), points=2, images=1, file=tmp_path / "runs.json")
+    once = l2.measure(**sizes)
+    count = len(made)
+    assert l2.measure(**sizes) == once and len(made) == count == once["runs"]
+    more = l2.measure(**sizes | dict(images=2))
+    assert len(made) == more["runs"] > count
+    assert statistics.fmean(row["last"] for row in more["parts"][0]["arms"]) > 0
