@@ -5,7 +5,7 @@ dataclass with a text form, which the command line takes and which metrics and c
 
     geometric:first=1,last=64,begin=300,end=1500
     growth:first=1,power=2,begin=white,most=64
-    heldout:first=1,factor=4,share=0.05                 (see `heldout`; "auto" is this one)
+    heldout:first=0.25,factor=4,share=0.05              (see `heldout`; "auto" is this one)
 
 It never sees the truth. After each stage it is shown a `Stage`; what it remembers lies in a plain
 dictionary of the carry, so that a resumed run goes on bit for bit.

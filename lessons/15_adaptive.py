@@ -35,7 +35,7 @@ import torch
 from matplotlib.figure import Figure
 
 import aseqdip_lite
-from aseqdip_lite import iterate, load_case, methods, reconstruct, schedules
+from aseqdip_lite import experiments, iterate, load_case, methods, reconstruct, schedules
 from aseqdip_lite.course import banner, check, claim, device, pick, show
 from aseqdip_lite.theory import path
 
@@ -343,7 +343,7 @@ check("adaptive.risk", my_error)
 # Watch a run with a twentieth of the pixels hidden. The rule is told to be patient for ever, so it only looks.
 
 # %%
-looking = "heldout:average=0,patience=1000000"
+looking = "heldout:first=1,average=0,patience=1000000"
 watcher = methods.configure("aseqdip", "denoising", lam=looking, N=2).with_steps(steps)
 rows, outputs = [], []
 for state in iterate(case.observation, watcher):
@@ -488,8 +488,8 @@ claim(
 # > 1. Hide 5 % of the measurements from the loss.
 # > 2. After each stage average the new input $z_k$ into $m_k$, and compute the risk of $m_k$ on what is hidden.
 # > 3. If it is the least so far, remember everything: weights, Adam's moments, $z_k$, $m_k$.
-# > 4. If there was no better one for a fifth of the steps made, go back to what is remembered, and on with four times
-# >    the $\lambda$. Above 1024 end.
+# > 4. If it then takes half as many steps again without a better one, go back to what is remembered, and on with four
+# >    times the $\lambda$. It begins at 1/4; above 1024 end.
 # > 5. The answer is the $m_k$ that is remembered.
 #
 # There are two details. The loss is multiplied by $(1 + \lambda_0)/(1 + \lambda)$: at first a larger $\lambda$ makes
@@ -585,16 +585,38 @@ for share, run in sorted(shares.items()):
 # %%
 finals = {share: run.metrics["psnr"]["final"] for share, run in shares.items()}
 claim(
-    abs(finals[0.005] - finals[0.05]) < 0.3 and finals[0.5] < finals[0.05] - 3,
-    "0.005 and 0.05 end within 0.3 dB of each other, 0.5 more than 3 dB below",
+    finals[0.005] > finals[0.05] - 0.1 and finals[0.5] < finals[0.05] - 3,
+    "0.005 ends no lower than 0.05, and 0.5 more than 3 dB below",
 )
 
 # %% [markdown]
 # We had expected harm on both sides, and it came on one. With half of the pixels hidden the run has to guess them, and
 # guesses badly. With 0.5 % hidden, some sixty noisy values, the judge does as well as with ten times as many. Exercise
 # 3 says why: the judge compares images of one run on one set of pixels, and what is the same in both, all of $n^2$ and
-# most of the error, is gone from the difference. On another picture, or with less noise, sixty may be too few; the
-# twentieth is the careful choice, and it costs nothing that we could measure here.
+# most of the error, is gone from the difference.
+#
+# So hide 0.5 %? That would be a rule made of one picture. The course has searched for the numbers of `auto` on one
+# tuning picture of each task, and this is what it found of two shares (PSNR in dB after twice the usual steps):
+
+# %% tags=["stored-result"]
+study = experiments.stored("L2", RESULTS)["ours"]
+tried = {line["point"]["share"]: line["last"] for line in study["tried"]
+         if line["kind"] == "rule" and (line["point"]["first"], line["point"]["N"]) == (rule.first, 2)}
+print(f"{'':>12}" + "".join(f"{task:>12}" for task in tried[0.01]) + f"{'mean':>12}")
+for share, last in tried.items():
+    print(f"{share:5.2f} hidden" + " " + "".join(f"{value:12.2f}" for value in [*last.values(), fmean(last.values())]))
+
+# %%
+claim(
+    fmean(tried[0.05].values()) > fmean(tried[0.01].values()) + 0.5 and tried[0.05]["ct"] > tried[0.01]["ct"] + 2,
+    "stored: on average 0.05 is more than 0.5 dB better than 0.01, and in CT more than 2 dB",
+    needs="smoke",
+)
+
+# %% [markdown]
+# In denoising a hundredth is as good, as our picture has said. In CT it is 27 rays, and the judge that listens to them
+# takes the run back too early. What is enough depends on what a measurement says about the image, and that is another
+# thing for each $A$. One picture of one task was not the place to find it out.
 
 # %% [markdown]
 # ### The same with sliders

@@ -80,6 +80,14 @@ def test_the_arms_take_what_won_the_searches(study):
     assert configure("aseqdip", "ct", **settings["auto, no average"]).lam.average == 0
 
 
+def test_all_that_was_tried_is_told(study):
+    tried = study[0]["tried"]
+    assert [line["kind"] for line in tried] == ["fixed"] * len(l2.GRID) + ["rule"] * len(l2.RULES)
+    assert all(list(line["last"]) == list(line["at_budget"]) == TASKS for line in tried)
+    best = max((line for line in tried if line["kind"] == "fixed"), key=lambda line: line["last"]["mri"])
+    assert best["point"] == DOUBLE
+
+
 def test_runs_are_paired_by_image_and_seed(study):
     ours, _ = study
     for line in ours["tasks"]:  # images with longer names have higher PSNR; a difference of pairs does not know

@@ -14,7 +14,7 @@ from aseqdip_lite.methods.aseqdip import ASeqDIP
 from aseqdip_lite.operators import Identity
 
 TASKS = list(tasks.REGISTRY)
-EAGER = "heldout:warm_up=4,patience=0.01,share=0.1,average=0"  # goes back every few steps
+EAGER = "heldout:first=1,warm_up=4,patience=0.01,share=0.1,average=0"  # goes back every few steps
 
 
 def generator(seed=0):
@@ -65,7 +65,7 @@ def test_what_is_held_out_does_not_reach_the_image(task, observations):
 
 def test_the_data_term_of_the_curve_is_of_all_measurements(observations):
     observation = observations["denoising"]
-    method = ASeqDIP(lam="heldout:share=0.3", N=1, K=1)
+    method = ASeqDIP(lam="heldout:first=1,share=0.3", N=1, K=1)
     carry = method.init(observation, 0)
     with torch.no_grad():
         residual = observation.A(carry.network(carry.z)) - observation.y
@@ -119,7 +119,7 @@ class Follower(Judge):
 
 def test_the_way_back_is_exact_and_lam_is_larger(observations):
     observation = observations["denoising"]
-    method = ASeqDIP(lam="heldout:warm_up=4,patience=0.1,average=0.5,factor=3", N=2, K=50, lr=1e-3)
+    method = ASeqDIP(lam="heldout:first=1,warm_up=4,patience=0.1,average=0.5,factor=3", N=2, K=50, lr=1e-3)
     carry = method.init(observation, 0)
     carry.judge = Follower(method.lam, observation, [9, 8, 7, 5, 6, 6, 6, 6, 6])  # of stages 1, 2, ...; best at step 8
     kept_states = {}
@@ -136,7 +136,7 @@ def test_the_way_back_is_exact_and_lam_is_larger(observations):
 
 def test_a_run_ends_when_lam_is_above_its_most(observations):
     observation = observations["denoising"]
-    method = ASeqDIP(lam="heldout:warm_up=4,patience=0.1,factor=4,most=16", N=2, K=100, lr=1e-3)
+    method = ASeqDIP(lam="heldout:first=1,warm_up=4,patience=0.1,factor=4,most=16", N=2, K=100, lr=1e-3)
     carry = method.init(observation, 0)
     carry.judge = Follower(method.lam, observation, [9, 8, 7, 5])
     states = list(iterate(observation, method, carry=carry))

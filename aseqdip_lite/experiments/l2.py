@@ -82,8 +82,8 @@ def measure(size, images, seeds=(1,), tasks=tuple(TASKS), steps=None, coils=8, p
         progress: show a bar, and make as many runs at a time as there are cores.
 
     Returns:
-        {"parts": [{"task", "settings", "won", "budget", "arms": see `summary`}], "tasks": see `pooled`,
-        "without": see `ablations`, "runs", "core_seconds"}.
+        {"tried": see `tables`, "parts": [{"task", "settings", "won", "budget", "arms": see `summary`}], "tasks": see
+        `pooled`, "without": see `ablations`, "runs", "core_seconds"}.
     """
     study = Study(size, coils, steps, file and Path(file), progress)
     searched = study.made([(task, kind, point, study.trial(task, "aseqdip", settings_of(point), 0, **TUNING[task]))
@@ -99,8 +99,8 @@ def measure(size, images, seeds=(1,), tasks=tuple(TASKS), steps=None, coils=8, p
                   arms=summary([each[2:] for each in tested if each[:2] == (task, index)]))
              for index in (0, 1) for task in tasks]
     used = {key(row): row for *_, row in searched + tested}
-    return dict(parts=parts, tasks=pooled(tested, tasks), without=ablations(tested), runs=len(used),
-                core_seconds=sum(row["seconds"] for row in used.values()))
+    return dict(tried=tables(searched), parts=parts, tasks=pooled(tested, tasks), without=ablations(tested),
+                runs=len(used), core_seconds=sum(row["seconds"] for row in used.values()))
 
 
 @dataclass
@@ -166,6 +166,15 @@ def winners(tried):
         won[task] = dict(budget=max(fixed, key=lambda pair: pair[1]["at_half"])[0],
                          double=max(fixed, key=lambda pair: pair[1]["psnr"]["final"])[0], rule=rule)
     return won
+
+
+def tables(tried):
+    """[{"kind": "fixed" or "rule", "point", "at_budget", "last": {task: PSNR in dB}}] of all that was tried."""
+    lines = {}
+    for task, kind, point, row in tried:
+        line = lines.setdefault(json.dumps([kind, point]), dict(kind=kind, point=point, at_budget={}, last={}))
+        line["at_budget"][task], line["last"][task] = row["at_half"], row["psnr"]["final"]
+    return list(lines.values())
 
 
 def summary(found):
