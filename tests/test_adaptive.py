@@ -94,8 +94,10 @@ def test_runs_are_paired_by_image_and_seed(study):
         assert line["to_double"] == pytest.approx(dict(mean=0.5, low=0.5, high=0.5))
         assert line["to_budget"] == pytest.approx(dict(mean=1.5, low=1.5, high=1.5))
         assert line["fall"] == pytest.approx(0.1)
-    assert set(ours["without"]) == set(l2.ARMS) - set(l2.MAIN)
-    assert all(gap["mean"] == pytest.approx(0.5) for gap in ours["without"].values())
+    stops = {"default, wmv": 2.5, "default, discrepancy": None}
+    assert set(ours["rivals"]) == set(l2.ARMS) - set(l2.MAIN) | set(stops)
+    for arm, gap in ours["rivals"].items():
+        assert (gap and gap["mean"]) == pytest.approx(stops.get(arm, 0.5))
     arms = {line["arm"]: line for line in ours["parts"][0]["arms"]}
     assert arms["default, wmv"]["gap"]["mean"] == pytest.approx(-2.0)
     assert l2.judge(ours)[0] == "reproduced" and l2.figure(ours).axes
@@ -106,7 +108,7 @@ def judged(*lines):
     tasks = [dict(task=str(index), fall=fall, **{name: dict(mean=gap, low=None, high=None) for name, gap in
                                                  (("to_double", double), ("to_budget", single))})
              for index, (double, single, fall) in enumerate(lines)]
-    return l2.judge(dict(tasks=tasks, without={}, runs=1, core_seconds=1.0, parts=[dict(won=dict(rule=RULE))]))
+    return l2.judge(dict(tasks=tasks, rivals={}, runs=1, core_seconds=1.0, parts=[dict(won=dict(rule=RULE))]))
 
 
 @pytest.mark.parametrize(("lines", "verdict", "count"), [
