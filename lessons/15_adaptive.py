@@ -614,7 +614,7 @@ claim(
 )
 
 # %% [markdown]
-# In denoising a hundredth is as good, as our picture has said. In CT it is 27 rays, and the judge that listens to them
+# In denoising a hundredth is as good, as our picture has said. In CT it is 20 rays, and the judge that listens to them
 # takes the run back too early. What is enough depends on what a measurement says about the image, and that is another
 # thing for each $A$. One picture of one task was not the place to find it out.
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from aseqdip_lite import ASeqDIP, iterate, load_case, metrics
+from aseqdip_lite.heldout import HeldOut
 from aseqdip_lite.theory import path
 
 SETTINGS = dict(lam=1.0, N=3, K=4, lr=1e-3)
@@ -97,7 +98,7 @@ def test_a_schedule_shows_its_lam_and_held_out_measurements_have_no_freedom(nois
     lams = [row["lam"] for row in path.follow(observation, ramp, x)]
     assert lams == pytest.approx([8 ** (step / 12) for step in (3, 6, 9)])
     rows = list(path.follow(observation, replace(ASeqDIP(**SETTINGS), lam="auto"), x))
-    assert [row["freedom"] for row in rows] == [None] * len(rows) and rows[0]["lam"] == 1.0
+    assert [row["freedom"] for row in rows] == [None] * len(rows) and rows[0]["lam"] == HeldOut().first
 
 
 def test_measure_returns_the_paths_of_all_arms():
