@@ -84,9 +84,10 @@ def test_a_step_does_not_wait_for_the_host(name, smoke_case):
     carry = [next(steps) for _ in range(3)][-1].carry
     torch.cuda.set_sync_debug_mode("error")
     try:
-        list(iterate(observation, method, carry=carry))
+        rest = list(iterate(observation, method, carry=carry))
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert rest
 
 
 @needs_gpu
@@ -139,7 +140,7 @@ def test_the_first_step_is_that_of_the_cpu(task, smoke_case, exact):
 @pytest.mark.parametrize("task", ["mri", "ct", "denoising", "inpainting"])
 @pytest.mark.parametrize("double", [False, True])
 def test_adjoints(task, double, smoke_case):
-    dot_test(on_gpu(smoke_case, task).A, double=double)
+    assert dot_test(on_gpu(smoke_case, task).A, double=double) < 1e-4
 
 
 @needs_gpu
