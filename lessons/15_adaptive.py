@@ -299,7 +299,7 @@ claim(gap < 0.04, "share of the noise and degrees of freedom per pixel differ by
 #   output in patterns that the network learns fast, so they are taken back fast; most of what separates the output from
 #   $y$ is noise, which it learns slowly. One rate for all patterns is no description of this network.
 # - **The share can be read without the truth.** Change $y$ by a little noise of your own and see how much of that
-#   arrives in the image: those are the degrees of freedom. They follow the share of the true noise. It costs a second
+#   arrives in the image: those are the degrees of freedom. Roughly they follow the noise's share. It costs a second
 #   run.
 #
 # So a rule for $\lambda$ cannot hope to win by a better way. What it can win is
@@ -678,7 +678,7 @@ claim(
 # behind `auto`.
 #
 # What the study does not know: pictures of 64 pixels, two of them a task, one seed; $\lambda$ = 0.25 was the smallest
-# that was tried, and in MRI and CT it won.
+# that was tried, and in MRI and CT it won. Four pairs of two pictures make an interval that is too narrow.
 
 # %% [markdown]
 # ### The same with sliders
