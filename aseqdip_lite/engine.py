@@ -64,7 +64,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         resume: go on from the checkpoint in `out`; start anew where there is none.
         patience: stop when the moving variance of the outputs has had no new minimum for this
             many steps; the answer is then the image at the minimum. None runs to the budget.
-        window: window of the moving variance, in recorded outputs.
+        window: window of the moving variance, in steps; at least 3 recorded outputs.
         record_every: steps from one recorded step to the next, a divisor of the budget. Recording waits for the
             device and measures the image; a step that is not recorded does neither, so a GPU runs ahead. Images,
             stopping rules, faults and checkpoints are those of the recorded steps.
@@ -85,7 +85,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
     method.check_image(case.image)
     budget = method.steps if steps is None else steps
     check_divides(record_every, budget)
-    carry, recorder = method.init(case.observation, seed), Recorder(case, window)
+    carry, recorder = method.init(case.observation, seed), Recorder(case, window, record_every)
     kept = checkpoint.Keeper(out, describe(case, method, seed, window, record_every))
     seconds = kept.restore(carry, recorder, case.observation.y.device) if resume else 0.0
     began = time.perf_counter() - seconds

@@ -4,7 +4,10 @@ import copy
 import math
 
 from . import metrics
-from .stopping import Discrepancy, ExponentialVariance, MovingVariance
+from .stopping import ALPHA, Discrepancy, ExponentialVariance, MovingVariance
+
+#: Recorded outputs that a moving variance is taken of, at least.
+FEWEST = 3
 
 
 class Recorder:
@@ -19,14 +22,21 @@ class Recorder:
     and "discrepancy" where the noise level is known (see `stopping`); `picks` are the answers at the
     steps that they pick.
 
+    Both variances look back over the same stretch of the run however often it is recorded: of a window of 100 steps,
+    recorded every 10, the moving variance sees 10 outputs, and the exponential one forgets ten steps at a time.
+
     Args:
         case: the `Case`; the only place where the truth is read.
-        window: window of the moving variance, and steps before its exponential form counts.
+        window: window of the moving variance in steps, and those before its exponential form counts; at least
+            `FEWEST` recorded outputs, where the window has so many steps.
+        every: steps from one recorded step to the next.
     """
 
-    def __init__(self, case, window=100):
+    def __init__(self, case, window=100, every=1):
         self.case = case
-        self.rules = dict(wmv=MovingVariance(window), emv=ExponentialVariance(warm_up=window))
+        outputs = min(window, max(FEWEST, window // every))
+        self.rules = dict(wmv=MovingVariance(outputs),
+                          emv=ExponentialVariance(1 - (1 - ALPHA)**every, warm_up=outputs))
         if case.observation.noise_energy:
             self.rules["discrepancy"] = Discrepancy(case.observation.noise_energy)
         self.picks = dict.fromkeys(self.rules)

@@ -9,6 +9,9 @@ import math
 
 import torch
 
+#: Weight of the newest output in the exponential variance, as published.
+ALPHA = 0.1
+
 
 def as_vector(image):
     """(1, C, H, W), real or complex -> (n,) real, detached; complex numbers as [Re, Im]."""
@@ -83,11 +86,11 @@ class ExponentialVariance(Rule):
     below 3e-5 at alpha 0.1.
 
     Args:
-        alpha: weight of the newest output (0.1 as published).
+        alpha: weight of the newest output.
         warm_up: outputs before the first that counts.
     """
 
-    def __init__(self, alpha=0.1, warm_up=100):
+    def __init__(self, alpha=ALPHA, warm_up=100):
         super().__init__()
         self.alpha, self.warm_up, self.count = alpha, warm_up, 0
         self.mean, self.variance = None, 0.0

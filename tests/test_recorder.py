@@ -155,6 +155,29 @@ def test_blind_image_is_unknown_before_one_window(tiny_mri):
     assert recorder.images["blind"] is images[5]
 
 
+@pytest.mark.parametrize("every", [2, 3, 5])
+def test_variances_look_back_over_steps_however_often_they_are_recorded(every, tiny_mri):
+    """Outputs that stand still for `every` steps have, at the end of each rest, the variances of every step."""
+    held = [image for image in images_like(tiny_mri, 12) for _ in range(every)]
+    each, sparse = Recorder(tiny_mri, window=4 * every), Recorder(tiny_mri, window=4 * every, every=every)
+    for state in states(held):
+        each.record(state)
+        if state.step % every == 0:
+            sparse.record(state)
+            assert sparse.rules["emv"].variance == pytest.approx(each.rules["emv"].variance)
+    np.testing.assert_allclose(sparse.curve["variance"], each.curve["variance"][every - 1::every], rtol=1e-6)
+    assert np.isfinite(sparse.curve["variance"]).sum() == 9
+
+
+@pytest.mark.parametrize("every, outputs", [(1, 100), (10, 10), (50, 3), (500, 3)])
+def test_a_variance_is_of_three_outputs_at_least(every, outputs, tiny_mri):
+    recorder = Recorder(tiny_mri, every=every)
+    for state in states(images_like(tiny_mri, outputs)):
+        assert recorder.images["blind"] is None
+        recorder.record(state)
+    assert recorder.images["blind"] is not None
+
+
 def test_average_is_the_answer_but_the_raw_output_is_watched(tiny_mri):
     images, averages = images_like(tiny_mri, 12), images_like(tiny_mri, 12, seed=1)
     plain, averaging = Recorder(tiny_mri, window=4), Recorder(tiny_mri, window=4)
