@@ -65,7 +65,7 @@ takes more than half an hour here, on all but denoising.
 * One image and one seed a task: a peak half a decibel higher says nothing. bfloat16 is the quicker arm on every task;
   that its peaks are higher on four of them is not a finding.
 * The same 500 steps of denoising took 29 seconds in one reading and 36 in another, hours apart: a ratio is good to
-  about a quarter of itself, and a miss by three hundredths of it is none.
+  about a quarter of itself, and MRI's 0.103, a miss, could as well have been a hit.
 * CT is the task where the short budget costs: the default ends 1.4 dB below the published peak. With 4000 steps the
   same settings pass that peak, and are within 0.3 dB of it in less than a tenth of its time:
   `aseqdip run ct --steps 4000`.
