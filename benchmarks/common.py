@@ -142,8 +142,8 @@ def follow(case, states, *, steps, patience=None):
                 peak=at(recorder.oracle_step), last=at(recorder.steps), blind=at(pick) if pick else None)
 
 
-def seconds_to(run, psnr):
-    """Seconds after which a run, as of `follow`, first has this PSNR, to ten steps; None if it never has."""
-    points = sorted([*zip(run["curve"]["seconds"], run["curve"]["psnr"], strict=True),
-                     (run["peak"]["seconds"], run["peak"]["psnr"])])
-    return next((seconds for seconds, reached in points if reached >= psnr), None)
+def until(run, psnr, unit="seconds"):
+    """Seconds, or with unit "step" steps, until a run, as of `follow`, first has this PSNR, to ten steps; else None."""
+    points = sorted([*zip(run["curve"][unit], run["curve"]["psnr"], strict=True),
+                     (run["peak"][unit], run["peak"]["psnr"])])
+    return next((spent for spent, reached in points if reached >= psnr), None)

@@ -6,15 +6,19 @@
 
 On tuning images at 128 x 128 pixels, on 2 threads, one run after the other; nothing else should run. A mean pays if
 it is quicker on every image and its own peak is no lower. Seconds are those of the steps and of a start that is
-computed; recording does not count. Stores results/bench_means.json.
+computed; recording does not count. Since a machine is not the same at all times, a step's cost is also measured with
+the means taking turns. Stores results/bench_means.json and .png.
 """
 
 import itertools
 import math
+import statistics
+import time
 from dataclasses import replace
 
 import torch
-from common import Measured, describe, follow, parser_of, row, seconds_to
+from common import Measured, follow, parser_of, row, until
+from matplotlib.figure import Figure
 from torch.nn import functional as F
 
 from aseqdip_lite import configure, iterate, load_case
@@ -24,6 +28,12 @@ from aseqdip_lite.operators import Identity
 from aseqdip_lite.tasks.mri import Fourier, MRIOperator
 
 SIZE, SLACK = 128, 0.3
+
+#: Where the figure puts a ratio that there is none of.
+NEVER = 2.25
+
+#: Of the costs: turns that are measured, and steps of each, whole stages of all means.
+TURNS, STEPS = 9, 20
 
 #: Tuning images: the choice of a mean is a choice of settings. Only two tuning pictures ship.
 IMAGES = dict(denoising=("chelsea", "rocket"), mri=("brain-050", "brain-076", "brain-088"))
@@ -78,11 +88,12 @@ def rate(peak, cosine):
 
 
 def stages(first, then):
-    """N = `first` for half of the budget, N = `then` for the rest."""
+    """N = `first` for half of the budget, N = `then` for the rest; a carry knows its N, the method only the first."""
     def states(case, method):
         carry, half = method.init(case.observation, 0), method.steps // 2 // (first * then) * first * then
-        yield from iterate(case.observation, replace(method, N=first), steps=half, carry=carry)
-        yield from iterate(case.observation, replace(method, N=then), steps=method.steps, carry=carry)
+        for N, steps in ((first, half), (then, method.steps)):
+            carry.N = N
+            yield from iterate(case.observation, method, steps=steps, carry=carry)
     return states
 
 
@@ -138,9 +149,10 @@ def half_size(observation):
     return Observation(A, y, A.adjoint(y)), enlarge
 
 
-#: {name: (case, method) -> states}, the first is the default.
+#: {name: (case, method) -> states}, the first is the default; the second says how far two readings of one are apart.
 MEANS = {
     "default": with_settings(),
+    "default, again": with_settings(),
     "bfloat16": with_settings(precision="bfloat16"),
     "widths 8-16-32-32": with_carry(widths(8, 16, 32, 32)),
     "widths 16-32-64": with_carry(widths(16, 32, 64)),
@@ -167,25 +179,87 @@ def measure(task, image, mean, steps):
     return run | dict(settings=method.to_dict())
 
 
+def costs(task, turns):
+    """{mean: a step's cost over the default's}, the median over the turns in which each mean makes its next STEPS."""
+    case, method = load_case(task, IMAGES[task][0], size=SIZE), configure("aseqdip", task)
+    ways = {mean: iter(way(case, method)) for mean, way in MEANS.items()}
+
+    def seconds(mean):
+        began = time.perf_counter()
+        for _ in itertools.islice(ways[mean], STEPS):
+            pass
+        return time.perf_counter() - began
+
+    rounds = [{mean: seconds(mean) for mean in MEANS} for _ in range(1 + turns)][1:]  # the first one has the starts
+    ratios = {mean: statistics.median(one[mean] / one["default"] for one in rounds) for mean in MEANS}
+    return dict(ratios=ratios, settings=method.to_dict())
+
+
+def measured_images(runs, task):
+    """The images of a task on which every mean was measured."""
+    return [image for image in IMAGES[task] if all(f"{task}, {image}: {mean}" in runs for mean in MEANS)]
+
+
+def against_default(runs, task, image, mean, unit="seconds"):
+    """What it takes to the default's peak less SLACK, in seconds or in steps, over what the default takes.
+
+    None if it never comes there.
+    """
+    default, run = (runs[f"{task}, {image}: {name}"] for name in ("default", mean))
+    goal = default["peak"]["psnr"] - SLACK
+    spent = until(run, goal, unit)
+    return spent and spent / until(default, goal, unit)
+
+
+def gain(runs, task, image, mean):
+    """A mean's peak over the default's in dB."""
+    return runs[f"{task}, {image}: {mean}"]["peak"]["psnr"] - runs[f"{task}, {image}: default"]["peak"]["psnr"]
+
+
+def geometric(ratios):
+    """Their geometric mean; None if one of them is."""
+    return None if None in ratios else math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
 def rows_of(runs):
-    """The report's numbers of {"task, image: mean": run}, from the images on which every mean was measured."""
+    """The report's numbers of {"task, image: mean": run, "task: costs"}, from the images with every mean."""
     rows = []
     for task in IMAGES:
-        images = [image for image in IMAGES[task] if all(f"{task}, {image}: {mean}" in runs for mean in MEANS)]
+        images = measured_images(runs, task) if f"{task}: costs" in runs else []
         for mean in MEANS if images else ():
-            ratios, gains = [], []
-            for image in images:
-                default, run = (runs[f"{task}, {image}: {name}"] for name in ("default", mean))
-                goal = default["peak"]["psnr"] - SLACK
-                seconds = seconds_to(run, goal)
-                ratios.append(seconds and seconds / seconds_to(default, goal))
-                gains.append(run["peak"]["psnr"] - default["peak"]["psnr"])
-            mean_ratio = None if None in ratios else math.exp(sum(map(math.log, ratios)) / len(ratios))
-            where = f"{task}, {mean}"
-            rows += [row(f"{where}: seconds to the default's peak - {SLACK} dB over the default's", mean_ratio),
-                     row(f"{where}: largest of these ratios", None if None in ratios else max(ratios)),
-                     row(f"{where}: peak over the default's in dB, least over the images", min(gains))]
+            seconds, steps = ([against_default(runs, task, image, mean, unit) for image in images]
+                              for unit in ("seconds", "step"))
+            where, goal = f"{task}, {mean}", f"to the default's peak - {SLACK} dB over the default's"
+            rows += [row(f"{where}: steps {goal}", geometric(steps)),
+                     row(f"{where}: a step, over one of the default's", runs[f"{task}: costs"]["ratios"][mean]),
+                     row(f"{where}: seconds {goal}", geometric(seconds)),
+                     row(f"{where}: peak over the default's in dB, least over the images",
+                         min(gain(runs, task, image, mean) for image in images))]
     return rows
+
+
+def draw(runs):
+    """One line a mean, one mark an image: how long it takes beside the default, and how far its peak is from there."""
+    figure = Figure(figsize=(10, 5.5), layout="constrained")
+    spent, peak = figure.subplots(1, 2, sharey=True)
+    places = range(len(MEANS))
+    measured = [(task, image) for task in IMAGES for image in measured_images(runs, task)]
+    for index, (task, image) in enumerate(measured):
+        ratios = [against_default(runs, task, image, mean) for mean in MEANS]
+        shifted = [place + 0.2 * (index - (len(measured) - 1) / 2) for place in places]
+        spent.plot([NEVER if ratio is None else ratio for ratio in ratios], shifted, f"C{index}o")
+        peak.plot([gain(runs, task, image, mean) for mean in MEANS], shifted, f"C{index}o", label=f"{task}, {image}")
+    spent.axvspan(NEVER - 0.1, NEVER + 0.1, color="0.9")
+    spent.set_xticks([0.5, 1, 1.5, 2, NEVER], ["0.5", "1", "1.5", "2", "never"])
+    spent.set_xlabel(f"seconds to the default's peak less {SLACK} dB,\nover the default's: left is quicker")
+    peak.set_xlabel("its own peak over the default's in dB:\nright is better")
+    spent.set_yticks(places, MEANS)
+    spent.invert_yaxis()
+    for axis, same in ((spent, 1), (peak, 0)):
+        axis.axvline(same, color="k", linewidth=1)
+        axis.grid(alpha=0.3)
+    peak.legend()
+    return figure
 
 
 def main():
@@ -199,13 +273,16 @@ def main():
                         anew=arguments.anew)
     steps = 20 if arguments.quick else 10**6
     for task, images in chosen.items():
-        default = configure("aseqdip", task).to_dict()
+        def of_today(run, task=task):
+            return run["settings"] == configure("aseqdip", task).to_dict()
+
+        measured.measure(f"{task}: costs", lambda task=task: costs(task, 1 if arguments.quick else TURNS),
+                         valid=of_today)
         for image, mean in itertools.product(images, MEANS):
             measured.measure(f"{task}, {image}: {mean}",
                              lambda task=task, image=image, mean=mean: measure(task, image, mean, steps),
-                             valid=lambda run, default=default: run["settings"] == default)
-    for entry in measured.rows:
-        print(describe(entry))
+                             valid=of_today)
+    measured.show(draw)
 
 
 if __name__ == "__main__":

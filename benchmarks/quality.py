@@ -14,7 +14,7 @@ arm stays. Stores results/bench_quality.json and .png.
 from importlib.util import find_spec
 
 import torch
-from common import Measured, follow, parser_of, row, seconds_to
+from common import Measured, follow, parser_of, row, until
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
@@ -67,7 +67,7 @@ def rows_of(runs):
         arms = {arm: runs[f"{task}: {arm}"] for arm in ARMS if reference and f"{task}: {arm}" in runs}
         for arm, run in arms.items():
             where, ours, peak = f"{task}, {arm}", arm in OURS, run["peak"]["psnr"]
-            seconds = seconds_to(run, reference["peak"]["psnr"] - SLACK)
+            seconds = until(run, reference["peak"]["psnr"] - SLACK)
             rows += [row(f"{where}: peak PSNR in dB", peak),
                      row(f"{where}: seconds to the peak", run["peak"]["seconds"]),
                      row(f"{where}: seconds to the published peak - {SLACK} dB", seconds),
