@@ -81,7 +81,7 @@ def rows_of(runs):
 
 
 def draw(runs):
-    """PSNR against seconds, one panel a task, down to 10 dB below the highest peak."""
+    """PSNR against seconds, one panel a task, from 3 dB below the lowest peak."""
     shown = [task for task in tasks.names() if any(key.startswith(f"{task}: ") for key in runs)]
     figure, lines = Figure(figsize=(max(3.2 * len(shown), 6.4), 3.8), layout="constrained"), {}
     for axis, task in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
@@ -91,8 +91,8 @@ def draw(runs):
             lines[arm], = axis.semilogx(run["curve"]["seconds"], run["curve"]["psnr"], f"C{index}", linewidth=1.5,
                                         linestyle=("-", "--", ":", "-.", "-", "--", ":")[index])
             axis.plot(run["peak"]["seconds"], run["peak"]["psnr"], f"C{index}o", fillstyle="none")
-        highest = max(run["peak"]["psnr"] for key, run in runs.items() if key.startswith(f"{task}: "))
-        axis.set_ylim(highest - 10, highest + 0.5)
+        peaks = [run["peak"]["psnr"] for key, run in runs.items() if key.startswith(f"{task}: ")]
+        axis.set_ylim(min(peaks) - 3, max(peaks) + 0.5)
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(task)
         axis.set_xlabel("seconds of steps, 2 threads")
