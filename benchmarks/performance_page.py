@@ -18,7 +18,7 @@ it in some hours; both make this page. Every number was measured on one machine 
 """
 
 GPU = """\
-`python benchmarks/gpu.py`: five minutes; it needs a CUDA GPU. aSeqDIP on MRI, N = 2. The plain loop launches the
+`python benchmarks/gpu.py`: eight minutes; it needs a CUDA GPU. aSeqDIP on MRI, N = 2. The plain loop launches the
 kernels of a step one by one; `graphs` is what `--device cuda` does: after the first step the passes forward and back
 are recorded, and further steps replay them (`aseqdip_lite/graphs.py`). The steps are the same: in PyTorch's
 deterministic mode `tests/test_cuda.py` finds them equal bit for bit on every method and task. Self-Guided and
@@ -29,15 +29,19 @@ GPU but recording: `--record-every n` records every n-th step, and the blind pic
 are several runs in one process, each replayed on a stream of its own, stepped in turn.
 
 * Graphs are worth most where the network is small: the plain loop is bound by the launches of the host, the graphs by
-  the GPU. The plain loop's time therefore moves with the host: on another machine of the same kind, 9.9 and 9.0 ms were
-  measured for it where the table has 6.9 and 7.4, the graphs' times being the same to a hundredth of a millisecond.
-* `torch.compile` makes `lite` quicker by a third, and needs 14 to 19 seconds before it begins; a run takes two. It is
-  not used.
-* The last PSNR of a run is ragged: without the deterministic mode two runs of the same seed differ in the order of
-  additions, and Adam turns that into whole steps. So two means of three seeds need not agree to 0.1 dB, whatever the
-  variant; how far the plain loop is from itself was not measured.
-* Of the kernels of `paper-medium`, the sums for the gradients of the convolutions' biases and their additions take
-  0.55 of 4.65 ms; the normalisation that follows takes their effect away. They belong to the published network.
+  the GPU. The plain loop's time therefore moves with the host, as "again" shows. On four machines of this kind it was
+  7.4 to 9.8 ms for `paper-medium`, and replayed always 4.70 to 4.72: 1.58 to 2.07 times the speed.
+* The convolutions' biases take 0.55 of the 4.72 ms, in sums for their gradients and additions. The normalisation that
+  follows takes their effect away, so that their gradients are nothing but rounding; they stay because the published
+  network has them. Without them `paper-medium` comes to 1.86, and with bfloat16 to 2.30 times the plain loop's speed.
+* What remains of `paper-medium` is what cuDNN and PyTorch have for its layers: letting cuDNN try all its algorithms
+  (`torch.backends.cudnn.benchmark`) changes nothing in the 4.71 ms, and with channels first they are 6.02.
+* `torch.compile` makes `lite` quicker by a quarter, and needs 12 to 20 seconds before it begins; a whole run of any
+  task takes one to two. It is not used.
+* The end of a run is ragged: without the deterministic mode two runs of the same seed differ in the order of additions,
+  and Adam turns that into whole steps. The plain loop is 0.20 and 0.32 dB from itself in the mean of three seeds, a
+  seed by up to 1.3 dB, so three seeds cannot tell 0.1 dB: an earlier reading had the graphs at 0.03 dB from the plain
+  loop on `lite` where the table has 0.91. In the deterministic mode they give the plain loop's PSNR to the last digit.
 """
 
 #: {part: (heading, text)} in the order of the page.
