@@ -240,13 +240,13 @@ def rows_of(runs):
 
 def draw(runs):
     """One line a mean, one mark an image: how long it takes beside the default, and how far its peak is from there."""
-    figure = Figure(figsize=(10, 5.5), layout="constrained")
+    figure = Figure(figsize=(10, 7), layout="constrained")
     spent, peak = figure.subplots(1, 2, sharey=True)
     places = range(len(MEANS))
     measured = [(task, image) for task in IMAGES for image in measured_images(runs, task)]
     for index, (task, image) in enumerate(measured):
         ratios = [against_default(runs, task, image, mean) for mean in MEANS]
-        shifted = [place + 0.2 * (index - (len(measured) - 1) / 2) for place in places]
+        shifted = [place + 0.15 * (index - (len(measured) - 1) / 2) for place in places]
         spent.plot([NEVER if ratio is None else ratio for ratio in ratios], shifted, f"C{index}o")
         peak.plot([gain(runs, task, image, mean) for mean in MEANS], shifted, f"C{index}o", label=f"{task}, {image}")
     spent.axvspan(NEVER - 0.1, NEVER + 0.1, color="0.9")
@@ -258,7 +258,7 @@ def draw(runs):
     for axis, same in ((spent, 1), (peak, 0)):
         axis.axvline(same, color="k", linewidth=1)
         axis.grid(alpha=0.3)
-    peak.legend()
+    figure.legend(loc="outside upper center", ncols=len(measured))
     return figure
 
 
