@@ -67,19 +67,19 @@ or refused in one line within {limits[seconds]:g} s and {gib:g} GiB. Anything el
 
 SAME = """## The same numbers again: `make determinism`
 
-aSeqDIP, {steps} steps, on one machine ({hardware}, PyTorch {torch}). With the same seed and the same number of threads,
-{equal} of {pairs} pairs of runs gave the same final image bit for bit. The largest difference in PSNR between 1 and 2
-threads over {seeds} seeds, in dB:
+aSeqDIP with its default settings on one machine ({hardware}, PyTorch {torch}). With the same seed and the same number
+of threads, {equal} of {pairs} pairs of runs gave the same final image bit for bit. The largest difference in PSNR
+between 1 and 2 threads at the same of {seeds} seeds, in dB, and for scale that between the seeds, each of which draws
+weights and measurements of its own, at the same number of threads:
 
-| task | size | peak | final | blind |
-|---|---:|---:|---:|---:|
+| task | steps | size | between | peak | final | blind |
+|---|---:|---:|---|---:|---:|---:|
 """
 
 VERDICT = """
-{within} of {all} are within {small} dB. The order of additions depends on the number of threads, and Adam turns the
-rounding of small gradients into whole steps. {steps} steps are less than the default budgets: in most of these runs the
-PSNR still rises at the last step, and there a small difference in time is a large one in dB. To get the same numbers,
-set the number of threads, as the lessons do.
+{within} of the {all} between threads are within {small} dB. The order of additions depends on the number of threads,
+and Adam turns the rounding of small gradients into whole steps. To get the same numbers, set the number of threads, as
+the lessons do.
 """
 
 CUDA = """### On a GPU
@@ -183,12 +183,13 @@ def same_numbers(report):
     facts = report["provenance"]
     text = SAME.format(**report, **report["same_bits"], hardware=facts["hardware"], torch=facts["versions"]["torch"],
                        seeds=len({run["seed"] for run in report["rows"]}))
-    spreads = [[found[name] for name in ("peak", "final", "blind")] for found in report["spread_db"]]
-    for found, values in zip(report["spread_db"], spreads, strict=True):
-        text += row(found["task"], found["size"], *(f"{value:.3f}" for value in values))
-    values = sum(spreads, [])
-    return text + VERDICT.format(within=sum(value <= SMALL for value in values), all=len(values), small=SMALL,
-                                 steps=report["steps"])
+    scores = ("peak", "final", "blind")
+    for threads, seeds in zip(report["between_threads"], report["between_seeds"], strict=True):
+        for between, found in (("threads", threads), ("seeds", seeds)):
+            text += row(found["task"], report["steps"][found["task"]], found["size"], between,
+                        *(f"{found[name]:.3f}" for name in scores))
+    values = [found[name] for found in report["between_threads"] for name in scores]
+    return text + VERDICT.format(within=sum(value <= SMALL for value in values), all=len(values), small=SMALL)
 
 
 def numbers(report):
