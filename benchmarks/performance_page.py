@@ -13,7 +13,8 @@ HEAD = """# Performance
 
 Made by `python benchmarks/performance_page.py` from `results/bench_PART.json`. `make bench` measures speed, sweep,
 precision and growth in about a quarter of an hour, `make bench PARTS="quality means"` time to quality and what shortens
-it in some hours; both make this page. Every number was measured on one machine by the script that its section names.
+it in some hours; both make this page. Every number was measured on one machine by the script that its section names,
+unless the section says otherwise.
 "Reached" and "missed" are said of the numbers that have a target; "never" is a PSNR that a run does not come to.
 """
 
@@ -35,13 +36,15 @@ are several runs in one process, each replayed on a stream of its own, stepped i
   follows takes their effect away, so that their gradients are nothing but rounding; they stay because the published
   network has them. Without them `paper-medium` comes to 1.86, and with bfloat16 to 2.30 times the plain loop's speed.
 * What remains of `paper-medium` is what cuDNN and PyTorch have for its layers: letting cuDNN try all its algorithms
-  (`torch.backends.cudnn.benchmark`) changes nothing in the 4.71 ms, and with channels first they are 6.02.
+  (`torch.backends.cudnn.benchmark`) changes nothing in the 4.71 ms, and with channels first they are 6.02; both
+  are single readings, not part of the script.
 * `torch.compile` makes `lite` quicker by a quarter, and needs 12 to 20 seconds before it begins; a whole run of any
   task takes one to two. It is not used.
 * The end of a run is ragged: without the deterministic mode two runs of the same seed differ in the order of additions,
   and Adam turns that into whole steps. The plain loop is 0.20 and 0.32 dB from itself in the mean of three seeds, a
   seed by up to 1.3 dB, so three seeds cannot tell 0.1 dB: an earlier reading had the graphs at 0.03 dB from the plain
-  loop on `lite` where the table has 0.91. In the deterministic mode they give the plain loop's PSNR to the last digit.
+  loop on `lite` where the table has 0.91. In the deterministic mode they give the plain loop's PSNR to the last digit;
+  the rows of `lite` in that mode were measured on another machine of the same kind.
 """
 
 #: {part: (heading, text)} in the order of the page.
