@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager
 
 import click
 
@@ -105,3 +106,23 @@ def checked_folder(path):
     if not os.access(found, os.W_OK | os.X_OK):
         raise InputError(f"cannot write to the out folder {path}: no permission in {found}, choose another --out")
     return path
+
+
+@contextmanager
+def determinism(wanted):
+    """Run the body in PyTorch's deterministic mode, if wanted; InputError where an operation has no such form."""
+    import torch
+
+    if not wanted:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # older versions of PyTorch ask for it on a GPU
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    except RuntimeError as error:
+        if "determinis" not in str(error).lower():
+            raise
+        raise InputError(f"--deterministic cannot be had here: {str(error).split('. ')[0]}") from None
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -45,6 +45,7 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
     Yields:
         State: step, stage, image, losses, carry; images are in the units of `observation.y`.
     """
+    memory.keep()
     carry = method.init(observation, seed, z0) if carry is None else carry
     while carry.step < (method.steps if steps is None else steps) and not carry.done:
         yield method.step(observation, carry)

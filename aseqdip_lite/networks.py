@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .layers import BatchNorm2d, Conv2d
 from .settings import InputError, nearest
 
 #: Channel widths from the top of the U to its bottom; one pooling between neighbours.
@@ -31,10 +32,8 @@ class Block(nn.Sequential):
 
     def __init__(self, c_in, c_mid, c_out):
         super().__init__(
-            nn.Conv2d(c_in, c_mid, 3, padding=1), nn.BatchNorm2d(c_mid, track_running_stats=False),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(c_mid, c_out, 3, padding=1), nn.BatchNorm2d(c_out, track_running_stats=False),
-            nn.ReLU(inplace=True))
+            Conv2d(c_in, c_mid, 3, padding=1), BatchNorm2d(c_mid), nn.ReLU(inplace=True),
+            Conv2d(c_mid, c_out, 3, padding=1), BatchNorm2d(c_out), nn.ReLU(inplace=True))
 
 
 class UNet(nn.Module):
@@ -56,7 +55,7 @@ class UNet(nn.Module):
             c_cat, c_out_up = widths[level] + below, widths[max(level - 1, 0)]
             self.up.append(Block(c_cat, c_cat // 2, c_out_up))
             below = c_out_up
-        self.head = nn.Conv2d(below, c_out, 1)
+        self.head = Conv2d(below, c_out, 1)
 
     def forward(self, x):
         skips = [self.down[0](x)]

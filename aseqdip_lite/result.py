@@ -46,6 +46,7 @@ class Result:
                        gradients=steps * method.gradients or None, stop_reason=stop_reason, seconds=round(seconds, 3),
                        peak_memory_mib=memory.peak(case.observation.y.device), notes=list(case.notes),
                        data_range=case.data_range, **recorder.scores(), **provenance(case.observation.y.device),
+                       deterministic=torch.are_deterministic_algorithms_enabled(),
                        peak_step=recorder.oracle_step if method.budget else None,
                        stops=recorder.stops() if method.budget else {})
         deviation = recorder.deviation

@@ -50,8 +50,9 @@ are several runs in one process, each replayed on a stream of its own, stepped i
 #: {part: (heading, text)} in the order of the page.
 PARTS = {
     "quality": ("Time to quality", """\
-`python benchmarks/quality.py`: hours, and resumable. One image a task at 128 x 128 pixels; seconds are those of the
-steps alone, one arm at a time on two threads.
+`python benchmarks/quality.py`: hours, and resumable. One image a task at 128 x 128 pixels, one arm at a time on two
+threads. Hours lie between the arms, in which a machine's speed moves by a quarter; so seconds are steps times what a
+step costs, measured in one sitting in which the arms of a task take turns, a second each, and nothing is recorded.
 
 * **aseqdip, published**: Algorithm 1 with the paper's network and settings. It is the reference: its seconds are those
   to its own peak, the others' those to that peak less 0.3 dB.
@@ -70,17 +71,17 @@ or 500 steps after their peak.
 
 * One image and one seed a task: a peak half a decibel higher says nothing. bfloat16 is the quicker arm on every task;
   that its peaks are higher on four of them is not a finding.
-* The same 500 steps of denoising took 29 seconds in one reading and 36 in another, hours apart: a ratio is good to
-  about a quarter of itself, and MRI's 0.103, a miss, could as well have been a hit.
+* The costs are the least of seven turns. Seconds as read along the runs, on a busier machine, had the default at 0.203
+  of the published time on denoising and 0.103 on MRI, where the table has 0.287 and 0.078. The runs on MRI are of
+  measurements that differ from today's by rounding.
 * CT is the task where the short budget costs: the default ends 1.4 dB below the published peak. With 4000 steps the
-  same settings pass that peak, and are within 0.3 dB of it in less than a tenth of its time:
-  `aseqdip run ct --steps 4000`.
+  same settings pass that peak, and are within 0.3 dB of it in a tenth of its time: `aseqdip run ct --steps 4000`.
 * On denoising the published settings are themselves quick to their peak, and 2.2 dB below it at the end.
 * On in-painting and deblurring they stay 1.8 and 3.4 dB below the default, which passes their peak in seconds.
 * With the paper's network and settings aSeqDIP's peak is above Deep Image Prior's by 5.8 dB on deblurring, 2.8 on
   denoising, 2.3 on CT and 1.6 on MRI, and 0.3 dB below it on in-painting.
 * DeepInverse's defaults, which were not tuned for these tasks, peak 0.5 dB below the published settings on denoising,
-  2.4 on in-painting, 4.2 on MRI and 5.8 on CT, and 1.9 above them on deblurring, after 20 to 38 minutes; on the last
+  2.4 on in-painting, 4.2 on MRI and 5.8 on CT, and 1.9 above them on deblurring, after 14 to 26 minutes; on the last
   three PSNR still rises when its 2500 steps end. Our default's peak is above DeepInverse's on all five tasks, by 0.6 dB
   on denoising and up to 4.5 on CT.
 * The default has no one blind answer within 0.3 dB of the peak on all five tasks: the pick is not on denoising and
@@ -98,8 +99,9 @@ where z begins.
 Steps are exact. A step's cost is the median over nine turns, in each of which every mean makes the next twenty of its
 first 200 steps; two readings of the default then agree to a hundredth. Seconds, as read along the runs, move with the
 machine: those of "default, again" are by 3 % fewer on MRI and by 30 % more on denoising, where half an hour lay
-between. Nor is a difference of peaks beyond chance: bfloat16, Adam without fusion and the other layout of the memory
-change roundings alone, and move peaks by -0.20 to 0.29 dB and steps by up to three tenths.
+between. All were measured before freed memory stayed with the process (see "A step"). Nor is a difference of peaks
+beyond chance: bfloat16, Adam without fusion and the other layout of the memory change roundings alone, and move peaks
+by -0.20 to 0.29 dB and steps by up to three tenths.
 
 * **bfloat16** is the one mean that pays beyond that: as many steps or fewer, which cost 0.66 and 0.75 of the default's,
   and no peak is lower. It needs a processor with AMX (see "Precision"), so it stays a setting, `--precision bfloat16`.
@@ -125,7 +127,10 @@ None of them brings denoising to a tenth of the published time to the peak.
 """),
     "speed": ("A step", """\
 `python benchmarks/speed.py`, aSeqDIP on MRI with 8 coils, N = 2. The reference rate is that of a product of two
-2048 x 2048 matrices in float32, measured before and after each row.
+2048 x 2048 matrices in float32, measured before and after each row. The second table has what a step costs in other
+modes, with fresh processes taking turns: PyTorch's deterministic mode, in which the number of threads changes nothing
+(see [RELIABILITY.md](RELIABILITY.md)), and memory that goes back to the system when it is freed, as glibc has it
+without `aseqdip_lite/memory.py`. What that costs moves with the machine: an earlier reading had 1.15.
 """),
     "precision": ("Precision", """\
 `python benchmarks/precision.py`. `precision` is a setting of every method with a network. With `bfloat16` the network

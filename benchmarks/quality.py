@@ -6,11 +6,13 @@
 
 All arms of a task see the same measurements of one image at 128 x 128 pixels, on 2 threads, one arm after the other;
 nothing else should run. An arm ends at its budget, at 4000 steps, or when its PSNR has not risen for 500 steps
-(not where its own budget is shorter: then its last step is what a user gets). Seconds are those of the steps;
-recording does not count. The arm "deepinv" needs that library, see deepinv_peer.py; without it, what is stored of the
+(not where its own budget is shorter: then its last step is what a user gets). Hours lie between the arms, and a machine
+is not the same at all times: so seconds are steps times what a step costs, measured with a task's arms taking turns.
+Recording does not count. The arm "deepinv" needs that library, see deepinv_peer.py; without it, what is stored of the
 arm stays. Stores results/bench_quality.json and .png.
 """
 
+import time
 from importlib.util import find_spec
 
 import torch
@@ -26,6 +28,9 @@ SIZE, LIMIT, PATIENCE = 128, 4000, 500
 
 #: What a curve is to reach: the published peak but for this many dB.
 SLACK = 0.3
+
+#: Of the costs: turns that are measured, and seconds of an arm in a turn, first to warm up and then by the clock.
+TURNS, WARM, TIMED = 7, 0.3, 1.0
 
 #: Arms: a name, and its method for a task. The first is the reference.
 ARMS = {
@@ -59,20 +64,59 @@ def measure(task, arm, steps):
     return run | dict(image=case.image, settings=method.to_dict())
 
 
+def costs(task, methods, turns):
+    """What a step of each arm costs: {"seconds": {arm: ...}, "settings": {arm: ...}}.
+
+    In a turn each arm goes on for TIMED seconds, in whole stages, after as many as another arm's memory and caches
+    need to be gone. The least of the turns counts: what else a machine does can only add.
+    """
+    case = load_case(task, size=SIZE)
+    ways = {arm: iterate(case.observation, method) for arm, method in methods.items()}
+
+    def seconds(arm):
+        stage = getattr(methods[arm], "N", 1)
+        spend(ways[arm], stage, WARM)
+        return spend(ways[arm], stage, TIMED)
+
+    rounds = [{arm: seconds(arm) for arm in methods} for _ in range(1 + turns)][1:]  # the first one has the starts
+    found = {arm: min(one[arm] for one in rounds) for arm in methods}
+    print(f"{task:12} ms a step: {', '.join(f'{arm} {1e3 * cost:.1f}' for arm, cost in found.items())}", flush=True)
+    return dict(seconds=found, settings={arm: method.to_dict() for arm, method in methods.items()})
+
+
+def spend(states, stage, least):
+    """Seconds a step of as many whole stages as take `least` seconds."""
+    began, steps, spent = time.perf_counter(), 0, 0.0
+    while spent < least:
+        for _ in range(stage):
+            next(states)
+        steps, spent = steps + stage, time.perf_counter() - began
+    return spent / steps
+
+
+def arms_of(runs, task):
+    """{arm: (run, seconds of a step)} of what is measured of a task; empty without the reference or the costs."""
+    if not {f"{task}: {REFERENCE}", f"{task}: costs"} <= runs.keys():
+        return {}
+    cost = runs[f"{task}: costs"]["seconds"]
+    return {arm: (runs[f"{task}: {arm}"], cost[arm]) for arm in ARMS if f"{task}: {arm}" in runs and arm in cost}
+
+
 def rows_of(runs):
-    """The report's numbers of {"task: arm": run}."""
+    """The report's numbers of {"task: arm": run, "task: costs"}."""
     rows = []
     for task in tasks.names():
-        reference = runs.get(f"{task}: {REFERENCE}")
-        arms = {arm: runs[f"{task}: {arm}"] for arm in ARMS if reference and f"{task}: {arm}" in runs}
-        for arm, run in arms.items():
+        arms = arms_of(runs, task)
+        for arm, (run, cost) in arms.items():
             where, ours, peak = f"{task}, {arm}", arm in OURS, run["peak"]["psnr"]
-            seconds = until(run, reference["peak"]["psnr"] - SLACK)
+            reference, unit = arms[REFERENCE]
+            steps = until(run, reference["peak"]["psnr"] - SLACK, "step")
             rows += [row(f"{where}: peak PSNR in dB", peak),
-                     row(f"{where}: seconds to the peak", run["peak"]["seconds"]),
-                     row(f"{where}: seconds to the published peak - {SLACK} dB", seconds),
+                     row(f"{where}: ms a step", 1e3 * cost),
+                     row(f"{where}: seconds to the peak", run["peak"]["step"] * cost),
+                     row(f"{where}: seconds to the published peak - {SLACK} dB", steps and steps * cost),
                      row(f"{where}: these seconds over those of the published configuration to its peak",
-                         seconds and seconds / reference["peak"]["seconds"], 0.1 if ours else None)]
+                         steps and steps * cost / (reference["peak"]["step"] * unit), 0.1 if ours else None)]
             blind = run["blind"]
             rows += [row(f"{where}: blind pick below the peak in dB", blind and peak - blind["psnr"],
                          SLACK if ours else None),
@@ -82,16 +126,16 @@ def rows_of(runs):
 
 def draw(runs):
     """PSNR against seconds, one panel a task, from 3 dB below the lowest peak."""
-    shown = [task for task in tasks.names() if any(key.startswith(f"{task}: ") for key in runs)]
+    shown = [task for task in tasks.names() if arms_of(runs, task)]
     figure, lines = Figure(figsize=(max(3.2 * len(shown), 6.4), 3.8), layout="constrained"), {}
     for axis, task in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        for index, arm in enumerate(ARMS):
-            if (run := runs.get(f"{task}: {arm}")) is None:
-                continue
-            lines[arm], = axis.semilogx(run["curve"]["seconds"], run["curve"]["psnr"], f"C{index}", linewidth=1.5,
+        for arm, (run, cost) in arms_of(runs, task).items():
+            index = list(ARMS).index(arm)
+            lines[arm], = axis.semilogx([cost * step for step in run["curve"]["step"]], run["curve"]["psnr"],
+                                        f"C{index}", linewidth=1.5,
                                         linestyle=("-", "--", ":", "-.", "-", "--", ":")[index])
-            axis.plot(run["peak"]["seconds"], run["peak"]["psnr"], f"C{index}o", fillstyle="none")
-        peaks = [run["peak"]["psnr"] for key, run in runs.items() if key.startswith(f"{task}: ")]
+            axis.plot(cost * run["peak"]["step"], run["peak"]["psnr"], f"C{index}o", fillstyle="none")
+        peaks = [run["peak"]["psnr"] for run, _ in arms_of(runs, task).values()]
         axis.set_ylim(min(peaks) - 3, max(peaks) + 0.5)
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(task)
@@ -111,11 +155,14 @@ def main():
     measured = Measured("bench_quality", rows_of, dict(size=SIZE, steps=steps, patience=PATIENCE),
                         keep=not arguments.quick, anew=arguments.anew)
     for task in names:
-        for arm, method_of in ARMS.items():
-            if (method := method_of(task)) is not None:
-                settings = method.to_dict()
-                measured.measure(f"{task}: {arm}", lambda task=task, arm=arm: measure(task, arm, steps),
-                                 valid=lambda run, settings=settings: run["settings"] == settings)
+        methods = {arm: method for arm, method_of in ARMS.items() if (method := method_of(task)) is not None}
+        settings = {arm: method.to_dict() for arm, method in methods.items()}
+        for arm in methods:
+            measured.measure(f"{task}: {arm}", lambda task=task, arm=arm: measure(task, arm, steps),
+                             valid=lambda run, of_today=settings[arm]: run["settings"] == of_today)
+        measured.measure(f"{task}: costs",
+                         lambda task=task, methods=methods: costs(task, methods, 1 if arguments.quick else TURNS),
+                         valid=lambda found, settings=settings: settings.items() <= found["settings"].items())
     measured.show(draw)
 
 

@@ -2,7 +2,8 @@
 
 Prints, for each network and size, milliseconds a step, GFLOP/s by torch's flop counter as a share
 of a 2048 x 2048 matrix product measured in the same run, the share of time outside network,
-operator and optimiser, and peak memory. Stores results/bench_speed.json.
+operator and optimiser, and peak memory; then what a step costs in other modes, over the default's,
+with fresh processes taking turns. Stores results/bench_speed.json.
 
     python benchmarks/speed.py [--quick] [--threads 2]
 """
@@ -28,6 +29,28 @@ from aseqdip_lite.recorder import Recorder
 SETTINGS = [("lite", 128, 0.45), ("paper-shallow", 128, 0.60), ("paper-medium", 128, None), ("lite", 192, None),
             ("paper-shallow", 192, None), ("paper-medium", 192, None), ("lite", 320, None),
             ("paper-shallow", 320, None), ("paper-medium", 320, None)]
+
+
+#: {mode: what a process does before its first step}.
+MODES = {
+    "default": "",
+    "deterministic": "torch.use_deterministic_algorithms(True)",
+    "freed memory given back": "memory.keep = lambda: None",
+}
+
+#: A process that prints the median seconds of a step of the network `lite` at 128 pixels, over stages of N = 2.
+PROCESS = """
+import statistics, time, torch
+from aseqdip_lite import ASeqDIP, iterate, load_case, memory
+torch.set_num_threads({threads})
+{before}
+states, times = iterate(load_case("mri", size=128).observation, ASeqDIP(N=2)), []
+for stage in range(50):
+    began = time.perf_counter()
+    next(states), next(states)
+    times.append((time.perf_counter() - began) / 2)
+print(statistics.median(times[15:]))
+"""
 
 
 def matrix_seconds(repeats=5):
@@ -110,6 +133,16 @@ def operator_backward(observation, image):
     return statistics.median(once() for _ in range(5))
 
 
+def modes(threads, turns):
+    """{mode: seconds of a step over the default's}, the median over turns of one process each."""
+    def seconds(before):
+        code = PROCESS.format(threads=threads, before=before)
+        return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+
+    rounds = [{mode: seconds(before) for mode, before in MODES.items()} for _ in range(turns)]
+    return {mode: statistics.median(one[mode] / one["default"] for one in rounds) for mode in MODES}
+
+
 def peak_memory(network, size):
     """Peak resident memory in MiB of a fresh process that makes 4 steps."""
     code = ("import itertools, resource; from aseqdip_lite import ASeqDIP, iterate, load_case\n"
@@ -145,6 +178,10 @@ def main():
                  row(f"{where}: share of the operator (8 coils)", found["operator"]),
                  row(f"{where}: peak memory in MiB", found["peak_mib"]),
                  row(f"{where}: matrix-product GFLOP/s", found["matmul_gflops"])]
+    for mode, ratio in modes(arguments.threads, 1 if arguments.quick else 5).items():
+        if mode != "default":
+            print(f"lite 128, {mode}: {ratio:.2f} of the default's step")
+            rows.append(row(f"lite 128, {mode}: a step, over the default's", ratio))
     if not arguments.quick:
         save("bench_speed", dict(rows=rows, provenance=machine()))
     missed = [entry["name"] for entry in rows if entry["ok"] is False]

@@ -24,8 +24,7 @@ TINY = ("--profile", "smoke", "--size", "16", "--coils", "2", "--quiet")
 
 METRICS = {"task", "method", "image", "settings", "seed", "data_seed", "steps", "stop_reason", "seconds", "notes",
            "data_range", "psnr", "ssim", "data_residual", "heldout_residual", "gradients", "peak_memory_mib",
-           "peak_step", "stops", "device", "hardware", "threads",
-           "versions"}
+           "peak_step", "stops", "device", "hardware", "threads", "deterministic", "versions"}
 
 
 def aseqdip(*args):
@@ -78,7 +77,7 @@ def test_help_of_run_has_examples_and_every_setting():
                 assert owner in text
                 assert all(choice in text for choice in field.metadata["choices"] or ())
     for option in ("--method", "--image", "--slice", "--steps", "--seed", "--data-seed", "--device", "--profile",
-                   "--out", "--resume", "--patience", "--quiet"):
+                   "--out", "--resume", "--patience", "--deterministic", "--quiet"):
         assert f"{option} " in text
 
 
@@ -553,3 +552,24 @@ def test_program_survives_a_reader_that_leaves():
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+# ---------------------------------------------------------------- the deterministic mode
+
+def test_deterministic_is_recorded_and_ends_with_the_command(tmp_path):
+    assert run(tmp_path / "a", "mri", "--steps", 4, "--deterministic", *TINY)["deterministic"] is True
+    assert run(tmp_path / "b", "mri", "--steps", 4, *TINY)["deterministic"] is False
+
+
+def test_an_operation_without_a_deterministic_form_is_said_in_one_line(tmp_path, monkeypatch):
+    """As PyTorch says it; on a CPU all operations of the tasks have one."""
+    def fail(*args, **kwargs):
+        raise RuntimeError("sum_cuda does not have a deterministic implementation, but you set it. You can turn it "
+                           "off.")
+
+    monkeypatch.setattr("aseqdip_lite.engine.reconstruct", fail)
+    said = refused(tmp_path / "a", "run", "mri", "--deterministic", *TINY)
+    assert said == ("--deterministic cannot be had here: sum_cuda does not have a deterministic implementation, "
+                    "but you set it")
+    with pytest.raises(RuntimeError):
+        aseqdip("run", "mri", *TINY, "--out", tmp_path / "b")

@@ -450,5 +450,6 @@ def test_spread_and_same_bits_are_read_off_the_runs():
     rows = [row(0, 1, "a", 25.0), row(0, 2, "b", 25.1), row(0, 1, "a", 25.0), row(0, 2, "c", 25.2),
             row(1, 1, "d", 30.0), row(1, 2, "e", 30.5)]
     assert determinism.same_bits(rows) == dict(pairs=2, equal=1)
+    assert determinism.same_bits(rows, ("threads",)) == dict(pairs=2, equal=0)
     assert determinism.spread(rows, "seed") == [dict(task="mri", size=64, peak=0.5, final=0.0, blind=0.0)]
     assert determinism.spread(rows, "threads") == [dict(task="mri", size=64, peak=5.4, final=0.0, blind=1.0)]

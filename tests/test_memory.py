@@ -1,6 +1,7 @@
-"""Peak memory of a run: it sees what was held and given back, and forgets what was before."""
+"""Peak memory of a run: it sees what was held and given back, and forgets what was before; what is kept stays."""
 
 import json
+import platform
 import subprocess
 import sys
 
@@ -38,3 +39,32 @@ def test_without_proc_it_is_unknown(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "PROCESS", tmp_path)
     memory.reset(CPU)
     assert memory.peak(CPU) is None
+
+
+#: How many pages of 20 blocks of 20 MiB, each freed before the next, had to be mapped, without and with `keep`.
+REUSE = """
+import json, resource, torch
+from aseqdip_lite import memory
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(20 * 2**20 // 4)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+torch.set_num_threads(1)
+memory.keep()
+first = faults()
+print(json.dumps([first, faults()]))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="keep is for glibc")
+def test_what_is_kept_is_not_mapped_again():
+    done = subprocess.run([sys.executable, "-c", REUSE], check=True, capture_output=True, text=True)
+    first, again = json.loads(done.stdout)
+    assert again < 100, f"{again} pages mapped again, {first} at first; 20 MiB are 5120 pages"
+
+
+def test_without_glibc_nothing_is_asked(monkeypatch):
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: pytest.fail("no glibc to ask"))
+    memory.keep.__wrapped__()

@@ -172,7 +172,8 @@ class MRI(Settings):
         noise_std = 0.0
         if self.snr is not None:
             samples = self.coils * int(mask.expand(truth.shape).sum())
-            noise_std = float(y.norm()) * 10 ** (-self.snr / 20) / (2 * samples) ** 0.5
+            norm = float(y.to(torch.complex128).norm())  # in float32 its last digit would depend on the threads
+            noise_std = norm * 10 ** (-self.snr / 20) / (2 * samples) ** 0.5
             y = y + mask * noise_std * 2**0.5 * torch.randn(y.shape, generator=generator, dtype=y.dtype)
         notes = ("simulated coils, phase and noise",)
         return self._case(image.name, y, mask, maps, np.abs(truth), noise_std, generator, seed, notes)
