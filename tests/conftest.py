@@ -51,6 +51,14 @@ def fetched(monkeypatch):
     return path_of
 
 
+@pytest.fixture
+def deterministic():
+    """PyTorch's deterministic mode: a GPU gives the same bits twice, a CPU those of any number of threads."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
 @dataclass(frozen=True)
 class Scripted(Method):
     """A method whose states are prescribed, to test what is made of them."""

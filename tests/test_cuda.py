@@ -23,14 +23,6 @@ PAIRS = [(name, task) for name in WITH_NETWORK for task in methods.get(name).tas
 
 
 @pytest.fixture
-def deterministic():
-    """The mode in which a GPU gives the same bits twice."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-@pytest.fixture
 def exact():
     """Convolutions in float32 instead of TF32."""
     torch.backends.cudnn.allow_tf32 = False

@@ -9,13 +9,6 @@ from aseqdip_lite.layers import SMALL, BatchNorm2d, Conv2d
 
 
 @pytest.fixture
-def deterministic():
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-@pytest.fixture
 def threads():
     """torch.set_num_threads, and the former number afterwards."""
     before = torch.get_num_threads()
