@@ -66,5 +66,7 @@ def test_what_is_kept_is_not_mapped_again():
 
 def test_without_glibc_nothing_is_asked(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: pytest.fail("no glibc to ask"))
+    asked = []
+    monkeypatch.setattr(memory.ctypes, "CDLL", asked.append)
     memory.keep.__wrapped__()
+    assert asked == []
