@@ -31,8 +31,8 @@ class Conv2d(nn.Conv2d):
         if not keeps_order(x):
             return super().forward(x)
         side = self.weight.shape[-1]
-        margin = (5 - side) // 2 if side == 1 or x.numel() <= SMALL else 0
-        kernel = F.pad(self.weight, 4 * (margin,))  # (c_out, c_in, side, side) -> (c_out, c_in, 5, 5)
+        margin = max(0, 5 - side) // 2 if side == 1 or x.numel() <= SMALL else 0
+        kernel = F.pad(self.weight, 4 * (margin,))  # (c_out, c_in, side, side) -> the same + 2 margin on both sides
         return F.conv2d(x, kernel, self.bias, padding=side // 2 + margin)
 
 

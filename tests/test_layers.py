@@ -32,7 +32,7 @@ def with_gradients(layer, x, weight):
 
 
 @pytest.mark.parametrize("size", [(6, 9), (104, 106)], ids=["small", "large"])
-@pytest.mark.parametrize("side", [1, 3, 5])
+@pytest.mark.parametrize("side", [1, 3, 5, 7])
 def test_convolution_is_that_of_pytorch(size, side, deterministic):
     layer = Conv2d(2, 3, side, padding=side // 2).double()
     x, weight = image(2, *size, dtype=torch.float64), image(3, *size, dtype=torch.float64, seed=1)

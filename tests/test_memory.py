@@ -41,7 +41,7 @@ def test_without_proc_it_is_unknown(monkeypatch, tmp_path):
     assert memory.peak(CPU) is None
 
 
-#: How many pages of 20 blocks of 20 MiB, each freed before the next, had to be mapped, without and with `keep`.
+#: How many pages had to be mapped for 20 blocks of 20 MiB, each freed before the next, at first and once again.
 REUSE = """
 import json, resource, torch
 from aseqdip_lite import memory

@@ -172,7 +172,7 @@ class MRI(Settings):
         noise_std = 0.0
         if self.snr is not None:
             samples = self.coils * int(mask.expand(truth.shape).sum())
-            norm = float(y.to(torch.complex128).norm())  # in float32 its last digit would depend on the threads
+            norm = float(y.to(torch.complex128).norm(dim=-1).norm())  # by rows: no number of threads changes that
             noise_std = norm * 10 ** (-self.snr / 20) / (2 * samples) ** 0.5
             y = y + mask * noise_std * 2**0.5 * torch.randn(y.shape, generator=generator, dtype=y.dtype)
         notes = ("simulated coils, phase and noise",)
