@@ -71,6 +71,8 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     TASK is one of the tasks that `aseqdip list` shows, e.g. mri. Settings that are not given
     take the profile's defaults, found by a recorded search (laptop) or as published (paper).
     The recon.npy of MRI is complex64 (H, W); its magnitude is what recon.png shows.
+    blend.png and blend.npy, from 100 steps on, are the mean of three images: the last one and the
+    picks of two rules that need no truth. It errs less than the three do on average.
     """
     from . import methods, tasks
     from .engine import check_run, reconstruct
@@ -91,9 +93,9 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     with determinism(deterministic):
         result = reconstruct(case.to(device), chosen, seed=seed, steps=budget, out=out, resume=resume,
                              patience=patience, record_every=record_every, progress=not quiet)
-    result.save(out)
+    written = result.save(out)
     click.echo(result)
-    click.echo(f"written to {out}: recon.png recon.npy curve.csv metrics.json")
+    click.echo(f"written to {out}: {' '.join(written)}")
     if result.metrics["stop_reason"] == "interrupted":
         click.echo("interrupted: the partial result is stored; go on with --resume", err=True)
         return 130

@@ -15,6 +15,9 @@ from .case import Case, to_array
 from .checkpoint import write_together
 from .settings import InputError
 
+#: Files that not every run has: one of an earlier run in the same folder would be taken for this one's.
+OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -22,7 +25,8 @@ class Result:
 
     Attributes:
         case: what was solved.
-        images: start, final, blind and oracle image (1, C, H, W) in the units of y; None if unknown.
+        images: start, final, blind and oracle image (1, C, H, W) in the units of y, and "blend", the mean of three
+            (see `Recorder`); None if unknown.
         curve: {column: list}, one row per step.
         metrics: what metrics.json holds.
         deviation: standard deviation of each pixel of the final image, as `Case.array` gives images, for
@@ -40,7 +44,7 @@ class Result:
         """Collect a recorder's findings and the run's provenance."""
         case = recorder.case
         images = recorder.images | dict(final=recorder.images["start"] if recorder.images["final"] is None
-                                        else recorder.images["final"])
+                                        else recorder.images["final"], blend=recorder.blend)
         metrics = dict(task=case.task, method=method.name, image=case.image,
                        settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
                        gradients=steps * method.gradients or None, stop_reason=stop_reason, seconds=round(seconds, 3),
@@ -62,19 +66,19 @@ class Result:
     def save(self, out):
         """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`: all of them, or none.
 
-        Where there is a deviation, also deviation.npy and deviation.png, white at its largest value.
+        Where there is a blend, also blend.png and blend.npy, and where there is a deviation, deviation.npy and
+        deviation.png, white at its largest value; those of an earlier run go. Returns the names of all that is written.
 
         Raises:
             InputError: they cannot be written; those of an earlier run are then as they were.
         """
         out = Path(out)
-        shown = self.case.display(self.answer)
-        picture = to_bytes(lambda buffer: save_picture(buffer, shown, self.case.window))
-        array = to_bytes(lambda buffer: np.save(buffer, self.case.array(self.answer), allow_pickle=False))
         rows = zip(*self.curve.values(), strict=True)
         table = "\n".join([",".join(self.curve), *(",".join(map(repr, row)) for row in rows)]) + "\n"
         report = json.dumps(finite(self.metrics), indent=1) + "\n"
-        files = {"recon.png": picture, "recon.npy": array, "curve.csv": table.encode(), "metrics.json": report.encode()}
+        files = self.files("recon", self.answer) | {"curve.csv": table.encode(), "metrics.json": report.encode()}
+        if self.images["blend"] is not None:
+            files |= self.files("blend", self.images["blend"])
         if self.deviation is not None:
             window = (0.0, float(self.deviation.max()) or 1.0)
             files["deviation.npy"] = to_bytes(lambda buffer: np.save(buffer, self.deviation, allow_pickle=False))
@@ -83,9 +87,18 @@ class Result:
             out.mkdir(parents=True, exist_ok=True)
             write_together({out / name: lambda file, content=content: file.write(content)
                             for name, content in files.items()})
+            for name in set(OPTIONAL) - set(files):
+                (out / name).unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"cannot write the result to {out}: {error.strerror or error}; nothing there was changed, "
                              "make room and go on with --resume, or choose another folder") from None
+        return list(files)
+
+    def files(self, name, image):
+        """An image as {"NAME.png": the displayed one, "NAME.npy": its numbers}, as bytes."""
+        shown = self.case.display(image)
+        return {f"{name}.png": to_bytes(lambda buffer: save_picture(buffer, shown, self.case.window)),
+                f"{name}.npy": to_bytes(lambda buffer: np.save(buffer, self.case.array(image), allow_pickle=False))}
 
     def plot(self, **kwargs):
         """Pictures of start, answer and truth with the curve beside them; returns a matplotlib Figure."""
@@ -98,7 +111,9 @@ class Result:
 
 def summary(metrics):
     """The scores of a metrics dictionary as a small table for people; the data residual where no truth is known."""
-    columns = ("start", "final", "blind", "oracle")
+    blend = metrics["stops"].get("blend", dict(psnr=None, ssim=None))
+    scores = metrics | {name: metrics[name] | dict(blend=blend[name]) for name in ("psnr", "ssim")}
+    columns = ("start", "final", "blind", *["blend"] * (blend["psnr"] is not None), "oracle")
     rows = [("PSNR (dB)", "psnr", 2), ("SSIM", "ssim", 4)]
     if metrics["psnr"]["start"] is None:
         rows = [("||A x - y|| / ||y||", "data_residual", 4)]
@@ -109,7 +124,7 @@ def summary(metrics):
              f"{metrics['seconds']:.1f} s ({metrics['stop_reason']})",
              "".join([" " * width, *(f"{name:>9}" for name in columns)])]
     for label, key, digits in rows:
-        cells = (metrics[key][name] for name in columns)
+        cells = (scores[key].get(name) for name in columns)
         lines.append("".join([f"{label:{width}}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
     return "\n".join(lines)
 

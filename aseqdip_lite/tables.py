@@ -17,8 +17,9 @@ def as_markdown(summary):
     text = table(summary, quality_columns() if known else residual_columns())
     stopping = table(summary, stopping_columns())
     if stopping is not None and any(row["peak_step"]["mean"] is not None for row in summary):
+        blend = " (blend: the mean of the images of wmv, emv and the last step)" * ("lost by blend" in stopping)
         text += ("\nSteps to the highest PSNR, dB lost from there to the last step, and dB below it where a rule that "
-                 f"needs no truth would have stopped:\n\n{stopping}")
+                 f"needs no truth would have stopped{blend}:\n\n{stopping}")
     return text
 
 

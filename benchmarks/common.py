@@ -119,7 +119,8 @@ def follow(case, states, *, steps, patience=None):
 
     Returns:
         {"curve": {"step", "seconds", "psnr"} of every tenth step, "peak", "last" and "blind": {"step", "seconds",
-        "psnr"} of the highest PSNR, the last step and the pick of the moving variance (None before it has one)}.
+        "psnr"} of the highest PSNR, the last step and the pick of the moving variance (None before it has one),
+        "blend": PSNR of `Recorder.blend` at the end, None without}.
     """
     recorder, states, clock = Recorder(case), iter(states), [0.0]
     for _ in range(steps):
@@ -137,9 +138,10 @@ def follow(case, states, *, steps, patience=None):
         return dict(step=step, seconds=round(clock[step - first + 1], 3), psnr=round(psnr[step - first], 3))
 
     shown = [at(step) for step in recorder.curve["step"] if step % EVERY == 0]
-    pick = recorder.variance.best_step
+    pick, blend = recorder.variance.best_step, recorder.score("psnr", recorder.blend)
     return dict(curve={name: [point[name] for point in shown] for name in ("step", "seconds", "psnr")},
-                peak=at(recorder.oracle_step), last=at(recorder.steps), blind=at(pick) if pick else None)
+                peak=at(recorder.oracle_step), last=at(recorder.steps), blind=at(pick) if pick else None,
+                blend=None if blend is None else round(blend, 3))
 
 
 def until(run, psnr, unit="seconds"):

@@ -6,13 +6,15 @@
 
 All arms of a task see the same measurements of one image at 128 x 128 pixels, on 2 threads, one arm after the other;
 nothing else should run. An arm ends at its budget, at 4000 steps, or when its PSNR has not risen for 500 steps
-(not where its own budget is shorter: then its last step is what a user gets). Hours lie between the arms, and a machine
-is not the same at all times: so seconds are steps times what a step costs, measured with a task's arms taking turns.
-Recording does not count. The arm "deepinv" needs that library, see deepinv_peer.py; without it, what is stored of the
-arm stays. Stores results/bench_quality.json and .png.
+(not where its own budget is shorter: then its last step is what a user gets). The reference and our defaults run with
+several seeds, whose means count; what all are to reach is the mean of the reference's peaks, less 0.3 dB.
+Hours lie between the arms, and a machine is not the same at all times: so seconds are steps times what a step costs,
+measured with a task's arms taking turns. Recording does not count. The arm "deepinv" needs that library, see
+deepinv_peer.py; without it, what is stored of the arm stays. Stores results/bench_quality.json and .png.
 """
 
 import time
+from functools import partial
 from importlib.util import find_spec
 
 import torch
@@ -44,6 +46,9 @@ ARMS = {
 }
 REFERENCE, OURS = "aseqdip, published", ("aseqdip", "aseqdip, bfloat16")
 
+#: How many seeds of the network an arm has, from 0 on; the others have one.
+SEEDS = {REFERENCE: 2, **dict.fromkeys(OURS, 3)}
+
 
 def peer():
     """DeepInverse's method; None where it is not installed."""
@@ -53,13 +58,18 @@ def peer():
     return DeepinvDIP()
 
 
-def measure(task, arm, steps):
-    """One arm of a task, as of `common.follow`, with its settings."""
+def name_of(task, arm, seed):
+    """What the run of an arm is stored as."""
+    return f"{task}: {arm}, seed {seed}" if seed else f"{task}: {arm}"
+
+
+def measure(task, arm, steps, seed):
+    """One run of an arm of a task, as of `common.follow`, with its settings."""
     method = ARMS[arm](task)
     case = load_case(task, size=SIZE)
-    run = follow(case, iterate(case.observation, method), steps=min(steps, method.steps),
+    run = follow(case, iterate(case.observation, method, seed=seed), steps=min(steps, method.steps),
                  patience=None if arm in OURS else PATIENCE)
-    print(f"{task:12} {arm:26} peak {run['peak']['psnr']:6.2f} dB at {run['peak']['seconds']:7.1f} s, last "
+    print(f"{task:12} {arm:26} seed {seed} peak {run['peak']['psnr']:6.2f} dB at {run['peak']['seconds']:7.1f} s, last "
           f"{run['last']['psnr']:6.2f} dB at {run['last']['seconds']:7.1f} s", flush=True)
     return run | dict(image=case.image, settings=method.to_dict())
 
@@ -95,32 +105,51 @@ def spend(states, stage, least):
 
 
 def arms_of(runs, task):
-    """{arm: (run, seconds of a step)} of what is measured of a task; empty without the reference or the costs."""
-    if not {f"{task}: {REFERENCE}", f"{task}: costs"} <= runs.keys():
+    """{arm: (runs of its seeds, seconds of a step)} of what is measured of a task; empty without reference or costs."""
+    if not {name_of(task, REFERENCE, 0), f"{task}: costs"} <= runs.keys():
         return {}
     cost = runs[f"{task}: costs"]["seconds"]
-    return {arm: (runs[f"{task}: {arm}"], cost[arm]) for arm in ARMS if f"{task}: {arm}" in runs and arm in cost}
+    found = {arm: [runs[name] for seed in range(SEEDS.get(arm, 1)) if (name := name_of(task, arm, seed)) in runs]
+             for arm in cost}
+    return {arm: (found[arm], cost[arm]) for arm in ARMS if found.get(arm)}
+
+
+def mean(values):
+    """The mean of numbers; None where one of them is None."""
+    values = list(values)
+    return None if None in values else sum(values) / len(values)
 
 
 def rows_of(runs):
-    """The report's numbers of {"task: arm": run, "task: costs"}."""
+    """The report's numbers of {"task: arm": run, "task: arm, seed 1": run, "task: costs"}: means over the seeds."""
     rows = []
     for task in tasks.names():
         arms = arms_of(runs, task)
-        for arm, (run, cost) in arms.items():
-            where, ours, peak = f"{task}, {arm}", arm in OURS, run["peak"]["psnr"]
-            reference, unit = arms[REFERENCE]
-            steps = until(run, reference["peak"]["psnr"] - SLACK, "step")
-            rows += [row(f"{where}: peak PSNR in dB", peak),
+        if not arms:
+            continue
+        published, unit = arms[REFERENCE]
+        goal = mean(run["peak"]["psnr"] for run in published) - SLACK
+        reference = mean(run["peak"]["step"] for run in published) * unit
+        for arm, (made, cost) in arms.items():
+            where, ours = f"{task}, {arm}", arm in OURS
+            spent = [until(run, goal, "step") for run in made]
+            steps = mean(spent)
+            rows += [row(f"{where}: seeds", len(made)),
+                     row(f"{where}: peak PSNR in dB", mean(run["peak"]["psnr"] for run in made)),
                      row(f"{where}: ms a step", 1e3 * cost),
-                     row(f"{where}: seconds to the peak", run["peak"]["step"] * cost),
+                     row(f"{where}: seconds to the peak", mean(run["peak"]["step"] for run in made) * cost),
+                     row(f"{where}: seeds that come to the published peak - {SLACK} dB", len(made) - spent.count(None)),
                      row(f"{where}: seconds to the published peak - {SLACK} dB", steps and steps * cost),
                      row(f"{where}: these seconds over those of the published configuration to its peak",
-                         steps and steps * cost / (reference["peak"]["step"] * unit), 0.1 if ours else None)]
-            blind = run["blind"]
-            rows += [row(f"{where}: blind pick below the peak in dB", blind and peak - blind["psnr"],
+                         steps and steps * cost / reference, 0.1 if ours else None),
+                     row(f"{where}: blind pick below the peak in dB",
+                         mean(run["blind"] and run["peak"]["psnr"] - run["blind"]["psnr"] for run in made),
                          SLACK if ours else None),
-                     row(f"{where}: last step below the peak in dB", peak - run["last"]["psnr"])]
+                     row(f"{where}: last step below the peak in dB",
+                         mean(run["peak"]["psnr"] - run["last"]["psnr"] for run in made))]
+            if all(run.get("blend") for run in made):
+                rows.append(row(f"{where}: blend below the peak in dB",
+                                mean(run["peak"]["psnr"] - run["blend"] for run in made), SLACK if ours else None))
     return rows
 
 
@@ -129,13 +158,15 @@ def draw(runs):
     shown = [task for task in tasks.names() if arms_of(runs, task)]
     figure, lines = Figure(figsize=(max(3.2 * len(shown), 6.4), 3.8), layout="constrained"), {}
     for axis, task in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        for arm, (run, cost) in arms_of(runs, task).items():
+        arms = arms_of(runs, task)
+        for arm, (made, cost) in arms.items():
             index = list(ARMS).index(arm)
-            lines[arm], = axis.semilogx([cost * step for step in run["curve"]["step"]], run["curve"]["psnr"],
-                                        f"C{index}", linewidth=1.5,
-                                        linestyle=("-", "--", ":", "-.", "-", "--", ":")[index])
-            axis.plot(cost * run["peak"]["step"], run["peak"]["psnr"], f"C{index}o", fillstyle="none")
-        peaks = [run["peak"]["psnr"] for run, _ in arms_of(runs, task).values()]
+            style = ("-", "--", ":", "-.", "-", "--", ":")[index]
+            for run in made:
+                lines[arm], = axis.semilogx([cost * step for step in run["curve"]["step"]], run["curve"]["psnr"],
+                                            f"C{index}", linewidth=1.2, linestyle=style)
+                axis.plot(cost * run["peak"]["step"], run["peak"]["psnr"], f"C{index}o", fillstyle="none")
+        peaks = [run["peak"]["psnr"] for made, _ in arms.values() for run in made]
         axis.set_ylim(min(peaks) - 3, max(peaks) + 0.5)
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(task)
@@ -146,6 +177,11 @@ def draw(runs):
     return figure
 
 
+def of_today(method, run):
+    """Whether a stored run has the settings of today."""
+    return run["settings"] == method.to_dict()
+
+
 def main():
     parser = parser_of(__doc__, "60 steps of each arm on denoising")
     parser.add_argument("--tasks", default=",".join(tasks.names()), help="e.g. denoising,mri [all]")
@@ -154,14 +190,16 @@ def main():
     names, steps = (["denoising"], 60) if arguments.quick else (arguments.tasks.split(","), LIMIT)
     measured = Measured("bench_quality", rows_of, dict(size=SIZE, steps=steps, patience=PATIENCE),
                         keep=not arguments.quick, anew=arguments.anew)
+    methods = {task: {arm: method for arm, method_of in ARMS.items() if (method := method_of(task)) is not None}
+               for task in names}
+    for seed in range(1 if arguments.quick else max(SEEDS.values())):
+        for task, arm in [(name, arm) for name in names for arm in methods[name]]:
+            if seed < SEEDS.get(arm, 1):
+                measured.measure(name_of(task, arm, seed), partial(measure, task, arm, steps, seed),
+                                 valid=partial(of_today, methods[task][arm]))
     for task in names:
-        methods = {arm: method for arm, method_of in ARMS.items() if (method := method_of(task)) is not None}
-        settings = {arm: method.to_dict() for arm, method in methods.items()}
-        for arm in methods:
-            measured.measure(f"{task}: {arm}", lambda task=task, arm=arm: measure(task, arm, steps),
-                             valid=lambda run, of_today=settings[arm]: run["settings"] == of_today)
-        measured.measure(f"{task}: costs",
-                         lambda task=task, methods=methods: costs(task, methods, 1 if arguments.quick else TURNS),
+        settings = {arm: method.to_dict() for arm, method in methods[task].items()}
+        measured.measure(f"{task}: costs", partial(costs, task, methods[task], 1 if arguments.quick else TURNS),
                          valid=lambda found, settings=settings: settings.items() <= found["settings"].items())
     measured.show(draw)
 

@@ -46,6 +46,14 @@ def test_the_summary_is_mean_and_sample_deviation():
     assert "| m | 1.00 (0.00) | 23.00 (3.00) | 23.00 (3.00) | 23.000 (3.000) | 5 | 2 |" in as_markdown([found])
 
 
+def test_what_the_blend_loses_is_tabled_and_explained_where_it_is_known():
+    known = row(20.0) | dict(peak_step=3, stops=dict(blend=dict(step=None, psnr=19.5, ssim=0.5)))
+    text = as_markdown(summarise([known]))
+    assert "| method | step of the peak | lost by the last step | lost by blend |" in text
+    assert "| m | 3 | 0.00 | 0.50 |" in text and "(blend: the mean of" in text
+    assert "blend" not in as_markdown(summarise([known | dict(stops={})]))
+
+
 def test_over_images_the_spread_is_that_of_the_seeds():
     rows = [row(value, image=image, seed=seed) for image, values in dict(a=(20.0, 22.0), b=(30.0, 34.0)).items()
             for seed, value in enumerate(values)]

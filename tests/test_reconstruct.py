@@ -439,11 +439,27 @@ def test_interrupted_run_stores_the_partial_result_and_resumes(uninterrupted, tm
 FIXED = {"task", "method", "image", "settings", "seed", "device", "versions", "seconds", "stop_reason", "psnr", "ssim"}
 
 
+def test_the_blend_is_stored_and_that_of_an_earlier_run_goes(tiny_mri, tmp_path):
+    result = run(tiny_mri, ASeqDIP(K=12), window=5)
+    written = result.save(tmp_path)
+    assert set(written) == {file.name for file in tmp_path.iterdir()} > {"blend.png", "blend.npy"}
+    array = np.load(tmp_path / "blend.npy", allow_pickle=False)
+    np.testing.assert_array_equal(array, (result.images["blend"] * tiny_mri.observation.scale)[0, 0].numpy())
+    error = np.mean((np.abs(array).astype(float) - tiny_mri.truth) ** 2)
+    psnr = result.metrics["stops"]["blend"]["psnr"]
+    assert psnr == pytest.approx(10 * np.log10(tiny_mri.truth.max() ** 2 / error), abs=1e-3)
+    assert f"{psnr:.2f}" in str(result)
+    short = run(tiny_mri, ASeqDIP(K=1))
+    assert set(short.save(tmp_path)) == {file.name for file in tmp_path.iterdir()}
+    assert short.images["blend"] is None and not (tmp_path / "blend.npy").exists()
+
+
 def test_saved_files(tiny_mri, tmp_path):
     result = run(tiny_mri, ASeqDIP(K=12), seed=3)
     result.save(tmp_path / "new" / "folder")
     out = tmp_path / "new" / "folder"
-    assert {file.name for file in out.iterdir()} == {"recon.png", "recon.npy", "curve.csv", "metrics.json"}
+    assert {file.name for file in out.iterdir()} == {"recon.png", "recon.npy", "blend.png", "blend.npy", "curve.csv",
+                                                     "metrics.json"}
 
     array = np.load(out / "recon.npy", allow_pickle=False)
     assert array.dtype == np.complex64 and array.shape == (32, 32)

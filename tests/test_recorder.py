@@ -155,6 +155,42 @@ def test_blind_image_is_unknown_before_one_window(tiny_mri):
     assert recorder.images["blind"] is images[5]
 
 
+def test_blend_is_the_mean_of_the_last_image_and_both_picks(tiny_mri):
+    """By the identity that it is there for: its squared error is the mean of theirs less their spread."""
+    recorder, images = Recorder(tiny_mri, window=4), images_like(tiny_mri, 15)
+    for state in states(images):
+        recorder.record(state)
+    members = [images[recorder.rules[rule].best_step - 1] for rule in ("wmv", "emv")] + [images[-1]]
+    assert len({id(image) for image in members}) == 3
+    torch.testing.assert_close(recorder.blend, torch.stack(members).mean(0))
+    truth = tiny_mri.observation.start
+
+    def error(one, other):
+        return float((one - other).abs().square().sum())
+
+    spread = sum(error(image, recorder.blend) for image in members) / 3
+    assert spread > 0
+    assert error(recorder.blend, truth) == pytest.approx(sum(error(image, truth) for image in members) / 3 - spread)
+
+
+def test_blend_is_of_what_the_method_returns(tiny_mri):
+    """Rules look at raw outputs; what is picked, and blended, is the method's answer at that step."""
+    recorder, answers = Recorder(tiny_mri, window=4), images_like(tiny_mri, 15, seed=1)
+    for state in states(images_like(tiny_mri, 15), answers):
+        recorder.record(state)
+    members = [answers[recorder.rules[rule].best_step - 1] for rule in ("wmv", "emv")] + [answers[-1]]
+    torch.testing.assert_close(recorder.blend, torch.stack(members).mean(0))
+    assert recorder.stops()["blend"] == dict(step=None, psnr=recorder.score("psnr", recorder.blend),
+                                             ssim=recorder.score("ssim", recorder.blend))
+
+
+def test_without_a_pick_there_is_no_blend(tiny_mri):
+    recorder = Recorder(tiny_mri, window=6)
+    for state in states(images_like(tiny_mri, 5)):
+        recorder.record(state)
+    assert recorder.blend is None and recorder.stops()["blend"] == dict(step=None, psnr=None, ssim=None)
+
+
 @pytest.mark.parametrize("every", [2, 3, 5])
 def test_variances_look_back_over_steps_however_often_they_are_recorded(every, tiny_mri):
     """Outputs that stand still for `every` steps have, at the end of each rest, the variances of every step."""

@@ -79,8 +79,8 @@ def test_a_run_reports_what_each_rule_would_have_picked():
     case = load_case("denoising", size=16, seed=0)
     result = reconstruct(case, Vanilla(steps=250, lr=1e-2), window=20, progress=False)
     stops, curve = result.metrics["stops"], result.curve
-    assert set(stops) == {"wmv", "emv", "discrepancy"}
-    for stop in stops.values():
+    assert set(stops) == {"wmv", "emv", "discrepancy", "blend"}
+    for stop in (stops[rule] for rule in ("wmv", "emv", "discrepancy")):
         assert stop["psnr"] == curve["psnr"][stop["step"] - 1]
     assert stops["wmv"]["psnr"] == result.metrics["psnr"]["blind"]
     energy = case.observation.noise_energy
