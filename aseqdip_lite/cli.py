@@ -72,7 +72,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     take the profile's defaults, found by a recorded search (laptop) or as published (paper).
     The recon.npy of MRI is complex64 (H, W); its magnitude is what recon.png shows.
     blend.png and blend.npy, from 100 steps on, are the mean of three images: the last one and the
-    picks of two rules that need no truth. It errs less than the three do on average.
+    picks of two rules that need no truth. The mean errs less than the three do on average.
     """
     from . import methods, tasks
     from .engine import check_run, reconstruct

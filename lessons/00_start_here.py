@@ -301,6 +301,10 @@ for result in results.values():
 # | **oracle** | the one with the highest PSNR of all steps | only who knows the truth, so nobody with a real patient |
 #
 # The PSNR of each needs the truth. The difference is whether the truth was needed to **choose** the image.
+#
+# The table above has one more, the **blend**: the mean of the final image, of the blind one and of what a second such
+# rule picks. Everybody can make it. The three err in partly different ways, and what they do not share shrinks in the
+# mean, so that a pick too early or a run too long spoils it less.
 
 
 # %%
