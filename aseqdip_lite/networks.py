@@ -12,13 +12,6 @@ from torch.nn import functional as F
 from .layers import BatchNorm2d, Conv2d
 from .settings import InputError, nearest
 
-#: Channel widths from the top of the U to its bottom; one pooling between neighbours.
-PRESETS = {
-    "lite": (16, 32, 64, 64),
-    "paper-shallow": (64, 128, 128),
-    "paper-medium": (64, 128, 256, 256),
-}
-
 #: What a network computes in. Its weights, input and output are float32 either way.
 PRECISIONS = ("float32", "bfloat16")
 
@@ -42,30 +35,74 @@ class UNet(nn.Module):
     Args:
         widths: channels per level, e.g. (64, 128, 256, 256) for three poolings.
         c_in, c_out: channels of input and output.
+        top: channels that come out of the U and go into its head; by default the first width.
 
     Input (B, c_in, H, W) with H and W divisible by `stride` = 2^poolings; output (B, c_out, H, W).
     """
 
-    def __init__(self, widths, c_in, c_out):
+    about = "U-Net"
+
+    def __init__(self, widths, c_in, c_out, top=None):
         super().__init__()
         self.stride = 2 ** (len(widths) - 1)
         self.down = nn.ModuleList(Block(a, b, b) for a, b in zip((c_in, *widths), widths, strict=False))
         self.up, below = nn.ModuleList(), widths[-1]
         for level in range(len(widths) - 2, -1, -1):
-            c_cat, c_out_up = widths[level] + below, widths[max(level - 1, 0)]
+            c_cat, c_out_up = widths[level] + below, widths[level - 1] if level else top or widths[0]
             self.up.append(Block(c_cat, c_cat // 2, c_out_up))
             below = c_out_up
         self.head = Conv2d(below, c_out, 1)
 
     def forward(self, x):
+        return self.head(self.trunk(x))
+
+    def trunk(self, x):
+        """All but the head: (B, c_in, H, W) -> (B, top, H, W)."""
         skips = [self.down[0](x)]
         for block in self.down[1:]:
             skips.append(block(F.max_pool2d(skips[-1], 2)))  # (B, c, H/2, W/2)
         x = skips.pop()
         for block in self.up:
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-            x = block(torch.cat([skips.pop(), x], dim=1))
-        return self.head(x)
+            x = block(torch.cat([skips.pop(), enlarged(x)], dim=1))
+        return x
+
+
+class HalfUNet(UNet):
+    """A U-Net on an image of half the size, whose pixels are the 2 x 2 blocks of the image, and one layer at full size.
+
+    Most of a U-Net's time goes into its first level, where the image is largest; this one begins at the second. Not
+    of the paper.
+
+    Args:
+        widths: as of `UNet`, at least two; the first is that of the half size. c_in, c_out, top: as of `UNet`.
+
+    Input (B, c_in, H, W) with H and W divisible by `stride`; output (B, c_out, H, W).
+    """
+
+    about = "U-Net at half the size and one layer at full size"
+
+    def __init__(self, widths, c_in, c_out, top=16):
+        super().__init__(widths, 4 * c_in, c_out, top)
+        self.stride *= 2
+        self.full = nn.Sequential(Conv2d(top, top, 3, padding=1), BatchNorm2d(top), nn.ReLU(inplace=True))
+
+    def forward(self, x):
+        x = self.trunk(F.pixel_unshuffle(x, 2))  # (B, c_in, H, W) -> (B, 4 c_in, H/2, W/2) -> (B, top, H/2, W/2)
+        return self.head(self.full(enlarged(x)))
+
+
+def enlarged(x):
+    """An image of twice the height and width, bilinear: (B, C, H, W) -> (B, C, 2H, 2W)."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+#: Kind of network, and its channel widths from the top of the U to its bottom; one pooling between neighbours.
+PRESETS = {
+    "lite": (UNet, (16, 32, 64, 64)),
+    "lite-half": (HalfUNet, (32, 64, 64)),
+    "paper-shallow": (UNet, (64, 128, 128)),
+    "paper-medium": (UNet, (64, 128, 256, 256)),
+}
 
 
 class ImageNetwork(nn.Module):
@@ -123,7 +160,7 @@ def build(preset, image, generator, c_in=None, precision="float32"):
     """A freshly initialised network for images like `image`.
 
     Args:
-        preset: "lite", "paper-shallow" or "paper-medium".
+        preset: "lite", "lite-half", "paper-shallow" or "paper-medium".
         image: (B, C, H, W) real or complex; only its shape, kind and device are used.
         generator: torch.Generator (CPU) of the initial weights.
         c_in: input channels; by default those of the image (2C for a complex image).
@@ -132,15 +169,15 @@ def build(preset, image, generator, c_in=None, precision="float32"):
     Raises:
         InputError: unknown preset or precision, or an image too small for the preset's poolings.
     """
-    widths = PRESETS[nearest(preset, PRESETS, "network")]
+    kind, widths = PRESETS[nearest(preset, PRESETS, "network")]
     nearest(precision, PRECISIONS, "precision")
     channels = image.shape[1] * (2 if image.is_complex() else 1)
-    unet = UNet(widths, c_in or channels, channels)
-    if min(image.shape[-2:]) <= unet.stride:  # a single pixel at the bottom has no variance to normalise by
+    network = kind(widths, c_in or channels, channels)
+    if min(image.shape[-2:]) <= network.stride:  # a single pixel at the bottom has no variance to normalise by
         raise InputError(f"an image of {image.shape[-2]} x {image.shape[-1]} is too small for the network "
-                         f"'{preset}': each side needs at least {unet.stride + 1} pixels")
-    initialise(unet, generator)
-    return ImageNetwork(unet, image.is_complex(), precision).to(image.device, memory_format=torch.channels_last)
+                         f"'{preset}': each side needs at least {network.stride + 1} pixels")
+    initialise(network, generator)
+    return ImageNetwork(network, image.is_complex(), precision).to(image.device, memory_format=torch.channels_last)
 
 
 @torch.no_grad()

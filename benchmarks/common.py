@@ -66,7 +66,8 @@ def save(name, report):
 class Measured:
     """Measurements by name, each stored in results/NAME.json as it is finished, and not made again.
 
-    Those of another machine, thread number, version or setting are left out: they are measured anew.
+    Those of another machine, thread number, version or setting are left out: they are measured anew. With `portable`
+    those of another processor stay: for measurements that no clock enters, or that say where they were made.
 
     Args:
         name: the report.
@@ -76,11 +77,12 @@ class Measured:
         anew: leave all stored ones out.
     """
 
-    def __init__(self, name, rows_of, settings, *, keep=True, anew=False):
+    def __init__(self, name, rows_of, settings, *, keep=True, anew=False, portable=False):
         self.name, self.rows_of, self.settings, self.keep = name, rows_of, settings, keep
         self.provenance = machine()
         stored = load(name) or {}
-        same = stored.get("provenance") == self.provenance and stored.get("settings") == settings
+        elsewhere = {name: self.provenance[name] for name in ("cpu", "bfloat16") if portable}
+        same = (stored.get("provenance", {}) | elsewhere == self.provenance and stored.get("settings") == settings)
         if stored and keep and not same:
             print("what is stored comes from another machine or other settings: all is measured anew")
         self.runs = dict(stored.get("runs", {})) if keep and same and not anew else {}

@@ -9,7 +9,8 @@ nothing else should run. An arm ends at its budget, at 4000 steps, or when its P
 (not where its own budget is shorter: then its last step is what a user gets). The reference and our defaults run with
 several seeds, whose means count; what all are to reach is the mean of the reference's peaks, less 0.3 dB.
 Hours lie between the arms, and a machine is not the same at all times: so seconds are steps times what a step costs,
-measured with a task's arms taking turns. Recording does not count. The arm "deepinv" needs that library, see
+measured on one machine with a task's arms taking turns. Recording does not count. On another machine the stored curves,
+PSNR against steps, stay, and the costs of all arms are measured anew. The arm "deepinv" needs that library, see
 deepinv_peer.py; without it, what is stored of the arm stays. Stores results/bench_quality.json and .png.
 """
 
@@ -18,7 +19,7 @@ from functools import partial
 from importlib.util import find_spec
 
 import torch
-from common import Measured, follow, parser_of, row, until
+from common import Measured, follow, machine, parser_of, row, until
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
@@ -42,12 +43,15 @@ ARMS = {
     "deepinv": lambda task: peer(),
     "aseqdip": lambda task: configure("aseqdip", task),
     "aseqdip, bfloat16": lambda task: configure("aseqdip", task, precision="bfloat16"),
+    "aseqdip, lite-half": lambda task: configure("aseqdip", task, network="lite-half"),
+    "aseqdip, lite-half, bfloat16": lambda task: configure("aseqdip", task, network="lite-half", precision="bfloat16"),
     f"aseqdip, {LIMIT} steps": lambda task: configure("aseqdip", task, steps=LIMIT),
 }
-REFERENCE, OURS = "aseqdip, published", ("aseqdip", "aseqdip, bfloat16")
+REFERENCE = "aseqdip, published"
+OURS = "aseqdip", "aseqdip, bfloat16", "aseqdip, lite-half", "aseqdip, lite-half, bfloat16"
 
 #: How many seeds of the network an arm has, from 0 on; the others have one.
-SEEDS = {REFERENCE: 2, **dict.fromkeys(OURS, 3)}
+SEEDS = dict.fromkeys((REFERENCE, *OURS), 3)
 
 
 def peer():
@@ -71,11 +75,11 @@ def measure(task, arm, steps, seed):
                  patience=None if arm in OURS else PATIENCE)
     print(f"{task:12} {arm:26} seed {seed} peak {run['peak']['psnr']:6.2f} dB at {run['peak']['seconds']:7.1f} s, last "
           f"{run['last']['psnr']:6.2f} dB at {run['last']['seconds']:7.1f} s", flush=True)
-    return run | dict(image=case.image, settings=method.to_dict())
+    return run | dict(image=case.image, settings=method.to_dict(), cpu=machine()["cpu"])
 
 
 def costs(task, methods, turns):
-    """What a step of each arm costs: {"seconds": {arm: ...}, "settings": {arm: ...}}.
+    """What a step of each arm costs on this machine: {"seconds": {arm: ...}, "settings": {arm: ...}, "cpu": ...}.
 
     In a turn each arm goes on for TIMED seconds, in whole stages, after as many as another arm's memory and caches
     need to be gone. The least of the turns counts: what else a machine does can only add.
@@ -91,7 +95,8 @@ def costs(task, methods, turns):
     rounds = [{arm: seconds(arm) for arm in methods} for _ in range(1 + turns)][1:]  # the first one has the starts
     found = {arm: min(one[arm] for one in rounds) for arm in methods}
     print(f"{task:12} ms a step: {', '.join(f'{arm} {1e3 * cost:.1f}' for arm, cost in found.items())}", flush=True)
-    return dict(seconds=found, settings={arm: method.to_dict() for arm, method in methods.items()})
+    return dict(seconds=found, settings={arm: method.to_dict() for arm, method in methods.items()},
+                cpu=machine()["cpu"])
 
 
 def spend(states, stage, least):
@@ -161,7 +166,7 @@ def draw(runs):
         arms = arms_of(runs, task)
         for arm, (made, cost) in arms.items():
             index = list(ARMS).index(arm)
-            style = ("-", "--", ":", "-.", "-", "--", ":")[index]
+            style = ("-", "--", ":", "-.")[index % 4]
             for run in made:
                 lines[arm], = axis.semilogx([cost * step for step in run["curve"]["step"]], run["curve"]["psnr"],
                                             f"C{index}", linewidth=1.2, linestyle=style)
@@ -182,6 +187,12 @@ def of_today(method, run):
     return run["settings"] == method.to_dict()
 
 
+def costs_of_today(methods, found):
+    """Whether stored costs are those of this machine, and of these methods at least."""
+    settings = {arm: method.to_dict() for arm, method in methods.items()}
+    return found["cpu"] == machine()["cpu"] and settings.items() <= found["settings"].items()
+
+
 def main():
     parser = parser_of(__doc__, "60 steps of each arm on denoising")
     parser.add_argument("--tasks", default=",".join(tasks.names()), help="e.g. denoising,mri [all]")
@@ -189,7 +200,7 @@ def main():
     torch.set_num_threads(arguments.threads)
     names, steps = (["denoising"], 60) if arguments.quick else (arguments.tasks.split(","), LIMIT)
     measured = Measured("bench_quality", rows_of, dict(size=SIZE, steps=steps, patience=PATIENCE),
-                        keep=not arguments.quick, anew=arguments.anew)
+                        keep=not arguments.quick, anew=arguments.anew, portable=True)
     methods = {task: {arm: method for arm, method_of in ARMS.items() if (method := method_of(task)) is not None}
                for task in names}
     for seed in range(1 if arguments.quick else max(SEEDS.values())):
@@ -198,9 +209,8 @@ def main():
                 measured.measure(name_of(task, arm, seed), partial(measure, task, arm, steps, seed),
                                  valid=partial(of_today, methods[task][arm]))
     for task in names:
-        settings = {arm: method.to_dict() for arm, method in methods[task].items()}
         measured.measure(f"{task}: costs", partial(costs, task, methods[task], 1 if arguments.quick else TURNS),
-                         valid=lambda found, settings=settings: settings.items() <= found["settings"].items())
+                         valid=partial(costs_of_today, methods[task]))
     measured.show(draw)
 
 

@@ -1,4 +1,4 @@
-"""docs/SEARCH.md from the recorded searches of all tasks, results/tuning_TASK.json.
+"""docs/SEARCH.md from the recorded searches, results/tuning_SEARCH.json.
 
     python scripts/search_page.py
 """
@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "SEARCH.md"
 
 HEAD = """# How the defaults were found
 
-Made by `python scripts/search_page.py` from `results/tuning_TASK.json`, which `make tune TASK=...` records: every
+Made by `python scripts/search_page.py` from `results/tuning_SEARCH.json`, which `make tune TASK=...` records: every
 method of a task tries six settings on one tuning image with the same number of Adam steps, and where there is a second
 tuning image, the best four of them on that one, too. No other result of the project is computed on tuning images. The
 best mean final PSNR wins; the number of steps is chosen with it, from those listed, except for methods that stop by a
@@ -21,15 +21,17 @@ rule of their own and for the classic solvers.
 **Median** is the PSNR of the middle one of the settings, each with its best number of steps, on the first image; the
 distance from **first image**, the winner there, is what tuning is worth. **At an edge** lists the numbers of a winner
 that are the least or the greatest that were tried: a better one may lie beyond.
+
+`TASK_lite-half` is of aSeqDIP with the network `lite-half`; its winners come along with `--network lite-half`.
 """
 
 
-def section(task, rows):
-    """A task's searches as Markdown."""
-    search = SEARCHES[task]
-    problems = "; ".join(", ".join(f"{name} {value}" for name, value in problem.items())
+def section(name, rows):
+    """A search as Markdown."""
+    search = SEARCHES[name]
+    problems = "; ".join(", ".join(f"{key} {value}" for key, value in problem.items())
                          for problem in search["problems"])
-    lines = [f"## {task}\n", f"On {problems}. {search['steps']} Adam steps"
+    lines = [f"## {name}\n", f"On {problems}. {search['steps']} Adam steps"
              + (f", read after {', '.join(map(str, search['budgets']))}.\n" if "budgets" in search else ".\n"),
              "| method | trials | mean | first image | median | winner | at an edge |",
              "|---|---:|---:|---:|---:|---|---|"]
@@ -38,33 +40,33 @@ def section(task, rows):
         if row["problem"] == search["problems"][0]:
             first.setdefault(row["method"], []).append(max(finals(row).values()))
     seen = set()
-    for mean, method, settings, steps in ranking(task, rows):
+    for mean, method, settings, steps in ranking(name, rows):
         if method in seen:
             continue
         seen.add(method)
         chosen = settings if method in OWN_RULE else with_budget(method, settings, steps)
-        values = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        values = ", ".join(f"{key} {value}" for key, value in chosen.items())
         count = sum(row["method"] == method for row in rows)
         lines.append(f"| {method} | {count} | {mean:.2f} | {max(first[method]):.2f} | {median(first[method]):.2f} | "
-                     f"{values} | {', '.join(edges(task, method, settings, steps)) or '-'} |")
+                     f"{values} | {', '.join(edges(name, method, settings, steps)) or '-'} |")
     return "\n".join(lines) + "\n"
 
 
-def entered(task):
+def entered(name):
     """The stored rows of the trials that are part of today's search; none unless all of them are done."""
-    rows = {key(row): row for row in json.loads((ROOT / "results" / f"tuning_{task}.json").read_text(encoding="utf-8"))}
+    rows = {key(row): row for row in json.loads((ROOT / "results" / f"tuning_{name}.json").read_text(encoding="utf-8"))}
     wanted = []
-    for number in range(len(SEARCHES[task]["problems"])):
-        wanted += [key(trial) for trial in trials(task, number, rows.values())]
+    for number in range(len(SEARCHES[name]["problems"])):
+        wanted += [key(trial) for trial in trials(name, number, rows.values())]
         if not rows.keys() >= set(wanted):
             return []
-    return [rows[name] for name in wanted]
+    return [rows[trial] for trial in wanted]
 
 
 def page():
     """The page's text: the tasks whose search is complete."""
-    searched = {task: entered(task) for task in SEARCHES}
-    return "\n".join([HEAD, *(section(task, rows) for task, rows in searched.items() if rows)])
+    searched = {name: entered(name) for name in SEARCHES}
+    return "\n".join([HEAD, *(section(name, rows) for name, rows in searched.items() if rows)])
 
 
 if __name__ == "__main__":

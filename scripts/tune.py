@@ -10,6 +10,7 @@ it was.
 
     python scripts/tune.py mri                      run the search, print the table
     python scripts/tune.py mri --write              and write the winners to methods/defaults.json
+    python scripts/tune.py mri_lite-half            the search of a task with the network of this name
 """
 
 import argparse
@@ -22,7 +23,8 @@ from aseqdip_lite.trials import record, stored
 ROOT = Path(__file__).parent.parent
 DEFAULTS = ROOT / "aseqdip_lite" / "methods" / "defaults.json"
 
-#: Per task: the image and task settings of each trial, the Adam steps, and the grid of each method.
+#: Per search: the image and task settings of each trial, the Adam steps, and the grid of each method. A search has the
+#: name of its task, or says what its "task" is and which "network" all its methods have.
 SEARCHES = json.loads((Path(__file__).parent / "searches.json").read_text(encoding="utf-8"))
 
 #: Methods that end by a rule of their own: no budget is sought for them.
@@ -32,11 +34,13 @@ OWN_RULE = ("es_dip", "rethinking_dip")
 GO_ON = 4
 
 
-def trials(task, number, rows):
-    """The trials on a task's problem of this number, as plain dictionaries; `rows` are trials done before."""
-    search = SEARCHES[task]
+def trials(name, number, rows):
+    """The trials on a search's problem of this number, as plain dictionaries; `rows` are trials done before."""
+    search = SEARCHES[name]
+    task, network = search.get("task", name), {key: search[key] for key in ("network",) if key in search}
     for method, grid in search["methods"].items():
-        made = [dict(task=task, method=method, settings=settings, steps=search["steps"]) for settings in grid]
+        made = [dict(search=name, task=task, method=method, settings=settings | network, steps=search["steps"])
+                for settings in grid]
         if number:
             first = {key(row): max(finals(row).values()) for row in rows}
             made.sort(key=lambda trial: -first[key(trial | dict(problem=search["problems"][0]))])
@@ -60,7 +64,7 @@ def run(trial, watch):
     row = trial | {key: result.metrics[key] for key in kept}
     if not steps or trial["method"] in OWN_RULE:
         return row
-    curve, budgets = result.curve["psnr"], SEARCHES[trial["task"]].get("budgets", [])
+    curve, budgets = result.curve["psnr"], SEARCHES[trial["search"]].get("budgets", [])
     read = {budget: curve[budget - 1] for budget in budgets if only_budget(method, budget)}
     return row | (dict(finals=read) if read else {})
 
@@ -90,27 +94,27 @@ def with_budget(method, settings, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=SEARCHES)
+    parser.add_argument("search", choices=SEARCHES, metavar="search", help=", ".join(SEARCHES))
     parser.add_argument("--workers", type=int, help="processes of one thread each [one for each core]")
     parser.add_argument("--write", action="store_true", help="write the winners to the package's defaults")
     arguments = parser.parse_args()
-    file = ROOT / "results" / f"tuning_{arguments.task}.json"
+    file = ROOT / "results" / f"tuning_{arguments.search}.json"
     rows, wanted = stored(file), set()
-    for number in range(len(SEARCHES[arguments.task]["problems"])):
+    for number in range(len(SEARCHES[arguments.search]["problems"])):
         entered = [trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)
-                   for trial in trials(arguments.task, number, rows)]
-        record(run, entered, rows, file, key, label=f"search {arguments.task}, problem {number + 1}",
+                   for trial in trials(arguments.search, number, rows)]
+        record(run, entered, rows, file, key, label=f"search {arguments.search}, problem {number + 1}",
                workers=arguments.workers)
         wanted |= {key(trial) for trial in entered}
-    report(arguments.task, [row for row in rows if key(row) in wanted], arguments.write)
+    report(arguments.search, [row for row in rows if key(row) in wanted], arguments.write)
 
 
-def ranking(task, rows):
+def ranking(name, rows):
     """[(mean final PSNR over the problems, method, settings, steps)], the best first.
 
     Each setting is there once, with its best number of steps; one that was left behind after the first problem is not.
     """
-    problems, scores = len(SEARCHES[task]["problems"]), {}
+    problems, scores = len(SEARCHES[name]["problems"]), {}
     for row in rows:
         for steps, final in finals(row).items():
             means = scores.setdefault((row["method"], json.dumps(row["settings"])), {})
@@ -124,34 +128,36 @@ def ranking(task, rows):
     return sorted(best, key=lambda item: -item[0])
 
 
-def edges(task, method, settings, steps):
+def edges(name, method, settings, steps):
     """Names of the numbers of a setting that are the least or the greatest tried, so that a better one may lie beyond.
 
     "steps" is one of them where the search chose among several budgets and this is the last.
     """
-    grid = SEARCHES[task]["methods"][method]
+    grid = SEARCHES[name]["methods"][method]
     found = []
-    for name, value in settings.items():
-        tried = {other.get(name) for other in grid} - {None}
+    for field, value in settings.items():
+        tried = {other.get(field) for other in grid} - {None}
         if len(tried) > 1 and isinstance(value, int | float) and value in (min(tried), max(tried)):
-            found.append(name)
-    budgets = SEARCHES[task].get("budgets", [])
+            found.append(field)
+    budgets = SEARCHES[name].get("budgets", [])
     return found + ["steps"] * (methods.get(method).budget != "" and method not in OWN_RULE and steps in budgets[-1:])
 
 
-def report(task, rows, write):
+def report(name, rows, write):
     """Print the winner of each method (mean final PSNR over the problems) and, if asked, store all of them."""
     winners = {}
-    for mean, method, settings, steps in ranking(task, rows):
+    for mean, method, settings, steps in ranking(name, rows):
         if method not in winners:
             winners[method] = with_budget(method, settings, steps)
-            at_edge = edges(task, method, settings, steps)
+            at_edge = edges(name, method, settings, steps)
             print(f"{method:16} {mean:.2f} dB  {json.dumps(winners[method])}"
                   + (f"  at an edge of what was tried: {', '.join(at_edge)}" if at_edge else ""))
     if write:
         defaults = json.loads(DEFAULTS.read_text())
-        defaults.setdefault(task, {})["laptop"] = dict(sorted(winners.items()))
-        defaults[task]["paper"] = SEARCHES[task]["published"]
+        search = SEARCHES[name]
+        found = defaults.setdefault(search.get("task", name), {})
+        found[search.get("network", "laptop")] = dict(sorted(winners.items()))
+        found |= dict(paper=search["published"]) if "published" in search else {}
         DEFAULTS.write_text(json.dumps(defaults, indent=1) + "\n")
 
 

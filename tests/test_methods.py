@@ -109,6 +109,19 @@ def test_defaults_of_every_profile_are_valid(task, name, profile):
     assert method.budget in {"", *method.to_dict()}
 
 
+@pytest.mark.parametrize("task", tasks.names())
+def test_a_network_with_a_search_of_its_own_brings_its_settings(task):
+    def other(name, profile="laptop"):
+        return replace(methods.configure(name, task, profile), network="lite-half")
+
+    chosen = methods.configure("aseqdip", task, network="lite-half")
+    assert chosen.network == "lite-half" and chosen != other("aseqdip")
+    assert methods.configure("aseqdip", task, network="lite-half", lr=0.5, steps=4) == replace(
+        chosen, lr=0.5).with_steps(4)
+    assert methods.configure("vanilla", task, network="lite-half") == other("vanilla")  # no search of its own
+    assert methods.configure("aseqdip", task, "paper", network="lite-half") == other("aseqdip", "paper")
+
+
 def test_saved_carry_is_not_shared_with_the_run_that_goes_on(tiny_mri):
     observation, method = tiny_mri.observation, ASeqDIP(K=3)
     carry = next(iterate(observation, method)).carry

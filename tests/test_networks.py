@@ -12,6 +12,7 @@ from aseqdip_lite import InputError
 from aseqdip_lite.networks import (
     PRESETS,
     Block,
+    HalfUNet,
     ImageNetwork,
     UNet,
     build,
@@ -48,12 +49,22 @@ def counted_by_hand(widths, c_in, c_out):
     ("lite", 3, 269_331), ("lite", 2, 269_170), ("paper-shallow", 3, 1_036_995), ("paper-medium", 2, 4_283_842)])
 def test_parameter_counts(preset, channels, parameters):
     assert count_parameters(build(preset, image(channels), generator())) == parameters
-    assert counted_by_hand(PRESETS[preset], channels, channels) == parameters
+    assert counted_by_hand(PRESETS[preset][1], channels, channels) == parameters
 
 
 @given(widths=st.lists(st.integers(1, 8), min_size=1, max_size=4), c_in=st.integers(1, 5), c_out=st.integers(1, 5))
 def test_parameter_formula_for_any_widths(widths, c_in, c_out):
     assert count_parameters(UNet(tuple(widths), c_in, c_out)) == counted_by_hand(widths, c_in, c_out)
+
+
+@pytest.mark.parametrize("channels, parameters", [(3, 260_691), (2, 259_522)])
+def test_parameter_count_of_the_half_size(channels, parameters):
+    top, widths = 16, PRESETS["lite-half"][1]
+    whole = counted_by_hand(widths, 4 * channels, channels)
+    narrower = (widths[0] - top) * (9 * widths[0] + 1 + 2 + channels)  # of the last convolution, its norm and the head
+    full = (9 * top * top + top) + 2 * top
+    assert count_parameters(build("lite-half", image(channels), generator())) == parameters
+    assert whole - narrower + full == parameters
 
 
 def test_complex_image_has_two_channels():
@@ -66,7 +77,7 @@ def test_complex_image_has_two_channels():
 
 @pytest.mark.parametrize("is_complex", [False, True])
 @pytest.mark.parametrize("h, w", [(32, 32), (9, 9), (33, 40), (17, 63), (50, 10)])
-@pytest.mark.parametrize("preset", ["lite", "paper-shallow"])
+@pytest.mark.parametrize("preset", ["lite", "lite-half", "paper-shallow"])
 def test_output_has_the_size_and_kind_of_the_image(preset, h, w, is_complex):
     x = image(2, h, w, is_complex)
     output = build(preset, x, generator())(x)
@@ -75,7 +86,7 @@ def test_output_has_the_size_and_kind_of_the_image(preset, h, w, is_complex):
 
 
 class Through(nn.Module):
-    """A network that returns its input and remembers its size."""
+    """A network that returns its input and remembers it."""
 
     stride = 8
 
@@ -96,7 +107,21 @@ def test_padding_and_cropping_leave_the_image_in_place(h, w, is_complex):
     assert torch.equal(seen[..., h:, :w], to_channels(x)[..., -1:, :].expand_as(seen[..., h:, :w]))
 
 
-@pytest.mark.parametrize("preset, stride", [("lite", 8), ("paper-shallow", 4), ("paper-medium", 8)])
+def test_the_half_size_sees_each_pixel_once_and_has_the_image_between_them():
+    x, network = image(3, 16, 24), HalfUNet((8, 8), 3, 3)
+    through, network.full, network.head = Through(), nn.Identity(), nn.Identity()
+    network.trunk = through.forward
+    enlarged, blocks = network(x), through.seen
+    for channel in range(3):
+        for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            assert torch.equal(blocks[:, 4 * channel + 2 * i + j], x[:, channel, i::2, j::2])
+    assert enlarged.shape == (1, 12, 16, 24)
+    for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):  # bilinear, the corners stay
+        torch.testing.assert_close(enlarged[..., row, column], blocks[..., row, column])
+    assert blocks.min() <= enlarged.min() and enlarged.max() <= blocks.max()
+
+
+@pytest.mark.parametrize("preset, stride", [("lite", 8), ("lite-half", 8), ("paper-shallow", 4), ("paper-medium", 8)])
 def test_image_too_small_for_the_poolings_is_refused(preset, stride):
     for h, w in ((stride, 32), (32, stride), (1, 1), (stride, stride)):
         with pytest.raises(InputError) as caught:

@@ -13,6 +13,7 @@ import performance_page  # noqa: E402
 import reliability_page  # noqa: E402
 import results_page  # noqa: E402
 import search_page  # noqa: E402
+import tune  # noqa: E402
 
 from aseqdip_lite import images, methods  # noqa: E402
 from aseqdip_lite.statistics import ALL, summarise  # noqa: E402
@@ -80,6 +81,14 @@ def test_a_comparison_was_run_with_todays_defaults(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_the_defaults_of_lite_half_are_what_its_search_found(task):
+    name = f"{task}_lite-half"
+    _, method, settings, steps = tune.ranking(name, search_page.entered(name))[0]
+    assert methods.configure("aseqdip", task, network="lite-half") == methods.configure(method, task, **settings,
+                                                                                       steps=steps)
+
+
+@pytest.mark.parametrize("task", tune.SEARCHES)
 def test_a_search_used_tuning_images_alone_and_the_same_budget(task):
     rows = stored("tuning", task)
     assert all(images.everything()[row["problem"]["image"]]["role"] == "tuning" for row in rows)

@@ -57,6 +57,17 @@ def test_a_budget_that_one_problem_lacks_cannot_win(search):
     assert json.loads(tune.DEFAULTS.read_text())["denoising"]["laptop"] == dict(vanilla=dict(lr=1e-4, steps=300))
 
 
+def test_the_winner_of_a_networks_search_is_the_default_with_that_network(search):
+    search |= dict(task="mri", network="lite-half")
+    del search["published"]
+    assert all(trial["task"] == "mri" and trial["settings"]["network"] == "lite-half"
+               for trial in tune.trials("denoising", 0, []))
+    rows = [row(GRID[0] | dict(network="lite-half"), problem, {"100": 20.0, "300": 21.0}) for problem in PROBLEMS]
+    tune.report("denoising", rows, write=True)
+    assert json.loads(tune.DEFAULTS.read_text()) == {
+        "mri": {"lite-half": dict(vanilla=dict(lr=1e-4, network="lite-half", steps=300))}}
+
+
 def test_a_number_is_at_an_edge_if_nothing_beyond_it_was_tried(search):
     assert tune.edges("denoising", "vanilla", GRID[0], 100) == ["lr"]
     assert tune.edges("denoising", "vanilla", GRID[2], 100) == []

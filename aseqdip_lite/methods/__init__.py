@@ -43,7 +43,7 @@ def configure(name, task, profile="laptop", steps=None, **settings):
         name: method name.
         task: task name; the method must be defined for it.
         profile: "laptop" (found by `scripts/tune.py`, see results/), "paper", or "smoke": as laptop, with
-            `SMOKE_STEPS` Adam steps.
+            `SMOKE_STEPS` Adam steps. A network with a search of its own, "lite-half", brings its settings along.
         steps: budget of Adam steps (solver iterations for classic methods); None keeps the default.
         **settings: the method's own settings; they win over the defaults.
 
@@ -56,8 +56,9 @@ def configure(name, task, profile="laptop", steps=None, **settings):
     known = [field.name for field, _, _ in fields_of(cls)]
     for key in settings:
         nearest(key, known, f"setting of {name}")
-    defaults = json.loads((Path(__file__).parent / "defaults.json").read_text(encoding="utf-8"))
-    found = defaults.get(task, {}).get("laptop" if profile == "smoke" else profile, {}).get(name, {})
+    defaults = json.loads((Path(__file__).parent / "defaults.json").read_text(encoding="utf-8")).get(task, {})
+    searched = {} if profile == "paper" else defaults.get(settings.get("network"), {})
+    found = searched.get(name) or defaults.get("paper" if profile == "paper" else "laptop", {}).get(name, {})
     method = cls(**(found | settings))
     if profile == "smoke" and steps is None and cls.budget and cls.budget not in settings:
         steps = SMOKE_STEPS

@@ -11,7 +11,17 @@ from ..heldout import HeldOut, Judge
 from ..schedules import Schedule, Stage
 from ..settings import InputError, setting
 from . import register
-from .base import Carry, Method, State, advance, forward, precision_setting, square_norm, start_network
+from .base import (
+    Carry,
+    Method,
+    State,
+    advance,
+    forward,
+    network_setting,
+    precision_setting,
+    square_norm,
+    start_network,
+)
 
 
 @dataclass
@@ -86,7 +96,7 @@ class ASeqDIP(Method):
     N: int | Schedule = setting(2, "Adam steps per stage: a number or a schedule", low=1, parse=schedules.parse)
     K: int = setting(2000, "stages; N K is the number of Adam steps", low=1)
     lr: float = setting(3e-4, "learning rate of Adam (1e-4 in the paper, with its wider networks)", above=0.0)
-    network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    network: str = network_setting()
     precision: str = precision_setting()
     refresh: str = setting("fresh", "how a stage makes its next input", choices=("fresh", "stale", "projected"))
 

@@ -143,10 +143,17 @@ class Method(Settings):
         """InputError if the method cannot honestly be run on the image of this name."""
 
 
+def network_setting():
+    """The setting `network` of every method with a U-Net."""
+    return setting("lite", "preset of the U-Net; lite-half is quicker, and aseqdip has defaults of its own for it",
+                   choices=tuple(networks.PRESETS))
+
+
 def precision_setting():
     """The setting `precision` of every method with a network; not printed, as it says how to compute and not what."""
-    return setting("float32", "what the network computes in; bfloat16 is quicker on CPUs with AMX and for wide "
-                   "networks on GPUs, and slower on other CPUs", choices=networks.PRECISIONS, repr=False)
+    return setting("float32", "what the network computes in; bfloat16 is quicker on CPUs with AMX, AMD CPUs with "
+                   "AVX512-BF16 and for wide networks on GPUs, and slower on other CPUs", choices=networks.PRECISIONS,
+                   repr=False)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ..case import robust_peak
 from ..images import Image, fit, load_image
 from ..settings import InputError, setting
 from . import register
-from .base import FixedInput, start_network
+from .base import FixedInput, network_setting, start_network
 
 
 @register
@@ -30,7 +30,7 @@ class ReferenceGuided(FixedInput):
     about: ClassVar[str] = "Deep Image Prior whose input is an image of a similar subject (2020)"
     tasks: ClassVar[tuple[str, ...]] = ("mri",)
 
-    network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    network: str = network_setting()
     reference: str = setting("brain-088", "image of a similar subject: a shipped name or a file")
 
     def check_image(self, name):

@@ -8,7 +8,7 @@ import torch
 from .. import networks
 from ..settings import InputError, setting
 from . import register
-from .base import AverageCarry, Method, State, descend, detached, precision_setting, square_norm
+from .base import AverageCarry, Method, State, descend, detached, network_setting, precision_setting, square_norm
 
 
 @register
@@ -38,7 +38,7 @@ class RethinkingDIP(Method):
     lr: float = setting(0.01, "learning rate of RAdam at the first step", above=0.0)
     decay: float = setting(0.9, "factor of the learning rate every 300 steps", above=0.0, high=1.0)
     ema: float = setting(0.9, "factor of the moving average of the outputs", low=0.0, below=1.0)
-    network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    network: str = network_setting()
     precision: str = precision_setting()
 
     @property

@@ -8,7 +8,17 @@ import torch
 
 from ..settings import setting
 from . import register
-from .base import AverageCarry, Method, State, descend, detached, precision_setting, square_norm, start_network
+from .base import (
+    AverageCarry,
+    Method,
+    State,
+    descend,
+    detached,
+    network_setting,
+    precision_setting,
+    square_norm,
+    start_network,
+)
 
 
 @dataclass
@@ -70,7 +80,7 @@ class SelfGuided(Method):
     z_lr: float = setting(0.1, "learning rate of Adam on the input", above=0.0)
     draws: int = setting(3, "draws of the input noise in each step", low=1, high=100)
     ema: float = setting(0.99, "factor of the moving average of the outputs", low=0.0, below=1.0)
-    network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    network: str = network_setting()
     precision: str = precision_setting()
 
     @property

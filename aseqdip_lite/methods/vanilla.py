@@ -7,7 +7,7 @@ import torch
 
 from ..settings import setting
 from . import register
-from .base import FixedInput, start_network
+from .base import FixedInput, network_setting, start_network
 
 
 @register
@@ -24,7 +24,7 @@ class Vanilla(FixedInput):
     name: ClassVar[str] = "vanilla"
     about: ClassVar[str] = "Deep Image Prior: a fixed noise input, fit to the data (CVPR 2018)"
 
-    network: str = setting("lite", "preset of the U-Net", choices=("lite", "paper-shallow", "paper-medium"))
+    network: str = network_setting()
     input_channels: int = setting(32, "channels of the noise input", low=1, high=256)
 
     def init(self, observation, seed, z0=None):
