@@ -51,8 +51,8 @@ def first_line(documented):
 
 
 def of_networks():
-    return {"Networks": [(name, f"{kind.about}, of widths {'-'.join(map(str, widths))}")
-                         for name, (kind, widths) in networks.PRESETS.items()]}
+    return {"Networks": [(name, f"{networks.KINDS.get(name, networks.UNet).about}, of widths "
+                                f"{'-'.join(map(str, widths))}") for name, widths in networks.PRESETS.items()]}
 
 
 def of_projectors():

@@ -12,6 +12,14 @@ from torch.nn import functional as F
 from .layers import BatchNorm2d, Conv2d
 from .settings import InputError, nearest
 
+#: Channel widths from the top of the U to its bottom; one pooling between neighbours.
+PRESETS = {
+    "lite": (16, 32, 64, 64),
+    "lite-half": (32, 64, 64),
+    "paper-shallow": (64, 128, 128),
+    "paper-medium": (64, 128, 256, 256),
+}
+
 #: What a network computes in. Its weights, input and output are float32 either way.
 PRECISIONS = ("float32", "bfloat16")
 
@@ -96,13 +104,8 @@ def enlarged(x):
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
-#: Kind of network, and its channel widths from the top of the U to its bottom; one pooling between neighbours.
-PRESETS = {
-    "lite": (UNet, (16, 32, 64, 64)),
-    "lite-half": (HalfUNet, (32, 64, 64)),
-    "paper-shallow": (UNet, (64, 128, 128)),
-    "paper-medium": (UNet, (64, 128, 256, 256)),
-}
+#: Presets that are not a plain `UNet`.
+KINDS = {"lite-half": HalfUNet}
 
 
 class ImageNetwork(nn.Module):
@@ -169,10 +172,10 @@ def build(preset, image, generator, c_in=None, precision="float32"):
     Raises:
         InputError: unknown preset or precision, or an image too small for the preset's poolings.
     """
-    kind, widths = PRESETS[nearest(preset, PRESETS, "network")]
+    widths = PRESETS[nearest(preset, PRESETS, "network")]
     nearest(precision, PRECISIONS, "precision")
     channels = image.shape[1] * (2 if image.is_complex() else 1)
-    network = kind(widths, c_in or channels, channels)
+    network = KINDS.get(preset, UNet)(widths, c_in or channels, channels)
     if min(image.shape[-2:]) <= network.stride:  # a single pixel at the bottom has no variance to normalise by
         raise InputError(f"an image of {image.shape[-2]} x {image.shape[-1]} is too small for the network "
                          f"'{preset}': each side needs at least {network.stride + 1} pixels")

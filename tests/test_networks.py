@@ -49,7 +49,7 @@ def counted_by_hand(widths, c_in, c_out):
     ("lite", 3, 269_331), ("lite", 2, 269_170), ("paper-shallow", 3, 1_036_995), ("paper-medium", 2, 4_283_842)])
 def test_parameter_counts(preset, channels, parameters):
     assert count_parameters(build(preset, image(channels), generator())) == parameters
-    assert counted_by_hand(PRESETS[preset][1], channels, channels) == parameters
+    assert counted_by_hand(PRESETS[preset], channels, channels) == parameters
 
 
 @given(widths=st.lists(st.integers(1, 8), min_size=1, max_size=4), c_in=st.integers(1, 5), c_out=st.integers(1, 5))
@@ -59,7 +59,7 @@ def test_parameter_formula_for_any_widths(widths, c_in, c_out):
 
 @pytest.mark.parametrize("channels, parameters", [(3, 260_691), (2, 259_522)])
 def test_parameter_count_of_the_half_size(channels, parameters):
-    top, widths = 16, PRESETS["lite-half"][1]
+    top, widths = 16, PRESETS["lite-half"]
     whole = counted_by_hand(widths, 4 * channels, channels)
     narrower = (widths[0] - top) * (9 * widths[0] + 1 + 2 + channels)  # of the last convolution, its norm and the head
     full = (9 * top * top + top) + 2 * top
