@@ -377,9 +377,9 @@ axis = figure.subplots()
 axis.loglog(lengths, errors, "o-", label="the vjp")
 axis.loglog(lengths, wrong, ":", label="a gradient that is 0.1 % too large")
 axis.loglog(lengths[:9], [30 * h**2 for h in lengths[:9]], "--", label="$h^2$, for comparison")
-axis.set(xlabel="step h", ylabel="relative error of the slope")
+axis.set(xlabel="step h", ylabel="relative error of the slope", ylim=(1e-11, 1e2))
 axis.grid(alpha=0.3)
-axis.legend()
+axis.legend(loc="upper left")
 show(
     figure,
     alt="""Relative error of the finite difference against the step h, both logarithmic: a V. It
