@@ -83,18 +83,23 @@ def test_start_is_the_multiple_of_the_back_projection_that_fits_best(head):
     assert robust_peak(o.start) == pytest.approx(1, rel=1e-5)
 
 
-def test_scaling_the_object_scales_the_answer_alone():
+@pytest.mark.parametrize("factor, methods, tolerance", [
+    (7, ("fbp", "tv"), 1e-2),  # of seven, roundings differ, and Adam turns them into whole steps
+    (8, ("fbp", "tv", "aseqdip"), 1e-5)])
+def test_scaling_the_object_scales_the_answer_alone(factor, methods, tolerance):
+    budgets = dict(fbp={}, tv=dict(iterations=20), aseqdip=dict(steps=4))
     image = Image("phantom", phantom())
     one = CT(views=9).observe(image)
-    eight = CT(views=9).observe(Image("phantom", 8 * image.array))  # a power of two: what is rounded stays the same
-    assert eight.observation.scale == pytest.approx(8 * one.observation.scale, rel=1e-6)
-    torch.testing.assert_close(eight.observation.y, one.observation.y, rtol=1e-6, atol=1e-7)
-    torch.testing.assert_close(eight.observation.start, one.observation.start, rtol=1e-6, atol=1e-7)
-    for method in (configure("fbp", "ct"), configure("tv", "ct", iterations=20), configure("aseqdip", "ct", steps=4)):
-        answers = [reconstruct(case, method, progress=False) for case in (one, eight)]
-        shown = [case.display(result.answer) for case, result in zip((one, eight), answers, strict=True)]
-        np.testing.assert_allclose(shown[1], 8 * shown[0], rtol=1e-5, atol=1e-5)
-        assert answers[1].metrics["psnr"]["final"] == pytest.approx(answers[0].metrics["psnr"]["final"], abs=1e-3)
+    large = CT(views=9).observe(Image("phantom", factor * image.array))
+    assert large.observation.scale == pytest.approx(factor * one.observation.scale, rel=1e-5)
+    torch.testing.assert_close(large.observation.y, one.observation.y, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(large.observation.start, one.observation.start, rtol=1e-4, atol=1e-5)
+    for method in (configure(name, "ct", **budgets[name]) for name in methods):
+        answers = [reconstruct(case, method, progress=False) for case in (one, large)]
+        shown = [case.display(result.answer) for case, result in zip((one, large), answers, strict=True)]
+        np.testing.assert_allclose(shown[1], factor * shown[0], rtol=tolerance, atol=tolerance)
+        assert answers[1].metrics["psnr"]["final"] == pytest.approx(answers[0].metrics["psnr"]["final"],
+                                                                    abs=min(0.02, 100 * tolerance))
 
 
 def test_the_same_seed_gives_the_same_data():
