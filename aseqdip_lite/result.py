@@ -70,7 +70,8 @@ class Result:
         deviation.png, white at its largest value; those of an earlier run go. Returns the names of all that is written.
 
         Raises:
-            InputError: they cannot be written; those of an earlier run are then as they were.
+            InputError: they cannot be written; those of an earlier run are then as they were. Or the new ones are
+                written, and one of an earlier run that this one has no match for cannot be removed.
         """
         out = Path(out)
         rows = zip(*self.curve.values(), strict=True)
@@ -87,11 +88,15 @@ class Result:
             out.mkdir(parents=True, exist_ok=True)
             write_together({out / name: lambda file, content=content: file.write(content)
                             for name, content in files.items()})
-            for name in set(OPTIONAL) - set(files):
-                (out / name).unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"cannot write the result to {out}: {error.strerror or error}; nothing there was changed, "
                              "make room and go on with --resume, or choose another folder") from None
+        for name in set(OPTIONAL) - set(files):
+            try:
+                (out / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise InputError(f"the result is written, but {out / name}, which is not of this run, cannot be "
+                                 f"removed: {error.strerror or error}") from None
         return list(files)
 
     def files(self, name, image):

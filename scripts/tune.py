@@ -1,10 +1,11 @@
 """The recorded search that the defaults come from.
 
 Every method gets the same number of trials of the same number of steps: six settings on the first
-tuning problem of a task, and the best four of them on the second, if it has one. Where a search
-names "budgets", a run's PSNR is read at each of these steps: the run that ends there is the same
-run, unless a setting is a share of the budget, as SGLD-DIP's burn-in. Methods that end by a rule of
-their own are taken at their word. The settings and the budget of the best mean final PSNR win.
+tuning problem of a task, and the best four of them on its other problems, if it has more. Where a
+search names "budgets", a run's PSNR is read at each of these steps: the run that ends there is the
+same run, unless a setting is a share of the budget, as SGLD-DIP's burn-in. Methods that end by a
+rule of their own are taken at their word. Where it names "seeds", each trial is made with as many
+seeds of the network. The settings and the budget of the best mean final PSNR win.
 Trials already in results/tuning_TASK.json are not run again, so an interrupted search goes on where
 it was.
 
@@ -42,9 +43,30 @@ def trials(name, number, rows):
         made = [dict(search=name, task=task, method=method, settings=settings | network, steps=search["steps"])
                 for settings in grid]
         if number:
-            first = {key(row): max(finals(row).values()) for row in rows}
-            made.sort(key=lambda trial: -first[key(trial | dict(problem=search["problems"][0]))])
-        yield from (trial | dict(problem=search["problems"][number]) for trial in made[:GO_ON if number else None])
+            first = means([row for row in rows if row["problem"] == search["problems"][0]], seeds_of(name))
+            made.sort(key=lambda trial: -max(first[setting_of(trial)].values()))
+        yield from (trial | dict(problem=search["problems"][number], seed=seed)
+                    for trial in made[:GO_ON if number else None] for seed in range(seeds_of(name)))
+
+
+def seeds_of(name):
+    """How many seeds of the network a search makes each trial with."""
+    return SEARCHES[name].get("seeds", 1)
+
+
+def setting_of(trial):
+    """What is tried: a method and its settings."""
+    return trial["method"], json.dumps(trial["settings"])
+
+
+def means(rows, count):
+    """{(method, settings): {budget: mean final PSNR}} of what has `count` rows at that budget."""
+    found = {}
+    for row in rows:
+        for budget, final in finals(row).items():
+            found.setdefault(setting_of(row), {}).setdefault(int(budget), []).append(final)
+    return {setting: {budget: sum(values) / count for budget, values in read.items() if len(values) == count}
+            for setting, read in found.items()}
 
 
 def finals(row):
@@ -57,7 +79,7 @@ def run(trial, watch):
     case = load_case(trial["task"], **trial["problem"])
     steps = trial["steps"] if methods.get(trial["method"]).budget else None  # classic solvers keep their iterations
     method = configure(trial["method"], trial["task"], "laptop", steps, **trial["settings"])
-    result = reconstruct(case, method, steps=steps, progress=False, watch=watch)
+    result = reconstruct(case, method, seed=trial["seed"], steps=steps, progress=False, watch=watch)
     if result.metrics["stop_reason"] == "interrupted":
         return None
     kept = ("psnr", "ssim", "seconds", "seed", "data_seed", "threads", "versions", "device", "hardware")
@@ -82,7 +104,7 @@ def changes(method, steps):
 
 def key(trial):
     """What identifies a trial."""
-    return json.dumps([trial[k] for k in ("task", "method", "problem", "settings", "steps")], sort_keys=True)
+    return json.dumps([trial[k] for k in ("task", "method", "problem", "settings", "steps", "seed")], sort_keys=True)
 
 
 def with_budget(method, settings, steps):
@@ -110,21 +132,13 @@ def main():
 
 
 def ranking(name, rows):
-    """[(mean final PSNR over the problems, method, settings, steps)], the best first.
+    """[(mean final PSNR over problems and seeds, method, settings, steps)], the best first.
 
     Each setting is there once, with its best number of steps; one that was left behind after the first problem is not.
     """
-    problems, scores = len(SEARCHES[name]["problems"]), {}
-    for row in rows:
-        for steps, final in finals(row).items():
-            means = scores.setdefault((row["method"], json.dumps(row["settings"])), {})
-            means.setdefault(int(steps), []).append(final)
-    best = []
-    for (method, settings), read in scores.items():
-        means = {steps: sum(values) / problems for steps, values in read.items() if len(values) == problems}
-        if means:
-            steps = max(means, key=means.get)
-            best.append((means[steps], method, json.loads(settings), steps))
+    read = means(rows, len(SEARCHES[name]["problems"]) * seeds_of(name))
+    best = [(max(scores.values()), method, json.loads(settings), max(scores, key=scores.get))
+            for (method, settings), scores in read.items() if scores]
     return sorted(best, key=lambda item: -item[0])
 
 
@@ -144,7 +158,7 @@ def edges(name, method, settings, steps):
 
 
 def report(name, rows, write):
-    """Print the winner of each method (mean final PSNR over the problems) and, if asked, store all of them."""
+    """Print the winner of each method (mean final PSNR over problems and seeds) and, if asked, store all of them."""
     winners = {}
     for mean, method, settings, steps in ranking(name, rows):
         if method not in winners:

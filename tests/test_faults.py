@@ -142,6 +142,14 @@ def test_a_folder_that_becomes_read_only_in_mid_run(case, tmp_path, monkeypatch,
     assert contents(tmp_path) == before
 
 
+def test_a_stale_file_that_cannot_be_removed_is_named(case, tmp_path):
+    (tmp_path / "blend.png").mkdir()  # in the way, as a file would be that may not be removed
+    said = error_of(lambda: run(case, steps=2).save(tmp_path))
+    assert said.startswith(f"the result is written, but {tmp_path / 'blend.png'}, which is not of this run, cannot be "
+                           "removed: ")
+    assert {"recon.png", "recon.npy", "curve.csv", "metrics.json"} <= {file.name for file in tmp_path.iterdir()}
+
+
 @pytest.mark.parametrize("file", range(4))
 def test_a_result_that_finds_no_room_changes_no_earlier_file(file, case, tmp_path, monkeypatch):
     """Whichever of the four files is the one that is too much."""

@@ -68,6 +68,21 @@ def test_the_winner_of_a_networks_search_is_the_default_with_that_network(search
         "mri": {"lite-half": dict(vanilla=dict(lr=1e-4, network="lite-half", steps=300))}}
 
 
+def test_with_seeds_each_setting_counts_by_the_mean_over_them(search):
+    search["seeds"] = 2
+    entered = list(tune.trials("denoising", 0, []))
+    assert [(trial["settings"], trial["seed"]) for trial in entered] == [(s, seed) for s in GRID for seed in (0, 1)]
+    assert len({tune.key(trial) for trial in entered}) == 12  # a seed is a trial of its own
+    peaks = [(30.0, 20.0), (26.0, 26.0), (25.5, 25.7), (24.0, 27.0), (25.2, 25.2), (33.0, 10.0)]
+    rows = [row(settings, PROBLEMS[0], {"100": peak, "300": 10.0})
+            for settings, both in zip(GRID, peaks, strict=True) for peak in both]
+    on = [trial["settings"]["lr"] for trial in tune.trials("denoising", 1, rows)]
+    assert on == [2e-4, 2e-4, 3e-4, 3e-4, 4e-4, 4e-4, 5e-4, 5e-4]  # not the lucky first seeds of 1e-4 and 6e-4
+    rows += [row(GRID[1], PROBLEMS[1], {"100": 20.0, "300": 21.0}) for _ in range(2)]
+    rows += [row(GRID[3], PROBLEMS[1], {"100": 40.0, "300": 40.0})]  # one seed of two is not measured yet
+    assert tune.ranking("denoising", rows) == [(23.0, "vanilla", GRID[1], 100)]
+
+
 def test_a_number_is_at_an_edge_if_nothing_beyond_it_was_tried(search):
     assert tune.edges("denoising", "vanilla", GRID[0], 100) == ["lr"]
     assert tune.edges("denoising", "vanilla", GRID[2], 100) == []
