@@ -125,5 +125,6 @@ def claim(condition, text, needs="laptop"):
         print(f"not checked in {profile()}: {text}")
         return
     if not bool(condition):
-        raise AssertionError(f"does not hold: {text}")
+        raise AssertionError(f"does not hold: {text}. If you changed nothing above, your processor rounds otherwise: "
+                             "see 'Numbers that differ' in docs/troubleshooting.md; the cells below run all the same")
     print(f"holds: {text}")

@@ -40,7 +40,8 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
         seed: seed of the initial weights and of all the run's random numbers.
         steps: last step to make, counted from the start of the run; the method's own by default.
         z0: network input (1, C, H, W) to start from instead of the method's own.
-        carry: go on from this carry (e.g. the last state's) instead of starting anew.
+        carry: go on from this carry (e.g. the last state's) instead of starting anew; the method may have other
+            settings than the one that made it, but for network and optimiser, which the carry brings along.
 
     Yields:
         State: step, stage, image, losses, carry; images are in the units of `observation.y`.

@@ -709,8 +709,8 @@ claim(
 
 # %%
 claim(
-    best - picked.get(10, 0) < 0.5,
-    "the window of 10 picks an output less than 0.5 dB below the oracle",
+    picked.get(10, 0) > picked.get(100, 0) + 1,
+    "the window of 10 picks an output more than 1 dB above that of the published window",
 )
 claim(
     best - picked.get(100, 0) > 2, "the published window of 100 loses more than 2 dB in this run"
@@ -720,9 +720,10 @@ claim(
 # The published window fails here. Its time scale is that of runs with thousands of steps; our image is formed in
 # about a hundred, so a window of a hundred still holds the drift long after the best step.
 #
-# The short windows hit. Look at the lower plot before you trust them: their curve is a row of valleys, and between the
-# valleys the outputs jump (PSNR dips at the same steps). The deepest valley lies near the best step. Whether that
-# is more than luck, the seeds below will tell. "Blind" means blind to the truth; it does not mean free of settings.
+# The short windows do better. Look at the lower plot before you trust them: their curve is a row of valleys, and
+# between the valleys the outputs jump (PSNR dips at the same steps). In the stored run the deepest valley lies near the
+# best step; another processor rounds otherwise, and may find a later one deepest. Whether it is more than luck, the
+# seeds below will tell. "Blind" means blind to the truth; it does not mean free of settings.
 
 # %% [markdown]
 # ## Averages
@@ -854,13 +855,14 @@ print("std".rjust(8) + "".join(f"{value:>16.2f}" for value in deviation.tolist()
 lost = rows[:, :1] - rows  # dB to the oracle of the same seed, (seeds, rules)
 claim(lost[:, 3].min() > 2, "for each seed the oracle is more than 2 dB above the final output")
 claim(lost[:, 1].max() < 1, "for each seed the discrepancy principle loses less than 1 dB to the oracle")
-claim(lost[1:, 2].min() > lost[0, 2], "the window of 10 loses more on the new seeds than on seed 0")
-claim(lost[:, 2].max() < 1.5, "for each seed the window of 10 loses less than 1.5 dB to the oracle")
+claim(0.5 < lost[:, 2].max() < 3, "the window of 10 loses more than 0.5 dB on one of the seeds, on each less than 3")
+claim(lost[:, 1].max() < lost[:, 2].max(), "the discrepancy principle loses less on its worst seed than that window")
 claim(0.2 < deviation[0] < 2, "the oracle's standard deviation over the seeds is between 0.2 and 2 dB")
 
 # %% [markdown]
-# Overfitting and both rules survive the change of seed. The window of 10 loses more on the new seeds than on seed 0, on
-# which we chose it, with the truth in sight: judge a setting on runs that did not choose it.
+# Overfitting survives the change of seed, and so does the discrepancy principle. The window of 10, which we chose on
+# seed 0 with the truth in sight, hits on one seed and misses on another: judge a setting on runs that did not choose
+# it.
 #
 # Three values estimate a standard deviation poorly, and still tell one thing: a lead of a tenth of a dB on one seed
 # is no lead. Report mean and deviation, say over what they are taken (seeds, here; not pictures), and how many there
@@ -896,28 +898,24 @@ claim(abs(psnr(moved[-1]) - quality[len(moved) - 1]) < 1, "after 100 steps the P
 #
 # ### The variance that was least before there was an image
 #
-# In the section above the short windows won. We use them on the narrow network, whose image forms later.
+# In the section above the short windows did best. We use them at the smaller rate, where the image forms later.
 
 # %%
-narrow_run, narrow_quality = runs["half the channels"], curves["half the channels"]
-narrow_picked = table_of_picks(narrow_run, narrow_quality, patience)
+slow_run, slow_quality = runs["lr 3e-4"], curves["lr 3e-4"]
+slow_picked = table_of_picks(slow_run, slow_quality, patience)
 
 # %%
-narrow_best = largest(narrow_quality)[1]
-for window in (5, 10):
-    claim(
-        narrow_best - narrow_picked.get(window, 0) > 2,
-        f"on the narrow network the window of {window} loses more than 2 dB to the oracle",
-    )
+slow_best = largest(slow_quality)[1]
+claim(slow_best - slow_picked.get(5, 0) > 2, "at the smaller rate the window of 5 loses more than 2 dB to the oracle")
 claim(
-    all(max(best - picked[w], narrow_best - narrow_picked[w]) > 0.5 for w in narrow_picked),
-    "no window is within 0.5 dB of the oracle on both networks",
+    all(max(best - picked[w], slow_best - slow_picked[w]) > 0.5 for w in slow_picked),
+    "no window is within 0.5 dB of the oracle at both rates",
 )
 
 # %%
-at, _ = replay(narrow_run, 5, patience)
-pictures = {"picked by W = 5": case.display(narrow_run[at - 1 : at]),
-            "oracle": case.display(narrow_run[largest(narrow_quality)[0] - 1][None])}
+at, _ = replay(slow_run, 5, patience)
+pictures = {"picked by W = 5": case.display(slow_run[at - 1 : at]),
+            "oracle": case.display(slow_run[largest(slow_quality)[0] - 1][None])}
 show(
     plot_images(pictures, case.truth, case.window),
     alt="""The image picked by the window of 5, with all shapes in place but dull brown colours; the
@@ -926,9 +924,9 @@ show(
 )
 
 # %% [markdown]
-# The outputs of the narrow network move little for a moment while colours are still wrong, and the short windows take
-# that for the end. The window of 20 is right here, and was not above. The variance says "the outputs rest"; that the
-# image is done is our guess.
+# At the smaller rate the outputs move little for a moment while colours are still wrong, and the shortest window takes
+# that for the end. No window is right at both rates. The variance says "the outputs rest"; that the image is done is
+# our guess.
 #
 # ### The network that was switched to evaluation
 #

@@ -496,8 +496,8 @@ claim(
     "moving the input alone, lam = 0: the onset goes from the first half of the run to beyond its end",
 )
 claim(
-    top("moving, lam 1")[1] > max(top(name)[1] for name in runs if name != "moving, lam 1") + 1,
-    "the moving input with lam = 1 has the highest peak, by more than 1 dB",
+    top("moving, lam 1")[1] > max(top(name)[1] for name in runs if name != "moving, lam 1") + 0.5,
+    "the moving input with lam = 1 has the highest peak, by more than 0.5 dB",
 )
 claim(
     onset["moving, lam 1"] is not None and top("moving, lam 1")[0] < top("moving, lam 0")[0],
@@ -583,25 +583,29 @@ by_lam = [f"moving, lam {lam}" for lam in ("0", "0.5", "1", "2")]
 report(by_lam)
 show(
     draw_runs(by_lam),
-    alt="""PSNR against Adam steps for lam 0, 0.5, 1 and 2 with the input moving. The larger lam, the steeper the rise;
-        1 and 2 are nearly the same, peak in the middle and fall a little, 0.5 and 0 still rise at the end.""",
+    alt="""PSNR against Adam steps for lam 0, 0.5, 1 and 2 with the input moving. With lam above 0 the curves rise
+        steeply and nearly together, peak in the middle and fall a little; with lam 0 it creeps along far below them and
+        still rises at the end.""",
 )
 early_psnr = [runs[name]["psnr"][2 * steps // 5 - 1] for name in by_lam]
 print(f"after {2 * steps // 5} steps: " + ", ".join(f"{value:.2f}" for value in early_psnr) + " dB")
 claim(
-    early_psnr[0] + 1 < early_psnr[1] < early_psnr[2] - 1,
-    "after two fifths of the run lam = 0 is more than 1 dB behind 0.5, and that more than 1 dB behind 1",
+    early_psnr[0] + 2 < early_psnr[1] < early_psnr[2] - 0.3,
+    "after two fifths of the run lam = 0 is more than 2 dB behind 0.5, and that more than 0.3 dB behind 1",
 )
 claim(
-    max(top(name)[1] for name in by_lam[1:]) - min(top(name)[1] for name in by_lam[1:]) < 0.5,
-    "the peaks of lam = 0.5, 1 and 2 lie within 0.5 dB of each other",
+    max(top(name)[1] for name in by_lam[1:]) - min(top(name)[1] for name in by_lam[1:]) < 1,
+    "the peaks of lam = 0.5, 1 and 2 lie within 1 dB of each other",
 )
 falls = [grid.overfitting_start(runs[name]["psnr"]) for name in by_lam]
-claim(falls[:2] == [None, None] and all(falls[2:]), "lam = 1 and 2 have begun to overfit; 0 and 0.5 have not")
+claim(
+    falls[0] is None and all(falls[2:]) and (falls[1] is None or falls[1] >= falls[2]),
+    "lam = 1 and 2 have begun to overfit; 0 has not, and 0.5 not before 1",
+)
 
 # %% [markdown]
-# `lam` makes the method **fast**. Its peak hardly depends on `lam`, once there is some. Against the paper's Fig. 9,
-# where 0.5 falls first, here 0.5 is the one that has not begun to fall: it is slower in everything.
+# `lam` makes the method **fast**. Its peak depends little on `lam`, once there is some. In the paper's Fig. 9 0.5 falls
+# first; here it does not fall before 1 does.
 
 # %%
 for N in (1, 4):
@@ -611,7 +615,7 @@ report(by_stage)
 show(
     draw_runs(by_stage),
     alt="""PSNR against Adam steps for lam 1 and stages of 1, 2 and 4 steps, and one stage for the whole run. N 2 and 4
-        rise together, peak high and fall a little. N 1 is far below them and still rises at the end. One stage rises
+        rise together, peak high and fall a little. N 1 is far below them and rises nearly to the end. One stage rises
         first, has a low early peak and falls back to the noisy picture.""",
 )
 claim(
@@ -944,8 +948,8 @@ report(patient)
 show(
     draw_runs(patient),
     alt="""PSNR against Adam steps. With N 1 and lam 0 the curve creeps up in a wavy line. The run that
-        waits leaves the fixed input's curve at its first swap, falls by several dB within a few dozen steps to the
-        creeping curve, and goes on beside it. N 2 with lam 1 is far above both.""",
+        waits leaves the fixed input's curve at its first swap, falls by several dB to the creeping curve, and goes on
+        below it. N 2 with lam 1 is far above both.""",
 )
 
 # %%

@@ -582,8 +582,8 @@ claim(
 )
 small = inside["coffee", "box 0.1"]
 claim(
-    min(small["DIP"], small["aSeqDIP"]) > small["biharmonic"] - 2,
-    "small box: both networks are less than 2 dB below biharmonic filling",
+    small["biharmonic"] > max(small["DIP"], small["aSeqDIP"]) > small["biharmonic"] - 2,
+    "small box: the better network is below biharmonic filling, by less than 2 dB",
 )
 claim(
     min(inside["coffee", "97 % missing"][name] for name in ("harmonic", "biharmonic"))
@@ -596,8 +596,8 @@ claim(
 # pattern is plain, and the stored comparison below has it, too.
 #
 # - **Box in a smooth surrounding** (retina): the rim tells nearly all. The classic fillings are made for that.
-# - **Small box in a busy picture**: a smooth continuation goes far enough. Biharmonic filling is first; both networks
-#   are close.
+# - **Small box in a busy picture**: a smooth continuation goes far enough. Biharmonic filling is first; the better
+#   network is close.
 # - **Large box in a busy picture**: nobody knows what was there. The blurred blend wins, because a wrong guess of a
 #   detail costs more than none.
 # - **97 % missing**: no pixel is far from a known one. Here smoothness between neighbours is nearly all there is to
@@ -679,7 +679,7 @@ for key in tried:
 
 # %% [markdown]
 # DIP has fitted the known pixels, so there is little to gain. aSeqDIP has not quite; the brake in its loss holds known
-# pixels, too. There pasting gains up to about 1 dB, all of it outside of the hole.
+# pixels, too. There pasting gains up to 2 dB, all of it outside of the hole.
 #
 # The last column is the noise level from which on pasting would harm **this** image. We test (6) by pasting noisy
 # pixels into it. (A network trained on noisy pixels would be another image; the balance is the same.)
@@ -844,8 +844,8 @@ report(["aSeqDIP, lam = 0", "aSeqDIP", "aSeqDIP, lam = 4", "DIP"])
 braked = [trials[name]["mean"][-1] for name in ("aSeqDIP, lam = 0", "aSeqDIP", "aSeqDIP, lam = 4")]
 claim(braked[0] > braked[1] > braked[2], "the larger lam, the darker the hole at the end")
 claim(
-    max(braked[0], trials["DIP"]["mean"][-1]) < 0.7 * dark.truth[hole].mean(),
-    "but lam = 0 and DIP are dark, too: their hole has less than 70 % of the truth's mean value",
+    max(braked[0], trials["DIP"]["mean"][-1]) < 0.8 * dark.truth[hole].mean(),
+    "but lam = 0 and DIP are dark, too: their hole has less than 80 % of the truth's mean value",
 )
 
 # %% [markdown]
@@ -976,11 +976,11 @@ print(f"aSeqDIP, zero = mean of all known pixels: PSNR {before[0]:.2f} dB, in th
 print(f"aSeqDIP, zero = mean of the rim:          PSNR {after[0]:.2f} dB, in the hole {after[1]:.2f} dB")
 print(f"the rim's mean alone:                     PSNR {flat[0]:.2f} dB, in the hole {flat[1]:.2f} dB")
 claim(after[1] > before[1] + 4, "on the retina the rim's mean gains more than 4 dB in the hole")
-claim(after[1] < flat[1] + 1, "but aSeqDIP's hole is at most 1 dB better than one painted with the rim's mean")
+claim(after[1] < flat[1] + 2, "but aSeqDIP's hole is less than 2 dB better than one painted with the rim's mean")
 
 # %% [markdown]
-# So the repair works, and it is sobering: the gain is the colour that we chose. The network adds nothing to it here. A
-# harmonic filling, which also starts from the rim and lets it vary, is better still.
+# So the repair works, and it is sobering: nearly all of the gain is the colour that we chose; the network adds little
+# to it here, or nothing. A harmonic filling, which also starts from the rim and lets it vary, is better still.
 
 # %% [markdown]
 # ## Read the comparison

@@ -165,8 +165,8 @@ show(
 # %%
 rest = {label: (at_share(way, 0.15) or (0, 0))[1] for label, way in ways.items()}
 claim(
-    max(rest.values()) < 1.05 * min(rest.values()),
-    "at a share of 0.15 the rests of all four runs are within 5 % of each other",
+    max(rest.values()) < 1.15 * min(rest.values()),
+    "at a share of 0.15 the rests of all four runs are within 15 % of each other",
 )
 paces = {label: (at_share(way, 0.15) or (0, 0))[0] for label, way in ways.items()}
 claim(
@@ -367,8 +367,8 @@ for label, index in (("least risk", blind), ("least error", best), ("last step",
 
 # %%
 claim(
-    10 * np.log10(watched[blind, 3] / watched[best, 3]) < 0.3,
-    "the output of least risk is within 0.3 dB of the best one",
+    10 * np.log10(watched[blind, 3] / watched[best, 3]) < 1,
+    "the output of least risk is within 1 dB of the best one",
 )
 claim(
     all(watched[index, 4] > watched[index, 3] for index in (blind, best, -1)),
@@ -471,8 +471,8 @@ for w in (0.0, 0.9, 0.98, 0.995):
 # %%
 tops = {w: max(curve) for w, curve in averages.items()}
 claim(
-    tops[0.98] > tops[0.0] + 0.4 and tops[0.995] < tops[0.0],
-    "an average over about 50 steps has a best image more than 0.4 dB above that of single outputs, one over 200 below",
+    tops[0.98] > tops[0.0] + 0.2 and tops[0.995] < tops[0.0],
+    "an average over about 50 steps has a best image more than 0.2 dB above that of single outputs, one over 200 below",
 )
 
 # %% [markdown]
@@ -588,15 +588,16 @@ for share, run in sorted(shares.items()):
 # %%
 finals = {share: run.metrics["psnr"]["final"] for share, run in shares.items()}
 claim(
-    finals[0.005] > finals[0.05] - 0.1 and finals[0.5] < finals[0.05] - 3,
-    "0.005 ends no lower than 0.05, and 0.5 more than 3 dB below",
+    abs(finals[0.005] - finals[0.05]) < 1.5 and finals[0.5] < min(finals[0.005], finals[0.05]) - 3,
+    "0.005 and 0.05 end within 1.5 dB of each other, and 0.5 more than 3 dB below both",
 )
 
 # %% [markdown]
-# We had expected harm on both sides, and it came on one. With half of the pixels hidden the run has to guess them, and
-# guesses badly. With 0.5 % hidden, some sixty noisy values, the judge does as well as with ten times as many. Exercise
-# 3 says why: the judge compares images of one run on one set of pixels, and what is the same in both, all of $n^2$ and
-# most of the error, is gone from the difference.
+# We had expected harm on both sides, and it came plainly on one. With half of the pixels hidden the run has to guess
+# them, and guesses badly. With 0.5 % hidden, some sixty noisy values, the judge loses one decibel of what it has with
+# ten times as many; on another processor, which rounds otherwise, it lost nothing. Exercise 3 says why it does so well:
+# the judge compares images of one run on one set of pixels, and what is the same in both, all of $n^2$ and most of the
+# error, is gone from the difference.
 #
 # So hide 0.5 %? That would be a rule made of one picture. The course has searched for the numbers of `auto` on one
 # tuning picture of each task, and this is what it found of two shares (PSNR in dB after twice the usual steps):
@@ -710,9 +711,9 @@ panel("denoising", "coffee", size=size, **mine.to_dict())
 #    1.7 times as late.
 # 2. Yes. Their noise adds the same constant to the risk of every image, so the least risk marks the least error on
 #    them.
-# 3. Here 600 values picked an image 0.1 dB below the best output, and sixty ended as well as 600. In the difference of
-#    two risks most of the noise cancels.
-# 4. Better: over about fifty steps by 0.7 dB, over ten by 0.5. Two hundred are too many: they hold what was before.
+# 3. Here 600 values picked an image 0.3 dB below the best output, and sixty ended one decibel below 600. In the
+#    difference of two risks most of the noise cancels.
+# 4. Better: over about fifty steps by 0.3 dB, over ten by 0.2. Two hundred are too many: they hold what was before.
 # 5. Nothing: not on this picture, and not on average over five tasks.
 #
 # - You can draw a run as a way, and so compare settings that differ in speed.

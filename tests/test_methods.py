@@ -337,6 +337,17 @@ def test_twenty_and_twenty_stages_equal_forty(tiny_mri):
     assert all(torch.equal(a, b) and c == d for (a, c), (b, d) in zip(whole, halves, strict=True))
 
 
+def test_a_carry_of_other_settings_goes_on_with_the_new_ones(tiny_mri):
+    """The input is kept for four steps without lam, and then moves at each step, with lam = 2."""
+    observation = tiny_mri.observation
+    *_, last = iterate(observation, ASeqDIP(lam=0.0, N=100, K=1), steps=4)
+    assert torch.equal(last.carry.z, observation.start)
+    before = last.carry.z
+    state = next(iterate(observation, ASeqDIP(lam=2.0, N=1, K=9), steps=9, carry=last.carry))
+    assert state.losses["loss"] == pytest.approx(state.losses["data"] + 2 * state.losses["autoencoding"], rel=1e-6)
+    assert torch.equal(state.carry.z, state.image) and not torch.equal(state.carry.z, before)
+
+
 def test_one_adam_object_lives_through_all_stages(tiny_mri):
     method = ASeqDIP(N=2, K=5)
     optimizers = {id(state.carry.optimizer): state.carry.optimizer for state in iterate(tiny_mri.observation, method)}

@@ -135,6 +135,7 @@ class ASeqDIP(Method):
 
     def step(self, observation, carry):
         """One Adam step; at the end of a stage also the next input. Returns a `State`."""
+        self._take_over(carry)
         output, terms = advance(carry, lambda output, z: self.objective(observation, carry, output, z))
         terms |= {name: float(getattr(carry, name)) for name in self.scheduled}
         terms |= {} if carry.judge is None else dict(risk=carry.judge.risk)
@@ -170,6 +171,13 @@ class ASeqDIP(Method):
     def scheduled(self):
         """Names of the settings that are schedules: none, "lam", "N" or both."""
         return [name for name in ("lam", "N") if isinstance(getattr(self, name), Schedule)]
+
+    def _take_over(self, carry):
+        """A carry that another method has stepped goes on with this one's lam and N, where they are no schedules."""
+        if "N" not in self.scheduled:
+            carry.N = self.N
+        if "lam" not in self.scheduled and carry.lam != self.lam:
+            carry.lam, carry.graphs = self.lam, None  # recorded steps have the old lam
 
     def _reschedule(self, carry, stage):
         """lam and N of the next stage, where they are schedules."""
