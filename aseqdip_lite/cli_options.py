@@ -117,6 +117,7 @@ def determinism(wanted):
         yield
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # older versions of PyTorch ask for it on a GPU
+    torch.utils.deterministic.fill_uninitialized_memory = False  # what is new is written to before it is read
     torch.use_deterministic_algorithms(True)
     try:
         yield

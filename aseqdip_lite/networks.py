@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .layers import BatchNorm2d, Conv2d
+from .layers import BatchNorm2d, Conv2d, enlarged
 from .settings import InputError, nearest
 
 #: Channel widths from the top of the U to its bottom; one pooling between neighbours.
@@ -33,8 +33,8 @@ class Block(nn.Sequential):
 
     def __init__(self, c_in, c_mid, c_out):
         super().__init__(
-            Conv2d(c_in, c_mid, 3, padding=1), BatchNorm2d(c_mid), nn.ReLU(inplace=True),
-            Conv2d(c_mid, c_out, 3, padding=1), BatchNorm2d(c_out), nn.ReLU(inplace=True))
+            Conv2d(c_in, c_mid, 3, normalised=True), BatchNorm2d(c_mid), nn.ReLU(inplace=True),
+            Conv2d(c_mid, c_out, 3, normalised=True), BatchNorm2d(c_out), nn.ReLU(inplace=True))
 
 
 class UNet(nn.Module):
@@ -92,16 +92,11 @@ class HalfUNet(UNet):
     def __init__(self, widths, c_in, c_out, top=16):
         super().__init__(widths, 4 * c_in, c_out, top)
         self.stride *= 2
-        self.full = nn.Sequential(Conv2d(top, top, 3, padding=1), BatchNorm2d(top), nn.ReLU(inplace=True))
+        self.full = nn.Sequential(Conv2d(top, top, 3, normalised=True), BatchNorm2d(top), nn.ReLU(inplace=True))
 
     def forward(self, x):
         x = self.trunk(F.pixel_unshuffle(x, 2))  # (B, c_in, H, W) -> (B, 4 c_in, H/2, W/2) -> (B, top, H/2, W/2)
         return self.head(self.full(enlarged(x)))
-
-
-def enlarged(x):
-    """An image of twice the height and width, bilinear: (B, C, H, W) -> (B, C, 2H, 2W)."""
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
 #: Presets that are not a plain `UNet`.
@@ -135,9 +130,9 @@ class ImageNetwork(nn.Module):
 def compute(network, x, precision):
     """network(x), computed in float32 or bfloat16 and returned in the dtype of x.
 
-    "bfloat16" is torch's autocast: convolutions round their inputs and weights to 8 significant bits and sum up
-    in float32; what autocast holds to be delicate stays float32. Weights and their gradients stay float32, so
-    that no update is too small to be added.
+    "bfloat16" is torch's autocast: convolutions, and upsampling on a GPU, round their inputs and weights to 8
+    significant bits and sum up in float32; what autocast holds to be delicate stays float32. Weights and their
+    gradients stay float32, so that no update is too small to be added.
     """
     with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         return network(x).to(x.dtype)

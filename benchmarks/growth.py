@@ -53,7 +53,12 @@ def operator(case):
 
 
 def batch(case, members):
-    """Seconds of a stage of several denoising runs whose weights are stacked: `torch.func.vmap` over the network.
+    """Seconds of a stage of several denoising runs whose weights are stacked."""
+    return median(stacked(case, members))
+
+
+def stacked(case, members):
+    """A function that makes a stage of several denoising runs: `torch.func.vmap` of the network over stacked weights.
 
     z: (members, 1, C, H, W). The first outputs must be those of the networks one by one.
     """
@@ -73,7 +78,7 @@ def batch(case, members):
             optimizer.step()
             output = run(weights, state["z"])
         state["z"] = output.detach()
-    return median(once)
+    return once
 
 
 def picture(pixels=128**2):

@@ -32,19 +32,33 @@ are several runs in one process, each replayed on a stream of its own, stepped i
 * Graphs are worth most where the network is small: the plain loop is bound by the launches of the host, the graphs by
   the GPU. The plain loop's time therefore moves with the host, as "again" shows. On four machines of this kind it was
   7.4 to 9.8 ms for `paper-medium`, and replayed always 4.70 to 4.72: 1.58 to 2.07 times the speed.
-* The convolutions' biases take 0.55 of the 4.72 ms, in sums for their gradients and additions. The normalisation that
-  follows takes their effect away, so that their gradients are nothing but rounding; they stay because the published
-  network has them. Without them `paper-medium` comes to 1.86, and with bfloat16 to 2.30 times the plain loop's speed.
+* The table is of PyTorch's layers. Since then a bias before a BatchNorm, which takes its effect away, is left out on a
+  GPU, where adding it and summing up its gradient, nothing but rounding, took a tenth of a step; and upsampling is made
+  of matrix products, whose order of additions is fixed (`aseqdip_lite/layers.py`). Put in by hand, on another machine
+  of this kind, where the plain loop of `paper-medium` took 6.92 ms, they came in one sitting to these ms a step:
+
+  | | PyTorch's layers | no biases | and products | deterministic mode: before | now |
+  | --- | ---: | ---: | ---: | ---: | ---: |
+  | lite 128, graphs | 1.43 | 1.27 | 1.29 | 3.51 | 1.52 |
+  | paper-medium 320, graphs | 4.71 | 4.17 | 4.25 | 15.8 | 4.67 |
+  | paper-medium 320, graphs, bfloat16 | | 3.39 | 3.02 | | 3.48 |
+
+  So `paper-medium` comes to 1.63 times the plain loop's speed, and to 2.29 times with bfloat16. In the deterministic
+  mode a step cost three times as much, and now a tenth to a fifth more, some of it PyTorch's filling of new memory, which
+  `--deterministic` switches off since. The layers as they are now in the package were not timed: a first version kept a
+  batch of one in another order of axes, which took 6.79 ms and which a test now excludes; then GPU time was over.
 * What remains of `paper-medium` is what cuDNN and PyTorch have for its layers: letting cuDNN try all its algorithms
-  (`torch.backends.cudnn.benchmark`) changes nothing in the 4.71 ms, and with channels first they are 6.02; both
-  are single readings, not part of the script.
+  (`torch.backends.cudnn.benchmark`) changes nothing in the 4.71 ms, PyTorch's own BatchNorm in place of cuDNN's adds
+  0.2 ms, and with channels first they are 6.02; these are single readings, not part of the script.
 * `torch.compile` makes `lite` quicker by a quarter, and needs 12 to 20 seconds before it begins; a whole run of any
   task takes one to two. It is not used.
 * The end of a run is ragged: without the deterministic mode two runs of the same seed differ in the order of additions,
   and Adam turns that into whole steps. The plain loop is 0.20 and 0.32 dB from itself in the mean of three seeds, a
   seed by up to 1.3 dB, so three seeds cannot tell 0.1 dB: an earlier reading had the graphs at 0.03 dB from the plain
   loop on `lite` where the table has 0.91. In the deterministic mode they give the plain loop's PSNR to the last digit;
-  the rows of `lite` in that mode were measured on another machine of the same kind.
+  the rows of `lite` in that mode were measured on another machine of the same kind. With the first version of the new
+  layers they also gave it in the default mode: the same bits after 150 steps of MRI at both sizes, and after 60 steps
+  at 64 pixels of denoising, in-painting and CT with `lite-half`, but not of CT with `lite` and of deblurring.
 """
 
 #: {part: (heading, text)} in the order of the page.
@@ -157,7 +171,9 @@ modes, with fresh processes taking turns: PyTorch's deterministic mode, in which
 without `aseqdip_lite/memory.py`. What that costs moves with the machine: an earlier reading had 1.15.
 
 How near a step is to the machine's limit, the share cannot say everywhere. On an AMD EPYC, where the same product comes
-to some 210 GFLOP/s, `paper-shallow` has 1.7 of its rate and `lite` 0.75 to 0.80 (two readings that are not stored).
+to some 210 GFLOP/s, `paper-shallow` has 1.6 of its rate and `lite` 0.75 to 0.80 (three readings that are not stored);
+there 6 % of a step of `lite` lie outside network, operator and optimiser, and the deterministic mode, without PyTorch's
+filling of new memory, costs 1.42 times as much.
 """),
     "precision": ("Precision", """\
 `python benchmarks/precision.py`. `precision` is a setting of every method with a network. With `bfloat16` the network
@@ -178,15 +194,16 @@ network hides it. A batch is several runs in one process, their weights stacked 
 ![Milliseconds against what grows](../results/bench_growth.png)
 """),
     "sweep": ("Many runs", """\
-`python benchmarks/sweep.py`: processes of one thread each, against one process with all threads.
+`python benchmarks/sweep.py`: processes of one thread each, against one process with all threads. On an AMD EPYC, whose
+two threads share a run better, two readings that are not stored have 1.52 and 1.28 for MRI, and 1.27 for denoising.
 """),
     "gpu": ("On a GPU", GPU),
 }
 
 TAIL = """## What was not measured
 
-Several GPUs, other kinds than the one above, and on a GPU: the projectors torch-radon and rotation, KernelWizard's
-blur, and batches by stacked parameters.
+Several GPUs, other kinds than the one above, and on a GPU: the projector torch-radon and batches by stacked parameters.
+The projector rotation and KernelWizard's blur were tested there, and not timed.
 """
 
 

@@ -34,7 +34,8 @@ SETTINGS = [("lite", 128, 0.45), ("paper-shallow", 128, 0.60), ("paper-medium", 
 #: {mode: what a process does before its first step}.
 MODES = {
     "default": "",
-    "deterministic": "torch.use_deterministic_algorithms(True)",
+    "deterministic": "torch.utils.deterministic.fill_uninitialized_memory = False\n"
+                     "torch.use_deterministic_algorithms(True)",  # what `aseqdip run --deterministic` does
     "freed memory given back": "memory.keep = lambda: None",
 }
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from draws import randn
 
-from aseqdip_lite import dot_test, iterate, load_case, methods, reconstruct
+from aseqdip_lite import dot_test, iterate, load_case, methods, networks, reconstruct
 from aseqdip_lite.experiments.t2 import TASKS
+from aseqdip_lite.kernelwizard import KernelWizard, KernelWizardBlur
 from aseqdip_lite.operators import Identity, LinearOperator
 from aseqdip_lite.projectors import MatrixProjector
 
@@ -129,10 +131,60 @@ def test_the_first_step_is_that_of_the_cpu(task, smoke_case, exact):
 
 
 @needs_gpu
+@pytest.mark.parametrize("preset", ["lite", "lite-half", "paper-shallow"])
+def test_a_network_is_that_of_the_cpu(preset):
+    z = randn(1, 3, 40, 48)
+    network = networks.build(preset, z, torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        for index, weight in enumerate(network.parameters()):  # biases, too, which a GPU leaves out
+            weight.add_(randn(*weight.shape, seed=index), alpha=0.1)
+    found = {}
+    for device in ("cpu", "cuda"):
+        output = network.to(device)(z.to(device))
+        slopes = torch.autograd.grad(output.square().sum(), list(network.parameters()))
+        found[device] = [part.cpu() for part in (output, *slopes)]
+    for here, there in zip(found["cpu"], found["cuda"], strict=True):
+        torch.testing.assert_close(there, here, rtol=1e-6, atol=1e-6)
+
+
+@needs_gpu
 @pytest.mark.parametrize("task", ["mri", "ct", "denoising", "inpainting"])
 @pytest.mark.parametrize("double", [False, True])
 def test_adjoints(task, double, smoke_case):
     assert dot_test(on_gpu(smoke_case, task).A, double=double) < 1e-4
+
+
+@needs_gpu
+@pytest.mark.parametrize("double", [False, True])
+def test_the_adjoint_of_the_rotation(double, smoke_case):
+    A = smoke_case("ct", size=32, projector="rotation").to("cuda").observation.A
+    assert dot_test(A, double=double) < 1e-4
+
+
+def close(one, other):
+    """Whether two runs are the same but for the order of additions: the losses of their first steps."""
+    return all(a.losses == pytest.approx(b.losses, rel=1e-3) for a, b in zip(one, other, strict=True))
+
+
+@needs_gpu
+def test_replayed_steps_with_the_rotation_are_the_steps(smoke_case, exact):
+    observation = smoke_case("ct", size=32, projector="rotation").to("cuda").observation
+    one, other = (states(observation, configured("aseqdip", "ct"), replays=replays, steps=4)
+                  for replays in (True, False))
+    assert one[-1].carry.graphs is not None and close(one, other)
+
+
+@needs_gpu
+def test_replayed_steps_with_kernelwizard_are_the_steps_and_its_blur_is_that_of_the_cpu(smoke_case, exact):
+    torch.manual_seed(0)
+    blur = KernelWizardBlur((3, 128, 128), KernelWizard(nf=2, front=1, back=1), randn(1, 16, 1, 1).float())
+    observation = smoke_case("deblurring", size=128).observation
+    here = blur(observation.start)
+    observation = replace(observation.to("cuda"), A=blur.to("cuda"))
+    torch.testing.assert_close(observation.A(observation.start).cpu(), here, rtol=1e-4, atol=1e-4)
+    one, other = (states(observation, configured("aseqdip", "deblurring"), replays=replays, steps=4)
+                  for replays in (True, False))
+    assert one[-1].carry.graphs is not None and close(one, other)
 
 
 @needs_gpu

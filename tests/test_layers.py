@@ -3,9 +3,10 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from aseqdip_lite import ASeqDIP, load_case, reconstruct, tasks
-from aseqdip_lite.layers import SMALL, BatchNorm2d, Conv2d
+from aseqdip_lite import ASeqDIP, load_case, networks, reconstruct, tasks
+from aseqdip_lite.layers import SMALL, BatchNorm2d, Conv2d, Unfelt, by_products, enlarged, interpolation
 
 
 @pytest.fixture
@@ -24,17 +25,17 @@ def image(channels, h, w, **kind):
     return drawn(2, channels, h, w, **kind).to(memory_format=torch.channels_last)
 
 
-def with_gradients(layer, x, weight):
-    """layer(x), and the gradients of <weight, layer(x)> by x and by the layer's weight and bias."""
-    x = x.clone().requires_grad_()
+def with_gradients(layer, x, weight, of=None):
+    """layer(x), and the gradients of <weight, layer(x)> by x and by the weight and bias of it or of a part of it."""
+    x, of = x.clone().requires_grad_(), of or layer
     y = layer(x)
-    return [y, *torch.autograd.grad(y, (x, layer.weight, layer.bias), weight)]
+    return [y, *torch.autograd.grad(y, (x, of.weight, of.bias), weight)]
 
 
 @pytest.mark.parametrize("size", [(6, 9), (104, 106)], ids=["small", "large"])
 @pytest.mark.parametrize("side", [1, 3, 5, 7])
 def test_convolution_is_that_of_pytorch(size, side, deterministic):
-    layer = Conv2d(2, 3, side, padding=side // 2).double()
+    layer = Conv2d(2, 3, side).double()
     x, weight = image(2, *size, dtype=torch.float64), image(3, *size, dtype=torch.float64, seed=1)
     assert (x.numel() <= SMALL) == (size == (6, 9))
     plain = nn.Conv2d(2, 3, side, padding=side // 2).double()
@@ -89,7 +90,7 @@ def test_batch_norm_gives_the_same_bits_whatever_the_number_of_threads(channels,
         assert all(map(torch.equal, alone, with_gradients(layer, x, weight)))
 
 
-@pytest.mark.parametrize("layer", [batch_norm(3), Conv2d(3, 3, 3, padding=1), Conv2d(3, 3, 1)])
+@pytest.mark.parametrize("layer", [batch_norm(3), Conv2d(3, 3, 3), Conv2d(3, 3, 1)])
 def test_without_the_mode_they_are_pytorchs_layers(layer):
     plain = {BatchNorm2d: nn.BatchNorm2d, Conv2d: nn.Conv2d}[type(layer)]
     x = image(3, 8, 8)
@@ -105,3 +106,85 @@ def test_runs_at_other_numbers_of_threads_stay_together(task, deterministic, thr
         return reconstruct(case, ASeqDIP(K=10), progress=False).metrics["psnr"]["oracle"]
 
     assert peak(1) == pytest.approx(peak(2), abs=0.05)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (5, 8), (16, 3)])
+@pytest.mark.parametrize("order", [torch.channels_last, torch.contiguous_format])
+def test_upsampling_by_products_is_that_of_pytorch(size, order):
+    x, weight = drawn(2, 3, *size, dtype=torch.float64), drawn(2, 3, 2 * size[0], 2 * size[1], dtype=torch.float64)
+    x = x.to(memory_format=order).requires_grad_()
+    for made in (by_products, enlarged):
+        right = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+        torch.testing.assert_close(made(x), right)
+        torch.testing.assert_close(torch.autograd.grad(made(x), x, weight), torch.autograd.grad(right, x, weight))
+    assert by_products(x).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("n", [2, 3, 80])
+def test_interpolation_keeps_straight_lines(n):
+    line = torch.linspace(-1, 3, n, dtype=torch.float64)
+    longer = interpolation(n, line.device, line.dtype) @ line
+    torch.testing.assert_close(longer, torch.linspace(-1, 3, 2 * n, dtype=torch.float64))
+
+
+def test_a_bias_before_a_batch_norm_has_no_effect():
+    layer, norm, x = Conv2d(2, 3, 3, normalised=True).double(), batch_norm(3, torch.float64), image(2, 6, 9).double()
+    y, by_x, by_weight, by_bias = with_gradients(nn.Sequential(layer, norm), x, image(3, 6, 9).double(), of=layer)
+    assert by_bias.abs().max() < 1e-12 < by_weight.abs().max()
+    with torch.no_grad():
+        layer.bias.add_(drawn(3, seed=4))
+    torch.testing.assert_close(norm(layer(x)), y)
+
+
+@pytest.mark.parametrize("preset", ["lite", "lite-half"])
+def test_the_network_of_a_gpu_is_the_network(preset, monkeypatch):
+    z = image(2, 40, 48, dtype=torch.float64)
+    network = networks.build(preset, z, torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        for index, weight in enumerate(network.parameters()):  # biases, too, which begin at 0
+            weight.add_(drawn(*weight.shape, dtype=torch.float64, seed=index), alpha=0.1)
+    here = [output := network(z), *torch.autograd.grad(output.square().sum(), list(network.parameters()))]
+    monkeypatch.setattr("aseqdip_lite.layers.on_gpu", lambda x: True)
+    there = [output := network(z), *torch.autograd.grad(output.square().sum(), list(network.parameters()))]
+    for one, other in zip(here, there, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+
+
+def test_on_a_gpu_channels_come_last_all_the_way(monkeypatch):
+    monkeypatch.setattr("aseqdip_lite.layers.on_gpu", lambda x: True)
+    z = drawn(1, 3, 16, 24)
+    network, seen = networks.build("lite", z, torch.Generator().manual_seed(0)), []
+
+    def watch(module, inputs, output):
+        seen.extend([inputs[0], output])
+        output.register_hook(seen.append)  # its gradient
+
+    for module in network.modules():
+        if isinstance(module, BatchNorm2d):
+            module.register_forward_hook(watch)
+    network(z).square().sum().backward()
+    assert len(seen) == 3 * 14
+    for tensor in seen:  # the stride of the batch, too, which `is_contiguous` leaves out, and which decides on kernels
+        assert tensor.stride() == torch.empty(tensor.shape).to(memory_format=torch.channels_last).stride()
+
+
+def test_an_unfelt_bias_has_the_gradient_zero():
+    x, bias = drawn(1, 3, 4, 5).requires_grad_(), drawn(3, seed=1).requires_grad_()
+    y = Unfelt.apply(x, bias)
+    assert torch.equal(y, x)
+    by_x, by_bias = torch.autograd.grad(y.square().sum(), (x, bias), create_graph=True)
+    assert torch.equal(by_x, 2 * x) and torch.equal(by_bias, torch.zeros(3))
+    twice, = torch.autograd.grad(by_x.sum(), x)
+    assert torch.equal(twice, torch.full_like(x, 2.0))
+
+
+def test_an_unfelt_bias_under_function_transforms():
+    x, bias = drawn(2, 3), drawn(3, seed=1)
+
+    def squares(x, bias):
+        return Unfelt.apply(x, bias).square().sum()
+
+    each = torch.func.vmap(torch.func.grad(squares, (0, 1)), (0, None))(x, bias)
+    assert torch.equal(each[0], 2 * x) and torch.equal(each[1], torch.zeros(2, 3))
+    _, slope = torch.func.jvp(squares, (x, bias), (torch.ones_like(x), torch.ones_like(bias)))
+    torch.testing.assert_close(slope, 2 * x.sum())
