@@ -44,9 +44,9 @@ are several runs in one process, each replayed on a stream of its own, stepped i
   | paper-medium 320, graphs, bfloat16 | | 3.39 | 3.02 | | 3.48 |
 
   So `paper-medium` comes to 1.63 times the plain loop's speed, and to 2.29 times with bfloat16. In the deterministic
-  mode a step cost three times as much, and now a tenth to a fifth more, some of it PyTorch's filling of new memory, which
-  `--deterministic` switches off since. The layers as they are now in the package were not timed: a first version kept a
-  batch of one in another order of axes, which took 6.79 ms and which a test now excludes; then GPU time was over.
+  mode a step cost three times as much, and now a tenth to a fifth more, some of it PyTorch's filling of new memory,
+  which `--deterministic` switches off since. The layers as they are now in the package were not timed: a first version
+  kept a batch of one in another order of axes, which took 6.79 ms and which a test now excludes; GPU time ended there.
 * What remains of `paper-medium` is what cuDNN and PyTorch have for its layers: letting cuDNN try all its algorithms
   (`torch.backends.cudnn.benchmark`) changes nothing in the 4.71 ms, PyTorch's own BatchNorm in place of cuDNN's adds
   0.2 ms, and with channels first they are 6.02; these are single readings, not part of the script.

@@ -115,8 +115,8 @@ since; that, and the layers after it, with another order of axes in memory, were
 - A checkpoint of a GPU goes on on a CPU, and one of a CPU on a GPU.
 - Without that mode the same seed does not promise the same bits: cuDNN may choose convolutions, and PyTorch other
   operations, that add in any order. Upsampling in the U-Nets, which did, does not any more (`aseqdip_lite/layers.py`);
-  MRI, denoising and in-painting gave the same bits twice without the mode, deblurring did not. It costs a tenth to a
-  fifth of a step, see [PERFORMANCE.md](PERFORMANCE.md).
+  MRI, denoising and in-painting gave the same bits twice without the mode, deblurring did not. The mode costs a tenth
+  to a fifth of a step, see [PERFORMANCE.md](PERFORMANCE.md).
 - Older versions of PyTorch ask for the environment variable `CUBLAS_WORKSPACE_CONFIG=:4096:8` besides, set before
   Python starts. It does no harm in newer ones.
 - The backward pass of `grid_sample` has no deterministic form: CT with `--projector rotation` stops with an error in
