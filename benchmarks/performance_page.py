@@ -29,36 +29,30 @@ As PyTorch comes, convolutions are TF32 and all else float32; "exact float32" sw
 GPU but recording: `--record-every n` records every n-th step, and the blind pick is then one of those. Runs on streams
 are several runs in one process, each replayed on a stream of its own, stepped in turn.
 
+On a GPU a bias before a BatchNorm, which takes its effect away, is left out, and upsampling is made of matrix products,
+whose order of additions is fixed (`aseqdip_lite/layers.py`); the plain loop has PyTorch's layers in their place.
+
 * Graphs are worth most where the network is small: the plain loop is bound by the launches of the host, the graphs by
-  the GPU. The plain loop's time therefore moves with the host, as "again" shows. On four machines of this kind it was
-  7.4 to 9.8 ms for `paper-medium`, and replayed always 4.70 to 4.72: 1.58 to 2.07 times the speed.
-* The table is of PyTorch's layers. Since then a bias before a BatchNorm, which takes its effect away, is left out on a
-  GPU, where adding it and summing up its gradient, nothing but rounding, took a tenth of a step; and upsampling is made
-  of matrix products, whose order of additions is fixed (`aseqdip_lite/layers.py`). Put in by hand, on another machine
-  of this kind, where the plain loop of `paper-medium` took 6.92 ms, they came in one sitting to these ms a step:
-
-  | | PyTorch's layers | no biases | and products | deterministic mode: before | now |
-  | --- | ---: | ---: | ---: | ---: | ---: |
-  | lite 128, graphs | 1.43 | 1.27 | 1.29 | 3.51 | 1.52 |
-  | paper-medium 320, graphs | 4.71 | 4.17 | 4.25 | 15.8 | 4.67 |
-  | paper-medium 320, graphs, bfloat16 | | 3.39 | 3.02 | | 3.48 |
-
-  So `paper-medium` comes to 1.63 times the plain loop's speed, and to 2.29 times with bfloat16. In the deterministic
-  mode a step cost three times as much, and now a tenth to a fifth more, some of it PyTorch's filling of new memory,
-  which `--deterministic` switches off since. The layers as they are now in the package were not timed: a first version
-  kept a batch of one in another order of axes, which took 6.79 ms and which a test now excludes; GPU time ended there.
+  the GPU. The plain loop's time therefore moves with the host, as "again" shows, and the ratios with it. In seven
+  sittings on machines of this kind the plain loop of `paper-medium` took 6.92 to 13.1 ms. Against the quickest of them
+  the graphs come to 1.63 times its speed in float32, which misses the target, and to 2.31 times with bfloat16.
+* What the layers bring does not move with the host. Biases cost a tenth of a step, in additions and in sums for
+  gradients that are nothing but rounding; products cost as much as PyTorch's upsampling, and less with bfloat16. In
+  PyTorch's deterministic mode a step had cost three times as much, since its upsampling has a slow form there; now the
+  mode costs nothing, so `--deterministic` is free on a GPU.
 * What remains of `paper-medium` is what cuDNN and PyTorch have for its layers: letting cuDNN try all its algorithms
-  (`torch.backends.cudnn.benchmark`) changes nothing in the 4.71 ms, PyTorch's own BatchNorm in place of cuDNN's adds
-  0.2 ms, and with channels first they are 6.02; these are single readings, not part of the script.
-* `torch.compile` makes `lite` quicker by a quarter, and needs 12 to 20 seconds before it begins; a whole run of any
+  (`torch.backends.cudnn.benchmark`) changed nothing in the 4.71 ms of before, PyTorch's own BatchNorm in place of
+  cuDNN's adds 0.2 ms, and with channels first they were 6.02; these are single readings, not part of the script.
+* `torch.compile`, measured with the layers of before, made a step of `lite` quicker by a quarter (1.02 ms) and one of
+  `paper-medium` with bfloat16 by a sixth (3.26 ms), and needs 12 to 20 seconds before it begins; a whole run of any
   task takes one to two. It is not used.
-* The end of a run is ragged: without the deterministic mode two runs of the same seed differ in the order of additions,
-  and Adam turns that into whole steps. The plain loop is 0.20 and 0.32 dB from itself in the mean of three seeds, a
-  seed by up to 1.3 dB, so three seeds cannot tell 0.1 dB: an earlier reading had the graphs at 0.03 dB from the plain
-  loop on `lite` where the table has 0.91. In the deterministic mode they give the plain loop's PSNR to the last digit;
-  the rows of `lite` in that mode were measured on another machine of the same kind. With the first version of the new
-  layers they also gave it in the default mode: the same bits after 150 steps of MRI at both sizes, and after 60 steps
-  at 64 pixels of denoising, in-painting and CT with `lite-half`, but not of CT with `lite` and of deblurring.
+* Whole runs, streams and PSNR were measured with the layers of before. Without the deterministic mode the end of a run
+  was ragged: two runs of the same seed differed in the order of additions, and Adam turned that into whole steps. The
+  plain loop was 0.20 and 0.32 dB from itself in the mean of three seeds, a seed by up to 1.3 dB, so three seeds could
+  not tell 0.1 dB: an earlier reading had the graphs at 0.03 dB from the plain loop on `lite` where the table has 0.91.
+  In the deterministic mode, whose rows of `lite` are from another machine of the same kind, they give the plain loop's
+  PSNR to the last digit. With the layers of today they gave its bits in the default mode too, wherever it was tried on
+  MRI: `lite` at 128 pixels after 200 steps, `paper-medium` at 320 after 150.
 """
 
 #: {part: (heading, text)} in the order of the page.

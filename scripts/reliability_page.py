@@ -102,10 +102,9 @@ more is in [PERFORMANCE.md](PERFORMANCE.md), "A step".
 
 CUDA = """### On a GPU
 
-`pytest tests/test_cuda.py` needs one; without it only the part that says what may be replayed runs. It was last run on
-an NVIDIA H200 with PyTorch 2.11: every method on every task, at 32 x 32 pixels, the projector rotation, KernelWizard.
-All of it passed but one comparison of a network's gradients in float32 with a CPU's, which is made in double precision
-since; that, and the layers after it, with another order of axes in memory, were not run on one.
+`pytest tests/test_cuda.py` needs one; without it only the part that says what may be replayed runs. On an NVIDIA H200
+with PyTorch 2.11 all of it passed: every method on every task, at 32 x 32 pixels, the projector rotation, KernelWizard,
+and networks in double precision against a CPU's.
 
 - With `torch.use_deterministic_algorithms(True)` before the run the same seed gives the same bits, and a resumed run
   those of the uninterrupted one. Replayed steps are those of the plain loop, bit for bit.
@@ -113,10 +112,10 @@ since; that, and the layers after it, with another order of axes in memory, were
   (`torch.backends.cudnn.allow_tf32 = False`) the losses of the first step are those of the CPU to 1 in 10,000. After
   that, PyTorch promises no equality between a CPU and a GPU.
 - A checkpoint of a GPU goes on on a CPU, and one of a CPU on a GPU.
-- Without that mode the same seed does not promise the same bits: cuDNN may choose convolutions, and PyTorch other
-  operations, that add in any order. Upsampling in the U-Nets, which did, does not any more (`aseqdip_lite/layers.py`);
-  MRI, denoising and in-painting gave the same bits twice without the mode, deblurring did not. The mode costs a tenth
-  to a fifth of a step, see [PERFORMANCE.md](PERFORMANCE.md).
+- That mode costs nothing there, see [PERFORMANCE.md](PERFORMANCE.md). Without it the same seed does not promise the
+  same bits: cuDNN may choose convolutions, and PyTorch other operations, that add in any order. Upsampling in the
+  U-Nets, which did, does not any more (`aseqdip_lite/layers.py`): MRI, denoising and in-painting gave the same bits
+  twice and those of the plain loop; CT gave two of `lite` that differed, and so did deblurring, twice.
 - Older versions of PyTorch ask for the environment variable `CUBLAS_WORKSPACE_CONFIG=:4096:8` besides, set before
   Python starts. It does no harm in newer ones.
 - The backward pass of `grid_sample` has no deterministic form: CT with `--projector rotation` stops with an error in
