@@ -62,7 +62,7 @@ def main(context):
 @click.option("--record-every", type=int, default=1, show_default=True,
               help="Steps between two rows of the curve; a GPU waits for each. Must divide --steps.")
 @click.option("--deterministic", is_flag=True,
-              help="The same bits in every run, on a CPU with a U-Net in float32 also at 1, 2 or 4 threads; slower.")
+              help="The same bits in every run, on a CPU also at 1, 2 or 4 threads (U-Nets in float32), but slower.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, patience, record_every,
         deterministic, quiet, **settings):

@@ -112,10 +112,11 @@ and networks in double precision against a CPU's.
   (`torch.backends.cudnn.allow_tf32 = False`) the losses of the first step are those of the CPU to 1 in 10,000. After
   that, PyTorch promises no equality between a CPU and a GPU.
 - A checkpoint of a GPU goes on on a CPU, and one of a CPU on a GPU.
-- That mode costs nothing there, see [PERFORMANCE.md](PERFORMANCE.md). Without it the same seed does not promise the
+- That mode costs nothing on a GPU, see [PERFORMANCE.md](PERFORMANCE.md). Without it the same seed does not promise the
   same bits: cuDNN may choose convolutions, and PyTorch other operations, that add in any order. Upsampling in the
-  U-Nets, which did, does not any more (`aseqdip_lite/layers.py`): MRI, denoising and in-painting gave the same bits
-  twice and those of the plain loop; CT gave two of `lite` that differed, and so did deblurring, twice.
+  U-Nets, which did, does not any more (`aseqdip_lite/layers.py`). Where it was tried, MRI, denoising and in-painting
+  gave the same bits twice and those of the plain loop; CT with `lite` the same twice, but not those of the plain loop;
+  deblurring never the same.
 - Older versions of PyTorch ask for the environment variable `CUBLAS_WORKSPACE_CONFIG=:4096:8` besides, set before
   Python starts. It does no harm in newer ones.
 - The backward pass of `grid_sample` has no deterministic form: CT with `--projector rotation` stops with an error in
