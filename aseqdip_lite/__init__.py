@@ -16,11 +16,15 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ASeqDIP": ".methods.aseqdip", "Vanilla": ".methods.vanilla", "Case": ".case", "Observation": ".case",
-    "InputError": ".settings", "LinearOperator": ".operators", "Operator": ".operators", "Result": ".result",
-    "State": ".methods.base", "configure": ".methods", "dot_test": ".operators", "iterate": ".engine",
-    "load_case": ".tasks", "load_image": ".images", "reconstruct": ".engine",
+    "InputError": ".settings", "LinearOperator": ".operators", "Operator": ".operators", "Result": ".run.result",
+    "State": ".methods.base", "configure": ".methods", "dot_test": ".operators", "iterate": ".run.engine",
+    "load_case": ".tasks", "load_image": ".images", "reconstruct": ".run.engine",
 }
-_MODULES = ("methods", "tasks", "networks", "operators", "images", "loaders", "metrics", "plots", "widgets")
+_MODULES = {
+    "methods": ".methods", "tasks": ".tasks", "networks": ".networks", "operators": ".operators", "images": ".images",
+    "loaders": ".images.files", "metrics": ".run.metrics", "plots": ".run.plots", "widgets": ".widgets",
+    "course": ".course",
+}
 
 __all__ = [*_HOME, *_MODULES]
 
@@ -31,7 +35,7 @@ def __getattr__(name):
         globals()[name] = value
         return value
     if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
+        return importlib.import_module(_MODULES[name], __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

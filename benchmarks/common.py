@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from aseqdip_lite.checkpoint import write_atomically
-from aseqdip_lite.recorder import Recorder
-from aseqdip_lite.result import provenance
+from aseqdip_lite.run.checkpoint import write_atomically
+from aseqdip_lite.run.recorder import Recorder
+from aseqdip_lite.run.result import provenance
 
-RESULTS = Path(__file__).parent.parent / "results"
+RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results"
 
 #: Of a curve every tenth step is kept.
 EVERY = 10

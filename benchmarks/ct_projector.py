@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from aseqdip_lite import dot_test
-from aseqdip_lite.projectors import MatrixProjector, RotationProjector, detector_bins, equal_angles
+from aseqdip_lite.operators.projectors import MatrixProjector, RotationProjector, detector_bins, equal_angles
 
 
 def milliseconds(function, repeats):

@@ -19,12 +19,13 @@ from growth import stacked
 from torch import nn
 from torch.nn import functional as F
 
-from aseqdip_lite import ASeqDIP, configure, load_case, networks, reconstruct, tasks
-from aseqdip_lite.cli_options import determinism
-from aseqdip_lite.engine import iterate
-from aseqdip_lite.layers import Conv2d
-from aseqdip_lite.recorder import Recorder
-from aseqdip_lite.result import provenance
+from aseqdip_lite import ASeqDIP, configure, load_case, reconstruct, tasks
+from aseqdip_lite.cli.options import determinism
+from aseqdip_lite.networks import unet
+from aseqdip_lite.networks.layers import Conv2d
+from aseqdip_lite.run.engine import iterate
+from aseqdip_lite.run.recorder import Recorder
+from aseqdip_lite.run.result import provenance
 
 #: {label: (network, pixels a side, coils, least speed-up of graphs over the plain loop)}.
 SIZES = {"lite 128": ("lite", 128, 8, 4.0), "paper-medium 320": ("paper-medium", 320, 15, 2.0)}
@@ -68,13 +69,13 @@ def conditions(tf32=True, ours=True, deterministic=False):
     tf32: whether convolutions are TF32 or exact float32. ours: whether biases before a BatchNorm are left out and
     upsampling is made of matrix products, as in `layers`, or as PyTorch has them. deterministic: PyTorch's mode.
     """
-    forward, enlarged = Conv2d.forward, networks.enlarged
+    forward, enlarged = Conv2d.forward, unet.enlarged
     torch.backends.cudnn.allow_tf32 = tf32
     if not ours:
-        Conv2d.forward, networks.enlarged = nn.Conv2d.forward, bilinear
+        Conv2d.forward, unet.enlarged = nn.Conv2d.forward, bilinear
     with determinism(deterministic):
         yield
-    Conv2d.forward, networks.enlarged = forward, enlarged
+    Conv2d.forward, unet.enlarged = forward, enlarged
     torch.backends.cudnn.allow_tf32 = True
 
 

@@ -21,8 +21,8 @@ unless the section says otherwise.
 GPU = """\
 `python benchmarks/gpu.py`: eight minutes; it needs a CUDA GPU. aSeqDIP on MRI, N = 2. The plain loop launches the
 kernels of a step one by one; `graphs` is what `--device cuda` does: after the first step the passes forward and back
-are recorded, and further steps replay them (`aseqdip_lite/graphs.py`). The steps are the same: in PyTorch's
-deterministic mode `tests/test_cuda.py` finds them equal bit for bit on every method and task. Self-Guided and
+are recorded, and further steps replay them (`aseqdip_lite/methods/cuda_graphs.py`). The steps are the same: in
+PyTorch's deterministic mode `tests/test_cuda.py` finds them equal bit for bit on every method and task. Self-Guided and
 Rethinking-DIP, whose steps draw on the host, and runs with a schedule of lam, which read each stage, are not replayed.
 
 As PyTorch comes, convolutions are TF32 and all else float32; "exact float32" switches TF32 off. Nothing waits for the
@@ -30,7 +30,8 @@ GPU but recording: `--record-every n` records every n-th step, and the blind pic
 are several runs in one process, each replayed on a stream of its own, stepped in turn.
 
 On a GPU a bias before a BatchNorm, which takes its effect away, is left out, and upsampling is made of matrix products,
-whose order of additions is fixed (`aseqdip_lite/layers.py`); the plain loop has PyTorch's layers in their place.
+whose order of additions is fixed (`aseqdip_lite/networks/layers.py`); the plain loop has PyTorch's layers in their
+place.
 
 * Graphs are worth most where the network is small: the plain loop is bound by the launches of the host, the graphs by
   the GPU. The plain loop's time therefore moves with the host, as "again" shows, and the ratios with it. In seven
@@ -72,7 +73,7 @@ step costs, measured in one sitting in which the arms of a task take turns, a se
 * **aseqdip**: our defaults. It is Algorithm 1 too, with a narrower network and settings found by a recorded search.
 * **aseqdip, bfloat16**: the same with `precision` bfloat16.
 * **aseqdip, lite-half**: the same with `--network lite-half`, most of which works on an image of half the size (see
-  `HalfUNet` in `aseqdip_lite/networks.py`), and with the settings of a search of its own.
+  `HalfUNet` in `aseqdip_lite/networks/unet.py`), and with the settings of a search of its own.
 * **aseqdip, 4000 steps**: our defaults with the published number of steps, to see what the shorter budget costs.
 
 Our arms, with `lite-half` and without, end at their own budget, the others at 4000 steps or their own budget, or 500
@@ -118,7 +119,7 @@ of all steps, which only the truth can tell; less than 0 is above it.
 * On MRI the arms with one seed, and the first seed of the published one, are of measurements that differ from today's
   by rounding.
 
-![PSNR against seconds, one panel for each task, one line for each seed](../results/bench_quality.png)
+![PSNR against seconds, one panel for each task, one line for each seed](../aseqdip_lite/results/bench_quality.png)
 """),
     "means": ("What would be quicker", """\
 `python benchmarks/means.py`: an hour and a half, and resumable. Each mean alone against the default of aSeqDIP, on
@@ -155,14 +156,14 @@ by -0.20 to 0.29 dB and steps by up to three tenths.
 None of them brings denoising to a tenth of the published time to the peak. The network `lite-half`, with settings of
 its own, came after these and is measured above; in bfloat16 it does.
 
-![Each mean beside the default: how long it takes and how high it comes](../results/bench_means.png)
+![Each mean beside the default: how long it takes and how high it comes](../aseqdip_lite/results/bench_means.png)
 """),
     "speed": ("A step", """\
 `python benchmarks/speed.py`, aSeqDIP on MRI with 8 coils, N = 2. The reference rate is that of a product of two
 2048 x 2048 matrices in float32, measured before and after each row. The second table has what a step costs in other
 modes, with fresh processes taking turns: PyTorch's deterministic mode, in which the number of threads changes nothing
 (see [RELIABILITY.md](RELIABILITY.md)), and memory that goes back to the system when it is freed, as glibc has it
-without `aseqdip_lite/memory.py`. What that costs moves with the machine: an earlier reading had 1.15.
+without `aseqdip_lite/run/memory.py`. What that costs moves with the machine: an earlier reading had 1.15.
 
 How near a step is to the machine's limit, the share cannot say everywhere. On an AMD EPYC, where the same product comes
 to some 210 GFLOP/s, `paper-shallow` has 1.6 of its rate and `lite` 0.75 to 0.80 (three readings that are not stored);
@@ -185,7 +186,7 @@ exponent is the slope of log seconds against log size. The operator is also time
 network hides it. A batch is several runs in one process, their weights stacked and the network mapped over them by
 `torch.func.vmap`: it is worth its while where a stage of n members takes less than n stages of one run.
 
-![Milliseconds against what grows](../results/bench_growth.png)
+![Milliseconds against what grows](../aseqdip_lite/results/bench_growth.png)
 """),
     "sweep": ("Many runs", """\
 `python benchmarks/sweep.py`: processes of one thread each, against one process with all threads. On an AMD EPYC, whose

@@ -21,9 +21,9 @@ from common import machine, row, save
 from torch.utils.flop_counter import FlopCounterMode
 
 from aseqdip_lite import ASeqDIP, load_case
-from aseqdip_lite.engine import iterate
 from aseqdip_lite.operators import Operator
-from aseqdip_lite.recorder import Recorder
+from aseqdip_lite.run.engine import iterate
+from aseqdip_lite.run.recorder import Recorder
 
 #: Network, pixels a side, share of the matrix product's rate to reach (None: only reported).
 SETTINGS = [("lite", 128, 0.45), ("paper-shallow", 128, 0.60), ("paper-medium", 128, None), ("lite", 192, None),
@@ -42,7 +42,8 @@ MODES = {
 #: A process that prints the median seconds of a step of the network `lite` at 128 pixels, over stages of N = 2.
 PROCESS = """
 import statistics, time, torch
-from aseqdip_lite import ASeqDIP, iterate, load_case, memory
+from aseqdip_lite import ASeqDIP, iterate, load_case
+from aseqdip_lite.run import memory
 torch.set_num_threads({threads})
 {before}
 states, times = iterate(load_case("mri", size=128).observation, ASeqDIP(N=2)), []

@@ -16,7 +16,7 @@ import torch
 from common import machine, row, save
 
 from aseqdip_lite import configure, iterate, load_case
-from aseqdip_lite.sweep import sweep
+from aseqdip_lite.study.sweep import sweep
 
 #: What the ratio is to reach.
 TARGET = 1.3

@@ -34,8 +34,8 @@ from matplotlib.figure import Figure
 
 from aseqdip_lite import Vanilla, iterate, load_case, metrics, networks, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, show
-from aseqdip_lite.plots import plot_curves, plot_images
-from aseqdip_lite.recorder import MovingVariance
+from aseqdip_lite.run.plots import plot_curves, plot_images
+from aseqdip_lite.run.recorder import MovingVariance
 
 matplotlib.rcParams["font.size"] = 9
 banner()

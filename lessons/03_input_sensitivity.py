@@ -36,11 +36,11 @@ import torch
 from matplotlib.figure import Figure
 
 import aseqdip_lite
-from aseqdip_lite import configure, experiments, iterate, metrics, networks
-from aseqdip_lite.course import banner, check, claim, device, pick, show
-from aseqdip_lite.experiments import f1
-from aseqdip_lite.plots import plot_curves, plot_images
-from aseqdip_lite.theory.grid import overfitting_start
+from aseqdip_lite import configure, iterate, metrics, networks
+from aseqdip_lite.course import banner, check, claim, device, experiments, pick, show
+from aseqdip_lite.course.experiments import f1
+from aseqdip_lite.course.theory.grid import overfitting_start
+from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -342,7 +342,7 @@ claim(earliest > 0.8 * steps, "every run is at its best in the last fifth of its
 # on it, with wider tolerances, for these are means over other scans.
 
 # %% tags=["stored-result"]
-report = experiments.stored("F1", Path(aseqdip_lite.__file__).parent.parent / "results")
+report = experiments.stored("F1", Path(aseqdip_lite.__file__).parent / "results")
 if report is None:
     print("no stored F1 here: the command `aseqdip experiment F1` makes it")
 else:
@@ -696,7 +696,7 @@ claim(
 # the input follow the output: `lam` = 1, `N` = 10, `K` = 30.
 
 # %%
-from aseqdip_lite.widgets.inputs import input_panel
+from aseqdip_lite.course.input_panel import input_panel
 
 input_panel(size=size, coils=coils, std=0.1, **dip_settings)
 

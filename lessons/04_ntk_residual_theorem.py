@@ -33,13 +33,13 @@ import torch
 from matplotlib.figure import Figure
 
 import aseqdip_lite
-from aseqdip_lite import dot_test, experiments, networks
-from aseqdip_lite.course import banner, check, claim, pick, show
-from aseqdip_lite.theory import dynamics, figures, figures_dynamics, limits, overfitting, residual, stages
-from aseqdip_lite.theory.descent import log_steps, sinusoid
-from aseqdip_lite.theory.figures_dynamics import styles
-from aseqdip_lite.theory.nets import antithetic, as_function, conv_net
-from aseqdip_lite.theory.ntk import NTK, ntk_matrix
+from aseqdip_lite import dot_test, networks
+from aseqdip_lite.course import banner, check, claim, experiments, pick, show
+from aseqdip_lite.course.theory import dynamics, figures, figures_dynamics, limits, overfitting, residual, stages
+from aseqdip_lite.course.theory.descent import log_steps, sinusoid
+from aseqdip_lite.course.theory.figures_dynamics import styles
+from aseqdip_lite.course.theory.nets import antithetic, as_function, conv_net
+from aseqdip_lite.course.theory.ntk import NTK, ntk_matrix
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -400,7 +400,7 @@ claim(
 # width, $\text{error} \approx C\cdot\text{width}^{\,s}$; the slope $s$ is fitted, with its standard error.
 
 # %%
-RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results"
+RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 
 
 def stored(name):

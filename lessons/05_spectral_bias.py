@@ -37,14 +37,14 @@ import torch
 from matplotlib.figure import Figure
 
 import aseqdip_lite
-from aseqdip_lite import configure, experiments, iterate, load_case, metrics, networks
-from aseqdip_lite.course import banner, check, claim, pick, show
-from aseqdip_lite.plots import plot_images
+from aseqdip_lite import configure, iterate, load_case, metrics, networks
+from aseqdip_lite.course import banner, check, claim, experiments, pick, show
+from aseqdip_lite.course.theory import bands, guidance, learned_input, square_wave
+from aseqdip_lite.course.theory.nets import as_function, conv_net
+from aseqdip_lite.course.theory.ntk import NTK, ntk_matrix
+from aseqdip_lite.course.theory.spectral import commutator, fourier_rows, limit, trajectory
+from aseqdip_lite.run.plots import plot_images
 from aseqdip_lite.tasks.mri import Fourier
-from aseqdip_lite.theory import bands, guidance, learned_input, square_wave
-from aseqdip_lite.theory.nets import as_function, conv_net
-from aseqdip_lite.theory.ntk import NTK, ntk_matrix
-from aseqdip_lite.theory.spectral import commutator, fourier_rows, limit, trajectory
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -200,7 +200,7 @@ panel("mri", method="vanilla", methods=["vanilla"], size=size, coils=coils, **me
 # %%
 def stored(name):
     """The numbers of a stored experiment and a line on their origin, or None if there are none here."""
-    report = experiments.stored(name, Path(aseqdip_lite.__file__).parent.parent / "results")
+    report = experiments.stored(name, Path(aseqdip_lite.__file__).parent / "results")
     if report is None:
         print(f"no stored {name} here: the command `aseqdip experiment {name}` makes it")
         return None

@@ -38,10 +38,10 @@ from matplotlib.figure import Figure
 import aseqdip_lite
 from aseqdip_lite import ASeqDIP, Vanilla, iterate, load_case, metrics, networks
 from aseqdip_lite.course import banner, check, claim, device, pick, show
-from aseqdip_lite.plots import plot_curves, plot_images
-from aseqdip_lite.theory import grid
-from aseqdip_lite.theory.figures_dynamics import plot_grid
-from aseqdip_lite.theory.verdict import verdict
+from aseqdip_lite.course.theory import grid
+from aseqdip_lite.course.theory.figures_dynamics import plot_grid
+from aseqdip_lite.course.theory.verdict import verdict
+from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -698,7 +698,7 @@ claim(
 # `scripts/grid.py` made it and keeps a line for each run.
 
 # %% tags=["stored-result"]
-RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results" / "grid"
+RESULTS = Path(aseqdip_lite.__file__).parent / "results" / "grid"
 stored = grid.read(RESULTS / "grid.jsonl")
 rows = [stored[key] for key in grid.grid()]
 tasks = list(dict.fromkeys(row["task"] for row in rows))

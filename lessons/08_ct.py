@@ -44,10 +44,9 @@ from scipy.sparse.linalg import lsmr
 import aseqdip_lite
 from aseqdip_lite import configure, dot_test, load_case, metrics, networks, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, profile, show
-from aseqdip_lite.exercises.operators import Pair
+from aseqdip_lite.course.exercises.operators import Pair
 from aseqdip_lite.operators import DotTestError
-from aseqdip_lite.plots import plot_curves, plot_images
-from aseqdip_lite.projectors import (
+from aseqdip_lite.operators.projectors import (
     MatrixProjector,
     RotationProjector,
     disc,
@@ -57,6 +56,7 @@ from aseqdip_lite.projectors import (
     ramp_filter,
     strip_matrix,
 )
+from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.tasks.ct import MU_WATER, transmission
 
 matplotlib.rcParams["font.size"] = 9
@@ -899,7 +899,7 @@ claim(lost["aSeqDIP"] < lost["DIP"], "aSeqDIP loses less than DIP")
 # the seeds.
 
 # %% tags=["stored-result"]
-file = Path(aseqdip_lite.__file__).parent.parent / "results" / "compare_ct.json"
+file = Path(aseqdip_lite.__file__).parent / "results" / "compare_ct.json"
 if not file.exists():
     print("no stored comparison here: `aseqdip compare ct` makes one")
 else:

@@ -42,9 +42,9 @@ from skimage.restoration import denoise_tv_chambolle, estimate_sigma
 import aseqdip_lite
 from aseqdip_lite import ASeqDIP, Vanilla, configure, iterate, load_case, metrics
 from aseqdip_lite.course import banner, check, claim, device, pick, show
-from aseqdip_lite.plots import plot_curves, plot_images
-from aseqdip_lite.recorder import MovingVariance
-from aseqdip_lite.theory.grid import overfitting_start
+from aseqdip_lite.course.theory.grid import overfitting_start
+from aseqdip_lite.run.plots import plot_curves, plot_images
+from aseqdip_lite.run.recorder import MovingVariance
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -696,7 +696,7 @@ print(f"best of lam 4 - non-local means: {peak[lam4] - score['non-local means']:
 # ones, on two other pictures: 1500 steps with our rate and network at 128 x 128, 25/255 and 15/255 of noise.
 
 # %% tags=["nbval-check-output"]
-RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results"
+RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 search = json.loads((RESULTS / "tuning_denoising.json").read_text(encoding="utf-8"))
 falls = {}
 for row in search:

@@ -43,7 +43,7 @@ from scipy.sparse.linalg import splu
 import aseqdip_lite
 from aseqdip_lite import Vanilla, configure, dot_test, iterate, load_case, metrics, networks, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, profile, show
-from aseqdip_lite.plots import plot_images
+from aseqdip_lite.run.plots import plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -919,7 +919,7 @@ show(
 # The search for aSeqDIP's settings began with black holes. For each rate, the best final PSNR that it found:
 
 # %% tags=["stored-result"]
-RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results"
+RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 
 
 def stored(name):

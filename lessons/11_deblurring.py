@@ -40,7 +40,7 @@ import aseqdip_lite
 from aseqdip_lite import InputError, LinearOperator, Operator, configure, dot_test, load_case, metrics, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, show
 from aseqdip_lite.operators import random_like
-from aseqdip_lite.plots import plot_curves, plot_images
+from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.tasks.deblurring import DARK, MotionBlur, motion_path, path_kernel, saturate, to_display, to_light
 
 matplotlib.rcParams["font.size"] = 9
@@ -870,7 +870,7 @@ except InputError as error:
 # recorded search on two **other** pictures (`results/tuning_deblurring.json`).
 
 # %%
-RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results"
+RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 rows = json.loads((RESULTS / "compare_deblurring.json").read_text(encoding="utf-8"))["rows"]
 final = {(row["image"], row["method"], row["seed"]): row["psnr"]["final"] for row in rows}
 images, seeds = (sorted({key[i] for key in final}) for i in (0, 2))

@@ -40,11 +40,11 @@ from scipy import stats
 import aseqdip_lite
 from aseqdip_lite import load_case, methods, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, show
-from aseqdip_lite.plots import plot_curves, plot_images
-from aseqdip_lite.statistics import ALL, interval
+from aseqdip_lite.run.plots import plot_curves, plot_images
+from aseqdip_lite.study.statistics import ALL, interval
 
 matplotlib.rcParams["font.size"] = 9
-RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results"
+RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 banner()
 
 # %% [markdown]

@@ -36,13 +36,13 @@ import numpy as np
 import torch
 
 import aseqdip_lite
-from aseqdip_lite import configure, experiments, load_case, metrics, networks, reconstruct
-from aseqdip_lite.course import banner, check, claim, pick, profile, show
+from aseqdip_lite import configure, load_case, metrics, networks, reconstruct
+from aseqdip_lite.course import banner, check, claim, experiments, pick, profile, show
+from aseqdip_lite.course.theory import autoencoder
+from aseqdip_lite.course.theory.autoencoder import Autoencoder, load_autoencoder, reconstruct_input
+from aseqdip_lite.course.theory.bands import complex_truth
 from aseqdip_lite.images import fit, load_image
-from aseqdip_lite.plots import plot_curves, plot_images
-from aseqdip_lite.theory import autoencoder
-from aseqdip_lite.theory.autoencoder import Autoencoder, load_autoencoder, reconstruct_input
-from aseqdip_lite.theory.bands import complex_truth
+from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -476,7 +476,7 @@ panel("mri", size=size, coils=coils, **short.to_dict())
 # evidenced by the achieved PSNR".
 
 # %% tags=["stored-result"]
-report = experiments.stored("F7", Path(aseqdip_lite.__file__).parent.parent / "results")
+report = experiments.stored("F7", Path(aseqdip_lite.__file__).parent / "results")
 if report is None:
     print("no stored F7 here: the command `aseqdip experiment F7` makes it")
 else:

@@ -42,7 +42,7 @@ import aseqdip_lite
 from aseqdip_lite import ASeqDIP, Vanilla, iterate, load_case, metrics, networks
 from aseqdip_lite.course import banner, check, claim, device, pick, show
 from aseqdip_lite.operators import Mask
-from aseqdip_lite.plots import plot_curves, plot_images
+from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -749,7 +749,7 @@ claim(
 # budget. Both columns, averaged over the nine runs:
 
 # %% tags=["stored-result"]
-RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results"
+RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 ranking = {}
 for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
     rows = json.loads((RESULTS / f"compare_{task}.json").read_text(encoding="utf-8"))["rows"]

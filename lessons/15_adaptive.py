@@ -35,12 +35,13 @@ import torch
 from matplotlib.figure import Figure
 
 import aseqdip_lite
-from aseqdip_lite import experiments, iterate, load_case, methods, reconstruct, schedules
-from aseqdip_lite.course import banner, check, claim, device, pick, show
-from aseqdip_lite.theory import path
+from aseqdip_lite import iterate, load_case, methods, reconstruct
+from aseqdip_lite.course import banner, check, claim, device, experiments, pick, show
+from aseqdip_lite.course.theory import path
+from aseqdip_lite.methods import schedules
 
 matplotlib.rcParams["font.size"] = 9
-RESULTS = Path(aseqdip_lite.__file__).parent.parent / "results"
+RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 banner()
 
 # %% [markdown]
@@ -495,7 +496,7 @@ claim(
 # There are two details. The loss is multiplied by $(1 + \lambda_0)/(1 + \lambda)$: at first a larger $\lambda$ makes
 # the term stronger, later it makes the data weaker. (Adam divides by the size of the gradients, but forgets an old size
 # only within a thousand steps; until then a smaller loss makes smaller steps.) And $z_0$ must not know what is hidden:
-# a hidden pixel gets the mean of its neighbours. The code is `aseqdip_lite/heldout.py`, 150 lines with its comments.
+# a hidden pixel gets the mean of its neighbours. The code is `aseqdip_lite/methods/heldout.py`.
 
 # %% tags=["nbval-check-output"]
 rule = schedules.parse("auto")

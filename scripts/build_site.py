@@ -28,7 +28,7 @@ GUIDES = (("Glossary", "docs/glossary"), ("Troubleshooting", "docs/troubleshooti
           ("Changes", "CHANGELOG"))
 
 #: Files that pages link to or show, and that are no pages themselves.
-EXTRAS = ("CITATION.cff", "LICENSE", "docs/images/*", "results/*.png")
+EXTRAS = ("CITATION.cff", "LICENSE", "docs/images/*", "aseqdip_lite/results/*.png")
 
 MENU = """
 ```{{toctree}}

@@ -9,8 +9,7 @@ from html.parser import HTMLParser
 from build_lessons import WIDGET, digest
 from PIL import Image
 
-from aseqdip_lite import exercises
-from aseqdip_lite.course import LARGEST_DPI
+from aseqdip_lite.course import LARGEST_DPI, exercises
 
 #: Absolute paths of a machine; an address such as https://site.org/home/ is none.
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])(?:/(?:home|root|tmp|work|Users|mnt|usr|opt|var)/|[A-Z]:\\\\)\w+")

@@ -21,9 +21,9 @@ from pathlib import Path
 import torch
 
 from aseqdip_lite import load_case, methods, reconstruct, tasks
-from aseqdip_lite.result import provenance
+from aseqdip_lite.run.result import provenance
 
-RESULTS = Path(__file__).parent.parent / "results" / "determinism.json"
+RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "determinism.json"
 
 SEEDS, THREADS, MODES = (0, 1, 2), (1, 2), ("default", "deterministic")
 

@@ -19,17 +19,18 @@ from pathlib import Path
 
 import torch
 
-from aseqdip_lite import checkpoint, engine, iterate, load_case, methods, tasks
-from aseqdip_lite.recorder import is_constant
-from aseqdip_lite.result import provenance
+from aseqdip_lite import iterate, load_case, methods, tasks
+from aseqdip_lite.run import checkpoint, engine
+from aseqdip_lite.run.recorder import is_constant
+from aseqdip_lite.run.result import provenance
 
-RESULTS = Path(__file__).parent.parent / "results" / "faults.json"
+RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "faults.json"
 
 #: Bytes of the tmpfs: room for a few checkpoints of the run below.
 SIZE = 16 * 2**20
 
-RUN = [sys.executable, "-m", "aseqdip_lite.cli", "run", "mri", "--profile", "smoke", "--size", "32", "--coils", "2",
-       "--steps", "600", "--quiet"]
+RUN = [sys.executable, "-m", "aseqdip_lite.cli.commands", "run", "mri", "--profile", "smoke", "--size", "32",
+       "--coils", "2", "--steps", "600", "--quiet"]
 
 #: Learning rates at which the growth of the data term is measured, besides the default, and Adam steps of each run.
 RATES, STEPS = (0.1, 1.0, 10.0), 40

@@ -26,14 +26,14 @@ import numpy as np
 import torch
 from PIL import Image as Picture
 
-from aseqdip_lite import checkpoint
-from aseqdip_lite.kernelwizard import load_kernelwizard
-from aseqdip_lite.loaders import load_file
-from aseqdip_lite.result import provenance
+from aseqdip_lite.images.files import load_file
+from aseqdip_lite.operators.kernelwizard import load_kernelwizard
+from aseqdip_lite.run import checkpoint
+from aseqdip_lite.run.result import provenance
 from aseqdip_lite.settings import InputError
 from aseqdip_lite.tasks.inpainting import read_mask
 
-RESULTS = Path(__file__).parent.parent / "results" / "fuzz.json"
+RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "fuzz.json"
 
 #: Seconds that one file may take, and bytes that it may add to the process.
 MOST_SECONDS, MOST_BYTES = 5.0, 2**30

@@ -13,14 +13,14 @@ import json
 import sys
 from pathlib import Path
 
-from aseqdip_lite.theory.figures_dynamics import plot_grid
-from aseqdip_lite.theory.grid import grid, run_grid
-from aseqdip_lite.theory.verdict import verdict
+from aseqdip_lite.course.theory.figures_dynamics import plot_grid
+from aseqdip_lite.course.theory.grid import grid, run_grid
+from aseqdip_lite.course.theory.verdict import verdict
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results" / "grid",
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "aseqdip_lite" / "results" / "grid",
                         help="folder of grid.jsonl and, once all runs are there, verdict.json and grid.png")
     parser.add_argument("--workers", type=int, default=None, help="processes of one thread each; one for each core")
     parser.add_argument("--size", type=int, default=128, help="side of the images in pixels")

@@ -25,12 +25,13 @@ import numpy as np
 import torch
 from joblib.externals.loky import get_reusable_executor
 
-from aseqdip_lite import ASeqDIP, checkpoint, engine, load_case, reconstruct
-from aseqdip_lite.compare import compare
-from aseqdip_lite.result import provenance
+from aseqdip_lite import ASeqDIP, load_case, reconstruct
+from aseqdip_lite.run import checkpoint, engine
+from aseqdip_lite.run.result import provenance
+from aseqdip_lite.study.compare import compare
 
 ROOT = Path(__file__).parent.parent
-RESULTS, PROGRESS = ROOT / "results" / "kill.json", ROOT / "out" / "kill.json"
+RESULTS, PROGRESS = ROOT / "aseqdip_lite" / "results" / "kill.json", ROOT / "out" / "kill.json"
 
 #: Adam steps of a run, and between two checkpoints: so often that many kills fall into a write.
 STEPS, EVERY = 240, 10
@@ -96,7 +97,7 @@ def attempt(target, out, moment=None):
     Its process is forked from one that has everything imported.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["aseqdip_lite.engine", "aseqdip_lite.compare", "aseqdip_lite.tasks"])
+    context.set_forkserver_preload(["aseqdip_lite.run.engine", "aseqdip_lite.study.compare", "aseqdip_lite.tasks"])
     seconds, death = (moment, None) if isinstance(moment, float) else (None, moment)
     process = context.Process(target=target, args=(str(out), death))
     process.start()

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-RESULTS, PAGE = ROOT / "results", ROOT / "docs" / "RELIABILITY.md"
+RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RELIABILITY.md"
 
 #: Largest spread in dB between numbers of threads that is held to be no difference.
 SMALL = 0.05
@@ -87,8 +87,8 @@ small inputs. Adam turns the rounding of small gradients into whole steps.
 FIXED = """### The same numbers with other threads
 
 `aseqdip run --deterministic`, in Python `torch.use_deterministic_algorithms(True)` before the run, fixes the order of
-these sums (`aseqdip_lite/layers.py`). {equal} of {pairs} pairs of runs of the same seed with 1 and with 2 threads gave
-the same final image bit for bit; differences as above:
+these sums (`aseqdip_lite/networks/layers.py`). {equal} of {pairs} pairs of runs of the same seed with 1 and with 2
+threads gave the same final image bit for bit; differences as above:
 
 """
 
@@ -114,9 +114,9 @@ and networks in double precision against a CPU's.
 - A checkpoint of a GPU goes on on a CPU, and one of a CPU on a GPU.
 - That mode costs nothing on a GPU, see [PERFORMANCE.md](PERFORMANCE.md). Without it the same seed does not promise the
   same bits: cuDNN may choose convolutions, and PyTorch other operations, that add in any order. Upsampling in the
-  U-Nets, which did, does not any more (`aseqdip_lite/layers.py`). Where it was tried, MRI, denoising and in-painting
-  gave the same bits twice and those of the plain loop; CT with `lite` the same twice, but not those of the plain loop;
-  deblurring never the same.
+  U-Nets, which did, does not any more (`aseqdip_lite/networks/layers.py`). Where it was tried, MRI, denoising and
+  in-painting gave the same bits twice and those of the plain loop; CT with `lite` the same twice, but not those of the
+  plain loop; deblurring never the same.
 - Older versions of PyTorch ask for the environment variable `CUBLAS_WORKSPACE_CONFIG=:4096:8` besides, set before
   Python starts. It does no harm in newer ones.
 - The backward pass of `grid_sample` has no deterministic form: CT with `--projector rotation` stops with an error in

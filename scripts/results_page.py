@@ -9,11 +9,11 @@ import argparse
 import json
 from pathlib import Path
 
-from aseqdip_lite.statistics import ALL
-from aseqdip_lite.tables import as_markdown
+from aseqdip_lite.study.statistics import ALL
+from aseqdip_lite.study.tables import as_markdown
 
 ROOT = Path(__file__).parent.parent
-RESULTS, PAGE = ROOT / "results", ROOT / "docs" / "RESULTS.md"
+RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RESULTS.md"
 
 #: The classic baseline of each task.
 BASELINE = dict(mri="l1_wavelet", ct="fbp", denoising="nlm", inpainting="biharmonic", deblurring="tv")

@@ -57,7 +57,8 @@ def section(name, rows):
 
 def entered(name):
     """The stored rows of the trials that are part of today's search; none unless all of them are done."""
-    rows = {key(row): row for row in json.loads((ROOT / "results" / f"tuning_{name}.json").read_text(encoding="utf-8"))}
+    file = ROOT / "aseqdip_lite" / "results" / f"tuning_{name}.json"
+    rows = {key(row): row for row in json.loads(file.read_text(encoding="utf-8"))}
     wanted = []
     for number in range(len(SEARCHES[name]["problems"])):
         wanted += [key(trial) for trial in trials(name, number, rows.values())]

@@ -19,7 +19,7 @@ import json
 from pathlib import Path
 
 from aseqdip_lite import configure, load_case, methods, reconstruct
-from aseqdip_lite.trials import record, stored
+from aseqdip_lite.study.trials import record, stored
 
 ROOT = Path(__file__).parent.parent
 DEFAULTS = ROOT / "aseqdip_lite" / "methods" / "defaults.json"
@@ -120,7 +120,7 @@ def main():
     parser.add_argument("--workers", type=int, help="processes of one thread each [one for each core]")
     parser.add_argument("--write", action="store_true", help="write the winners to the package's defaults")
     arguments = parser.parse_args()
-    file = ROOT / "results" / f"tuning_{arguments.search}.json"
+    file = ROOT / "aseqdip_lite" / "results" / f"tuning_{arguments.search}.json"
     rows, wanted = stored(file), set()
     for number in range(len(SEARCHES[arguments.search]["problems"])):
         entered = [trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)

@@ -10,7 +10,8 @@ import hypothesis
 import pytest
 import torch
 
-from aseqdip_lite import State, fetch, load_case
+from aseqdip_lite import State, load_case
+from aseqdip_lite.images import fetch
 from aseqdip_lite.methods.base import Method
 from aseqdip_lite.methods.classic import Solved
 from aseqdip_lite.settings import setting

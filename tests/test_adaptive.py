@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aseqdip_lite import configure
-from aseqdip_lite.experiments import l2
+from aseqdip_lite.course.experiments import l2
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -10,14 +10,14 @@ from draws import generator, randn
 
 from aseqdip_lite import InputError, load_case
 from aseqdip_lite.case import Observation
+from aseqdip_lite.course.theory import autoencoder
+from aseqdip_lite.course.theory.autoencoder import WEIGHTS, Autoencoder, load_autoencoder, reconstruct_input
 from aseqdip_lite.images import load_image
 from aseqdip_lite.networks import ImageNetwork, count_parameters, to_channels
 from aseqdip_lite.operators import Identity
 from aseqdip_lite.tasks.mri import MRI
-from aseqdip_lite.theory import autoencoder
-from aseqdip_lite.theory.autoencoder import WEIGHTS, Autoencoder, load_autoencoder, reconstruct_input
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
 import train_autoencoder  # noqa: E402
 
 
@@ -150,7 +150,7 @@ def test_other_files_are_refused(tmp_path):
             load_autoencoder(file)
         return str(caught.value)
 
-    ending = ": make them with python scripts/train_autoencoder.py"
+    ending = ": make them with python data/train_autoencoder.py"
     names, shapes = "(the names of the weights differ)", "(the shapes of the weights differ)"
     assert message(x=np.zeros(3)) == f"{file}: no weights of the autoencoder {names}{ending}"
     assert message(**weights, more=np.zeros(3)) == f"{file}: no weights of the autoencoder {names}{ending}"

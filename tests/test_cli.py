@@ -15,8 +15,12 @@ import torch
 from click.testing import CliRunner
 from PIL import Image as Picture
 
-from aseqdip_lite import experiments, fetch, images, inventory, load_case, methods, networks, schedules, tasks
-from aseqdip_lite.cli import main
+from aseqdip_lite import images, load_case, methods, networks, tasks
+from aseqdip_lite.cli import inventory
+from aseqdip_lite.cli.commands import main
+from aseqdip_lite.course import experiments
+from aseqdip_lite.images import fetch
+from aseqdip_lite.methods import schedules
 from aseqdip_lite.settings import fields_of
 
 #: Options that make a run of `mri` last a tenth of a second.
@@ -141,7 +145,7 @@ def test_list_keeps_to_100_columns(monkeypatch, columns):
 
 
 def test_help_does_not_wait_for_torch():
-    code = ("import sys; from aseqdip_lite.cli import main\ntry: main(['--help'])\n"
+    code = ("import sys; from aseqdip_lite.cli.commands import main\ntry: main(['--help'])\n"
             "except SystemExit: assert 'torch' not in sys.modules and 'numpy' not in sys.modules")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -465,9 +469,9 @@ def test_a_refused_run_leaves_earlier_results_alone(tmp_path):
 
 
 def test_no_lessons_and_no_jupyter(monkeypatch, tmp_path):
-    from aseqdip_lite import cli
+    from aseqdip_lite.cli import commands as cli
 
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "package" / "cli.py"))
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "package" / "cli" / "commands.py"))
     result = aseqdip("lab")
     assert result.exit_code == 2 and result.stderr.startswith(f"aseqdip: no lessons at {tmp_path / 'lessons'}: ")
     (tmp_path / "lessons").mkdir()
@@ -478,10 +482,10 @@ def test_no_lessons_and_no_jupyter(monkeypatch, tmp_path):
 
 
 def test_lab_opens_on_this_machine_only(monkeypatch, tmp_path):
-    from aseqdip_lite import cli
+    from aseqdip_lite.cli import commands as cli
 
     calls = []
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "package" / "cli.py"))
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "package" / "cli" / "commands.py"))
     (tmp_path / "lessons").mkdir()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command) or 0)
@@ -528,7 +532,7 @@ def test_resume_of_another_run(tmp_path):
 # ---------------------------------------------------------------- as a program of its own
 
 def program(*args, **kwargs):
-    command = [sys.executable, "-m", "aseqdip_lite.cli", *map(str, args)]
+    command = [sys.executable, "-m", "aseqdip_lite.cli.commands", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, **kwargs)
 
 
@@ -548,7 +552,7 @@ def test_program_runs(tmp_path):
 
 def test_program_survives_a_reader_that_leaves():
     """`aseqdip list | head -1` ends without a traceback."""
-    command = [sys.executable, "-m", "aseqdip_lite.cli", "list"]
+    command = [sys.executable, "-m", "aseqdip_lite.cli.commands", "list"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -567,7 +571,7 @@ def test_an_operation_without_a_deterministic_form_is_said_in_one_line(tmp_path,
         raise RuntimeError("sum_cuda does not have a deterministic implementation, but you set it. You can turn it "
                            "off.")
 
-    monkeypatch.setattr("aseqdip_lite.engine.reconstruct", fail)
+    monkeypatch.setattr("aseqdip_lite.run.engine.reconstruct", fail)
     said = refused(tmp_path / "a", "run", "mri", "--deterministic", *TINY)
     assert said == ("--deterministic cannot be had here: sum_cuda does not have a deterministic implementation, "
                     "but you set it")

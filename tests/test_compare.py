@@ -9,10 +9,10 @@ import torch
 from click.testing import CliRunner
 
 from aseqdip_lite import InputError, configure, load_case, reconstruct
-from aseqdip_lite.cli import main
-from aseqdip_lite.compare import compare
-from aseqdip_lite.statistics import ALL, paired, summarise
-from aseqdip_lite.tables import as_markdown
+from aseqdip_lite.cli.commands import main
+from aseqdip_lite.study.compare import compare
+from aseqdip_lite.study.statistics import ALL, paired, summarise
+from aseqdip_lite.study.tables import as_markdown
 
 SMALL = dict(profile="smoke", size=32, coils=2)
 

@@ -13,13 +13,14 @@ from draws import generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aseqdip_lite import InputError, cli, configure, dot_test, load_case, reconstruct
+from aseqdip_lite import InputError, configure, dot_test, load_case, reconstruct
 from aseqdip_lite.case import robust_peak
-from aseqdip_lite.dicom import attenuation
+from aseqdip_lite.cli import commands as cli
 from aseqdip_lite.images import Image, KSpace, load_image
-from aseqdip_lite.metrics import psnr
-from aseqdip_lite.phantoms import ellipse_image
-from aseqdip_lite.projectors import disc, equal_angles
+from aseqdip_lite.images.dicom import attenuation
+from aseqdip_lite.images.phantoms import ellipse_image
+from aseqdip_lite.operators.projectors import disc, equal_angles
+from aseqdip_lite.run.metrics import psnr
 from aseqdip_lite.tasks.ct import CT, MU_WATER, ct_operator, fine_object, transmission
 
 ELLIPSES = ((1.0, 0.5, 0.7, 0.1, -0.1, 30.0), (0.6, 0.15, 0.1, -0.2, 0.3, -20.0))

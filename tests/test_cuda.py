@@ -11,10 +11,10 @@ import torch
 from draws import randn
 
 from aseqdip_lite import dot_test, iterate, load_case, methods, networks, reconstruct
-from aseqdip_lite.experiments.t2 import TASKS
-from aseqdip_lite.kernelwizard import KernelWizard, KernelWizardBlur
+from aseqdip_lite.course.experiments.t2 import TASKS
 from aseqdip_lite.operators import Identity, LinearOperator
-from aseqdip_lite.projectors import MatrixProjector
+from aseqdip_lite.operators.kernelwizard import KernelWizard, KernelWizardBlur
+from aseqdip_lite.operators.projectors import MatrixProjector
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 

@@ -10,8 +10,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from aseqdip_lite import InputError
-from aseqdip_lite.compare import compare
-from aseqdip_lite.sweep import sweep
+from aseqdip_lite.study.compare import compare
+from aseqdip_lite.study.sweep import sweep
 
 SMALL = dict(profile="smoke", size=32, coils=2, progress=False)
 

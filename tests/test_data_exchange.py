@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from aseqdip_lite import InputError, load_case
-from aseqdip_lite.data_exchange import (
+from aseqdip_lite.images import Sinogram
+from aseqdip_lite.images.files import load_file
+from aseqdip_lite.images.phantoms import ellipse_image
+from aseqdip_lite.images.projections import (
     half_turn,
     line_integrals,
     load_projections,
@@ -16,10 +19,7 @@ from aseqdip_lite.data_exchange import (
     rotation_centre,
     usable_bins,
 )
-from aseqdip_lite.images import Sinogram
-from aseqdip_lite.loaders import load_file
-from aseqdip_lite.phantoms import ellipse_image
-from aseqdip_lite.projectors import disc, equal_angles, strip_sinogram
+from aseqdip_lite.operators.projectors import disc, equal_angles, strip_sinogram
 from aseqdip_lite.tasks.ct import CT
 
 ELLIPSES = ((1.0, 0.3, 0.5, 0.1, -0.1, 30.0), (0.6, 0.1, 0.05, 0.05, 0.2, -20.0))

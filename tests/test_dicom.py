@@ -6,10 +6,10 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from aseqdip_lite import InputError, dicom
-from aseqdip_lite.dicom import attenuation, load_dicom
-from aseqdip_lite.images import load_image
-from aseqdip_lite.loaders import MOST_VALUES, load_file
+from aseqdip_lite import InputError
+from aseqdip_lite.images import dicom, load_image
+from aseqdip_lite.images.dicom import attenuation, load_dicom
+from aseqdip_lite.images.files import MOST_VALUES, load_file
 from aseqdip_lite.tasks.ct import CT
 
 SERIES = generate_uid(entropy_srcs=["series"])

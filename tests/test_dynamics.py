@@ -5,12 +5,12 @@ import torch
 from draws import randn
 
 from aseqdip_lite import ASeqDIP, iterate
+from aseqdip_lite.course.theory import dynamics, stages
+from aseqdip_lite.course.theory.figures_dynamics import plot_drift, plot_frozen, plot_modes
+from aseqdip_lite.course.theory.nets import as_function, conv_net
+from aseqdip_lite.course.theory.ntk import ntk_matrix
 from aseqdip_lite.methods.base import Carry, square_norm
 from aseqdip_lite.networks import build
-from aseqdip_lite.theory import dynamics, stages
-from aseqdip_lite.theory.figures_dynamics import plot_drift, plot_frozen, plot_modes
-from aseqdip_lite.theory.nets import as_function, conv_net
-from aseqdip_lite.theory.ntk import ntk_matrix
 
 n = 16
 EYE = torch.eye(n, dtype=torch.float64)

@@ -5,12 +5,12 @@ import torch
 from answers import RIGHT, WRONG
 
 from aseqdip_lite import InputError
-from aseqdip_lite.exercises import REGISTRY, aseqdip, check, judge
-from aseqdip_lite.exercises.input_sensitivity import bumps
-from aseqdip_lite.exercises.operators import BROKEN, Convolution, Pair, shake_kernel, suspects
+from aseqdip_lite.course.exercises import REGISTRY, aseqdip, check, judge
+from aseqdip_lite.course.exercises.input_sensitivity import bumps
+from aseqdip_lite.course.exercises.operators import BROKEN, Convolution, Pair, shake_kernel, suspects
+from aseqdip_lite.course.theory.grid import overfitting_start
 from aseqdip_lite.operators import DotTestError, dot_test
-from aseqdip_lite.recorder import MovingVariance
-from aseqdip_lite.theory.grid import overfitting_start
+from aseqdip_lite.run.recorder import MovingVariance
 
 
 def test_every_exercise_is_tried_with_two_right_and_two_wrong_answers():

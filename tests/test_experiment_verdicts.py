@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aseqdip_lite.experiments import a1, arms, c3, f4, f5, f6, f7, f8, f9, f10, g1, g2, g3, g4, l1, t2
+from aseqdip_lite.course.experiments import a1, arms, c3, f4, f5, f6, f7, f8, f9, f10, g1, g2, g3, g4, l1, t2
 
 
 def trajectories(ends, slope):

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
 
-from aseqdip_lite import experiments
-from aseqdip_lite.cli import main
-from aseqdip_lite.experiments import f1
+from aseqdip_lite.cli.commands import main
+from aseqdip_lite.course import experiments
+from aseqdip_lite.course.experiments import f1
 
 
 def aseqdip(*args):
@@ -50,7 +50,7 @@ def test_every_experiment_has_its_profiles_and_an_alternative_text(name):
 
 @pytest.mark.parametrize("name", experiments.names())
 def test_a_committed_verdict_is_what_the_numbers_say_today(name):
-    report = experiments.stored(name, Path(__file__).parent.parent / "results")
+    report = experiments.stored(name, Path(__file__).parent.parent / "aseqdip_lite" / "results")
     if report is not None:
         assert (report["verdict"], report["why"]) == experiments.get(name).judge(report["ours"])
 

@@ -15,12 +15,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from aseqdip_lite import InputError, Vanilla, checkpoint, engine, reconstruct
+from aseqdip_lite import InputError, Vanilla, reconstruct
 from aseqdip_lite.case import Observation
-from aseqdip_lite.cli import main
+from aseqdip_lite.cli.commands import main
 from aseqdip_lite.methods.deep_decoder import Decoder
 from aseqdip_lite.operators import Identity
-from aseqdip_lite.recorder import Recorder, is_constant
+from aseqdip_lite.run import checkpoint, engine
+from aseqdip_lite.run.recorder import Recorder, is_constant
 from aseqdip_lite.widgets.session import Session
 from aseqdip_lite.widgets.view import ENDINGS
 

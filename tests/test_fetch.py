@@ -6,14 +6,15 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from aseqdip_lite import InputError, fetch, load_case, load_image
-from aseqdip_lite.cli import main
-from aseqdip_lite.images import DATA, Image, KSpace, Sinogram, catalogue, everything
+from aseqdip_lite import InputError, load_case, load_image
+from aseqdip_lite.cli.commands import main
+from aseqdip_lite.images import Image, KSpace, Sinogram, catalogue, everything, fetch
 
 CONTENT = bytes(range(256)) * 300
 
@@ -103,7 +104,7 @@ def test_every_data_set_has_its_facts():
         assert len(entry["sha256"]) == 64 and 0 < entry["bytes"] < 4e6
         assert (entry["url"] or entry["page"]).startswith("https://")
         assert name not in catalogue() and os.path.basename(entry["file"]) == entry["file"]
-    page = (DATA / "README.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parent.parent / "data" / "README.md").read_text(encoding="utf-8")
     for entry in fetch.registry().values():
         assert entry["sha256"] in page and f"`{entry['file']}` | {entry['bytes']} | {entry['licence']}" in page
     assert {"brain-real-8x", "tooth", "chest-1", "chest-2", "chest-3", "chest-4"} == set(fetch.registry())
@@ -281,7 +282,7 @@ def test_a_file_to_bring_is_explained_not_fetched(registered, cache):
 
 
 def test_commands_that_do_not_fetch_import_neither_pooch_nor_requests():
-    code = ("import sys, aseqdip_lite; from aseqdip_lite.cli import main\ntry: main(['fetch', '--help'])\n"
+    code = ("import sys, aseqdip_lite; from aseqdip_lite.cli.commands import main\ntry: main(['fetch', '--help'])\n"
             "except SystemExit: assert not {'pooch', 'requests', 'numpy', 'torch'} & set(sys.modules)\n"
             "from aseqdip_lite import load_image; load_image('brain-070'); assert 'pooch' not in sys.modules")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from aseqdip_lite import ASeqDIP, InputError, Vanilla, iterate, load_case, reconstruct
-from aseqdip_lite.theory import grid
-from aseqdip_lite.theory.figures_dynamics import plot_grid
-from aseqdip_lite.theory.verdict import failed, onset, verdict
+from aseqdip_lite.course.theory import grid
+from aseqdip_lite.course.theory.figures_dynamics import plot_grid
+from aseqdip_lite.course.theory.verdict import failed, onset, verdict
 
 SMALL = dict(tasks=("denoising",), images=dict(denoising=("coffee",)), lams=(0, 1), Ns=(2,), fixed=(0, 1), seeds=(0,),
              size=16, steps=3)

@@ -8,10 +8,10 @@ import torch
 
 from aseqdip_lite import InputError, iterate, load_case, reconstruct, tasks
 from aseqdip_lite.case import Observation
-from aseqdip_lite.heldout import HeldOut, Judge, kept, start_without
-from aseqdip_lite.masks import calibration_width, centre_square
 from aseqdip_lite.methods.aseqdip import ASeqDIP
+from aseqdip_lite.methods.heldout import HeldOut, Judge, kept, start_without
 from aseqdip_lite.operators import Identity
+from aseqdip_lite.operators.sampling import calibration_width, centre_square
 
 TASKS = list(tasks.REGISTRY)
 EAGER = "heldout:first=1,warm_up=4,patience=0.01,share=0.1,average=0"  # goes back every few steps

@@ -8,9 +8,9 @@ import torch
 from draws import generator, rand, randn
 
 from aseqdip_lite import InputError, iterate, load_case
-from aseqdip_lite.kernelwizard import STRIDE, KernelWizard, KernelWizardBlur, load_kernelwizard
 from aseqdip_lite.methods import configure
 from aseqdip_lite.networks import count_parameters
+from aseqdip_lite.operators.kernelwizard import STRIDE, KernelWizard, KernelWizardBlur, load_kernelwizard
 
 #: Names and shapes in the published checkpoint: the ends of each part.
 PUBLISHED = {
@@ -188,7 +188,7 @@ def test_missing_checkpoint(tmp_path):
 
 def test_size_is_checked_before_anything_is_unpacked(tmp_path, monkeypatch):
     """A small archive that would unpack to much more is refused, and so is a plain large file."""
-    monkeypatch.setattr("aseqdip_lite.kernelwizard.MOST_BYTES", 10_000)
+    monkeypatch.setattr("aseqdip_lite.operators.kernelwizard.MOST_BYTES", 10_000)
     path = tmp_path / "kernel.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/0", bytes(100_000))

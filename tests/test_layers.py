@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from aseqdip_lite import ASeqDIP, load_case, networks, reconstruct, tasks
-from aseqdip_lite.layers import SMALL, BatchNorm2d, Conv2d, Unfelt, by_products, enlarged, interpolation
+from aseqdip_lite.networks.layers import SMALL, BatchNorm2d, Conv2d, Unfelt, by_products, enlarged, interpolation
 
 
 @pytest.fixture
@@ -144,14 +144,14 @@ def test_the_network_of_a_gpu_is_the_network(preset, monkeypatch):
         for index, weight in enumerate(network.parameters()):  # biases, too, which begin at 0
             weight.add_(drawn(*weight.shape, dtype=torch.float64, seed=index), alpha=0.1)
     here = [output := network(z), *torch.autograd.grad(output.square().sum(), list(network.parameters()))]
-    monkeypatch.setattr("aseqdip_lite.layers.on_gpu", lambda x: True)
+    monkeypatch.setattr("aseqdip_lite.networks.layers.on_gpu", lambda x: True)
     there = [output := network(z), *torch.autograd.grad(output.square().sum(), list(network.parameters()))]
     for one, other in zip(here, there, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
 
 
 def test_on_a_gpu_channels_come_last_all_the_way(monkeypatch):
-    monkeypatch.setattr("aseqdip_lite.layers.on_gpu", lambda x: True)
+    monkeypatch.setattr("aseqdip_lite.networks.layers.on_gpu", lambda x: True)
     z = drawn(1, 3, 16, 24)
     network, seen = networks.build("lite", z, torch.Generator().manual_seed(0)), []
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import aseqdip_lite
-from aseqdip_lite import course, experiments
-from aseqdip_lite.experiments import f1
+from aseqdip_lite import course
+from aseqdip_lite.course import experiments
+from aseqdip_lite.course.experiments import f1
 
 LESSON = Path(__file__).resolve().parent.parent / "lessons" / "03_input_sensitivity.py"
 

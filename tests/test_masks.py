@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aseqdip_lite import InputError
-from aseqdip_lite.masks import (
+from aseqdip_lite.operators.sampling import (
     PATTERNS,
     calibration_width,
     centre_square,

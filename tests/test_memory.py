@@ -8,14 +8,14 @@ import sys
 import pytest
 import torch
 
-from aseqdip_lite import memory
+from aseqdip_lite.run import memory
 
 CPU = torch.device("cpu")
 
 #: In a process of its own: of a large one the system may take back pages meanwhile, which hides what a block adds.
 HOLD = """
 import json, torch
-from aseqdip_lite import memory
+from aseqdip_lite.run import memory
 cpu = torch.device("cpu")
 memory.reset(cpu)
 before = memory.peak(cpu)
@@ -44,7 +44,7 @@ def test_without_proc_it_is_unknown(monkeypatch, tmp_path):
 #: How many pages had to be mapped for 20 blocks of 20 MiB, each freed before the next, at first and once again.
 REUSE = """
 import json, resource, torch
-from aseqdip_lite import memory
+from aseqdip_lite.run import memory
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):

@@ -12,10 +12,10 @@ from sigpy.mri.linop import Sense
 from aseqdip_lite import InputError, dot_test, load_case, reconstruct
 from aseqdip_lite.case import robust_peak
 from aseqdip_lite.images import Image, KSpace, load_image
-from aseqdip_lite.masks import PATTERNS, calibration_width, column_mask
 from aseqdip_lite.methods import configure
 from aseqdip_lite.methods.aseqdip import ASeqDIP
-from aseqdip_lite.metrics import residual
+from aseqdip_lite.operators.sampling import PATTERNS, calibration_width, column_mask
+from aseqdip_lite.run.metrics import residual
 from aseqdip_lite.tasks.mri import MRI, Fourier, MRIOperator, espirit_maps, simulated_maps, smooth_phase
 
 

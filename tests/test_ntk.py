@@ -6,10 +6,10 @@ from draws import generator, randn
 from torch import nn
 
 from aseqdip_lite import InputError, networks
+from aseqdip_lite.course.theory import ntk
+from aseqdip_lite.course.theory.nets import antithetic, as_function, conv_net
+from aseqdip_lite.course.theory.ntk import NTK, eigenvalues, ntk_matrix
 from aseqdip_lite.operators import LinearOperator, dot_test
-from aseqdip_lite.theory import ntk
-from aseqdip_lite.theory.nets import antithetic, as_function, conv_net
-from aseqdip_lite.theory.ntk import NTK, eigenvalues, ntk_matrix
 
 
 def explicit_jacobian(f, params, z):

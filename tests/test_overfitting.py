@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from aseqdip_lite import InputError
-from aseqdip_lite.theory import figures, overfitting
-from aseqdip_lite.theory.descent import log_steps, sinusoid
-from aseqdip_lite.theory.nets import as_function, conv_net
-from aseqdip_lite.theory.overfitting import curve, overfitting_step
+from aseqdip_lite.course.theory import figures, overfitting
+from aseqdip_lite.course.theory.descent import log_steps, sinusoid
+from aseqdip_lite.course.theory.nets import as_function, conv_net
+from aseqdip_lite.course.theory.overfitting import curve, overfitting_step
 
 # The overfitting step.
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from aseqdip_lite import ASeqDIP, iterate, load_case, metrics
-from aseqdip_lite.heldout import HeldOut
-from aseqdip_lite.theory import path
+from aseqdip_lite.course.theory import path
+from aseqdip_lite.methods.heldout import HeldOut
 
 SETTINGS = dict(lam=1.0, N=3, K=4, lr=1e-3)
 

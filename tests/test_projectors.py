@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from aseqdip_lite import InputError, dot_test, projectors, radon_backend
-from aseqdip_lite.phantoms import SHEPP_LOGAN, ellipse_image, ellipse_sinogram, shepp_logan
-from aseqdip_lite.projectors import (
+from aseqdip_lite import InputError, dot_test
+from aseqdip_lite.images.phantoms import SHEPP_LOGAN, ellipse_image, ellipse_sinogram, shepp_logan
+from aseqdip_lite.operators import projectors
+from aseqdip_lite.operators import torch_radon as radon_backend
+from aseqdip_lite.operators.projectors import (
     MatrixProjector,
     RotationProjector,
     detector_bins,

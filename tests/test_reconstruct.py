@@ -17,8 +17,9 @@ import pytest
 import torch
 from PIL import Image as Picture
 
-from aseqdip_lite import ASeqDIP, InputError, Vanilla, checkpoint, iterate, methods, reconstruct
-from aseqdip_lite.engine import deferred_interrupt
+from aseqdip_lite import ASeqDIP, InputError, Vanilla, iterate, methods, reconstruct
+from aseqdip_lite.run import checkpoint
+from aseqdip_lite.run.engine import deferred_interrupt
 
 METHODS = {"aseqdip": ASeqDIP(N=3, K=30), "vanilla": Vanilla(steps=90)}
 
@@ -338,7 +339,7 @@ def test_run_in_another_thread(tiny_mri):
 # Killed and interrupted processes.
 
 STEPS = 250
-COMMAND = [sys.executable, "-m", "aseqdip_lite.cli", "run", "mri", "--profile", "smoke", "--size", "32",
+COMMAND = [sys.executable, "-m", "aseqdip_lite.cli.commands", "run", "mri", "--profile", "smoke", "--size", "32",
            "--coils", "1", "--steps", str(STEPS), "--quiet"]
 SECONDS = 300  # patience with a busy machine; a run takes a few seconds
 

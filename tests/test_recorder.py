@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aseqdip_lite import State, Vanilla, reconstruct, tasks
-from aseqdip_lite.recorder import MovingVariance, Recorder
+from aseqdip_lite.run.recorder import MovingVariance, Recorder
 
 
 def sequence(n, seed=0, shape=(1, 2, 3, 4), dtype=torch.complex128):

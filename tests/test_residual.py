@@ -8,12 +8,12 @@ import pytest
 import torch
 from draws import randn
 
-from aseqdip_lite.theory import figures, limits, residual
-from aseqdip_lite.theory.descent import descend, sinusoid
-from aseqdip_lite.theory.limits import path_distance, step_size
-from aseqdip_lite.theory.nets import antithetic, as_function, conv_net
-from aseqdip_lite.theory.ntk import ntk_matrix
-from aseqdip_lite.theory.residual import loglog_slope, predicted, run_width, trained, trajectory_error
+from aseqdip_lite.course.theory import figures, limits, residual
+from aseqdip_lite.course.theory.descent import descend, sinusoid
+from aseqdip_lite.course.theory.limits import path_distance, step_size
+from aseqdip_lite.course.theory.nets import antithetic, as_function, conv_net
+from aseqdip_lite.course.theory.ntk import ntk_matrix
+from aseqdip_lite.course.theory.residual import loglog_slope, predicted, run_width, trained, trajectory_error
 
 
 def small_network(width=8, n=12, layers=3, is_residual=True, seed=0):

@@ -16,13 +16,13 @@ import search_page  # noqa: E402
 import tune  # noqa: E402
 
 from aseqdip_lite import images, methods  # noqa: E402
-from aseqdip_lite.statistics import ALL, summarise  # noqa: E402
+from aseqdip_lite.study.statistics import ALL, summarise  # noqa: E402
 
 TASKS = list(results_page.BASELINE)
 
 
 def stored(kind, task):
-    return json.loads((ROOT / "results" / f"{kind}_{task}.json").read_text())
+    return json.loads((ROOT / "aseqdip_lite" / "results" / f"{kind}_{task}.json").read_text())
 
 
 def test_the_pages_are_in_step_with_the_stored_results():
@@ -31,7 +31,7 @@ def test_the_pages_are_in_step_with_the_stored_results():
 
 
 def test_performance_is_one_report_of_all_parts_whose_targets_are_reached_or_missed():
-    report = json.loads((ROOT / "results" / "bench.json").read_text())
+    report = json.loads((ROOT / "aseqdip_lite" / "results" / "bench.json").read_text())
     assert report == performance_page.merged()
     assert {"speed", "sweep"} <= set(report["provenance"]) <= set(performance_page.PARTS)
     for entry in report["rows"]:

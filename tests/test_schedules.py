@@ -10,11 +10,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aseqdip_lite import InputError, iterate, load_case, reconstruct, schedules
-from aseqdip_lite.cli import main
+from aseqdip_lite import InputError, iterate, load_case, reconstruct
+from aseqdip_lite.cli.commands import main
+from aseqdip_lite.methods import schedules
 from aseqdip_lite.methods.aseqdip import ASeqDIP
 from aseqdip_lite.methods.base import square_norm
-from aseqdip_lite.schedules import Geometric, Growth, Stage, parse
+from aseqdip_lite.methods.schedules import Geometric, Growth, Stage, parse
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from draws import generator, randn
 
 from aseqdip_lite import InputError, iterate
 from aseqdip_lite.case import Observation
+from aseqdip_lite.course.theory import guidance, learned_input
 from aseqdip_lite.images import load_image
 from aseqdip_lite.methods.self_guided import SelfGuided, SelfGuidedCarry, uniform_like
 from aseqdip_lite.networks import ImageNetwork, UNet, initialise
 from aseqdip_lite.operators import Identity
 from aseqdip_lite.tasks.mri import MRI
-from aseqdip_lite.theory import guidance, learned_input
 
 
 def square(x):

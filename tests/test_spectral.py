@@ -7,12 +7,19 @@ import torch
 from draws import generator, rand, randn
 
 from aseqdip_lite import InputError
-from aseqdip_lite.decoder import DeepDecoder, decoder
+from aseqdip_lite.course.theory import bands, square_wave
+from aseqdip_lite.course.theory.nets import as_function, conv_net
+from aseqdip_lite.course.theory.ntk import jacobian, ntk_matrix
+from aseqdip_lite.course.theory.spectral import (
+    commutator,
+    fourier_rows,
+    limit,
+    recovery_map,
+    singular_spectra,
+    trajectory,
+)
+from aseqdip_lite.networks.decoder import DeepDecoder, decoder
 from aseqdip_lite.tasks import load_case
-from aseqdip_lite.theory import bands, square_wave
-from aseqdip_lite.theory.nets import as_function, conv_net
-from aseqdip_lite.theory.ntk import jacobian, ntk_matrix
-from aseqdip_lite.theory.spectral import commutator, fourier_rows, limit, recovery_map, singular_spectra, trajectory
 
 N = 24
 FREQUENCIES = [0, 1, 2, 5, 9]

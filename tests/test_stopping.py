@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from aseqdip_lite import Vanilla, load_case, reconstruct
 from aseqdip_lite.case import Observation
 from aseqdip_lite.operators import Identity
-from aseqdip_lite.recorder import Recorder
-from aseqdip_lite.stopping import Discrepancy, ExponentialVariance
+from aseqdip_lite.run.recorder import Recorder
+from aseqdip_lite.run.stopping import Discrepancy, ExponentialVariance
 
 
 @given(alpha=st.floats(0.05, 0.9), n=st.integers(1, 40), dtype=st.sampled_from([torch.float64, torch.complex128]))

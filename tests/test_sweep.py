@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from aseqdip_lite.sweep import sweep
+from aseqdip_lite.study.sweep import sweep
 
 
 def square(job, watch):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aseqdip_lite import InputError
-from aseqdip_lite.trials import record, stored
+from aseqdip_lite.study.trials import record, stored
 
 
 def trials(count):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from aseqdip_lite import InputError, configure, iterate, metrics
-from aseqdip_lite.experiments import f1
-from aseqdip_lite.widgets.inputs import input_panel
+from aseqdip_lite.course.experiments import f1
+from aseqdip_lite.course.input_panel import input_panel
 
 TINY = dict(size=32, coils=2, lam=0.0, N=4, K=1, lr=3e-3)
 

@@ -6,11 +6,8 @@ from typing import ClassVar
 
 import torch
 
-from .. import schedules
-from ..heldout import HeldOut, Judge
-from ..schedules import Schedule, Stage
 from ..settings import InputError, setting
-from . import register
+from . import register, schedules
 from .base import (
     Carry,
     Method,
@@ -22,6 +19,8 @@ from .base import (
     square_norm,
     start_network,
 )
+from .heldout import HeldOut, Judge
+from .schedules import Schedule, Stage
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 
 from .. import networks
-from ..graphs import Graphs
 from ..settings import Settings, setting
+from .cuda_graphs import Graphs
 
 
 @dataclass

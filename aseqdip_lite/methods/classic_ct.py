@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ..projectors import fbp
+from ..operators.projectors import fbp
 from ..tasks.ct import CTOperator
 from . import register
 from .classic import Classic

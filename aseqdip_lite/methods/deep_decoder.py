@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import torch
 
-from ..decoder import decoder, most_layers
 from ..networks import compute, from_channels
+from ..networks.decoder import decoder, most_layers
 from ..settings import setting
 from . import register
 from .base import Carry, FixedInput, adam

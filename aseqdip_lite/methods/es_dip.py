@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import torch
 
+from ..run.stopping import ExponentialVariance, MovingVariance
 from ..settings import setting
-from ..stopping import ExponentialVariance, MovingVariance
 from . import register
 from .base import Carry
 from .vanilla import Vanilla

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from ..case import Case, Observation, robust_peak
-from ..data_exchange import rebinned, usable_bins
-from ..dicom import attenuation
 from ..images import Image, Sinogram, fit
+from ..images.dicom import attenuation
+from ..images.projections import rebinned, usable_bins
 from ..operators import Scaled
-from ..projectors import detector_bins, disc, distinct, equal_angles, fbp, make_projector, strip_sinogram
+from ..operators.projectors import detector_bins, disc, distinct, equal_angles, fbp, make_projector, strip_sinogram
 from ..settings import InputError, Settings, setting
 from . import register
 

@@ -12,10 +12,10 @@ import torch
 from torch.nn import functional as F
 
 from ..case import Observation
-from ..natural import gaussian, natural_case, natural_truth, to_tensor
 from ..operators import Operator
 from ..settings import InputError, Settings, setting
 from . import register
+from .pictures import gaussian, natural_case, natural_truth, to_tensor
 
 #: Light added before the power law, so that the response's slope stays finite at black.
 DARK = 0.1
@@ -157,7 +157,7 @@ class Deblurring(Settings):
 
     def _operator(self, shape, generator):
         if self.blur == "kernelwizard":
-            from ..kernelwizard import KernelWizardBlur
+            from ..operators.kernelwizard import KernelWizardBlur
             return KernelWizardBlur.load(self.checkpoint, shape, generator)
         kernel = path_kernel(motion_path(self.motion, generator))
         return MotionBlur(shape, kernel, self.gamma, self.exposure, self.knee)

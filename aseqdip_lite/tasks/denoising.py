@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 
 from ..case import Observation
-from ..natural import gaussian, natural_case, natural_truth, to_tensor
 from ..operators import Identity
 from ..settings import Settings, setting
 from . import register
+from .pictures import gaussian, natural_case, natural_truth, to_tensor
 
 
 @register

@@ -8,10 +8,10 @@ import torch
 
 from ..case import Observation
 from ..images import Image
-from ..natural import gaussian, natural_case, natural_truth, to_tensor
 from ..operators import Mask
 from ..settings import InputError, Settings, setting
 from . import register
+from .pictures import gaussian, natural_case, natural_truth, to_tensor
 
 #: Hole-to-image area ratio where no mask is asked for.
 HIAR = 0.25
@@ -66,7 +66,7 @@ def read_mask(path, shape):
     Raises:
         InputError: the file cannot be read, holds no picture or has another size than the image.
     """
-    from ..loaders import load_file
+    from ..images.files import load_file
 
     image = load_file(Path(path))
     if not isinstance(image, Image):

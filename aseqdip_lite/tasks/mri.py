@@ -13,8 +13,8 @@ import torch
 
 from ..case import Case, Observation, robust_peak
 from ..images import KSpace, Sinogram, fit
-from ..masks import PATTERNS, calibration_width, draw_mask, hold_out
 from ..operators import Composition, LinearOperator, Mask
+from ..operators.sampling import PATTERNS, calibration_width, draw_mask, hold_out
 from ..settings import InputError, Settings, setting
 from . import register
 

@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 
 from .. import images, methods, tasks
-from ..engine import check_run
+from ..run.engine import check_run
 from ..settings import fields_of, nearest
 from .controls import WIDTH, controls_for, described, glossary
 

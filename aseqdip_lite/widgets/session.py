@@ -3,9 +3,9 @@
 import math
 import time
 
-from ..engine import fault, iterate
-from ..recorder import Recorder
-from ..result import Result
+from ..run.engine import fault, iterate
+from ..run.recorder import Recorder
+from ..run.result import Result
 
 #: What may be asked of a session in each state. "done" and "failed" are final.
 ACTIONS = {

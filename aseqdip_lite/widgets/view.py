@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from ..engine import check_run
+from ..run.engine import check_run
 from ..settings import InputError
 from .drawing import Curves, pictures, status, table
 from .session import Session

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from aseqdip_lite.theory import path
+from aseqdip_lite.course.theory import path
 
 
 def way(z, x, y):

@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from aseqdip_lite.projectors import ramp_filter
+from aseqdip_lite.operators.projectors import ramp_filter
 
 MU = 0.0193
 

@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 from scipy import stats
 
-from aseqdip_lite.exercises.family import top
+from aseqdip_lite.course.exercises.family import top
 
 
 def steps(passes, method, N, draws):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.ndimage import uniform_filter1d
 
-from aseqdip_lite.theory.grid import overfitting_start
+from aseqdip_lite.course.theory.grid import overfitting_start
 
 
 def by_loop(psnr, window=50, drop=0.1):

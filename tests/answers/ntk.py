@@ -2,9 +2,9 @@
 
 import torch
 
-from aseqdip_lite.theory.dynamics import hessian, proximal_point
-from aseqdip_lite.theory.nets import antithetic
-from aseqdip_lite.theory.ntk import NTK, ntk_matrix
+from aseqdip_lite.course.theory.dynamics import hessian, proximal_point
+from aseqdip_lite.course.theory.nets import antithetic
+from aseqdip_lite.course.theory.ntk import NTK, ntk_matrix
 
 
 def blocks(f, params, z):

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from aseqdip_lite.exercises.operators import BROKEN
+from aseqdip_lite.course.exercises.operators import BROKEN
 
 
 def inner(a, b):

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from aseqdip_lite.exercises.spectral import N, draw
+from aseqdip_lite.course.exercises.spectral import N, draw
 
 PINV = dict(hermitian=True, rtol=1e-12)
 

@@ -1,0 +1,255 @@
+"""The command line `aseqdip`. Heavy imports wait inside the commands, so that --help is quick."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import click
+
+from ..settings import InputError, nearest
+from .options import Commands, SettingsCommand, checked_device, checked_folder, determinism, split_settings
+
+EXAMPLES = """\b
+Examples:
+  aseqdip run mri                                aSeqDIP on a brain slice, 4x undersampled
+  aseqdip run mri --method vanilla --steps 500   Deep Image Prior on the same data
+  aseqdip run mri --lam 4 --N 2 --K 500          other settings (N K = 1000 Adam steps)
+  aseqdip run mri --image truth.npy --acceleration 8 --out out/mine
+  aseqdip run mri --resume                       go on after an interruption
+"""
+
+#: What `aseqdip list` shows, in this order.
+PARTS = ("tasks", "methods", "schedules", "networks", "projectors", "images", "experiments", "parts")
+
+#: Options that several commands share.
+DEVICE = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+PROFILE = click.option("--profile", default="laptop", show_default=True,
+                       help="smoke (seconds) | laptop | paper (published).")
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings=dict(help_option_names=["-h", "--help"]))
+@click.version_option(package_name="aseqdip-lite")
+@click.pass_context
+def main(context):
+    """Untrained image reconstruction: Deep Image Prior, aSeqDIP and their relatives.
+
+    Start with:  aseqdip run mri      then:  aseqdip lab
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@main.command(cls=SettingsCommand, epilog=EXAMPLES)
+@click.argument("task")
+@click.option("--method", default="aseqdip", show_default=True, help="How to reconstruct; see `aseqdip list`.")
+@click.option("--image", default=None,
+              help="A name that `aseqdip list images` shows, or a file: .npy, .npz, .png, .jpg, .tif, .h5, .dcm.")
+@click.option("--slice", "slice_index", type=int, default=None, help="Slice of an .h5 volume [the middle one].")
+@click.option("--steps", type=int, default=None,
+              help="Adam steps in all (N K); iterations of classic solvers; direct methods ignore it.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the data and of the initial weights.")
+@click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
+@DEVICE
+@PROFILE
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/TASK-METHOD].")
+@click.option("--resume", is_flag=True, help="Go on from checkpoint.pt in --out, or start where there is none.")
+@click.option("--patience", type=int, default=None,
+              help="Blind early stopping: end when the moving variance has had no new minimum for so many steps.")
+@click.option("--record-every", type=int, default=1, show_default=True,
+              help="Steps between two rows of the curve; a GPU waits for each. Must divide --steps.")
+@click.option("--deterministic", is_flag=True,
+              help="The same bits in every run, on a CPU also at 1, 2 or 4 threads (U-Nets in float32), but slower.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, patience, record_every,
+        deterministic, quiet, **settings):
+    """Reconstruct one image and write recon.png, recon.npy, curve.csv and metrics.json.
+
+    TASK is one of the tasks that `aseqdip list` shows, e.g. mri. Settings that are not given
+    take the profile's defaults, found by a recorded search (laptop) or as published (paper).
+    The recon.npy of MRI is complex64 (H, W); its magnitude is what recon.png shows.
+    blend.png and blend.npy, from 100 steps on, are the mean of three images: the last one and the
+    picks of two rules that need no truth. The mean errs less than the three do on average.
+    """
+    from .. import methods, tasks
+    from ..run.engine import check_run, reconstruct
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    task_settings, method_settings = split_settings(tasks.get(task), methods.get(method), given)
+    check_run(seed=seed, steps=steps, patience=patience, record_every=record_every)
+    device = checked_device(device)
+    chosen = methods.configure(method, task, profile, steps, **method_settings)
+    asked = methods.configure(method, task, profile, **method_settings)
+    for name, value in method_settings.items():
+        if getattr(chosen, name) != getattr(asked, name):
+            raise InputError(f"--{name} {value} contradicts --steps {steps}: give one of the two")
+    out = checked_folder(out or Path("out") / f"{task}-{method}")
+    budget = steps if chosen.budget else None
+    case = tasks.load_case(task, image, seed=seed if data_seed is None else data_seed, profile=profile,
+                           slice_index=slice_index, **task_settings)
+    with determinism(deterministic):
+        result = reconstruct(case.to(device), chosen, seed=seed, steps=budget, out=out, resume=resume,
+                             patience=patience, record_every=record_every, progress=not quiet)
+    written = result.save(out)
+    click.echo(result)
+    click.echo(f"written to {out}: {' '.join(written)}")
+    if result.metrics["stop_reason"] == "interrupted":
+        click.echo("interrupted: the partial result is stored; go on with --resume", err=True)
+        return 130
+    return 0
+
+
+@main.command(cls=SettingsCommand, of_methods=False)
+@click.argument("task")
+@click.option("--methods", "names", default="all", show_default=True, help="all, or: vanilla,aseqdip.")
+@click.option("--image", "images", multiple=True, help="A name or a file, as for `run`; may be given more than once.")
+@click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each method, of seeds 0, 1, ...")
+@click.option("--workers", type=int, default=None, help="Runs at a time [one for each core; 1 on a GPU].")
+@click.option("--scheduler", default=None, metavar="ADDRESS",
+              help="Dask scheduler whose workers make the runs, e.g. tcp://10.0.0.5:8786; they must see --out.")
+@click.option("--steps", type=int, default=None, help="Adam steps of every method; each one's default if not given.")
+@DEVICE
+@PROFILE
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/compare-TASK].")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def compare(task, names, images, seeds, workers, scheduler, steps, device, profile, out, quiet, **settings):
+    """Reconstruct the same measurements by several methods; write compare.json, .md, .csv and .png.
+
+    Of several images and seeds the table shows means, the spread over the seeds and the paired
+    difference to aSeqDIP with a 95 % bootstrap interval.
+
+    An interrupted comparison that is started again goes on where it was; finished runs in --out
+    are read, not made again.
+    """
+    from .. import methods, tasks
+    from ..run.engine import check_run
+    from ..study.compare import compare as run_comparison
+    from ..study.tables import as_markdown
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    split_settings(tasks.get(task), None, given)
+    check_run(steps=steps, seeds=seeds, workers=workers)
+    everything = names == "all"
+    names = methods.names(task) if everything else [name.strip() for name in names.split(",")]
+    for name in names:
+        methods.configure(name, task, profile, steps)
+    out = checked_folder(out or Path("out") / f"compare-{task}")
+    report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
+                            device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
+                            **given)
+    click.echo(as_markdown(report["summary"]))
+    for entry in report["left_out"]:
+        click.echo(f"left out: {entry['method']} on {entry['image']}, {entry['why']}")
+    if everything and (others := [name for name in methods.names() if name not in names]):
+        click.echo(f"not defined for {task}: {', '.join(others)}")
+    pictures = " ".join(str(file) for file in sorted(out.glob("*.png")))
+    click.echo(f"pictures: {pictures}\n"
+               f"written to {out}: compare.json compare.md compare.csv, and a folder for each run")
+    if report["interrupted"]:
+        click.echo("interrupted: start the same command again to go on", err=True)
+        return 130
+    return 0
+
+
+@main.command()
+@click.argument("name", metavar="ID", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every experiment that has no result in --out yet.")
+@PROFILE
+@click.option("--out", type=click.Path(path_type=Path), default=None,
+              help="Folder of ID.json and ID.png [out/experiments; with --all: results].")
+def experiment(name, everything, profile, out):
+    """Reproduce a table or figure of the papers and say how it compares.
+
+    ID is one of those that `aseqdip list` shows, e.g. F6. Writes ID.json (what was measured, the
+    published result, a verdict, settings and seconds) and the figure ID.png. With --all, also
+    docs/REPRODUCTION.md, made of all stored results.
+    """
+    from ..course import experiments
+
+    if everything == (name is not None):
+        raise InputError("give one experiment's ID, or --all; `aseqdip list` shows the IDs")
+    out = checked_folder(out or (Path("results") if everything else Path("out") / "experiments"))
+    wanted = [name] if name else [known for known in experiments.names() if experiments.stored(known, out) is None]
+    for known in wanted:
+        report = experiments.run(known, profile, out)
+        click.echo(f"{known}: {report['verdict']}. {report['why']}")
+        click.echo(f"written to {out}: {known}.json {known}.png ({report['provenance']['seconds']:.0f} s)")
+    if everything:
+        reports = [report for known in experiments.names() if (report := experiments.stored(known, out))]
+        page = Path("docs") / "REPRODUCTION.md"
+        checked_folder(page.parent).mkdir(exist_ok=True)
+        page.write_text(experiments.as_markdown(reports), encoding="utf-8")
+        click.echo(f"written: {page}, {len(reports)} experiments")
+
+
+@main.command("list")
+@click.argument("what", required=False)
+def list_(what):
+    """Show what there is: tasks, methods, schedules, networks, projectors, images with their licences, optional parts.
+
+    WHAT shows one of these alone, e.g. images. An image "to fetch" or "to bring" does not ship:
+    aseqdip fetch NAME shows its facts, then fetches it or says how to bring it.
+    """
+    from . import inventory
+
+    for part in PARTS if what is None else [nearest(what, PARTS, "part of the list")]:
+        for heading, rows in getattr(inventory, f"of_{part}")().items():
+            click.secho(heading, bold=True)
+            click.echo(columns(rows))
+        if part == "images":
+            click.echo("  To fetch or to bring: aseqdip fetch NAME. Origins and citations: data/README.md")
+
+
+def columns(rows):
+    """Rows of text in columns; the last one is wrapped at the terminal's width or at 100, whichever is less."""
+    widths = [max(map(len, cells)) for cells in list(zip(*rows, strict=True))[:-1]]
+    lines = []
+    for *first, text in rows:
+        head = "  " + "".join(f"{cell:<{width}}  " for cell, width in zip(first, widths, strict=True))
+        for line in text.splitlines():
+            lines += textwrap.wrap(line, min(shutil.get_terminal_size((100, 24)).columns, 100), initial_indent=head,
+                                   subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False)
+            head = " " * len(head)
+    return "\n".join(lines)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def fetch(name, yes):
+    """Fetch a data set, after showing its facts and asking.
+
+    NAME is one of those that `aseqdip list images` shows, e.g. tooth.
+    """
+    from ..images import fetch as data
+
+    click.echo(columns(data.describe(name)))
+    path = data.find(name)
+    if path is None:
+        if data.registry()[name]["url"] is not None and not yes:
+            click.confirm(f"Fetch it into {data.cache_folder()}?", abort=True)
+        path = data.fetch(name)
+    click.echo(f"here: {path}\nnext: aseqdip run {data.registry()[name]['task']} --image {name}")
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="Port on this machine.")
+@click.option("--browser/--no-browser", default=True, help="Open a browser window.")
+def lab(port, browser):
+    """Open the lessons in JupyterLab, on this machine only and with a token."""
+    lessons = Path(__file__).parents[2] / "lessons"
+    if not lessons.is_dir():
+        raise InputError(f"no lessons at {lessons}: get them with a copy of the whole repository")
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={lessons}", "--ip=127.0.0.1", f"--port={port}"]
+    if os.name == "posix" and os.geteuid() == 0:
+        command.append("--allow-root")
+    return subprocess.call(command if browser else [*command, "--no-browser"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What there is, as `aseqdip list` shows it: each function returns its sections, {heading: rows}.
+
+A row is a tuple of columns; the last may be long or of several lines.
+"""
+
+import importlib.util
+import inspect
+from importlib import metadata
+
+import torch
+
+from .. import images, methods, networks, tasks
+from ..course import experiments
+from ..images import fetch
+from ..methods import schedules
+from ..settings import InputError
+
+#: What each choice of the CT setting `projector` is.
+PROJECTORS = {
+    "auto": "matrix where that takes at most 512 MiB, else rotation",
+    "matrix": "strip integrals as a sparse matrix, exact adjoint",
+    "rotation": "turn and add up without a matrix, exact adjoint; for many views",
+    "torch-radon": "CUDA kernels, approximate adjoint; for GPUs alone",
+}
+
+#: Optional parts: module -> (name of its package, what it serves, how to install it).
+OPTIONAL = {
+    "jupyterlab": ("jupyterlab", "the lessons, aseqdip lab", "pip install 'aseqdip-lite[lessons]'"),
+    "torch_radon": ("torch-radon", "projector of ct on a CUDA GPU, GPL-3.0",
+                    "conda install -c conda-forge carterbox-torch-radon"),
+    "astra": ("astra-toolbox", "a test compares the projectors of ct with it, GPL-3.0", "pip install astra-toolbox"),
+}
+
+
+def of_tasks():
+    return {"Tasks": [(name, cls.about) for name, cls in tasks.REGISTRY.items()]}
+
+
+def of_methods():
+    return {"Methods": [(name, ", ".join(cls.tasks or ("all tasks",)), cls.about)
+                        for name, cls in methods.REGISTRY.items()]}
+
+
+def of_schedules():
+    """Schedules of lam and N with their defaults as text, and the signals that one of them can wait for."""
+    rows = [(name, f"{cls()}".replace(",", ", ") + f"\n{first_line(cls)}") for name, cls in schedules.REGISTRY.items()]
+    signals = [(name, first_line(signal)) for name, signal in schedules.SIGNALS.items()]
+    return {"Schedules of lam and N": [("auto", schedules.AUTO), *rows], "Signals (begin=...)": signals}
+
+
+def first_line(documented):
+    """The first sentence of a docstring."""
+    return inspect.cleandoc(documented.__doc__).split("\n\n")[0].replace("`", "").replace("\n", " ")
+
+
+def of_networks():
+    return {"Networks": [(name, f"{networks.KINDS.get(name, networks.UNet).about}, of widths "
+                                f"{'-'.join(map(str, widths))}") for name, widths in networks.PRESETS.items()]}
+
+
+def of_projectors():
+    state = {"torch-radon": version("torch_radon") or "not installed"}
+    return {"Projectors of ct": [(name, state.get(name, "installed"), what) for name, what in PROJECTORS.items()]}
+
+
+def of_images():
+    """One section per task or group of tasks: name, role, licence, where it is, what it is."""
+    sections = {}
+    for name, facts in images.everything().items():
+        row = name, facts["role"], facts["licence"], where(name, facts), facts["what"]
+        sections.setdefault(f"Images for {facts['task']}", []).append(row)
+    return sections
+
+
+def of_experiments():
+    return {"Experiments": [(name, experiments.get(name).about) for name in experiments.names()]}
+
+
+def of_parts():
+    """Optional parts: package, its version, what it serves and, if it is missing, how to install it; the GPU."""
+    rows = []
+    for module, (package, what, install) in OPTIONAL.items():
+        found = version(module)
+        rows.append((package, found or "not installed", what if found else f"{what}\n{install}"))
+    count = torch.cuda.device_count()
+    rows.append(("CUDA GPU", f"{count} found", torch.cuda.get_device_name(0) if count else "all runs on the CPU"))
+    return {"Optional parts": rows}
+
+
+def where(name, facts):
+    """"ships", or of a data set its size and whether it is here, to fetch, to bring, or here but faulty."""
+    if facts["source"] != "fetch":
+        return "ships"
+    try:
+        state = "here" if fetch.find(name) else "to fetch" if facts["url"] else "to bring"
+    except InputError:
+        state = "faulty"
+    return f"{state}, {fetch.megabytes(facts)}"
+
+
+def version(module):
+    """Version of an optional part, None if it is not installed."""
+    if importlib.util.find_spec(module) is None:
+        return None
+    try:
+        return metadata.version(OPTIONAL[module][0])
+    except metadata.PackageNotFoundError:  # some builds give it another name
+        return "installed"

@@ -1,0 +1,130 @@
+"""What the lessons import: profile, banner, pictures with alt text, claims, and the check of exercises."""
+
+import base64
+import functools
+import html
+import io
+import os
+import platform
+
+from ..run.result import installed, to_bytes
+from ..settings import InputError, nearest
+from .exercises import check  # noqa: F401  (lessons import it from here)
+
+#: The repository's address, written here and nowhere else; `scripts/build_lessons.py` stamps the lessons with it.
+REPOSITORY = "https://github.com/aseqdip-lite/aseqdip-lite"
+
+#: From seconds to hours; a profile changes sizes and numbers of steps, nothing else.
+PROFILES = ("smoke", "laptop", "paper")
+
+#: Largest resolution of a picture in a lesson, in dots per inch.
+LARGEST_DPI = 100
+
+
+@functools.cache
+def profile():
+    """Name of the profile, "smoke", "laptop" (default) or "paper": ASEQDIP_PROFILE, read once.
+
+    Raises:
+        InputError: the variable holds another word.
+    """
+    return nearest(os.environ.get("ASEQDIP_PROFILE", "laptop"), PROFILES, "profile in ASEQDIP_PROFILE")
+
+
+def pick(smoke, laptop, paper):
+    """The one of three values that belongs to the profile: a size or a number of steps."""
+    return dict(smoke=smoke, laptop=laptop, paper=paper)[profile()]
+
+
+@functools.cache
+def device():
+    """"cuda" if PyTorch finds a GPU, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def banner():
+    """Print profile, versions and device: what a reader needs to compare their numbers with the stored ones.
+
+    On a CPU PyTorch is set to one thread, but for the profile "paper". The order of additions depends on the number
+    of threads; Adam turns the rounding of small gradients into whole steps, so that after some hundred
+    steps two numbers of threads have given two images. The stored outputs were made with one.
+    """
+    import torch
+
+    if device() == "cpu" and profile() != "paper":
+        torch.set_num_threads(1)
+
+    versions = ", ".join(f"{name} {installed(name)}" for name in ("aseqdip-lite", "torch", "numpy", "sigpy"))
+    hardware = torch.cuda.get_device_name() if device() == "cuda" else f"CPU threads: {torch.get_num_threads()}"
+    print(f"profile {profile()} (for another, set ASEQDIP_PROFILE to {' | '.join(PROFILES)} before Jupyter starts)")
+    print(f"{versions}, Python {platform.python_version()}")
+    print(f"device {device()}, {hardware}")
+
+
+def show(figure, alt):
+    """Display a matplotlib Figure with the profile stamped on it and a text for readers who cannot see it.
+
+    The output is an <img> with its alt attribute, because JupyterLab ignores alt text that comes
+    as metadata of an image/png output. The PNG is part of the output, at most 100 dpi.
+
+    Args:
+        figure: matplotlib.figure.Figure.
+        alt: what the picture shows, in a sentence or two; also the output's plain text.
+
+    Raises:
+        InputError: alt is empty.
+    """
+    from IPython.display import display
+
+    alt = " ".join(alt.split())
+    if not alt:
+        raise InputError("every figure of a lesson needs an alt text: show(figure, alt='what it shows')")
+    data = base64.b64encode(to_png(stamp(figure))).decode()
+    img = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}">'
+    display({"text/html": img, "text/plain": f"Figure: {alt}"}, raw=True)
+
+
+def stamp(figure):
+    """Write the profile into the lower right corner, below everything else; returns the figure."""
+    height = 0.16 / figure.get_figheight()  # inches as a share of the figure
+    if figure.get_layout_engine() is not None:
+        figure.get_layout_engine().set(rect=(0, height, 1, 1 - height))
+    figure.text(0.995, 0.2 * height, f"profile: {profile()}", ha="right", va="bottom", fontsize=7, color="0.35")
+    return figure
+
+
+def to_png(figure):
+    """A figure as PNG bytes of at most `LARGEST_DPI` and 256 colours, a third of the size of true colour."""
+    from PIL import Image
+
+    dpi = min(figure.dpi, LARGEST_DPI)
+    picture = Image.open(io.BytesIO(to_bytes(lambda buffer: figure.savefig(buffer, format="png", dpi=dpi))))
+    return to_bytes(lambda buffer: few_colours(picture).save(buffer, format="png", optimize=True, dpi=(dpi, dpi)))
+
+
+def few_colours(picture):
+    """A PIL image with the 256 colours that represent it best."""
+    return picture.convert("RGB").quantize(256)
+
+
+def claim(condition, text, needs="laptop"):
+    """Assert what the prose says; prints "holds: ..." with the text, which states the tolerance.
+
+    Args:
+        condition: what must be true.
+        text: the claim in words, with its tolerance.
+        needs: the smallest profile whose sizes and steps suffice; in a smaller one nothing is
+            asserted, and the line says so.
+
+    Raises:
+        AssertionError: the condition is false in a profile that suffices.
+    """
+    if PROFILES.index(profile()) < PROFILES.index(nearest(needs, PROFILES, "profile")):
+        print(f"not checked in {profile()}: {text}")
+        return
+    if not bool(condition):
+        raise AssertionError(f"does not hold: {text}. If you changed nothing above, your processor rounds otherwise: "
+                             "see 'Numbers that differ' in docs/troubleshooting.md; the cells below run all the same")
+    print(f"holds: {text}")

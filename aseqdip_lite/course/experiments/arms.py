@@ -1,0 +1,105 @@
+"""What the experiments on whole runs share: arms, that is methods with settings, on the same problems and seeds."""
+
+import statistics
+
+from ...methods import configure
+from ...run.engine import reconstruct
+from ...run.plots import plot_curves
+from ...study.sweep import sweep
+from ...tasks import load_case
+from ..theory.grid import overfitting_start
+
+#: Points that are kept of each curve.
+POINTS = 150
+
+
+def run_arms(arms, problems, *, steps, seeds=1, progress=True, label="runs"):
+    """Run every arm on every problem with every seed, for the same number of Adam steps.
+
+    Args:
+        arms: {label: {"method": name, setting: value, ...}}; settings that are not given are the defaults
+            of the profile "laptop".
+        problems: [{"task": name, "image": name, setting: value, ...}].
+        steps: Adam steps of every arm; seeds: number of seeds, each data seed and initialisation seed.
+        progress, label: of the bar over all runs.
+
+    Returns:
+        [{"arm", "task", "image", "seed", "start", "peak", "peak_step", "final", "stops", "onset", "seconds",
+        "curve"}]: PSNR in dB; "onset" the first step of overfitting or None, see `overfitting_start`; "stops" the
+        PSNR of each rule's pick; "curve" {"step", "psnr"}, thinned.
+    """
+    jobs = {f"{name} {index} {seed}": dict(arm=name, settings=arm, problem=problem, seed=seed, budget=steps)
+            for name, arm in arms.items() for index, problem in enumerate(problems) for seed in range(seeds)}
+    found = sweep(run, jobs, progress=progress, label=label)
+    if len(found) < len(jobs):
+        raise KeyboardInterrupt
+    return list(found.values())
+
+
+def run(job, watch):
+    """One run, for `sweep`."""
+    problem, settings = dict(job["problem"]), dict(job["settings"])
+    task, image = problem.pop("task"), problem.pop("image")
+    case = load_case(task, image, seed=job["seed"], **problem)
+    method = configure(settings.pop("method"), task, "laptop", **settings)
+    steps = job["budget"] if method.budget else None  # classic solvers keep their iterations
+    method = method.with_steps(steps) if steps else method
+    result = reconstruct(case, method, seed=job["seed"], steps=steps, progress=False, watch=watch)
+    metrics, psnr = result.metrics, result.curve["psnr"]
+    if metrics["stop_reason"] == "interrupted":
+        watch.stop()
+        return None
+    every = max(len(psnr) // POINTS, 1)
+    return dict(arm=job["arm"], task=task, image=case.image, seed=job["seed"], start=metrics["psnr"]["start"],
+                peak=metrics["psnr"]["oracle"], peak_step=metrics["peak_step"], final=metrics["psnr"]["final"],
+                stops={rule: stop["psnr"] for rule, stop in metrics["stops"].items()},
+                onset=overfitting_start(psnr), steps=len(psnr), seconds=metrics["seconds"],
+                curve=dict(step=result.curve["step"][every - 1::every],
+                           psnr=[round(value, 3) for value in psnr[every - 1::every]]))
+
+
+def of(rows, arm, **which):
+    """The rows of an arm, or of those of them with the given values, e.g. task="mri"."""
+    return [row for row in rows if row["arm"] == arm and all(row[name] == value for name, value in which.items())]
+
+
+def mean(rows, name):
+    """Mean of a number over rows."""
+    return statistics.fmean(row[name] for row in rows)
+
+
+def fall(rows):
+    """Mean of the decibels from the peak to the last step."""
+    return statistics.fmean(row["peak"] - row["final"] for row in rows)
+
+
+def onset(rows):
+    """Median of the first step of overfitting; one past the last step for a run where it has not begun."""
+    return statistics.median(row["steps"] + 1 if row["onset"] is None else row["onset"] for row in rows)
+
+
+def onset_text(rows):
+    """The onset in words; "none by step n" where it is past the last step."""
+    step, last = onset(rows), max(row["steps"] for row in rows)
+    return f"none by step {last}" if step > last else f"step {step:g}"
+
+
+def mean_curves(rows):
+    """{arm: (steps, mean PSNR over its runs)} for `plot_curves`; runs that ended early are left out of the mean."""
+    curves = {}
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        group = of(rows, arm)
+        longest = max((row["curve"] for row in group), key=lambda curve: len(curve["step"]))
+        whole = [row["curve"]["psnr"] for row in group if len(row["curve"]["step"]) == len(longest["step"])]
+        curves[arm] = (longest["step"], [statistics.fmean(values) for values in zip(*whole, strict=True)])
+    return curves
+
+
+def draw_curves(rows):
+    """Mean PSNR against Adam steps, one line an arm, its peak circled."""
+    curves = mean_curves(rows)
+    marks = {}
+    for arm, (steps, psnr) in curves.items():
+        top = max(range(len(psnr)), key=psnr.__getitem__)
+        marks[arm] = (steps[top], psnr[top])
+    return plot_curves(curves, marks=marks)

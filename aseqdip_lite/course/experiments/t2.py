@@ -1,0 +1,164 @@
+"""T2 in miniature: every method on every task (aSeqDIP paper, Table 2)."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ... import methods
+from ...run.engine import reconstruct
+from ...run.result import finite
+from ...settings import InputError
+from ...study.statistics import ALL, summarise
+from ...study.trials import record, stored
+from ...tasks import load_case
+from . import Experiment, register
+
+#: Per task: images, the two published settings, and what is given to the smaller of the two comparisons.
+TASKS = {
+    "mri": (("brain-056", "brain-070", "brain-096"), dict(acceleration=4.0), dict(acceleration=8.0)),
+    "ct": (("ct-head", "shepp-logan", "ct-brain-064"), dict(views=30), dict(views=18)),
+    "denoising": (("astronaut", "coffee", "retina"), dict(sigma=25.0), dict(sigma=15.0)),
+    "inpainting": (("astronaut", "coffee", "retina"), dict(hiar=0.1), dict(hiar=0.25)),
+    "deblurring": (("astronaut", "coffee", "retina"), dict(motion=10.0), dict(motion=16.0)),
+}
+
+#: The DIP methods that also run at the second setting, beside the classic ones.
+SECOND = ("aseqdip", "vanilla", "self_guided")
+
+#: What is kept of a run.
+KEPT = ("image", "steps", "gradients", "seconds", "peak_memory_mib", "stop_reason", "peak_step", "psnr", "ssim",
+        "stops", "device", "hardware", "threads", "versions")
+
+
+def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profile="laptop", file=None, progress=True):
+    """Compare all methods at the first setting of each task, and a part of them at the second.
+
+    Args:
+        size: side in pixels; images: images a task, of `TASKS`; seeds: seeds of each; tasks: names.
+        steps: Adam steps of every method; by default each has its own, found by the search.
+        coils: coils of MRI; profile: whose default settings the methods have.
+        file: where each run is recorded, so that a stopped experiment goes on when it is started again; runs of the
+            same settings that it holds are not made again. None keeps nothing.
+        progress: show a bar, and make as many runs at a time as there are cores.
+
+    Returns:
+        {"parts": [{"task", "settings", "summary": see `statistics.summarise`}], "runs", "core_seconds"}.
+    """
+    file = file and Path(file)
+    rows, trials = stored(file) if file else [], []
+    for seed in range(seeds):
+        for index in (0, 1):
+            for task in tasks:
+                pictures, *settings = TASKS[task]
+                extra = dict(size=size, profile=profile) | (dict(coils=coils) if task == "mri" else {})
+                trials += trials_of(task, pictures[:images], settings[index] | extra, index, seed, profile, steps)
+    record(run, trials, rows, file, key, label="T2", workers=None if progress else 1, progress=progress)
+    by_key = {key(row): row for row in rows}
+    made = [by_key[key(trial)] for trial in trials]
+    parts = [dict(task=task, settings=TASKS[task][1 + index],
+                  summary=summarise([row for row in made if (row["task"], row["index"]) == (task, index)]))
+             for index in (0, 1) for task in tasks]
+    return dict(parts=parts, runs=len(made), core_seconds=sum(row["seconds"] for row in made))
+
+
+def trials_of(task, images, problem, index, seed, profile, steps):
+    """The runs of one seed at the first (index 0) or second setting of a task; reference-guided only where it may."""
+    made = []
+    for name in methods.names(task):
+        method = methods.configure(name, task, profile, steps)
+        for image in images if not index or name in SECOND or is_classic(name) else ():
+            try:
+                method.check_image(image)
+            except InputError:  # this image is the reference itself
+                continue
+            made.append(dict(task=task, index=index, image=image, problem=problem, seed=seed, method=name,
+                             settings=method.to_dict(), budget=method.steps if method.budget else 1))
+    return made
+
+
+def key(trial):
+    """What identifies a run."""
+    names = ("task", "index", "image", "problem", "seed", "method", "settings")
+    return json.dumps([trial[name] for name in names], sort_keys=True)
+
+
+def run(trial, watch):
+    """One run, for `sweep`: it with its scores, or None if it was stopped."""
+    case = load_case(trial["task"], trial["image"], seed=trial["seed"], **trial["problem"])
+    method = methods.get(trial["method"])(**trial["settings"])
+    result = reconstruct(case, method, seed=trial["seed"], progress=False, watch=watch)
+    if result.metrics["stop_reason"] == "interrupted":
+        return None
+    return finite(trial | {name: result.metrics[name] for name in KEPT})
+
+
+def is_classic(name):
+    """Whether a method is no network's."""
+    return not methods.get(name).budget
+
+
+def means(part):
+    """{method: mean final PSNR over all images and seeds} of a part, the highest first."""
+    labels = {row["image"] for row in part["summary"]}
+    label = ALL if ALL in labels else labels.pop()
+    found = {row["method"]: row["psnr"]["final"]["mean"] for row in part["summary"] if row["image"] == label}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def title(part):
+    """A part in words, e.g. "mri, acceleration 4"."""
+    return part["task"] + "".join(f", {name} {value:g}" for name, value in part["settings"].items())
+
+
+def judge(ours):
+    """Reproduced if aSeqDIP is first of all DIP methods everywhere; same direction in more than half of the parts."""
+    parts = ours["parts"]
+    first, over_all, places = [], [], []
+    for part in parts:
+        table = means(part)
+        family = [name for name in table if not is_classic(name)]
+        first += [part] * (family[0] == "aseqdip")
+        over_all += [part] * (next(iter(table)) == "aseqdip")
+        places.append(f"{title(part)}: " + ", ".join(f"{name} {value:.2f}" for name, value in table.items()))
+    verdict = ("reproduced" if len(first) == len(parts) else "same direction" if 2 * len(first) > len(parts)
+               else "not reproduced")
+    hours = ours["core_seconds"] / 3600  # an interrupted experiment's own clock knows its end alone
+    most = max(row["runs"] for part in parts for row in part["summary"])
+    return verdict, (f"{ours['runs']} runs, {hours:.1f} core-hours, up to {most} runs a mean. Of {len(parts)} "
+                     f"comparisons aSeqDIP is first of the DIP methods that ran in {len(first)} and first of all in "
+                     f"{len(over_all)}. Mean PSNR at the last step: " + "; ".join(places) + ".")
+
+
+def figure(ours):
+    """Final PSNR minus that of aSeqDIP, one row of points a part; classic methods hollow."""
+    parts = ours["parts"]
+    names = list(dict.fromkeys(name for part in parts for name in means(part) if name != "aseqdip"))
+    picture = Figure(figsize=(8.0, 0.42 * len(parts) + 1.6), layout="constrained")
+    axis, markers = picture.subplots(), "osD^v<>pP*Xh8d"
+    for index, name in enumerate(names):
+        found = [(means(part)[name] - means(part)["aseqdip"], row) for row, part in enumerate(parts)
+                 if name in means(part)]
+        axis.plot(*np.transpose(found), markers[index % len(markers)], label=name, linestyle="none",
+                  fillstyle="none" if is_classic(name) else "full")
+    axis.axvline(0, color="0.4", linewidth=1)
+    axis.set_yticks(range(len(parts)), [title(part) for part in parts])
+    axis.invert_yaxis()
+    axis.set_xlabel("final PSNR minus that of aSeqDIP (dB)")
+    axis.grid(axis="x", alpha=0.3)
+    axis.legend(fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return picture
+
+
+register(Experiment(
+    id="T2", about="every method on every task, and at a second setting aSeqDIP, vanilla, Self-Guided DIP and the "
+    "classic methods, in miniature",
+    published="aSeqDIP highest of the DIP family on all five tasks, e.g. MRI 4x 34.08 dB against Self-Guided 33.6",
+    profiles=dict(smoke=dict(size=40, coils=2, images=1, seeds=1, steps=2, tasks=("mri", "denoising"), progress=False),
+                  laptop=dict(size=128, images=3, seeds=1, file="results/T2_runs.json"),
+                  paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper",
+                             file="results/T2_runs_paper.json")),
+    measure=measure, judge=judge, figure=figure,
+    alt="one row for each task and setting with a mark for each method at its mean final PSNR minus that of aSeqDIP, "
+        "which is the line at 0; classic methods have hollow marks"))

@@ -1,0 +1,161 @@
+"""What a user fetches: files of known size, sha256, licence and citation; `fetch` alone uses the network.
+
+A registered file is looked for under its name in the folder that the environment variable
+ASEQDIP_DATA names, which is only read, and then in the cache folder, which `fetch` alone writes
+to. It counts as here if size and sha256 are those of the registry; a file is never unpickled.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..settings import InputError, nearest
+from . import everything
+
+#: Environment variable that names a folder of files that were fetched or brought otherwise.
+FOLDER = "ASEQDIP_DATA"
+
+#: The only kind of url that is fetched from; redirections are not followed.
+SCHEME = "https"
+
+#: Seconds without an answer after which a server counts as out of reach.
+PATIENCE = 30
+
+
+def registry():
+    """Facts about the files that a user fetches: {name: {"file", "url", "page", "bytes", "sha256", "licence", ...}}.
+
+    "url" is None for a file that no server offers as it is: a user brings it (`how`).
+    """
+    return {name: facts for name, facts in everything().items() if facts["source"] == "fetch"}
+
+
+def cache_folder():
+    """The folder of this user's cache that `fetch` writes to, e.g. ~/.cache/aseqdip-lite."""
+    import pooch  # takes a tenth of a second
+
+    return pooch.os_cache("aseqdip-lite")
+
+
+def find(name):
+    """Path of a registered file on this machine, or None if it is not here.
+
+    Raises:
+        InputError: unknown name, a file of that name with other contents, or ASEQDIP_DATA is no folder.
+    """
+    facts = _facts(name)
+    folders = [cache_folder()]
+    if os.environ.get(FOLDER):
+        folders.insert(0, Path(os.environ[FOLDER]))
+        if not folders[0].is_dir():
+            raise InputError(f"{FOLDER} names {folders[0]}, which is not a folder: correct it or unset it")
+    for folder in folders:
+        path = folder / facts["file"]
+        if path.is_file():
+            if not _is_registered(path, facts):
+                raise InputError(f"{path} is damaged or another file than the registered {name} (size or sha256 "
+                                 "differ): delete it or move it away, and fetch it again")
+            return path
+    return None
+
+
+def require(name):
+    """Path of a registered file; InputError with the command that fetches it if it is not here."""
+    path = find(name)
+    if path is None:
+        raise InputError(f"{name} is not on this machine: {how(name)}")
+    return path
+
+
+def how(name):
+    """How a user comes by a registered file, in one line."""
+    facts = _facts(name)
+    if facts["url"] is not None:
+        return f"aseqdip fetch {name}"
+    return (f"no server offers this very file, so bring your own: download a series of the collection as DICOM from "
+            f"{facts['page']} and use --image FOLDER; {facts['file']} itself is taken from the folder that {FOLDER} "
+            "names")
+
+
+def describe(name):
+    """What to read of a file before it is fetched: rows (title, text), among them size, licence, citation and url."""
+    facts = _facts(name)
+    return [("name", name), ("what", facts["what"]), ("size", f"{megabytes(facts)} ({facts['bytes']} bytes)"),
+            ("licence", facts["licence"]), ("cite", facts["citation"]), ("origin", facts["origin"]),
+            ("from", facts["url"] or facts["page"]), ("sha256", facts["sha256"])]
+
+
+def megabytes(facts):
+    """Size of a registered file in words, e.g. "2.6 MB"."""
+    return f"{facts['bytes'] / 1e6:.1f} MB"
+
+
+def fetch(name):
+    """Download a registered file into the cache folder and return its path; one that is here is not fetched again.
+
+    A temporary file receives the data; it takes its place after its size and sha256 are found
+    right, and is deleted otherwise.
+
+    Raises:
+        InputError: unknown name, no url, not https, no network, an answer other than the file, too
+            large or cut short, or contents that are not the registered ones.
+        OSError: the cache folder cannot be written to.
+    """
+    facts, path = _facts(name), find(name)
+    if path is not None:
+        return path
+    if facts["url"] is None:
+        raise InputError(f"{name} cannot be fetched: {how(name)}")
+    address = urlsplit(facts["url"])
+    if address.scheme != SCHEME:
+        raise InputError(f"{name} cannot be fetched from {facts['url']}: only {SCHEME} is used")
+
+    import pooch
+    from requests import RequestException
+
+    def download(url, temporary, _):
+        _download(url, temporary, facts["bytes"])
+
+    pooch.get_logger().setLevel("WARNING")  # it would tell of each download a second time
+    try:
+        path = pooch.retrieve(facts["url"], f"sha256:{facts['sha256']}", fname=facts["file"], path=cache_folder(),
+                              downloader=download)
+    except RequestException as error:
+        raise InputError(f"{name} could not be fetched from {address.hostname} ({type(error).__name__}): is this "
+                         f"machine online? {facts['file']} is also taken from the folder that {FOLDER} names") from None
+    except ValueError as error:  # ours on what was sent, or pooch's on the sha256
+        fault = error if isinstance(error, InputError) else "another file was sent, its sha256 is not the registered"
+        raise InputError(f"{name} could not be fetched from {address.hostname}: {fault}; nothing was kept") from None
+    return Path(path)
+
+
+def _download(url, path, size):
+    """Write what a url holds to a file, in pieces; InputError unless it is exactly `size` bytes."""
+    import requests
+
+    with (requests.get(url, stream=True, timeout=PATIENCE, allow_redirects=False) as answer,
+          open(path, "wb") as file):
+        if answer.status_code != requests.codes.ok:
+            raise InputError(f"the server answered {answer.status_code} {answer.reason}")
+        received = 0
+        for piece in answer.iter_content(2**16):
+            received += len(piece)
+            if received > size:
+                raise InputError(f"more than the registered {size} bytes were sent")
+            file.write(piece)
+        if received < size:
+            raise InputError(f"cut short, {received} of {size} bytes were sent")
+
+
+def _is_registered(path, facts):
+    try:
+        with path.open("rb") as file:
+            return (os.fstat(file.fileno()).st_size == facts["bytes"]
+                    and hashlib.file_digest(file, "sha256").hexdigest() == facts["sha256"])
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _facts(name):
+    return registry()[nearest(name, registry(), "data set")]

@@ -1,0 +1,173 @@
+"""Sampling masks of Cartesian MRI: which columns or which points of k-space are measured.
+
+A mask (W,) picks columns: the phase encoding lines of a 2D scan, each read out along its H rows. A
+mask (H, W) picks points: a 3D scan has two phase encoding directions, and one slice across its
+readout shows each measured line as a point. All masks are float32 tensors of zeros and ones,
+and the zero frequency lies at index W // 2 (H // 2).
+"""
+
+import torch
+
+from ..settings import InputError
+
+#: Share of the samples that the fully sampled centre takes: 8 % of the columns at 4x, 4 % at 8x.
+CENTRE = 0.32
+
+#: Side of the largest calibration square.
+CALIBRATION = 24
+
+#: Exponent of the sampling density of points.
+DENSITY = 3
+
+#: The patterns that `draw_mask` knows.
+PATTERNS = ("random", "equispaced", "variable-density")
+
+
+def draw_mask(pattern, shape, acceleration, generator):
+    """The mask of a pattern for k-space of shape (H, W): (W,) for the first two, else (H, W).
+
+    Raises:
+        InputError: the acceleration cannot be met.
+    """
+    if pattern == "variable-density":
+        return variable_density_mask(shape, acceleration, generator)
+    columns = dict(random=column_mask, equispaced=equispaced_mask)
+    return columns[pattern](shape[1], acceleration, generator)
+
+
+def column_mask(width, acceleration, generator, centre=None):
+    """Exactly round(width / acceleration) sampled columns: the fully sampled centre and random others.
+
+    Args:
+        width: number of k-space columns.
+        acceleration: at least 1 and at most width.
+        generator: torch.Generator of the random columns.
+        centre: number of fully sampled centre columns; by default 0.32 / acceleration of the
+            width (8 % at 4x, 4 % at 8x), rounded, but at least the zero frequency.
+
+    Returns:
+        (width,) float32 tensor of zeros and ones.
+
+    Raises:
+        InputError: no column or fewer than the centre would be sampled.
+    """
+    mask, others = _centre_columns(width, acceleration, centre)
+    outside = torch.nonzero(mask == 0).flatten()
+    mask[outside[torch.randperm(len(outside), generator=generator)[:others]]] = 1
+    return mask
+
+
+def equispaced_mask(width, acceleration, generator, centre=None):
+    """The fully sampled centre columns and a comb of equal spacing over the whole width.
+
+    The arguments, the result and the error are those of `column_mask`. The spacing is that of fastMRI (Zbontar
+    et al., arXiv:1811.08839), (width - centre) / (round(width / acceleration) - centre): counted
+    outside of the centre, the comb then completes round(width / acceleration) columns, to within
+    one. It is rarely a whole number, so the gaps are the two whole numbers next to it. The random
+    offset is uniform in one spacing.
+    """
+    mask, others = _centre_columns(width, acceleration, centre)
+    if others:
+        spacing = int((mask == 0).sum()) / others
+        offset = spacing * float(torch.rand((), generator=generator, dtype=torch.float64))
+        teeth = offset + spacing * torch.arange(width, dtype=torch.float64)
+        mask[teeth[teeth < width].long()] = 1  # rounded down
+    return mask
+
+
+def variable_density_mask(shape, acceleration, generator, centre=None):
+    """Exactly round(H W / acceleration) sampled points, dense near the zero frequency and thin at the corners.
+
+    A centre square is fully sampled, so that coil maps can be estimated from it. The other points
+    are drawn without replacement, with odds (1 - r)^3 where r is the distance from the zero
+    frequency, 1 beyond the corners (polynomial density: Lustig et al., MRM 2007).
+
+    Args:
+        shape: (H, W) of k-space.
+        acceleration: at least 1 and at most H W.
+        generator: torch.Generator of the random points.
+        centre: side of the fully sampled square; by default 24, or less where that would take more
+            than 0.32 of the samples or does not fit in.
+
+    Returns:
+        (H, W) float32 tensor of zeros and ones.
+
+    Raises:
+        InputError: no point or fewer than the centre would be sampled.
+    """
+    h, w = shape
+    if not 1 <= acceleration <= h * w:
+        raise InputError(f"acceleration must lie between 1 and the {h * w} points of k-space, got {acceleration:g}")
+    sampled = round(h * w / acceleration)
+    if centre is None:
+        centre = max(min(CALIBRATION, h, w, int((CENTRE * sampled) ** 0.5)), 1)
+    if sampled < centre**2:
+        raise InputError(f"acceleration {acceleration:g} leaves {sampled} of {h * w} points, fewer than the "
+                         f"{centre**2} of the fully sampled centre: use a lower acceleration")
+    y, x = ((torch.arange(n, dtype=torch.float64) - n // 2) / (n // 2 + 1) for n in shape)
+    odds = (1 - torch.hypot(y[:, None], x[None]) / 2**0.5) ** DENSITY  # (H, W), positive up to the corners
+    mask = torch.zeros(shape)
+    mask[centre_square(shape, centre)] = 1
+    odds[mask == 1] = 0
+    if sampled > centre**2:
+        mask.view(-1)[torch.multinomial(odds.flatten(), sampled - centre**2, generator=generator)] = 1
+    return mask
+
+
+def hold_out(mask, shape, share, generator):
+    """Split a mask in what the methods see and what is held out to check their answers.
+
+    Of the mask's columns (W,) or points (H, W) outside of the calibration square, `share` is
+    held out, rounded to a whole number and drawn at random.
+
+    Args:
+        mask: (W,) or (H, W) zeros and ones; shape: (H, W) of k-space.
+        share: between 0 and 1.
+        generator: torch.Generator of the choice.
+
+    Returns:
+        (seen, held), two masks of the shape of `mask` whose sum is `mask`.
+
+    Raises:
+        InputError: the share rounds to none or to all of them.
+    """
+    square = centre_square(shape, calibration_width(mask.expand(shape)))
+    outside = mask.clone()
+    outside[square[-mask.ndim:]] = 0
+    places = outside.flatten().nonzero().flatten()
+    count = round(share * len(places))
+    if not 0 < count < len(places):
+        kind = "columns" if mask.ndim == 1 else "points"
+        raise InputError(f"holdout {share:g} takes {count} of the {len(places)} measured {kind} outside of the "
+                         "calibration centre: choose another share, or a lower acceleration")
+    held = torch.zeros_like(mask)
+    held.view(-1)[places[torch.randperm(len(places), generator=generator)[:count]]] = 1
+    return mask - held, held
+
+
+def calibration_width(mask, largest=CALIBRATION):
+    """Side of the largest fully sampled centred square of a (H, W) mask, up to `largest`."""
+    for width in range(min(largest, *mask.shape), 0, -1):
+        if bool((mask[centre_square(mask.shape, width)] == 1).all()):
+            return width
+    return 0
+
+
+def centre_square(shape, width):
+    """The slices of a square of side `width` around the zero frequency of k-space (H, W), cut as sigpy cuts it."""
+    return tuple(slice(n // 2 - width // 2, n // 2 - width // 2 + width) for n in shape)
+
+
+def _centre_columns(width, acceleration, centre):
+    """A mask (width,) of the centre columns alone, and how many others complete round(width / acceleration)."""
+    if not 1 <= acceleration <= width:
+        raise InputError(f"acceleration must lie between 1 and the {width} columns of k-space, got {acceleration}")
+    sampled = round(width / acceleration)
+    centre = max(round(width * CENTRE / acceleration), 1) if centre is None else centre
+    if sampled < max(centre, 1):
+        raise InputError(f"acceleration {acceleration:g} leaves {sampled} of {width} columns, fewer than the "
+                         f"{centre} of the fully sampled centre: use a lower acceleration")
+    first = width // 2 - centre // 2  # index width // 2 is the zero frequency
+    mask = torch.zeros(width)
+    mask[first:first + centre] = 1
+    return mask, sampled - centre

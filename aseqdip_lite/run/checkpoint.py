@@ -1,0 +1,193 @@
+"""Files that are whole or not there, and checkpoints: loaded without pickle, refused if they belong to another run."""
+
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from ..settings import InputError
+
+FORMAT = 4
+
+#: Bytes that must find room in the out folder before a run begins: about what its pictures and tables take.
+PROBE = 2**20
+
+
+def write_atomically(path, write):
+    """Call `write(file)` on a temporary file beside `path`, flush it to disk and rename it into place.
+
+    A reader sees the old file or the new one, whole, whenever the process is killed.
+    """
+    write_together({path: write})
+
+
+def write_together(writers):
+    """Write several files, {path: write}, as `write_atomically` does, and rename none before all are on the disk.
+
+    So a full disk leaves all of them as they were; a kill between two renames may leave old ones beside new ones.
+    """
+    temporaries = {}
+    try:
+        for path, write in writers.items():
+            path = Path(path)
+            handle, temporaries[path] = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in temporaries.items():
+            os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files that only their owner may read
+            os.replace(temporary, path)
+    except BaseException:
+        for temporary in temporaries.values():
+            Path(temporary).unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in temporaries}:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def current_umask():
+    """The process's file mode mask; it can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def make_folder(path):
+    """Make the folder `path` if it is not there, and try whether it takes a file of `PROBE` bytes.
+
+    Raises:
+        InputError: it cannot be made or written to, or the disk is full.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(bytes(PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"cannot write to the out folder {path}: {error.strerror}, choose another --out "
+                         "or make room") from None
+
+
+def save(path, identity, **parts):
+    """Write a checkpoint.
+
+    Args:
+        path: the file, usually `checkpoint.pt` in the out folder.
+        identity: flat dictionary of what makes the run this run; see `load`.
+        **parts: state dictionaries of tensors, numbers, strings, lists and dictionaries.
+
+    Raises:
+        OSError: it cannot be written; an earlier file is then as it was.
+    """
+    stored = dict(identity=identity, **parts)
+    stored |= dict(format=FORMAT, contents=contents(stored))
+
+    def write(file):
+        try:
+            torch.save(stored, file)
+        except RuntimeError as error:  # torch reports a full disk so, by a position in the file
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+    write_atomically(path, write)
+
+
+def load(path, identity, device="cpu"):
+    """Read a checkpoint of the run `identity` (weights_only, tensors onto `device`) and return its parts.
+
+    Raises:
+        InputError: the file is damaged, of another format, or of a run with other settings; the
+            differences are listed.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums that it writes
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
+        stored = torch.load(path, map_location=device, weights_only=True)
+        version = int(stored.pop("format"))
+        if version == FORMAT and stored.pop("contents") != contents(stored):
+            raise TypeError
+    except Exception as error:  # torch raises many kinds for a damaged file: all mean the same to a user
+        raise damaged(path, error) from None
+    if version != FORMAT:
+        raise InputError(f"{path}: the checkpoint has format {version}, this version reads {FORMAT}: start again")
+    theirs = stored.pop("identity")
+    keys = list(dict.fromkeys([*identity, *theirs]))
+    differences = [f"{key} is {identity.get(key)!r} here and {theirs.get(key)!r} there"
+                   for key in keys if identity.get(key) != theirs.get(key)]
+    if differences:
+        raise InputError(f"{path}: the checkpoint belongs to another run: {'; '.join(differences)}")
+    return stored
+
+
+class Keeper:
+    """Keeps the state of the run `identity` in `checkpoint.pt` of the folder `out`; None keeps nothing.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+
+    def __init__(self, out, identity):
+        self.file = None if out is None else Path(out) / "checkpoint.pt"
+        self.identity, self.complained = identity, False
+        if out is not None:
+            make_folder(out)
+            for half in self.file.parent.glob(".checkpoint.pt-*"):  # what a killed run left half written
+                half.unlink(missing_ok=True)
+
+    def save(self, carry, recorder, seconds):
+        """Write the checkpoint. If it cannot be written, the one before stays, and the first time one line says so."""
+        if self.file is None:
+            return
+        try:
+            save(self.file, self.identity, carry=carry.state_dict(), recorder=recorder.state_dict(), seconds=seconds)
+        except OSError as error:
+            if not self.complained:
+                tqdm.write(f"no checkpoint at step {carry.step} in {self.file.parent}: {error.strerror or error}; the "
+                           "run goes on and tries again at the next one", file=sys.stderr)
+            self.complained = True
+
+    def restore(self, carry, recorder, device):
+        """Bring a run to where its checkpoint is; returns the seconds that it had taken, 0 without a checkpoint.
+
+        Raises:
+            InputError: as `load`; also parts that do not fit the run, such as those of another version's networks.
+        """
+        if self.file is None or not self.file.exists():
+            return 0.0
+        parts = load(self.file, self.identity, device)
+        try:
+            carry.load_state_dict(parts["carry"])
+            recorder.load_state_dict(parts["recorder"])
+            return parts["seconds"]
+        except Exception as error:  # torch raises many kinds for parts that do not fit
+            raise damaged(self.file, error) from None
+
+
+def damaged(path, error):
+    """The InputError of a file that cannot be used, whatever it was that came out of reading it."""
+    return InputError(f"{path}: the checkpoint is damaged ({type(error).__name__}): "
+                      "delete it, or run without --resume to start again")
+
+
+def contents(value):
+    """Kind and size of every part of nested dictionaries, in text: a file whose parts do not fit it was tampered with.
+
+    Tensors are told by dtype and shape, lists by their length and the types in them.
+    """
+    if isinstance(value, dict):
+        return {str(key): contents(part) for key, part in value.items()}
+    if isinstance(value, torch.Tensor):
+        return f"{value.dtype} {tuple(value.shape)}"
+    if isinstance(value, (list, tuple)):
+        return f"{len(value)} of {sorted({type(part).__name__ for part in value})}"
+    return type(value).__name__

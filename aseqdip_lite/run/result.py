@@ -1,0 +1,174 @@
+"""What a run returns: images, curve, metrics with provenance; saved, shown as a table or a picture."""
+
+import io
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..case import Case, to_array
+from ..settings import InputError
+from . import memory
+from .checkpoint import write_together
+
+#: Files that not every run has: one of an earlier run in the same folder would be taken for this one's.
+OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished or stopped run.
+
+    Attributes:
+        case: what was solved.
+        images: start, final, blind and oracle image (1, C, H, W) in the units of y, and "blend", the mean of three
+            (see `Recorder`); None if unknown.
+        curve: {column: list}, one row per step.
+        metrics: what metrics.json holds.
+        deviation: standard deviation of each pixel of the final image, as `Case.array` gives images, for
+            methods that sample; None for the others.
+    """
+
+    case: Case
+    images: dict
+    curve: dict
+    metrics: dict
+    deviation: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, recorder, method, *, seed, steps, stop_reason, seconds):
+        """Collect a recorder's findings and the run's provenance."""
+        case = recorder.case
+        images = recorder.images | dict(final=recorder.images["start"] if recorder.images["final"] is None
+                                        else recorder.images["final"], blend=recorder.blend)
+        metrics = dict(task=case.task, method=method.name, image=case.image,
+                       settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
+                       gradients=steps * method.gradients or None, stop_reason=stop_reason, seconds=round(seconds, 3),
+                       peak_memory_mib=memory.peak(case.observation.y.device), notes=list(case.notes),
+                       data_range=case.data_range, **recorder.scores(), **provenance(case.observation.y.device),
+                       deterministic=torch.are_deterministic_algorithms_enabled(),
+                       peak_step=recorder.oracle_step if method.budget else None,
+                       stops=recorder.stops() if method.budget else {})
+        deviation = recorder.deviation
+        return cls(case, images, recorder.curve, metrics,
+                   None if deviation is None else to_array(deviation, case.observation.scale))
+
+    @property
+    def answer(self):
+        """The image a user takes home: the final one, or the blind pick if early stopping ended the run."""
+        stopped = self.metrics["stop_reason"] == "early stopping"
+        return self.images["blind" if stopped else "final"]
+
+    def save(self, out):
+        """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`: all of them, or none.
+
+        Where there is a blend, also blend.png and blend.npy, and where there is a deviation, deviation.npy and
+        deviation.png, white at its largest value; those of an earlier run go. Returns the names of all that is written.
+
+        Raises:
+            InputError: they cannot be written; those of an earlier run are then as they were. Or the new ones are
+                written, and one of an earlier run that this one has no match for cannot be removed.
+        """
+        out = Path(out)
+        rows = zip(*self.curve.values(), strict=True)
+        table = "\n".join([",".join(self.curve), *(",".join(map(repr, row)) for row in rows)]) + "\n"
+        report = json.dumps(finite(self.metrics), indent=1) + "\n"
+        files = self.files("recon", self.answer) | {"curve.csv": table.encode(), "metrics.json": report.encode()}
+        if self.images["blend"] is not None:
+            files |= self.files("blend", self.images["blend"])
+        if self.deviation is not None:
+            window = (0.0, float(self.deviation.max()) or 1.0)
+            files["deviation.npy"] = to_bytes(lambda buffer: np.save(buffer, self.deviation, allow_pickle=False))
+            files["deviation.png"] = to_bytes(lambda buffer: save_picture(buffer, self.deviation, window))
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_together({out / name: lambda file, content=content: file.write(content)
+                            for name, content in files.items()})
+        except OSError as error:
+            raise InputError(f"cannot write the result to {out}: {error.strerror or error}; nothing there was changed, "
+                             "make room and go on with --resume, or choose another folder") from None
+        for name in set(OPTIONAL) - set(files):
+            try:
+                (out / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise InputError(f"the result is written, but {out / name}, which is not of this run, cannot be "
+                                 f"removed: {error.strerror or error}") from None
+        return list(files)
+
+    def files(self, name, image):
+        """An image as {"NAME.png": the displayed one, "NAME.npy": its numbers}, as bytes."""
+        shown = self.case.display(image)
+        return {f"{name}.png": to_bytes(lambda buffer: save_picture(buffer, shown, self.case.window)),
+                f"{name}.npy": to_bytes(lambda buffer: np.save(buffer, self.case.array(image), allow_pickle=False))}
+
+    def plot(self, **kwargs):
+        """Pictures of start, answer and truth with the curve beside them; returns a matplotlib Figure."""
+        from .plots import plot_result
+        return plot_result(self, **kwargs)
+
+    def __str__(self):
+        return summary(self.metrics)
+
+
+def summary(metrics):
+    """The scores of a metrics dictionary as a small table for people; the data residual where no truth is known."""
+    blend = metrics["stops"].get("blend", dict(psnr=None, ssim=None))
+    scores = metrics | {name: metrics[name] | dict(blend=blend[name]) for name in ("psnr", "ssim")}
+    columns = ("start", "final", "blind", *["blend"] * (blend["psnr"] is not None), "oracle")
+    rows = [("PSNR (dB)", "psnr", 2), ("SSIM", "ssim", 4)]
+    if metrics["psnr"]["start"] is None:
+        rows = [("||A x - y|| / ||y||", "data_residual", 4)]
+    if metrics["heldout_residual"]["start"] is not None:
+        rows.append(("the same, held out", "heldout_residual", 4))
+    width = max(len(label) for label, _, _ in rows) + 1
+    lines = [f"{metrics['task']} {metrics['method']} on {metrics['image']}: {metrics['steps']} steps in "
+             f"{metrics['seconds']:.1f} s ({metrics['stop_reason']})",
+             "".join([" " * width, *(f"{name:>9}" for name in columns)])]
+    for label, key, digits in rows:
+        cells = (scores[key].get(name) for name in columns)
+        lines.append("".join([f"{label:{width}}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
+    return "\n".join(lines)
+
+
+def provenance(device):
+    """Where and with what a result was made: device, threads, versions of the packages that matter."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return dict(device=str(device), hardware=name, threads=torch.get_num_threads(),
+                versions=dict(python=platform.python_version(),
+                              **{p: installed(p) for p in ("aseqdip-lite", "torch", "numpy", "sigpy", "scikit-image")}))
+
+
+def installed(package):
+    """Version of an installed package, None if it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def to_bytes(write):
+    """What `write(buffer)` writes, as bytes."""
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
+def save_picture(file, shown, window):
+    """An 8 bit PNG of a displayed image; gray values from window[0] (black) to window[1] (white)."""
+    from PIL import Image as Picture
+
+    low, high = window
+    Picture.fromarray(np.uint8(255 * np.clip((shown - low) / (high - low), 0, 1) + 0.5)).save(file, format="png")
+
+
+def finite(value):
+    """The same nested structure with NaN and infinite numbers as None, so that it is plain JSON."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""Many runs: sweeps over processes, comparisons of methods, their statistics and tables."""

@@ -1,0 +1,151 @@
+"""Many independent runs at once: joblib hands them to processes of one thread each, or to workers of Dask."""
+
+import os
+import tempfile
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+from joblib import Parallel, delayed, parallel_config
+from tqdm.auto import tqdm
+
+from ..run.engine import deferred_interrupt
+from ..settings import InputError
+
+#: Seconds between two looks at how far the runs are.
+REFRESH = 0.5
+
+
+class Watch:
+    """How a run in another process tells its step, and hears that it shall stop: both by files of a folder.
+
+    Call it with the step that was made; the answer says whether to stop.
+    """
+
+    def __init__(self, desk, key):
+        self.desk, self.key = Path(desk), key
+
+    def __call__(self, step):
+        with suppress(OSError):  # a full disk shall end no run that only wanted to tell its step
+            (self.desk / f"{self.key}.step").write_text(str(step))
+        return (self.desk / "stop").exists()
+
+    def stop(self):
+        """Tell all runs of the sweep to stop."""
+        (self.desk / "stop").touch()
+
+
+def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished=None, progress=True, label="sweep"):
+    """Run function(job, watch) for every job and return what they return.
+
+    With several workers each is a process with one thread: on a CPU these small networks gain
+    little from a second thread. With one, the jobs run in this process, one after the other. With a
+    scheduler, its workers take the jobs, on this machine or on others; should one die, another gets
+    its job, so a job must be able to begin again.
+
+    Ctrl-C stops the running jobs after their current step and starts no other; so does a job that
+    calls `watch.stop()`.
+
+    Args:
+        function: a module's function of (job, watch); it calls watch(step) after each step and ends
+            early if the answer is true. A result that is None counts as not finished.
+        jobs: {key: job}; a job is a dictionary with "budget", its number of steps, for the bar.
+        workers: processes; by default one for each core, but no more than jobs. A scheduler has its own.
+        scheduler: address of a Dask scheduler, e.g. "tcp://10.0.0.5:8786"; None for processes of this machine.
+        folder: where progress is left, a folder that all workers see; by default a temporary one of this machine.
+        finished: called with (key, result) in this process as jobs finish.
+        progress: show a bar over the steps of all jobs, with time left.
+        label: what stands before the bar.
+
+    Returns:
+        {key: result} of the jobs that finished, in the order of `jobs`.
+
+    Raises:
+        InputError: Dask is not installed, no scheduler answers at the address, or it has no workers.
+    """
+    results, done = {}, threading.Event()
+    with (crew(min(workers or os.cpu_count(), max(len(jobs), 1)), scheduler) as workers,
+          tempfile.TemporaryDirectory(dir=folder) as desk, deferred_interrupt() as interrupted):
+        watches = {key: Watch(desk, index) for index, key in enumerate(jobs)}
+
+        def waiting():
+            for key, job in jobs.items():
+                if (Path(desk) / "stop").exists():
+                    return
+                yield delayed(_call)(function, key, job, watches[key], workers > 1 or scheduler is not None)
+
+        follower = threading.Thread(target=_follow, args=(jobs, watches, results, interrupted, done, progress, label))
+        follower.start()
+        try:
+            parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
+            for key, result in parallel(waiting()):
+                results[key] = result
+                if finished is not None and result is not None:
+                    finished(key, result)
+        finally:
+            done.set()
+            follower.join()
+    return {key: results[key] for key in jobs if results.get(key) is not None}
+
+
+@contextmanager
+def crew(workers, scheduler):
+    """Set joblib's backend to processes, or to a scheduler's workers; yields how many jobs they take at a time."""
+    if scheduler is None:
+        with parallel_config(backend="loky", inner_max_num_threads=1 if workers > 1 else None):
+            yield workers
+        return
+    try:
+        from distributed import Client
+        from distributed.comm import get_address_host_port
+    except ImportError:
+        raise InputError("a scheduler needs Dask: pip install 'aseqdip-lite[cluster]'") from None
+    try:
+        # of an address that is none, Client would fail half made; the garbage collector would close it at any time,
+        # also while this thread holds the lock that closing takes, and then for ever
+        get_address_host_port(scheduler)
+        client = Client(scheduler, timeout=5)
+    except (OSError, ValueError):
+        raise InputError(f"no Dask scheduler answers at {scheduler}: start one by `dask scheduler`, and on each "
+                         "machine `dask worker ADDRESS --nthreads 1`") from None
+    with client:
+        if not client.nthreads():
+            raise InputError(f"the scheduler at {scheduler} has no workers: start them by "
+                             f"`dask worker {scheduler} --nthreads 1`")
+        with parallel_config(backend="dask"):
+            yield sum(client.nthreads().values())
+
+
+def _call(function, key, job, watch, alone):
+    """A job in its process; `alone` if that process has no other work, so that one thread is best."""
+    if alone:
+        torch.set_num_threads(1)
+    return key, function(job, watch)
+
+
+def _follow(jobs, watches, results, interrupted, done, progress, label):
+    """Move the bar as the runs report their steps; pass an interrupt on to them."""
+    with tqdm(total=sum(job["budget"] for job in jobs.values()), desc=label, unit="step", disable=not progress) as bar:
+        steps = dict.fromkeys(jobs, 0)
+        while True:
+            last = done.wait(REFRESH)
+            if interrupted:
+                next(iter(watches.values())).stop()
+            for key, job in jobs.items():
+                steps[key] = max(steps[key], _steps(watches[key], job["budget"], key in results))
+            bar.n = sum(steps.values())
+            bar.set_postfix_str(f"{len(results)} of {len(jobs)} runs", refresh=False)
+            bar.refresh()
+            if last:
+                return
+
+
+def _steps(watch, budget, finished):
+    """Steps of a run so far."""
+    if finished:
+        return budget
+    try:
+        return int((watch.desk / f"{watch.key}.step").read_text())
+    except (OSError, ValueError):  # not begun, or in the middle of being written
+        return 0
