@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 
-from aseqdip_lite.run.checkpoint import write_atomically
+from aseqdip_lite.files import provenance, write_atomically
 from aseqdip_lite.run.recorder import Recorder
-from aseqdip_lite.run.result import provenance
 
 RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results"
 

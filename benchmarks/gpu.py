@@ -21,11 +21,11 @@ from torch.nn import functional as F
 
 from aseqdip_lite import ASeqDIP, configure, load_case, reconstruct, tasks
 from aseqdip_lite.cli.options import determinism
+from aseqdip_lite.files import provenance
 from aseqdip_lite.networks import unet
 from aseqdip_lite.networks.layers import Conv2d
 from aseqdip_lite.run.engine import iterate
 from aseqdip_lite.run.recorder import Recorder
-from aseqdip_lite.run.result import provenance
 
 #: {label: (network, pixels a side, coils, least speed-up of graphs over the plain loop)}.
 SIZES = {"lite 128": ("lite", 128, 8, 4.0), "paper-medium 320": ("paper-medium", 320, 15, 2.0)}

@@ -41,8 +41,8 @@ from packaging.requirements import Requirement
 
 from aseqdip_lite import InputError, configure, dot_test, iterate, load_case, metrics, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.files import installed
 from aseqdip_lite.run.plots import plot_curves, plot_images
-from aseqdip_lite.run.result import installed
 
 matplotlib.rcParams["font.size"] = 9
 banner()

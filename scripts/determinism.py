@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from aseqdip_lite import load_case, methods, reconstruct, tasks
-from aseqdip_lite.run.result import provenance
+from aseqdip_lite.files import provenance
 
 RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "determinism.json"
 

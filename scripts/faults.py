@@ -19,10 +19,10 @@ from pathlib import Path
 
 import torch
 
-from aseqdip_lite import iterate, load_case, methods, tasks
-from aseqdip_lite.run import checkpoint, engine
+from aseqdip_lite import files, iterate, load_case, methods, tasks
+from aseqdip_lite.files import provenance
+from aseqdip_lite.run import engine
 from aseqdip_lite.run.recorder import is_constant
-from aseqdip_lite.run.result import provenance
 
 RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "faults.json"
 
@@ -133,7 +133,7 @@ def growth():
 
 def main():
     torch.set_num_threads(1)
-    report = dict(disk=disk(), tmpfs_bytes=SIZE, probe_bytes=checkpoint.PROBE, growth=growth(), steps=STEPS,
+    report = dict(disk=disk(), tmpfs_bytes=SIZE, probe_bytes=files.PROBE, growth=growth(), steps=STEPS,
                   bound=engine.DIVERGED, dead=engine.DEAD, provenance=provenance(torch.device("cpu")))
     for row in report["disk"]:
         print(f"disk: {row}")

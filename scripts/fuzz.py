@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from PIL import Image as Picture
 
+from aseqdip_lite.files import provenance
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.operators.kernelwizard import load_kernelwizard
 from aseqdip_lite.run import checkpoint
-from aseqdip_lite.run.result import provenance
 from aseqdip_lite.settings import InputError
 from aseqdip_lite.tasks.inpainting import read_mask
 

@@ -25,9 +25,9 @@ import numpy as np
 import torch
 from joblib.externals.loky import get_reusable_executor
 
-from aseqdip_lite import ASeqDIP, load_case, reconstruct
+from aseqdip_lite import ASeqDIP, files, load_case, reconstruct
+from aseqdip_lite.files import provenance
 from aseqdip_lite.run import checkpoint, engine
-from aseqdip_lite.run.result import provenance
 from aseqdip_lite.study.compare import compare
 
 ROOT = Path(__file__).parent.parent
@@ -167,7 +167,7 @@ def main():
                 trials.append(dict(kind=kind, index=index, kills=kills, equal=outcome(out) == outcome(whole),
                                    seconds=round(time.perf_counter() - began, 2)))
                 shutil.rmtree(out)
-                checkpoint.write_together({PROGRESS: lambda file: file.write(
+                files.write_together({PROGRESS: lambda file: file.write(
                     json.dumps(dict(setup=setup, trials=trials)).encode())})
                 print(f"{kind} {index + 1} of {wanted}: killed {len(kills)} times, "
                       f"{'equal' if trials[-1]['equal'] else 'NOT EQUAL'}", flush=True)

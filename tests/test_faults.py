@@ -15,7 +15,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from aseqdip_lite import InputError, Vanilla, reconstruct
+from aseqdip_lite import InputError, Vanilla, files, reconstruct
 from aseqdip_lite.case import Observation
 from aseqdip_lite.cli.commands import main
 from aseqdip_lite.methods.deep_decoder import Decoder
@@ -74,7 +74,7 @@ def test_a_disk_that_is_full_in_mid_run_ends_nothing(case, tmp_path, capsys):
     """Three checkpoints fail: one line, the answer of a run without a folder, and the old checkpoint whole."""
     run(case, steps=2, out=tmp_path)
     before, whole = contents(tmp_path), run(case)
-    with file_limit(checkpoint.PROBE):
+    with file_limit(files.PROBE):
         result = run(case, out=tmp_path, resume=True)
     assert capsys.readouterr().err == (f"no checkpoint at step 4 in {tmp_path}: File too large; the run goes on and "
                                        "tries again at the next one\n")
@@ -86,10 +86,10 @@ def test_a_disk_that_is_full_in_mid_run_ends_nothing(case, tmp_path, capsys):
 
 def test_a_disk_that_has_room_again_gets_its_checkpoint(case, tmp_path):
     def watch(step):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (checkpoint.PROBE if step < 6 else hard, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (files.PROBE if step < 6 else hard, hard))
 
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    with file_limit(checkpoint.PROBE):
+    with file_limit(files.PROBE):
         run(case, steps=8, out=tmp_path, watch=watch)
     stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert stored["carry"]["step"] == 8
@@ -108,11 +108,11 @@ def test_a_folder_that_takes_no_file_is_refused_before_a_step(fault, case, tmp_p
     before = contents(tmp_path)
     never = scripted(lambda step: pytest.fail("a step was made"))
     if fault == "full":
-        with file_limit(checkpoint.PROBE // 2):
+        with file_limit(files.PROBE // 2):
             said = error_of(lambda: run(case, never, out=tmp_path))
         words = "File too large"
     else:
-        monkeypatch.setattr(checkpoint.tempfile, "TemporaryFile", refuses)
+        monkeypatch.setattr(files.tempfile, "TemporaryFile", refuses)
         said, words = error_of(lambda: run(case, never, out=tmp_path)), "Read-only file system"
     assert said == f"cannot write to the out folder {tmp_path}: {words}, choose another --out or make room"
     assert contents(tmp_path) == before
@@ -123,7 +123,7 @@ def refuses(*args, **kwargs):
 
 
 def test_the_command_says_in_one_line_that_the_folder_takes_no_file(tmp_path):
-    with file_limit(checkpoint.PROBE // 2):
+    with file_limit(files.PROBE // 2):
         result = CliRunner().invoke(main, ["run", "mri", "--profile", "smoke", "--size", "16", "--coils", "1",
                                            "--quiet", "--out", str(tmp_path / "new")])
     assert result.exit_code == 2 and result.stdout == "" and len(result.stderr.splitlines()) == 1
@@ -134,7 +134,7 @@ def test_a_folder_that_becomes_read_only_in_mid_run(case, tmp_path, monkeypatch,
     """The run goes on, its result is refused in one line, and nothing of the folder is changed."""
     run(case, steps=4, out=tmp_path).save(tmp_path)
     before = contents(tmp_path)
-    monkeypatch.setattr(checkpoint.tempfile, "mkstemp", refuses)
+    monkeypatch.setattr(files.tempfile, "mkstemp", refuses)
     result = run(case, out=tmp_path, resume=True)
     assert capsys.readouterr().err.startswith(f"no checkpoint at step 8 in {tmp_path}: Read-only file system; ")
     said = error_of(lambda: result.save(tmp_path))
@@ -163,7 +163,7 @@ def test_a_result_that_finds_no_room_changes_no_earlier_file(file, case, tmp_pat
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "fsync", fsync)
+        patch.setattr(files.os, "fsync", fsync)
         assert "No space left on device" in error_of(lambda: other.save(tmp_path))
     assert len(done) == file + 1 and contents(tmp_path) == before
     other.save(tmp_path)

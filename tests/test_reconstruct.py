@@ -17,8 +17,7 @@ import pytest
 import torch
 from PIL import Image as Picture
 
-from aseqdip_lite import ASeqDIP, InputError, Vanilla, iterate, methods, reconstruct
-from aseqdip_lite.run import checkpoint
+from aseqdip_lite import ASeqDIP, InputError, Vanilla, files, iterate, methods, reconstruct
 from aseqdip_lite.run.engine import deferred_interrupt
 
 METHODS = {"aseqdip": ASeqDIP(N=3, K=30), "vanilla": Vanilla(steps=90)}
@@ -195,24 +194,24 @@ def test_time_adds_up_over_resumed_runs(tiny_mri, tmp_path):
 
 def test_write_survives_an_exception(tmp_path):
     file = tmp_path / "checkpoint.pt"
-    checkpoint.write_atomically(file, lambda stream: stream.write(b"old"))
+    files.write_atomically(file, lambda stream: stream.write(b"old"))
 
     def fails(stream):
         stream.write(b"new, but only ha")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        checkpoint.write_atomically(file, fails)
+        files.write_atomically(file, fails)
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
-    checkpoint.write_atomically(file, lambda stream: stream.write(b"new"))
+    files.write_atomically(file, lambda stream: stream.write(b"new"))
     assert file.read_bytes() == b"new"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_written_files_have_the_usual_mode(tmp_path):
     (tmp_path / "plain").touch()
-    checkpoint.write_atomically(tmp_path / "ours", lambda stream: stream.write(b""))
+    files.write_atomically(tmp_path / "ours", lambda stream: stream.write(b""))
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 

@@ -7,7 +7,7 @@ import io
 import os
 import platform
 
-from ..run.result import installed, to_bytes
+from ..files import installed, to_bytes
 from ..settings import InputError, nearest
 from .exercises import check  # noqa: F401  (lessons import it from here)
 

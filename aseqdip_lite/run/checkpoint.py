@@ -1,81 +1,16 @@
-"""Files that are whole or not there, and checkpoints: loaded without pickle, refused if they belong to another run."""
+"""Checkpoints: loaded without pickle, refused if they belong to another run."""
 
-import os
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 import torch
 from tqdm.auto import tqdm
 
+from ..files import make_folder, write_atomically
 from ..settings import InputError
 
 FORMAT = 4
-
-#: Bytes that must find room in the out folder before a run begins: about what its pictures and tables take.
-PROBE = 2**20
-
-
-def write_atomically(path, write):
-    """Call `write(file)` on a temporary file beside `path`, flush it to disk and rename it into place.
-
-    A reader sees the old file or the new one, whole, whenever the process is killed.
-    """
-    write_together({path: write})
-
-
-def write_together(writers):
-    """Write several files, {path: write}, as `write_atomically` does, and rename none before all are on the disk.
-
-    So a full disk leaves all of them as they were; a kill between two renames may leave old ones beside new ones.
-    """
-    temporaries = {}
-    try:
-        for path, write in writers.items():
-            path = Path(path)
-            handle, temporaries[path] = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-            with os.fdopen(handle, "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-        for path, temporary in temporaries.items():
-            os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files that only their owner may read
-            os.replace(temporary, path)
-    except BaseException:
-        for temporary in temporaries.values():
-            Path(temporary).unlink(missing_ok=True)
-        raise
-    for folder in {path.parent for path in temporaries}:
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def current_umask():
-    """The process's file mode mask; it can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def make_folder(path):
-    """Make the folder `path` if it is not there, and try whether it takes a file of `PROBE` bytes.
-
-    Raises:
-        InputError: it cannot be made or written to, or the disk is full.
-    """
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path) as file:
-            file.write(bytes(PROBE))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise InputError(f"cannot write to the out folder {path}: {error.strerror}, choose another --out "
-                         "or make room") from None
 
 
 def save(path, identity, **parts):

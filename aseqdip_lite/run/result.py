@@ -1,19 +1,16 @@
 """What a run returns: images, curve, metrics with provenance; saved, shown as a table or a picture."""
 
-import io
 import json
-import platform
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..case import Case, to_array
+from ..files import finite, provenance, to_bytes, write_together
 from ..settings import InputError
 from . import memory
-from .checkpoint import write_together
 
 #: Files that not every run has: one of an earlier run in the same folder would be taken for this one's.
 OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy")
@@ -134,41 +131,9 @@ def summary(metrics):
     return "\n".join(lines)
 
 
-def provenance(device):
-    """Where and with what a result was made: device, threads, versions of the packages that matter."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return dict(device=str(device), hardware=name, threads=torch.get_num_threads(),
-                versions=dict(python=platform.python_version(),
-                              **{p: installed(p) for p in ("aseqdip-lite", "torch", "numpy", "sigpy", "scikit-image")}))
-
-
-def installed(package):
-    """Version of an installed package, None if it is not there."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def to_bytes(write):
-    """What `write(buffer)` writes, as bytes."""
-    buffer = io.BytesIO()
-    write(buffer)
-    return buffer.getvalue()
-
-
 def save_picture(file, shown, window):
     """An 8 bit PNG of a displayed image; gray values from window[0] (black) to window[1] (white)."""
     from PIL import Image as Picture
 
     low, high = window
     Picture.fromarray(np.uint8(255 * np.clip((shown - low) / (high - low), 0, 1) + 0.5)).save(file, format="png")
-
-
-def finite(value):
-    """The same nested structure with NaN and infinite numbers as None, so that it is plain JSON."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from .. import methods, tasks
-from ..run.checkpoint import make_folder, write_atomically, write_together
+from ..files import finite, make_folder, to_bytes, write_atomically, write_together
 from ..run.engine import reconstruct
 from ..run.plots import plot_curves, plot_images
-from ..run.result import finite, to_bytes
 from ..settings import InputError
 from .statistics import RULES, SCORES, summarise
 from .sweep import sweep

@@ -2,7 +2,7 @@
 
 import json
 
-from ..run.checkpoint import write_atomically
+from ..files import write_atomically
 from ..settings import InputError
 from .sweep import sweep
 

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import torch
 
-from ...run.checkpoint import write_atomically
-from ...run.result import finite, provenance, to_bytes
+from ...files import finite, provenance, to_bytes, write_atomically
 from ...settings import InputError, nearest
 
 VERDICTS = ("reproduced", "same direction", "not reproduced")

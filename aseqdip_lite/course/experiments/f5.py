@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from ...files import to_bytes
 from ...methods import configure
 from ...run.engine import reconstruct
-from ...run.result import save_picture, to_bytes
+from ...run.result import save_picture
 from ...tasks import load_case
 from . import Experiment, register
 

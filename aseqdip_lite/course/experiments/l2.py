@@ -11,9 +11,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ...files import finite
 from ...methods import configure
 from ...run.engine import reconstruct
-from ...run.result import finite
 from ...study.statistics import interval
 from ...study.trials import record, stored
 from ...tasks import load_case

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ... import methods
+from ...files import finite
 from ...run.engine import reconstruct
-from ...run.result import finite
 from ...settings import InputError
 from ...study.statistics import ALL, summarise
 from ...study.trials import record, stored

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ...files import finite, provenance, write_atomically
 from ...methods.aseqdip import ASeqDIP
 from ...run import metrics
-from ...run.checkpoint import write_atomically
 from ...run.engine import iterate
-from ...run.result import finite, provenance
 from ...settings import InputError, nearest
 from ...study.sweep import sweep
 from ...tasks import load_case

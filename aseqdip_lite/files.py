@@ -1,0 +1,112 @@
+"""Files: written whole or not at all; and what every result says of where it was made.
+
+Nothing here waits for PyTorch to be imported, so that the command line answers quickly.
+"""
+
+import io
+import math
+import os
+import platform
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from .settings import InputError
+
+#: Bytes that must find room in the out folder before a run begins: about what its pictures and tables take.
+PROBE = 2**20
+
+
+def write_atomically(path, write):
+    """Call `write(file)` on a temporary file beside `path`, flush it to disk and rename it into place.
+
+    A reader sees the old file or the new one, whole, whenever the process is killed.
+    """
+    write_together({path: write})
+
+
+def write_together(writers):
+    """Write several files, {path: write}, as `write_atomically` does, and rename none before all are on the disk.
+
+    So a full disk leaves all of them as they were; a kill between two renames may leave old ones beside new ones.
+    """
+    temporaries = {}
+    try:
+        for path, write in writers.items():
+            path = Path(path)
+            handle, temporaries[path] = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in temporaries.items():
+            os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files that only their owner may read
+            os.replace(temporary, path)
+    except BaseException:
+        for temporary in temporaries.values():
+            Path(temporary).unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in temporaries}:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def current_umask():
+    """The process's file mode mask; it can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def make_folder(path):
+    """Make the folder `path` if it is not there, and try whether it takes a file of `PROBE` bytes.
+
+    Raises:
+        InputError: it cannot be made or written to, or the disk is full.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(bytes(PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"cannot write to the out folder {path}: {error.strerror}, choose another --out "
+                         "or make room") from None
+
+
+def to_bytes(write):
+    """What `write(buffer)` writes, as bytes."""
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
+def finite(value):
+    """The same nested structure with NaN and infinite numbers as None, so that it is plain JSON."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def provenance(device):
+    """Where and with what a result was made: device, threads, versions of the packages that matter."""
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return dict(device=str(device), hardware=name, threads=torch.get_num_threads(),
+                versions=dict(python=platform.python_version(),
+                              **{p: installed(p) for p in ("aseqdip-lite", "torch", "numpy", "sigpy", "scikit-image")}))
+
+
+def installed(package):
+    """Version of an installed package, None if it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
