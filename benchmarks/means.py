@@ -25,7 +25,7 @@ from aseqdip_lite import configure, iterate, load_case
 from aseqdip_lite.case import Observation
 from aseqdip_lite.networks import ImageNetwork, UNet, initialise
 from aseqdip_lite.operators import Identity
-from aseqdip_lite.tasks.mri import Fourier, MRIOperator
+from aseqdip_lite.operators.mri import Fourier, MRIOperator
 
 SIZE, SLACK = 128, 0.3
 

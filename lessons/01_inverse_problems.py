@@ -39,9 +39,9 @@ from aseqdip_lite import LinearOperator, dot_test, load_case, metrics
 from aseqdip_lite.course import banner, check, claim, pick, show
 from aseqdip_lite.course.exercises.operators import Pair, suspects
 from aseqdip_lite.operators import DotTestError, random_like
+from aseqdip_lite.operators.mri import MRIOperator
 from aseqdip_lite.operators.projectors import MatrixProjector, RotationProjector, equal_angles
 from aseqdip_lite.run.plots import plot_images
-from aseqdip_lite.tasks.mri import MRIOperator
 
 matplotlib.rcParams["font.size"] = 9
 banner()

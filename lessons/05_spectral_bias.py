@@ -43,8 +43,8 @@ from aseqdip_lite.course.theory import bands, guidance, learned_input, square_wa
 from aseqdip_lite.course.theory.nets import as_function, conv_net
 from aseqdip_lite.course.theory.ntk import NTK, ntk_matrix
 from aseqdip_lite.course.theory.spectral import commutator, fourier_rows, limit, trajectory
+from aseqdip_lite.operators.mri import Fourier
 from aseqdip_lite.run.plots import plot_images
-from aseqdip_lite.tasks.mri import Fourier
 
 matplotlib.rcParams["font.size"] = 9
 banner()

@@ -45,8 +45,8 @@ from aseqdip_lite import (
     reconstruct,
 )
 from aseqdip_lite.course import banner, check, claim, device, pick, profile, show
+from aseqdip_lite.operators.mri import MRIOperator, espirit_maps
 from aseqdip_lite.run.plots import plot_curves, plot_images
-from aseqdip_lite.tasks.mri import MRIOperator, espirit_maps
 
 matplotlib.rcParams["font.size"] = 9
 banner()

@@ -46,13 +46,13 @@ from aseqdip_lite import configure, dot_test, load_case, metrics, networks, reco
 from aseqdip_lite.course import banner, check, claim, device, pick, profile, show
 from aseqdip_lite.course.exercises.operators import Pair
 from aseqdip_lite.operators import DotTestError
+from aseqdip_lite.operators.ct import make_projector
 from aseqdip_lite.operators.projectors import (
     MatrixProjector,
     RotationProjector,
     disc,
     equal_angles,
     fbp,
-    make_projector,
     ramp_filter,
     strip_matrix,
 )

@@ -40,8 +40,8 @@ import aseqdip_lite
 from aseqdip_lite import InputError, LinearOperator, Operator, configure, dot_test, load_case, metrics, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, show
 from aseqdip_lite.operators import random_like
+from aseqdip_lite.operators.blur import DARK, MotionBlur, motion_path, path_kernel, saturate, to_display, to_light
 from aseqdip_lite.run.plots import plot_curves, plot_images
-from aseqdip_lite.tasks.deblurring import DARK, MotionBlur, motion_path, path_kernel, saturate, to_display, to_light
 
 matplotlib.rcParams["font.size"] = 9
 banner()

@@ -19,9 +19,10 @@ from aseqdip_lite.cli import commands as cli
 from aseqdip_lite.images import Image, KSpace, load_image
 from aseqdip_lite.images.dicom import attenuation
 from aseqdip_lite.images.phantoms import ellipse_image
+from aseqdip_lite.operators.ct import ct_operator
 from aseqdip_lite.operators.projectors import disc, equal_angles
 from aseqdip_lite.run.metrics import psnr
-from aseqdip_lite.tasks.ct import CT, MU_WATER, ct_operator, fine_object, transmission
+from aseqdip_lite.tasks.ct import CT, MU_WATER, fine_object, transmission
 
 ELLIPSES = ((1.0, 0.5, 0.7, 0.1, -0.1, 30.0), (0.6, 0.15, 0.1, -0.2, 0.3, -20.0))
 

@@ -12,15 +12,8 @@ from aseqdip_lite import InputError, iterate, load_case, reconstruct
 from aseqdip_lite.methods import configure
 from aseqdip_lite.methods.tv import TV, descend_tv, total_variation
 from aseqdip_lite.operators import Identity
-from aseqdip_lite.tasks.deblurring import (
-    Deblurring,
-    MotionBlur,
-    motion_path,
-    path_kernel,
-    saturate,
-    to_display,
-    to_light,
-)
+from aseqdip_lite.operators.blur import MotionBlur, motion_path, path_kernel, saturate, to_display, to_light
+from aseqdip_lite.tasks.deblurring import Deblurring
 
 gammas = st.floats(1, 5)
 shapes = st.tuples(st.sampled_from([1, 3]), st.integers(8, 33), st.integers(8, 33))

@@ -9,7 +9,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from aseqdip_lite import InputError
 from aseqdip_lite.images import dicom, load_image
 from aseqdip_lite.images.dicom import attenuation, load_dicom
-from aseqdip_lite.images.files import MOST_VALUES, load_file
+from aseqdip_lite.images.files import load_file
+from aseqdip_lite.images.types import MOST_VALUES
 from aseqdip_lite.tasks.ct import CT
 
 SERIES = generate_uid(entropy_srcs=["series"])

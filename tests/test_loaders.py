@@ -16,7 +16,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image as Picture
 
 from aseqdip_lite.images import Image, KSpace
-from aseqdip_lite.images.files import MOST_VALUES, as_image, as_kspace, crop_field_of_view, load_file, sampling_mask
+from aseqdip_lite.images.files import crop_field_of_view, load_file
+from aseqdip_lite.images.types import MOST_VALUES, as_image, as_kspace, sampling_mask
 from aseqdip_lite.settings import InputError
 
 H, W, COILS, SLICES = 24, 20, 3, 4

@@ -91,13 +91,6 @@ def test_random_columns_stay_what_results_were_made_with(seed, columns):
     assert column_mask(32, 4, generator(seed)).nonzero().flatten().tolist() == columns
 
 
-def test_columns_with_a_given_centre():
-    mask = column_mask(20, 4, generator(), centre=5)
-    assert mask.nonzero().flatten().tolist() == [8, 9, 10, 11, 12]
-    assert torch.equal(equispaced_mask(20, 4, generator(), centre=5), mask)
-    assert int(column_mask(20, 4, generator(), centre=0).sum()) == 5
-
-
 @given(width=st.integers(8, 400), acceleration=st.floats(1, 8), seed=seeds)
 def test_comb_has_equal_spacing(width, acceleration, seed):
     """Gaps outside of the centre are the two whole numbers next to the spacing, and the comb goes on behind it."""
@@ -137,8 +130,6 @@ def test_column_errors(pattern):
         "acceleration must lie between 1 and the 64 columns of k-space, got 65")
     assert error_of(lambda: pattern(64, 0.5, generator())) == (
         "acceleration must lie between 1 and the 64 columns of k-space, got 0.5")
-    assert error_of(lambda: pattern(16, 8, generator(), centre=5)) == (
-        "acceleration 8 leaves 2 of 16 columns, fewer than the 5 of the fully sampled centre: use a lower acceleration")
 
 
 # Points.
@@ -174,20 +165,11 @@ def test_points_are_dense_in_the_middle_and_reach_the_corners():
         assert float(half / top) == pytest.approx(1, abs=0.02)
 
 
-def test_points_with_a_given_centre():
-    mask = variable_density_mask((20, 30), 6, generator(), centre=10)
-    assert int(mask.sum()) == 100 and mask[5:15, 10:20].all()
-    assert int(variable_density_mask((20, 30), 6, generator(), centre=0).sum()) == 100
-
-
 def test_point_errors():
     assert error_of(lambda: variable_density_mask((20, 30), 601, generator())) == (
         "acceleration must lie between 1 and the 600 points of k-space, got 601")
     assert error_of(lambda: variable_density_mask((20, 30), 0.5, generator())) == (
         "acceleration must lie between 1 and the 600 points of k-space, got 0.5")
-    assert error_of(lambda: variable_density_mask((20, 30), 8, generator(), centre=10)) == (
-        "acceleration 8 leaves 75 of 600 points, fewer than the 100 of the fully sampled centre: "
-        "use a lower acceleration")
 
 
 # The calibration square.

@@ -14,9 +14,10 @@ from aseqdip_lite.case import robust_peak
 from aseqdip_lite.images import Image, KSpace, load_image
 from aseqdip_lite.methods import configure
 from aseqdip_lite.methods.aseqdip import ASeqDIP
+from aseqdip_lite.operators.mri import Fourier, MRIOperator, espirit_maps, simulated_maps
 from aseqdip_lite.operators.sampling import PATTERNS, calibration_width, column_mask
 from aseqdip_lite.run.metrics import residual
-from aseqdip_lite.tasks.mri import MRI, Fourier, MRIOperator, espirit_maps, simulated_maps, smooth_phase
+from aseqdip_lite.tasks.mri import MRI, smooth_phase
 
 
 def complex_randn(*shape, seed=0, dtype=torch.complex128):

@@ -18,7 +18,7 @@ from aseqdip_lite.operators import (
     dot_test,
     random_like,
 )
-from aseqdip_lite.tasks.mri import Fourier, MRIOperator, SensitivityMaps
+from aseqdip_lite.operators.mri import Fourier, MRIOperator, SensitivityMaps
 
 
 class Matrix(LinearOperator):

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from aseqdip_lite import InputError, dot_test
-from aseqdip_lite.images.phantoms import SHEPP_LOGAN, ellipse_image, ellipse_sinogram, shepp_logan
-from aseqdip_lite.operators import projectors
+from aseqdip_lite.images.phantoms import SHEPP_LOGAN, ellipse_image, shepp_logan
+from aseqdip_lite.operators import ct
 from aseqdip_lite.operators import torch_radon as radon_backend
+from aseqdip_lite.operators.ct import make_projector
 from aseqdip_lite.operators.projectors import (
     MatrixProjector,
     RotationProjector,
@@ -19,7 +20,6 @@ from aseqdip_lite.operators.projectors import (
     disc,
     equal_angles,
     fbp,
-    make_projector,
     matrix_bytes,
     positions,
     ramp_filter,
@@ -31,6 +31,26 @@ from aseqdip_lite.operators.projectors import (
 ELLIPSES = ((1.0, 0.3, 0.5, 0.25, -0.2, 30.0), (0.5, 0.15, 0.1, -0.4, 0.35, -20.0))
 ANGLES = equal_angles(12)
 BACKENDS = ("matrix", "rotation")
+
+
+def ellipse_sinogram(ellipses, size, angles, detector):
+    """Exact sinogram (views, detector) float64 in the geometry of `projectors`: strip means of the line integrals.
+
+    The line integral of an ellipse at the distance t from its centre is 2 v a b sqrt(r^2 - t^2) / r^2
+    with r^2 = a^2 cos^2(theta - phi) + b^2 sin^2(theta - phi); its mean over each bin is taken exactly.
+
+    size: N, the side of the image in pixels, which are as wide as a bin.
+    """
+    edges = (np.arange(detector + 1) - detector / 2) * (2 / size)
+    rows = np.zeros((len(angles), detector))
+    for row, angle in zip(rows, angles, strict=True):
+        for value, a, b, x, y, phi in ellipses:
+            turn = angle - math.radians(phi)
+            r = math.hypot(a * math.cos(turn), b * math.sin(turn))
+            u = np.clip((edges - x * math.cos(angle) - y * math.sin(angle)) / r, -1, 1)
+            area = value * a * b * (u * np.sqrt(1 - u**2) + np.arcsin(u))  # of the part left of each edge
+            row += np.diff(area) * (size / 2) ** 2
+    return rows
 
 
 def tensor(image):
@@ -309,14 +329,14 @@ def test_detector_covers_the_diagonal():
 
 def test_auto_leaves_the_matrix_above_the_memory_bound(monkeypatch):
     assert isinstance(make_projector("auto", 16, ANGLES), MatrixProjector)
-    monkeypatch.setattr(projectors, "MOST_BYTES", 100)
+    monkeypatch.setattr(ct, "MOST_BYTES", 100)
     assert isinstance(make_projector("auto", 16, ANGLES), RotationProjector)
     assert "at most 0 are used: choose the projector rotation or auto" in error_of(
         lambda: make_projector("matrix", 16, ANGLES))
 
 
 def test_bound_keeps_30_views_of_512_as_a_matrix_and_180_not():
-    assert matrix_bytes(512, equal_angles(30)) < projectors.MOST_BYTES < matrix_bytes(512, equal_angles(180))
+    assert matrix_bytes(512, equal_angles(30)) < ct.MOST_BYTES < matrix_bytes(512, equal_angles(180))
     R = MatrixProjector(64, ANGLES)
     stored = 2 * 8 * R.matrix.values().numel()
     assert matrix_bytes(64, ANGLES) == pytest.approx(stored, rel=0.03)

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..settings import InputError
-from . import Image
-from .files import _count, as_image
+from .types import Image, as_image, count_values
 
 #: Largest accepted file, in bytes; its pixels are counted before any are read.
 MOST_FILE = 256 * 2**20
@@ -81,7 +80,7 @@ def _read(pydicom, path, frame):
         raise InputError("holds no pixel data")
     if header.get("SamplesPerPixel", 1) != 1:
         raise InputError(f"holds {header.SamplesPerPixel} values per pixel: a gray CT slice is expected")
-    _count((header.Rows, header.Columns))
+    count_values((header.Rows, header.Columns))
     spacing = pixel_side(header.get("PixelSpacing", None) or None)
     index = _index(frame, int(header.get("NumberOfFrames", None) or 1))
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..settings import InputError, nearest
-from . import everything
+from .facts import everything
 
 #: Environment variable that names a folder of files that were fetched or brought otherwise.
 FOLDER = "ASEQDIP_DATA"

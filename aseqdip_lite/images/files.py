@@ -13,16 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from ..settings import InputError, nearest
-from . import Image, KSpace
-
-#: Largest accepted number of values in one array (a 4096 x 4096 image, or 64 coils of 512 x 512).
-MOST_VALUES = 4096 * 4096
-
-#: Shortest accepted side in pixels: below it the U-Net's poolings and the window of SSIM have no room.
-LEAST_SIDE = 16
-
-#: Accepted peak sizes: their squares, summed, neither vanish nor overflow in single precision.
-LEAST_PEAK, MOST_PEAK = 1e-12, 1e12
+from .dicom import attenuation, load_dicom, pixel_side
+from .projections import GROUP, load_projections
+from .types import Image, as_image, as_kspace, count_values, sampling_mask
 
 #: Bytes of an .npy file that surely hold its header: numpy refuses a header above 10,000 bytes.
 HEAD = 16384
@@ -41,7 +34,7 @@ def load_file(path, slice_index=None):
       an alpha channel is dropped, 16 bit colour is read as 8 bit.
     * .h5: fastMRI multi-coil: `kspace` (slices, coils, H, W), optional `mask` and
       `reconstruction_rss` (slices, h, w); a full scan is cropped to the field of view of the latter.
-      Or Data Exchange: projections of a parallel-beam scan, see `data_exchange.load_projections`.
+      Or Data Exchange: projections of a parallel-beam scan, see `projections.load_projections`.
     * .dcm, .ima or a folder: CT slices, see `dicom.load_dicom`.
 
     Args:
@@ -52,8 +45,6 @@ def load_file(path, slice_index=None):
         InputError: missing, unknown or damaged file, wrong shape or kind, NaN or Inf, too small,
             too large, no such slice.
     """
-    from .dicom import load_dicom
-
     path = Path(path)
     readers = {".npy": _npy, ".npz": _npz, ".png": _picture, ".jpg": _picture, ".jpeg": _picture,
                ".tif": _picture, ".tiff": _picture, ".h5": _hdf5, ".dcm": load_dicom, ".ima": load_dicom}
@@ -87,8 +78,6 @@ def _npy(path, _):
 
 
 def _npz(path, _):
-    from .dicom import attenuation, pixel_side
-
     with zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         kinds = [kind for kind in ("image", "hu", "kspace") if kind in members]
@@ -118,7 +107,7 @@ def _read_npy(file, size):
         raise InputError("holds pickled objects, which are never loaded: save a plain numeric array")
     if dtype.kind not in "biufc":
         raise InputError(f"must hold numbers, got dtype {dtype}")
-    expected = _count(shape) * dtype.itemsize
+    expected = count_values(shape) * dtype.itemsize
     file.seek(head.tell())
     data = file.read(expected) if size >= expected else b""
     if len(data) < expected:
@@ -134,7 +123,7 @@ def _picture(path, _):
     except Picture.DecompressionBombError as error:
         raise InputError(f"too large: {error}") from None
     with picture:
-        _count(picture.size)
+        count_values(picture.size)
         if picture.mode in ("LA", "RGBA", "PA", "P"):
             picture = picture.convert("L" if picture.mode == "LA" else "RGB")
         deep = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG")  # Pillow 10.0
@@ -149,8 +138,6 @@ def _hdf5(path, slice_index):
     """A volume in HDF5: CT projections if it has the group of Data Exchange, else fastMRI k-space."""
     import h5py
 
-    from .projections import GROUP, load_projections
-
     with h5py.File(path, "r") as stored:
         projections = GROUP in stored
     return (load_projections if projections else _fastmri)(path, slice_index)
@@ -164,7 +151,7 @@ def _fastmri(path, slice_index):
         for name, dataset in stored.items():
             if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "biufc":
                 raise InputError(f"'{name}' must be an array of numbers")
-            _count(dataset.chunks or (1,))  # a chunk is unpacked as a whole
+            count_values(dataset.chunks or (1,))  # a chunk is unpacked as a whole
         if "kspace" not in stored:
             raise InputError("holds no dataset 'kspace'; a fastMRI multi-coil file is expected")
         kspace, rss = stored["kspace"], stored.get("reconstruction_rss")
@@ -177,14 +164,14 @@ def _fastmri(path, slice_index):
             raise InputError(f"slice {index} does not exist: the file has slices 0 to {slices - 1}")
         if rss is not None and (rss.ndim != 3 or len(rss) != slices):
             raise InputError(f"'reconstruction_rss' must have shape ({slices}, h, w), got {rss.shape}")
-        _count(kspace.shape[1:])
+        count_values(kspace.shape[1:])
         kspace = kspace[index]
         mask, reference = None, None
         if "mask" in stored:
-            _count(stored["mask"].shape)
+            count_values(stored["mask"].shape)
             mask = stored["mask"][()]
         if rss is not None:
-            _count(rss.shape[1:])
+            count_values(rss.shape[1:])
             reference = rss[index]
     if reference is not None and mask is None and sampling_mask(kspace) is None:
         kspace = crop_field_of_view(kspace, reference.shape)
@@ -205,95 +192,3 @@ def crop_field_of_view(kspace, shape):
     return centred(np.fft.fft2, image[..., top:top + shape[0], left:left + shape[1]])
 
 
-def sampling_mask(kspace):
-    """The mask read off the zeros of k-space (coils, H, W): (W,) or (H, W) bool, or None if all of it was measured.
-
-    Zeros along the edges, as many on one side as on the other, are the zero filling that scanners
-    add to enlarge a picture: such a scan counts as measured in full.
-    """
-    sampled = (kspace != 0).any(axis=0)
-    rows, columns = sampled.any(axis=1), sampled.any(axis=0)
-    if sampled[np.ix_(rows, columns)].all():
-        if all(_centred_band(lines) for lines in (rows, columns)):
-            return None
-        if rows.all():
-            return columns
-    return sampled
-
-
-def _centred_band(lines):
-    """Whether the true entries are one run without gaps, its middle at the array's to within one entry."""
-    inside = np.flatnonzero(lines)
-    return len(inside) > 0 and inside[-1] - inside[0] + 1 == len(inside) and (
-        abs(inside[0] + inside[-1] - len(lines) + 1) <= 2)
-
-
-def as_image(array):
-    """A checked image: (H, W) or (H, W, 3), float32 or complex64, finite, not constant, 16 pixels a side or more."""
-    if array.ndim == 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] != 3):
-        raise InputError(f"an image must have shape (H, W) or (H, W, 3), got {array.shape}")
-    _check_sides("an image", array.shape[:2])
-    array = _single_precision("the image", array)
-    if (array == array.flat[0]).all():
-        raise InputError("the image is constant: there is nothing to reconstruct")
-    return array
-
-
-def as_kspace(name, kspace, mask=None, reference=None):
-    """A checked `KSpace`; an absent mask is read off the zeros (`sampling_mask`)."""
-    if kspace.ndim != 3 or kspace.dtype.kind != "c":
-        raise InputError(f"k-space must be complex of shape (coils, H, W), got {kspace.dtype} of shape {kspace.shape}")
-    _count(kspace.shape)
-    h, w = kspace.shape[1:]
-    _check_sides("k-space", (h, w))
-    kspace = _single_precision("the k-space", kspace)
-    mask = sampling_mask(kspace) if mask is None else np.squeeze(mask)
-    if mask is not None:
-        if mask.shape not in ((w,), (h, w)):
-            raise InputError(f"the mask must have shape {(w,)} or {(h, w)}, got {mask.shape}")
-        if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
-            raise InputError("the mask must hold zeros and ones only")
-        mask = mask.astype(np.float32)
-        if not (kspace * mask).any():
-            raise InputError("the sampling mask is empty: no k-space sample was measured")
-    if reference is not None:
-        if reference.ndim != 2 or reference.dtype.kind not in "iuf":
-            raise InputError(f"the reference must be real of shape (h, w), got {reference.dtype} of {reference.shape}")
-        _check_sides("the reference", reference.shape)
-        if reference.shape[0] > h or reference.shape[1] > w:
-            raise InputError(f"the reference of {reference.shape} is larger than the k-space of {(h, w)}")
-        reference = _single_precision("the reference", reference)
-        if reference.min() < 0:
-            raise InputError("the reference must hold magnitudes, got negative values")
-    return KSpace(name, kspace, mask, reference)
-
-
-def _count(shape):
-    """Number of values of a shape; InputError for none and for more than MOST_VALUES."""
-    values = int(np.prod([int(n) for n in shape], dtype=object)) if shape else 1
-    if any(n < 1 for n in shape):
-        raise InputError(f"holds no values: its shape is {tuple(shape)}")
-    if values > MOST_VALUES:
-        raise InputError(f"too large: {' x '.join(map(str, shape))} values, at most {MOST_VALUES} are accepted")
-    return values
-
-
-def _check_sides(what, shape):
-    if min(shape) < LEAST_SIDE:
-        raise InputError(f"{what} must have at least {LEAST_SIDE} pixels on each side, got {shape[0]} x {shape[1]}")
-
-
-def _single_precision(what, array):
-    """The array as float32 or complex64; InputError for NaN, Inf, zero throughout and sizes out of reach."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        array = array.astype(np.complex64 if array.dtype.kind == "c" else np.float32)
-        if not np.isfinite(array).all():
-            raise InputError(f"{what} holds NaN, Inf or values beyond single precision")
-        peak = float(np.abs(array).max())
-    if peak == 0:
-        raise InputError(f"{what} is zero throughout")
-    if not LEAST_PEAK <= peak <= MOST_PEAK:
-        raise InputError(f"{what} peaks at {peak:.3g}: scale it to between {LEAST_PEAK:g} and {MOST_PEAK:g}")
-    return array

@@ -1,4 +1,4 @@
-"""Phantoms made of ellipses: their pictures and, exactly, their sinograms.
+"""Phantoms made of ellipses.
 
 An ellipse is a row (value, a, b, x, y, phi): half axes a and b, centre (x, y), with y pointing up,
 in units where the square image is [-1, 1]^2, and the turn phi of the axis a, counterclockwise in
@@ -35,23 +35,3 @@ def ellipse_image(ellipses, size, oversample=4):
         along, across = (X - x) * c + (Y - y) * s, (Y - y) * c - (X - x) * s
         image[(along / a) ** 2 + (across / b) ** 2 <= 1] += value
     return image.reshape(size, oversample, size, oversample).mean(axis=(1, 3))
-
-
-def ellipse_sinogram(ellipses, size, angles, detector):
-    """Exact sinogram (views, detector) float64 in the geometry of `projectors`: strip means of the line integrals.
-
-    The line integral of an ellipse at the distance t from its centre is 2 v a b sqrt(r^2 - t^2) / r^2
-    with r^2 = a^2 cos^2(theta - phi) + b^2 sin^2(theta - phi); its mean over each bin is taken exactly.
-
-    size: N, the side of the image in pixels, which are as wide as a bin.
-    """
-    edges = (np.arange(detector + 1) - detector / 2) * (2 / size)
-    rows = np.zeros((len(angles), detector))
-    for row, angle in zip(rows, angles, strict=True):
-        for value, a, b, x, y, phi in ellipses:
-            turn = angle - math.radians(phi)
-            r = math.hypot(a * math.cos(turn), b * math.sin(turn))
-            u = np.clip((edges - x * math.cos(angle) - y * math.sin(angle)) / r, -1, 1)
-            area = value * a * b * (u * np.sqrt(1 - u**2) + np.arcsin(u))  # of the part left of each edge
-            row += np.diff(area) * (size / 2) ** 2
-    return rows

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..settings import InputError
-from . import Sinogram
-from .files import LEAST_SIDE, _count
+from .types import LEAST_SIDE, Sinogram, count_values
 
 #: The group that tells such a file from other .h5 files.
 GROUP = "exchange"
@@ -53,8 +52,8 @@ def load_projections(path, row=None):
         if not 0 <= row < rows:
             raise InputError(f"slice {row} does not exist: the file has slices 0 to {rows - 1}")
         for part in parts:
-            _count((len(part), bins))
-        _count((views,))
+            count_values((len(part), bins))
+        count_values((views,))
         if bins < LEAST_SIDE:
             raise InputError(f"a view must have at least {LEAST_SIDE} bins, got {bins}")
         counts, white, dark = (part[:, row].astype(np.float64) for part in parts)  # (views, D), (n, D), (n, D)

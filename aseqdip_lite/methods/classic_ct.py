@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from ..operators.ct import CTOperator
 from ..operators.projectors import fbp
-from ..tasks.ct import CTOperator
 from . import register
 from .classic import Classic
 from .tv import solve_tv

@@ -16,8 +16,8 @@ from typing import ClassVar
 
 import torch
 
+from ..operators.mri import MRIOperator
 from ..settings import setting
-from ..tasks.mri import MRIOperator
 from . import register
 from .base import square_norm
 from .classic import Classic, solve_with_sigpy

@@ -1,4 +1,4 @@
-"""Parallel-beam projectors of CT: strip-integral matrix, matrix-free rotation, torch-radon; FBP.
+"""Parallel-beam projectors of CT: strip-integral matrix, matrix-free rotation; FBP.
 
 Geometry, the same for all: an image (N, N) has pixels of side 1 with centres at X = column -
 (N-1)/2 and Y = (N-1)/2 - row, so Y points up. A ray of the view at angle theta (radians) is the
@@ -17,11 +17,8 @@ import torch
 from scipy import sparse
 from torch.nn import functional as F
 
-from ..settings import InputError, nearest
+from ..settings import InputError
 from .base import LinearOperator
-
-#: Largest size in bytes of the matrix and its stored transpose together; "auto" goes matrix-free above it.
-MOST_BYTES = 512 * 2**20
 
 
 class _Linear(torch.autograd.Function):
@@ -123,28 +120,6 @@ class RotationProjector(Projector):
     @staticmethod
     def _axis(count, like):
         return torch.arange(count, dtype=like.dtype, device=like.device) - (count - 1) / 2
-
-
-def make_projector(kind, size, angles, detector=None):
-    """A projector by name: "auto", "matrix", "rotation" or "torch-radon".
-
-    "auto" is the matrix where it fits into `MOST_BYTES` and the rotation above.
-
-    Raises:
-        InputError: unknown name, bad angles, a matrix that is too large, or torch-radon that is
-            not installed.
-    """
-    from .torch_radon import TorchRadonProjector
-
-    kinds = {"matrix": MatrixProjector, "rotation": RotationProjector, "torch-radon": TorchRadonProjector}
-    nearest(kind, ("auto", *kinds), "projector")
-    needed = matrix_bytes(size, distinct(angles))
-    if kind == "auto":
-        kind = "matrix" if needed <= MOST_BYTES else "rotation"
-    elif kind == "matrix" and needed > MOST_BYTES:
-        raise InputError(f"the matrix of {len(angles)} views of {size} x {size} pixels would take {needed >> 20} MiB, "
-                         f"at most {MOST_BYTES >> 20} are used: choose the projector rotation or auto")
-    return kinds[kind](size, angles, detector)
 
 
 def distinct(angles):

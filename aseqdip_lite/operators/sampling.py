@@ -35,29 +35,29 @@ def draw_mask(pattern, shape, acceleration, generator):
     return columns[pattern](shape[1], acceleration, generator)
 
 
-def column_mask(width, acceleration, generator, centre=None):
+def column_mask(width, acceleration, generator):
     """Exactly round(width / acceleration) sampled columns: the fully sampled centre and random others.
+
+    The centre takes 0.32 / acceleration of the width (8 % at 4x, 4 % at 8x), rounded, but at least the zero frequency.
 
     Args:
         width: number of k-space columns.
         acceleration: at least 1 and at most width.
         generator: torch.Generator of the random columns.
-        centre: number of fully sampled centre columns; by default 0.32 / acceleration of the
-            width (8 % at 4x, 4 % at 8x), rounded, but at least the zero frequency.
 
     Returns:
         (width,) float32 tensor of zeros and ones.
 
     Raises:
-        InputError: no column or fewer than the centre would be sampled.
+        InputError: no column would be sampled.
     """
-    mask, others = _centre_columns(width, acceleration, centre)
+    mask, others = _centre_columns(width, acceleration)
     outside = torch.nonzero(mask == 0).flatten()
     mask[outside[torch.randperm(len(outside), generator=generator)[:others]]] = 1
     return mask
 
 
-def equispaced_mask(width, acceleration, generator, centre=None):
+def equispaced_mask(width, acceleration, generator):
     """The fully sampled centre columns and a comb of equal spacing over the whole width.
 
     The arguments, the result and the error are those of `column_mask`. The spacing is that of fastMRI (Zbontar
@@ -66,7 +66,7 @@ def equispaced_mask(width, acceleration, generator, centre=None):
     one. It is rarely a whole number, so the gaps are the two whole numbers next to it. The random
     offset is uniform in one spacing.
     """
-    mask, others = _centre_columns(width, acceleration, centre)
+    mask, others = _centre_columns(width, acceleration)
     if others:
         spacing = int((mask == 0).sum()) / others
         offset = spacing * float(torch.rand((), generator=generator, dtype=torch.float64))
@@ -75,10 +75,11 @@ def equispaced_mask(width, acceleration, generator, centre=None):
     return mask
 
 
-def variable_density_mask(shape, acceleration, generator, centre=None):
+def variable_density_mask(shape, acceleration, generator):
     """Exactly round(H W / acceleration) sampled points, dense near the zero frequency and thin at the corners.
 
-    A centre square is fully sampled, so that coil maps can be estimated from it. The other points
+    A centre square of side 24, or less where that would take more than 0.32 of the samples or does not fit in, is
+    fully sampled, so that coil maps can be estimated from it. The other points
     are drawn without replacement, with odds (1 - r)^3 where r is the distance from the zero
     frequency, 1 beyond the corners (polynomial density: Lustig et al., MRM 2007).
 
@@ -86,24 +87,18 @@ def variable_density_mask(shape, acceleration, generator, centre=None):
         shape: (H, W) of k-space.
         acceleration: at least 1 and at most H W.
         generator: torch.Generator of the random points.
-        centre: side of the fully sampled square; by default 24, or less where that would take more
-            than 0.32 of the samples or does not fit in.
 
     Returns:
         (H, W) float32 tensor of zeros and ones.
 
     Raises:
-        InputError: no point or fewer than the centre would be sampled.
+        InputError: no point would be sampled.
     """
     h, w = shape
     if not 1 <= acceleration <= h * w:
         raise InputError(f"acceleration must lie between 1 and the {h * w} points of k-space, got {acceleration:g}")
     sampled = round(h * w / acceleration)
-    if centre is None:
-        centre = max(min(CALIBRATION, h, w, int((CENTRE * sampled) ** 0.5)), 1)
-    if sampled < centre**2:
-        raise InputError(f"acceleration {acceleration:g} leaves {sampled} of {h * w} points, fewer than the "
-                         f"{centre**2} of the fully sampled centre: use a lower acceleration")
+    centre = max(min(CALIBRATION, h, w, int((CENTRE * sampled) ** 0.5)), 1)
     y, x = ((torch.arange(n, dtype=torch.float64) - n // 2) / (n // 2 + 1) for n in shape)
     odds = (1 - torch.hypot(y[:, None], x[None]) / 2**0.5) ** DENSITY  # (H, W), positive up to the corners
     mask = torch.zeros(shape)
@@ -158,15 +153,12 @@ def centre_square(shape, width):
     return tuple(slice(n // 2 - width // 2, n // 2 - width // 2 + width) for n in shape)
 
 
-def _centre_columns(width, acceleration, centre):
+def _centre_columns(width, acceleration):
     """A mask (width,) of the centre columns alone, and how many others complete round(width / acceleration)."""
     if not 1 <= acceleration <= width:
         raise InputError(f"acceleration must lie between 1 and the {width} columns of k-space, got {acceleration}")
     sampled = round(width / acceleration)
-    centre = max(round(width * CENTRE / acceleration), 1) if centre is None else centre
-    if sampled < max(centre, 1):
-        raise InputError(f"acceleration {acceleration:g} leaves {sampled} of {width} columns, fewer than the "
-                         f"{centre} of the fully sampled centre: use a lower acceleration")
+    centre = max(round(width * CENTRE / acceleration), 1)
     first = width // 2 - centre // 2  # index width // 2 is the zero frequency
     mask = torch.zeros(width)
     mask[first:first + centre] = 1

@@ -6,7 +6,6 @@ projectors and their geometry are in `projectors`.
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -16,8 +15,8 @@ from ..case import Case, Observation, robust_peak
 from ..images import Image, Sinogram, fit
 from ..images.dicom import attenuation
 from ..images.projections import rebinned, usable_bins
-from ..operators import Scaled
-from ..operators.projectors import detector_bins, disc, distinct, equal_angles, fbp, make_projector, strip_sinogram
+from ..operators.ct import ct_operator, make_projector
+from ..operators.projectors import detector_bins, disc, distinct, equal_angles, fbp, strip_sinogram
 from ..settings import InputError, Settings, setting
 from . import register
 
@@ -29,27 +28,6 @@ FIELD_OF_VIEW = 250.0
 
 #: Side of the largest image that is taken as it is.
 MOST_SIDE = 2048
-
-
-class CTOperator(Scaled):
-    """A = R / ||R|| for a projector R, so that ||A|| = 1 and lam means the same as in every other task.
-
-    Ten power iterations give the norm to 1e-4 from two views on, to 2 % for a single one.
-    """
-
-    def __init__(self, projector):
-        super().__init__(projector, 1 / projector.norm(iterations=10))
-
-    @property
-    def projector(self):
-        """R, in pixels: sinogram = projector(image) for an image in any unit."""
-        return self.A
-
-
-@lru_cache(maxsize=2)
-def ct_operator(kind, size, angles, detector):
-    """The operator of a geometry; the last two are kept, each at most `projectors.MOST_BYTES` large."""
-    return CTOperator(make_projector(kind, size, angles, detector))
 
 
 def fine_object(image, size):

@@ -2,7 +2,7 @@
 
 import torch
 
-from aseqdip_lite.tasks.deblurring import saturate, to_display, to_light
+from aseqdip_lite.operators.blur import saturate, to_display, to_light
 
 
 def span(g, d):

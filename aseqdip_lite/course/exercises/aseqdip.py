@@ -5,7 +5,7 @@ import math
 import torch
 
 from ...operators import Identity, Mask
-from ...tasks.mri import MRIOperator
+from ...operators.mri import MRIOperator
 from . import NOTHING, exercise, nothing
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from ...tasks.deblurring import DARK, MotionBlur, saturate, to_display, to_light
+from ...operators.blur import DARK, MotionBlur, saturate, to_display, to_light
 from . import exercise, tensor_fault
 from .double import close
 from .operators import shake_kernel

@@ -2,8 +2,8 @@
 
 import torch
 
+from ...operators.mri import MRIOperator
 from ...operators.sampling import column_mask
-from ...tasks.mri import MRIOperator
 from . import NOTHING, exercise, tensor_fault
 
 #: The small problem that answers are tried on: odd and even sides, so that a wrong shift shows.

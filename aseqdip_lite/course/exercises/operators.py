@@ -5,10 +5,10 @@ import math
 import torch
 
 from ...operators import LinearOperator, Mask, random_like
+from ...operators.blur import MotionBlur, motion_path, path_kernel
+from ...operators.ct import CTOperator
+from ...operators.mri import MRIOperator
 from ...operators.projectors import MatrixProjector, RotationProjector, equal_angles
-from ...tasks.ct import CTOperator
-from ...tasks.deblurring import MotionBlur, motion_path, path_kernel
-from ...tasks.mri import MRIOperator
 from . import NOTHING, exercise, tensor_fault
 from .mri import SHAPE, small_operator
 

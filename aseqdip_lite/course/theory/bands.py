@@ -11,10 +11,10 @@ import torch
 from matplotlib.figure import Figure
 
 from ...methods import configure
+from ...operators.mri import Fourier
 from ...run.engine import iterate
 from ...run.metrics import psnr
 from ...tasks import load_case
-from ...tasks.mri import Fourier
 
 #: Bands by distance from the centre of k-space, 1 being the Nyquist frequency of one axis.
 BANDS = {"low": (0.0, 0.15), "mid": (0.15, 0.5), "high": (0.5, 2.0)}

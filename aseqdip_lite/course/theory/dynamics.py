@@ -161,14 +161,3 @@ def mode_roots(theta, gain, lam, N, beta):
     total, product = 1 - a / (1 + lam) + (1 - a) * gain, (1 - a) * gain
     spread = torch.tensor(complex(total**2 / 4 - product), dtype=torch.complex128).sqrt()
     return torch.stack([total / 2 + spread, total / 2 - spread])
-
-
-def blind_limit(theta, A, y, z1, lam, N, beta):
-    """Where (3) ends for a network that is blind to its input (G = 0), from its first output z1 (n,).
-
-    z_inf = z_1 + B_N A^H (A B_N A^H)^+ (y - A z_1): the data are met as well as A can, and the null space is filled by
-    the kernel. For small steps B_N = 2 beta N Theta + O(beta^2), free of lam; for N -> inf B_N -> H^{-1}.
-    """
-    BAH = preconditioner(theta, A, lam, N, beta) @ real_system(A, y)[0].T
-    A, y = real_system(A, y)
-    return z1 + BAH @ torch.linalg.pinv(A @ BAH, hermitian=True, rtol=1e-10) @ (y - A @ z1)

@@ -59,20 +59,6 @@ def plot_frozen(found, y):
     return figure
 
 
-def plot_drift(paths, A):
-    """Size of what lies in the null space of A, per stage: {lam: path (stages + 1, n)}."""
-    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
-    axis = figure.subplots()
-    P = torch.linalg.pinv(A) @ A
-    for (dash, colour, lam), path in zip(styles(paths), paths.values(), strict=True):
-        axis.plot((path - path @ P.T).norm(dim=1), linestyle=dash, color=colour, label=f"lam = {lam:g}")
-    axis.set_xlabel("stage k")
-    axis.set_ylabel("norm of z_k in the null space of A")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=9)
-    return figure
-
-
 def plot_grid(rows, N=2):
     """The grid in a row of four panels per task: PSNR curves with moving (N steps a stage) and with fixed input, the
     first step of overfitting, and ||z|| / ||z_0||; means over images and seeds, of the steps medians.

@@ -76,11 +76,6 @@ def trajectory(W, A, y, beta, steps, z0=None):
     return start + torch.stack([W @ (A.T @ (U @ (h * r))) for h in shares])
 
 
-def recovery_map(W, A, rtol=1e-12):
-    """R = W A^T (A W A^T)^+ A, (n, n): the truth x goes to z_inf = R x when y = A x and z_0 = 0."""
-    return W @ A.T @ torch.linalg.pinv(A @ W @ A.T, rtol=rtol, hermitian=True) @ A
-
-
 def commutator(W, A):
     """||W A^T A - A^T A W|| / ||W|| (Frobenius): 0 where the kernel puts nothing into null(A)."""
     N = A.T @ A

@@ -123,10 +123,3 @@ def one_stage_error(f, params, A, y, z0, lam, N, beta, stages):
         errors.append(float((predicted - reached).norm() / (reached - u).norm()))
         z = reached
     return torch.tensor(errors, dtype=torch.float64)
-
-
-def steps_to(path, y, share, N):
-    """Steps until ||z - y||^2 has fallen to `share` of its value at z_0, at the first such stage; None if never."""
-    distance = (path - y).square().sum(dim=1)
-    reached = (distance <= share * distance[0]).nonzero().flatten()
-    return N * int(reached[0]) if len(reached) else None

@@ -1,0 +1,84 @@
+"""`load_image`: one way to every image, by its name or by the path of a file."""
+
+import os
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from ..settings import InputError, nearest
+from . import phantoms
+from .dicom import wheel_image
+from .facts import DATA, everything
+from .fetch import require
+from .files import load_file
+from .types import Image, as_kspace
+
+
+def load_image(name, slice_index=None):
+    """A shipped or fetched image by its name, or a user's file by its path; nothing is downloaded.
+
+    Args:
+        name: e.g. "brain-070" or "tooth", or the path of a .npy, .npz, .png, .jpg, .tif, fastMRI
+            or Data Exchange .h5 file, a DICOM file (.dcm) or a folder of DICOM slices.
+        slice_index: which slice of a volume (.h5, DICOM); the middle one by default.
+
+    Raises:
+        InputError: unknown name, a data set that was not fetched (with the command that does),
+            missing file or bad contents; names the file and the fault.
+    """
+    known = everything()
+    if name in known and known[name]["source"] == "fetch":
+        return _fetched(name, known[name], slice_index)
+    if name in known:
+        if slice_index is not None:
+            raise InputError(f"{name} has no slices to choose from: only .h5 volumes and DICOM have")
+        return _shipped(name, known[name])
+    path = Path(name)
+    if path.suffix or os.sep in str(name) or os.path.isdir(name):
+        return load_file(path, slice_index)
+    nearest(name, known, "image")
+
+
+def _shipped(name, facts):
+    """A catalogue entry: (H, W) or (H, W, 3) float32, in [0, 1] or, for CT, attenuation (water is 1)."""
+    source, key, spacing = facts["source"], facts["key"], None
+    if source == "npz":
+        with np.load(DATA / "colin27.npz", allow_pickle=False) as archive:
+            array, spacing = archive[key].astype(np.float32) / 255, 1.0
+    elif source == "pydicom":
+        array, spacing = wheel_image(key)
+    elif source == "skimage":
+        array = _wheel_picture(key)
+    else:
+        array = getattr(phantoms, key)()
+    return Image(name, array, shipped=True, spacing_mm=spacing)
+
+
+def _fetched(name, facts, slice_index):
+    """A data set that was fetched before: its `KSpace`, `Sinogram` or `Image` under its registered name."""
+    path = require(name)
+    if facts["task"] == "mri":
+        if slice_index is not None:
+            raise InputError(f"{name} has no slices to choose from: only .h5 volumes and DICOM have")
+        return as_kspace(name, np.load(path, allow_pickle=False))
+    image = load_file(path, slice_index)
+    image = replace(image, name=image.name.replace(path.name, name))
+    return replace(image, shipped=True) if isinstance(image, Image) else image
+
+
+def _wheel_picture(key):
+    """Central square (n, n, 3) of a picture in the installed scikit-image; opened directly, so nothing is fetched."""
+    from PIL import Image as Picture
+
+    file = resources.files("skimage") / "data" / key
+    if not file.is_file():
+        raise InputError(f"the installed scikit-image carries no {key}: reinstall it from PyPI or conda-forge")
+    with file.open("rb") as stream, Picture.open(stream) as picture:
+        array = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+    side = min(array.shape[:2])
+    top, left = ((n - side) // 2 for n in array.shape[:2])
+    return array[top:top + side, left:left + side]
+
+

@@ -1,0 +1,173 @@
+"""What images and scans are, and the checks that every one of them passes, wherever it came from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..settings import InputError
+
+#: Largest accepted number of values in one array (a 4096 x 4096 image, or 64 coils of 512 x 512).
+MOST_VALUES = 4096 * 4096
+
+#: Shortest accepted side in pixels: below it the U-Net's poolings and the window of SSIM have no room.
+LEAST_SIDE = 16
+
+#: Accepted peak sizes: their squares, summed, neither vanish nor overflow in single precision.
+LEAST_PEAK, MOST_PEAK = 1e-12, 1e12
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture taken as truth: array (H, W) or (H, W, 3), float32 in [0, 1] or any finite unit, or complex64.
+
+    `shipped` images, and fetched ones, are resampled to the task's size; a user's own keeps its
+    pixels. `spacing_mm` is the side of a pixel in mm, None if it is not known.
+    """
+
+    name: str
+    array: np.ndarray
+    shipped: bool = False
+    spacing_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class KSpace:
+    """A measured multi-coil scan.
+
+    Attributes:
+        kspace: (coils, H, W) complex64, centred, zero where not sampled.
+        mask: (W,) or (H, W) of zeros and ones if the scan was undersampled, None if it was full.
+        reference: (h, w) float32 magnitude to compare with (root sum of squares), or None.
+    """
+
+    name: str
+    kspace: np.ndarray
+    mask: np.ndarray | None = None
+    reference: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Sinogram:
+    """A measured parallel-beam CT scan of one slice.
+
+    Attributes:
+        sinogram: (views, D) float32 line integrals -log(I / I_0).
+        angles: (views,) float64, in radians, increasing, within half a turn.
+        centre: where the axis of rotation falls on the detector, in bins; (D - 1) / 2 is its middle.
+    """
+
+    name: str
+    sinogram: np.ndarray
+    angles: np.ndarray
+    centre: float
+
+
+def sampling_mask(kspace):
+    """The mask read off the zeros of k-space (coils, H, W): (W,) or (H, W) bool, or None if all of it was measured.
+
+    Zeros along the edges, as many on one side as on the other, are the zero filling that scanners
+    add to enlarge a picture: such a scan counts as measured in full.
+    """
+    sampled = (kspace != 0).any(axis=0)
+    rows, columns = sampled.any(axis=1), sampled.any(axis=0)
+    if sampled[np.ix_(rows, columns)].all():
+        if all(_centred_band(lines) for lines in (rows, columns)):
+            return None
+        if rows.all():
+            return columns
+    return sampled
+
+
+def _centred_band(lines):
+    """Whether the true entries are one run without gaps, its middle at the array's to within one entry."""
+    inside = np.flatnonzero(lines)
+    return len(inside) > 0 and inside[-1] - inside[0] + 1 == len(inside) and (
+        abs(inside[0] + inside[-1] - len(lines) + 1) <= 2)
+
+
+def as_image(array):
+    """A checked image: (H, W) or (H, W, 3), float32 or complex64, finite, not constant, 16 pixels a side or more."""
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] != 3):
+        raise InputError(f"an image must have shape (H, W) or (H, W, 3), got {array.shape}")
+    _check_sides("an image", array.shape[:2])
+    array = _single_precision("the image", array)
+    if (array == array.flat[0]).all():
+        raise InputError("the image is constant: there is nothing to reconstruct")
+    return array
+
+
+def as_kspace(name, kspace, mask=None, reference=None):
+    """A checked `KSpace`; an absent mask is read off the zeros (`sampling_mask`)."""
+    if kspace.ndim != 3 or kspace.dtype.kind != "c":
+        raise InputError(f"k-space must be complex of shape (coils, H, W), got {kspace.dtype} of shape {kspace.shape}")
+    count_values(kspace.shape)
+    h, w = kspace.shape[1:]
+    _check_sides("k-space", (h, w))
+    kspace = _single_precision("the k-space", kspace)
+    mask = sampling_mask(kspace) if mask is None else np.squeeze(mask)
+    if mask is not None:
+        if mask.shape not in ((w,), (h, w)):
+            raise InputError(f"the mask must have shape {(w,)} or {(h, w)}, got {mask.shape}")
+        if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
+            raise InputError("the mask must hold zeros and ones only")
+        mask = mask.astype(np.float32)
+        if not (kspace * mask).any():
+            raise InputError("the sampling mask is empty: no k-space sample was measured")
+    if reference is not None:
+        if reference.ndim != 2 or reference.dtype.kind not in "iuf":
+            raise InputError(f"the reference must be real of shape (h, w), got {reference.dtype} of {reference.shape}")
+        _check_sides("the reference", reference.shape)
+        if reference.shape[0] > h or reference.shape[1] > w:
+            raise InputError(f"the reference of {reference.shape} is larger than the k-space of {(h, w)}")
+        reference = _single_precision("the reference", reference)
+        if reference.min() < 0:
+            raise InputError("the reference must hold magnitudes, got negative values")
+    return KSpace(name, kspace, mask, reference)
+
+
+def count_values(shape):
+    """Number of values of a shape; InputError for none and for more than MOST_VALUES."""
+    values = int(np.prod([int(n) for n in shape], dtype=object)) if shape else 1
+    if any(n < 1 for n in shape):
+        raise InputError(f"holds no values: its shape is {tuple(shape)}")
+    if values > MOST_VALUES:
+        raise InputError(f"too large: {' x '.join(map(str, shape))} values, at most {MOST_VALUES} are accepted")
+    return values
+
+
+def _check_sides(what, shape):
+    if min(shape) < LEAST_SIDE:
+        raise InputError(f"{what} must have at least {LEAST_SIDE} pixels on each side, got {shape[0]} x {shape[1]}")
+
+
+def _single_precision(what, array):
+    """The array as float32 or complex64; InputError for NaN, Inf, zero throughout and sizes out of reach."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = array.astype(np.complex64 if array.dtype.kind == "c" else np.float32)
+        if not np.isfinite(array).all():
+            raise InputError(f"{what} holds NaN, Inf or values beyond single precision")
+        peak = float(np.abs(array).max())
+    if peak == 0:
+        raise InputError(f"{what} is zero throughout")
+    if not LEAST_PEAK <= peak <= MOST_PEAK:
+        raise InputError(f"{what} peaks at {peak:.3g}: scale it to between {LEAST_PEAK:g} and {MOST_PEAK:g}")
+    return array
+
+
+def fit(image, size):
+    """The array of an `Image` at the size that is worked with.
+
+    Shipped images are centred on a square and resampled (anti-aliased) to size x size; a user's
+    own image, or any image with size None, is returned as it is.
+    """
+    if size is None or not image.shipped:
+        return image.array
+    from skimage.transform import resize
+
+    h, w = image.array.shape[:2]
+    side = max(h, w)
+    pad = [((side - h) // 2, side - h - (side - h) // 2), ((side - w) // 2, side - w - (side - w) // 2)]
+    square = np.pad(image.array, pad + [(0, 0)] * (image.array.ndim - 2))
+    return resize(square, (size, size), order=3, anti_aliasing=size < side).clip(0, None).astype(np.float32)
