@@ -1,4 +1,4 @@
-"""Settings that check themselves: the base of every task and every method.
+"""Settings that check themselves, the base of every task and every method; the profile and the device by default.
 
 A task or a method is a frozen dataclass whose fields are made by `setting`. The same few
 facts (help, bounds, choices) then serve the check, the command line, `aseqdip list` and the
@@ -7,8 +7,13 @@ panels, so they are written once.
 
 import dataclasses
 import difflib
+import functools
 import math
+import os
 import typing
+
+#: From seconds to hours; a profile changes sizes and numbers of steps, nothing else.
+PROFILES = ("smoke", "laptop", "paper")
 
 
 class InputError(ValueError):
@@ -32,6 +37,24 @@ def nearest(name, known, kind):
     close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.4)
     hint = f"did you mean '{close[0]}'? " if close else ""
     raise InputError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")
+
+
+@functools.cache
+def profile():
+    """Name of the profile, "smoke", "laptop" (default) or "paper": ASEQDIP_PROFILE, read once.
+
+    Raises:
+        InputError: the variable holds another word.
+    """
+    return nearest(os.environ.get("ASEQDIP_PROFILE", "laptop"), PROFILES, "profile in ASEQDIP_PROFILE")
+
+
+@functools.cache
+def device():
+    """"cuda" if PyTorch finds a GPU, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def whole_number(name, value, low):

@@ -1,12 +1,14 @@
 """Compare docs/glossary.md with the lessons and with the code, and the plan in docs/instructors.md with the lessons.
 
     python scripts/check_docs.py             print what is missing; exit 1 if anything is
-    python scripts/check_docs.py --write     first make the table of settings anew, from the registries
+    python scripts/check_docs.py --write     first make the glossary's table of settings, and the settings that
+                                             `aseqdip run TASK --help` shows, anew from the registries
 
 A row `| $x$ | `x` | ...` of a lesson, whose first cell holds math and whose second one code or nothing, defines a
 symbol. It must have a row in the glossary, which may not claim that a later lesson defines it first.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import click
 
 from aseqdip_lite import methods, tasks
+from aseqdip_lite.cli.options import SETTINGS
 from aseqdip_lite.settings import fields_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +53,23 @@ def settings_table():
     lines += [f"| `{name}` | {', '.join(owners)} | {help.replace('|', chr(92) + '|')} |"
               for (name, help), owners in sorted(rows.items(), key=lambda row: (row[0][0].lower(), row[0]))]
     return "\n".join(lines)
+
+
+def settings_file():
+    """Text of the command line's settings.json, from the registries; the defaults of tasks are those of laptop."""
+    found = dict(tasks={name: dict(about=cls.about, settings=facts_of(cls, cls.profiles["laptop"]))
+                        for name, cls in tasks.REGISTRY.items()},
+                 methods={name: dict(about=cls.about, tasks=cls.tasks, settings=facts_of(cls, {}))
+                          for name, cls in methods.REGISTRY.items()})
+    return json.dumps(found, indent=1) + "\n"
+
+
+def facts_of(cls, defaults):
+    """{name: type, default, help and choices} of the settings of a class."""
+    return {field.name: dict(type="schedule" if field.metadata["parse"] else kind.__name__,
+                             default=defaults.get(field.name, field.default), help=field.metadata["help"],
+                             choices=field.metadata["choices"])
+            for field, kind, _ in fields_of(cls)}
 
 
 def with_settings(glossary):
@@ -99,14 +119,17 @@ def lesson_sources():
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Make the table of settings anew.")
+@click.option("--write", is_flag=True, help="Make the table of settings and the command line's settings.json anew.")
 def main(write):
     """Say what docs/glossary.md lacks, and where the table of docs/instructors.md is behind."""
     if write:
+        SETTINGS.write_text(settings_file(), encoding="utf-8")
         GLOSSARY.write_text(with_settings(GLOSSARY.read_text(encoding="utf-8")), encoding="utf-8")
     lessons = lesson_sources()
     found = faults(GLOSSARY.read_text(encoding="utf-8"), lessons)
     found += plan_faults(PLAN.read_text(encoding="utf-8"), lessons)
+    if SETTINGS.read_text(encoding="utf-8") != settings_file():
+        found.append(f"{SETTINGS.name} is not that of the code: python scripts/check_docs.py --write")
     click.echo("\n".join(found) or "no fault")
     sys.exit(bool(found))
 

@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "faults.js
 #: Bytes of the tmpfs: room for a few checkpoints of the run below.
 SIZE = 16 * 2**20
 
-RUN = [sys.executable, "-m", "aseqdip_lite.cli.commands", "run", "mri", "--profile", "smoke", "--size", "32",
+RUN = [sys.executable, "-m", "aseqdip_lite", "run", "mri", "--profile", "smoke", "--size", "32",
        "--coils", "2", "--steps", "600", "--quiet"]
 
 #: Learning rates at which the growth of the data term is measured, besides the default, and Adam steps of each run.

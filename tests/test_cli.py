@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -17,8 +18,8 @@ from PIL import Image as Picture
 
 from aseqdip_lite import images, load_case, methods, networks, tasks
 from aseqdip_lite.cli import inventory
-from aseqdip_lite.cli.commands import main
-from aseqdip_lite.course import experiments
+from aseqdip_lite.course import commands, experiments
+from aseqdip_lite.course.commands import main
 from aseqdip_lite.images import fetch
 from aseqdip_lite.methods import schedules
 from aseqdip_lite.settings import fields_of
@@ -63,26 +64,84 @@ def refused(out, *args):
 
 # ---------------------------------------------------------------- help and list
 
+def sections(text):
+    """{heading: its lines as one text} of the sections of --help; lines are broken at hyphens too."""
+    parts = re.split(r"^(\S.*):$", text, flags=re.MULTILINE)
+    return {heading: " ".join(body.strip("\n").split("\n\n")[0].split()).replace("- ", "-")
+            for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def default_shown(section, name):
+    """The default of an option in a section of --help, None if it shows none."""
+    row = re.search(rf"--{name.replace('_', '-')} .*?(?= --\w|$)", section)[0]
+    return (re.findall(r"\[default: (.*?)\]", row) or [None])[-1]
+
+
 def test_no_command_and_help_show_the_commands():
     for args in ((), ("--help",), ("-h",)):
         result = aseqdip(*args)
         assert result.exit_code == 0 and result.stderr == ""
-        assert all(f"\n  {name} " in result.stdout for name in ("run", "compare", "list", "fetch", "lab"))
+        assert all(f"\n  {name} " in result.stdout for name in ("run", "compare", "list", "fetch", "experiment", "lab"))
 
 
-def test_help_of_run_has_examples_and_every_setting():
-    result = aseqdip("run", "--help")
-    text = " ".join(result.stdout.split()).replace("- ", "-")  # lines are broken at hyphens too
-    assert result.exit_code == 0 and "Examples: aseqdip run mri" in text
-    for registry in (tasks.REGISTRY, methods.REGISTRY):
-        for owner, cls in registry.items():
-            for field, _, _ in fields_of(cls):
-                assert f"--{field.name.replace('_', '-')} " in text
-                assert owner in text
-                assert all(choice in text for choice in field.metadata["choices"] or ())
-    for option in ("--method", "--image", "--slice", "--steps", "--seed", "--data-seed", "--device", "--profile",
-                   "--out", "--resume", "--patience", "--deterministic", "--quiet"):
-        assert f"{option} " in text
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_help_without_a_task_shows_the_tasks(command):
+    shown = sections(aseqdip(command, "--help").stdout)
+    assert list(shown)[:2] == [f"{command.capitalize()} options", "Tasks"]
+    assert all(f"{name} {cls.about}" in shown["Tasks"] for name, cls in tasks.REGISTRY.items())
+    assert not re.search("--(acceleration|views|lam) ", " ".join(shown.values()))
+
+
+@pytest.mark.parametrize("method", methods.names())
+@pytest.mark.parametrize("task", tasks.names())
+def test_help_of_a_task_shows_its_settings_and_those_of_the_method(task, method):
+    result = aseqdip("run", task, "--method", method, "--help")
+    if method not in methods.names(task):
+        assert result.exit_code == 2 and result.stderr.startswith(f"aseqdip: unknown method for {task} '{method}': ")
+        return
+    assert result.exit_code == 0 and max(map(len, result.stdout.splitlines())) <= 80
+    shown = sections(result.stdout)
+    assert list(shown)[:3] == ["Run options", f"Settings of {task}", f"Settings of {method}"]
+    used, of_task = methods.configure(method, task), [field.name for field, _, _ in fields_of(tasks.get(task))]
+    for cls, defaults in ((tasks.get(task), tasks.get(task).profiles["laptop"]), (methods.get(method), vars(used))):
+        section = shown[f"Settings of {cls.name}"]
+        names = [field.name for field, _, _ in fields_of(cls) if cls.name == task or field.name not in of_task]
+        assert re.findall(r"(?:^| )--(\S+) [A-Z]", section) == [name.replace("_", "-") for name in names]
+        for field, _, _ in fields_of(cls):
+            if field.name in names:
+                default = defaults.get(field.name, field.default)
+                assert default_shown(section, field.name) == (None if default is None else str(default))
+                assert all(choice in section for choice in field.metadata["choices"] or ())
+
+
+def test_help_of_compare_shows_the_settings_of_the_task_alone():
+    shown = sections(aseqdip("compare", "ct", "--help").stdout)
+    assert list(shown)[:2] == ["Compare options", "Settings of ct"] and "--views INTEGER" in shown["Settings of ct"]
+
+
+def test_examples_of_the_help_are_commands_that_exist(tmp_path):
+    lines = re.findall(r"^    (aseqdip .*?)(?:   .*)?$", aseqdip("run", "--help").stdout, re.MULTILINE)
+    assert len(lines) == 5
+    for line in lines:
+        assert refused(tmp_path / "out", *line.split()[1:], "--device", "none").startswith("unknown device 'none'")
+
+
+def test_neither_help_nor_the_refusal_of_an_option_waits_for_torch():
+    code = """import sys
+from aseqdip_lite.course.commands import main
+for line in sys.argv[1:]:
+    try:
+        main(line.split())
+    except SystemExit as end:
+        assert end.code == (0 if line.endswith(("--help", "-h")) else 2), line
+    assert not {"torch", "numpy"} & set(sys.modules), line
+"""
+    lines = [f"{command} --help" for command in ("run", "compare", "list", "fetch", "experiment", "lab")]
+    lines += ["--help", *(f"{command} {task} -h" for command in ("run", "compare") for task in tasks.names())]
+    lines += ["run mir", "run mri --method fbp", "run mri --lamb 1", "run mri --views 3", "run mri --network lit",
+              "run mri --K much", "compare mri --lam 1"]
+    done = subprocess.run([sys.executable, "-c", code, *lines], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_list_names_all_there_is():
@@ -91,18 +150,14 @@ def test_list_names_all_there_is():
     projectors = next(field for field, _, _ in fields_of(tasks.get("ct")) if field.name == "projector")
     parts = ("jupyterlab", "torch-radon", "astra-toolbox", "CUDA GPU")
     for name in (*tasks.names(), *methods.names(), *schedules.REGISTRY, *schedules.SIGNALS, *networks.PRESETS,
-                 *images.everything(), *parts,
-                 *experiments.names(), *projectors.metadata["choices"]):
+                 *images.everything(), *parts, *experiments.names(), *projectors.metadata["choices"]):
         assert f"\n  {name} " in result.stdout
     for facts in images.everything().values():
         assert facts["licence"] in result.stdout
 
 
 def test_list_of_one_part():
-    whole = aseqdip("list").stdout
-    shown = [aseqdip("list", part).stdout for part in ("tasks", "methods", "schedules", "networks", "projectors",
-                                                       "images", "experiments", "parts")]
-    assert "".join(shown) == whole and all(shown)
+    assert "".join(aseqdip("list", part).stdout for part in inventory.PARTS) == aseqdip("list").stdout
     refused = aseqdip("list", "image")
     assert refused.exit_code == 2 and refused.stdout == "" and refused.stderr.startswith(
         "aseqdip: unknown part of the list 'image': did you mean 'images'? known: tasks, ")
@@ -142,13 +197,6 @@ def test_list_tells_of_a_file_that_is_here(fetched):
 def test_list_keeps_to_100_columns(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
     assert max(map(len, aseqdip("list").stdout.splitlines())) <= 100
-
-
-def test_help_does_not_wait_for_torch():
-    code = ("import sys; from aseqdip_lite.cli.commands import main\ntry: main(['--help'])\n"
-            "except SystemExit: assert 'torch' not in sys.modules and 'numpy' not in sys.modules")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def test_version():
@@ -468,30 +516,31 @@ def test_a_refused_run_leaves_earlier_results_alone(tmp_path):
     assert set(contents(tmp_path)) == {"recon.png", "recon.npy", "curve.csv", "metrics.json", "checkpoint.pt"}
 
 
-def test_no_lessons_and_no_jupyter(monkeypatch, tmp_path):
-    from aseqdip_lite.cli import commands as cli
+@pytest.fixture
+def clone(monkeypatch, tmp_path):
+    """An empty folder that `aseqdip lab` takes for the clone."""
+    monkeypatch.setattr(commands, "__file__", str(tmp_path / "package" / "course" / "commands.py"))
+    return tmp_path
 
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "package" / "cli" / "commands.py"))
+
+def test_no_lessons_and_no_jupyter(monkeypatch, clone):
     result = aseqdip("lab")
-    assert result.exit_code == 2 and result.stderr.startswith(f"aseqdip: no lessons at {tmp_path / 'lessons'}: ")
-    (tmp_path / "lessons").mkdir()
+    assert result.exit_code == 2 and result.stderr.startswith(f"aseqdip: no lessons at {clone / 'lessons'}: ")
+    (clone / "lessons").mkdir()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     result = aseqdip("lab")
     assert result.exit_code == 2 and result.stderr == ("aseqdip: JupyterLab is not installed: "
                                                        "pip install 'aseqdip-lite[lessons]'\n")
 
 
-def test_lab_opens_on_this_machine_only(monkeypatch, tmp_path):
-    from aseqdip_lite.cli import commands as cli
-
+def test_lab_opens_on_this_machine_only(monkeypatch, clone):
     calls = []
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "package" / "cli" / "commands.py"))
-    (tmp_path / "lessons").mkdir()
+    (clone / "lessons").mkdir()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command) or 0)
     assert aseqdip("lab", "--port", "9999", "--no-browser").exit_code == 0
     command, = calls
-    assert {"--ip=127.0.0.1", "--port=9999", "--no-browser", f"--notebook-dir={tmp_path / 'lessons'}"} <= set(command)
+    assert {"--ip=127.0.0.1", "--port=9999", "--no-browser", f"--notebook-dir={clone / 'lessons'}"} <= set(command)
     assert not any("token" in part or "password" in part for part in command), "Jupyter's own token stays in force"
 
 
@@ -532,7 +581,7 @@ def test_resume_of_another_run(tmp_path):
 # ---------------------------------------------------------------- as a program of its own
 
 def program(*args, **kwargs):
-    command = [sys.executable, "-m", "aseqdip_lite.cli.commands", *map(str, args)]
+    command = [sys.executable, "-m", "aseqdip_lite", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, **kwargs)
 
 
@@ -552,7 +601,7 @@ def test_program_runs(tmp_path):
 
 def test_program_survives_a_reader_that_leaves():
     """`aseqdip list | head -1` ends without a traceback."""
-    command = [sys.executable, "-m", "aseqdip_lite.cli.commands", "list"]
+    command = [sys.executable, "-m", "aseqdip_lite", "list"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b""

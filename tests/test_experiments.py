@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
 
-from aseqdip_lite.cli.commands import main
 from aseqdip_lite.course import experiments
+from aseqdip_lite.course.commands import main
 from aseqdip_lite.course.experiments import f1
 
 

@@ -3,18 +3,11 @@
 Each fault is found by its check.
 """
 
-import sys
-from pathlib import Path
-
+import check_docs
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import check_docs  # noqa: E402
-
-from aseqdip_lite import methods, tasks  # noqa: E402
-from aseqdip_lite.settings import fields_of  # noqa: E402
+from aseqdip_lite import methods, tasks
+from aseqdip_lite.settings import fields_of
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +17,10 @@ def glossary():
 
 def test_nothing_is_missing(glossary):
     assert check_docs.faults(glossary, check_docs.lesson_sources()) == []
+
+
+def test_the_settings_of_the_command_line_are_those_of_the_code():
+    assert check_docs.SETTINGS.read_text(encoding="utf-8") == check_docs.settings_file()
 
 
 @pytest.mark.parametrize("cls", [*tasks.REGISTRY.values(), *methods.REGISTRY.values()], ids=lambda cls: cls.name)

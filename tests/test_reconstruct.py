@@ -338,7 +338,7 @@ def test_run_in_another_thread(tiny_mri):
 # Killed and interrupted processes.
 
 STEPS = 250
-COMMAND = [sys.executable, "-m", "aseqdip_lite.cli.commands", "run", "mri", "--profile", "smoke", "--size", "32",
+COMMAND = [sys.executable, "-m", "aseqdip_lite", "run", "mri", "--profile", "smoke", "--size", "32",
            "--coils", "1", "--steps", str(STEPS), "--quiet"]
 SECONDS = 300  # patience with a busy machine; a run takes a few seconds
 

@@ -12,11 +12,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import licences
 import pytest
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-import licences  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def test_lab_answers_on_loopback_alone_and_asks_for_a_token(tmp_path):
         port = probe.getsockname()[1]
     homes = dict.fromkeys(("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"), str(tmp_path))
     plain = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
-    command = [sys.executable, "-m", "aseqdip_lite.cli.commands", "lab", "--no-browser", "--port", str(port)]
+    command = [sys.executable, "-m", "aseqdip_lite", "lab", "--no-browser", "--port", str(port)]
     process = subprocess.Popen(command, env=plain | homes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                start_new_session=True)
     try:

@@ -1,29 +1,23 @@
-"""The command line `aseqdip`. Heavy imports wait inside the commands, so that --help is quick."""
+"""The command line `aseqdip`, to which the course adds its own. Heavy imports wait in the commands: --help is quick."""
 
-import importlib.util
-import os
 import shutil
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import click
 
 from ..settings import InputError, nearest
+from .inventory import PARTS
 from .options import Commands, SettingsCommand, checked_device, checked_folder, determinism, split_settings
 
 EXAMPLES = """\b
 Examples:
-  aseqdip run mri                                aSeqDIP on a brain slice, 4x undersampled
-  aseqdip run mri --method vanilla --steps 500   Deep Image Prior on the same data
-  aseqdip run mri --lam 4 --N 2 --K 500          other settings (N K = 1000 Adam steps)
+  aseqdip run mri                                aSeqDIP on a brain slice
+  aseqdip run mri --method vanilla --steps 500   Deep Image Prior, same data
+  aseqdip run mri --lam 4 --N 2 --K 500          N K = 1000 Adam steps
   aseqdip run mri --image truth.npy --acceleration 8 --out out/mine
   aseqdip run mri --resume                       go on after an interruption
 """
-
-#: What `aseqdip list` shows, in this order.
-PARTS = ("tasks", "methods", "schedules", "networks", "projectors", "images", "experiments", "parts")
 
 #: Options that several commands share.
 DEVICE = click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
@@ -66,10 +60,11 @@ def main(context):
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, patience, record_every,
         deterministic, quiet, **settings):
-    """Reconstruct one image and write recon.png, recon.npy, curve.csv and metrics.json.
+    """Reconstruct one image.
 
-    TASK is one of the tasks that `aseqdip list` shows, e.g. mri. Settings that are not given
-    take the profile's defaults, found by a recorded search (laptop) or as published (paper).
+    Writes recon.png, recon.npy, curve.csv and metrics.json.
+    Settings that are not given take the profile's defaults, found by a recorded search (laptop,
+    shown by `aseqdip run TASK --help`) or as published (paper).
     The recon.npy of MRI is complex64 (H, W); its magnitude is what recon.png shows.
     blend.png and blend.npy, from 100 steps on, are the mean of three images: the last one and the
     picks of two rules that need no truth. The mean errs less than the three do on average.
@@ -77,8 +72,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     from .. import methods, tasks
     from ..run.engine import check_run, reconstruct
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    task_settings, method_settings = split_settings(tasks.get(task), methods.get(method), given)
+    task_settings, method_settings = split_settings(task, settings)
     check_run(seed=seed, steps=steps, patience=patience, record_every=record_every)
     device = checked_device(device)
     chosen = methods.configure(method, task, profile, steps, **method_settings)
@@ -102,7 +96,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     return 0
 
 
-@main.command(cls=SettingsCommand, of_methods=False)
+@main.command(cls=SettingsCommand)
 @click.argument("task")
 @click.option("--methods", "names", default="all", show_default=True, help="all, or: vanilla,aseqdip.")
 @click.option("--image", "images", multiple=True, help="A name or a file, as for `run`; may be given more than once.")
@@ -116,21 +110,21 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/compare-TASK].")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def compare(task, names, images, seeds, workers, scheduler, steps, device, profile, out, quiet, **settings):
-    """Reconstruct the same measurements by several methods; write compare.json, .md, .csv and .png.
+    """Reconstruct the same measurements by several methods.
 
-    Of several images and seeds the table shows means, the spread over the seeds and the paired
-    difference to aSeqDIP with a 95 % bootstrap interval.
+    Writes compare.json, compare.md, compare.csv and pictures. Of several images and seeds the table
+    shows means, the spread over the seeds and the paired difference to aSeqDIP with a 95 % bootstrap
+    interval.
 
     An interrupted comparison that is started again goes on where it was; finished runs in --out
     are read, not made again.
     """
-    from .. import methods, tasks
+    from .. import methods
     from ..run.engine import check_run
     from ..study.compare import compare as run_comparison
     from ..study.tables import as_markdown
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    split_settings(tasks.get(task), None, given)
+    task_settings, _ = split_settings(task, settings)
     check_run(steps=steps, seeds=seeds, workers=workers)
     everything = names == "all"
     names = methods.names(task) if everything else [name.strip() for name in names.split(",")]
@@ -139,7 +133,7 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     out = checked_folder(out or Path("out") / f"compare-{task}")
     report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
                             device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
-                            **given)
+                            **task_settings)
     click.echo(as_markdown(report["summary"]))
     for entry in report["left_out"]:
         click.echo(f"left out: {entry['method']} on {entry['image']}, {entry['why']}")
@@ -154,49 +148,17 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     return 0
 
 
-@main.command()
-@click.argument("name", metavar="ID", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every experiment that has no result in --out yet.")
-@PROFILE
-@click.option("--out", type=click.Path(path_type=Path), default=None,
-              help="Folder of ID.json and ID.png [out/experiments; with --all: results].")
-def experiment(name, everything, profile, out):
-    """Reproduce a table or figure of the papers and say how it compares.
-
-    ID is one of those that `aseqdip list` shows, e.g. F6. Writes ID.json (what was measured, the
-    published result, a verdict, settings and seconds) and the figure ID.png. With --all, also
-    docs/REPRODUCTION.md, made of all stored results.
-    """
-    from ..course import experiments
-
-    if everything == (name is not None):
-        raise InputError("give one experiment's ID, or --all; `aseqdip list` shows the IDs")
-    out = checked_folder(out or (Path("results") if everything else Path("out") / "experiments"))
-    wanted = [name] if name else [known for known in experiments.names() if experiments.stored(known, out) is None]
-    for known in wanted:
-        report = experiments.run(known, profile, out)
-        click.echo(f"{known}: {report['verdict']}. {report['why']}")
-        click.echo(f"written to {out}: {known}.json {known}.png ({report['provenance']['seconds']:.0f} s)")
-    if everything:
-        reports = [report for known in experiments.names() if (report := experiments.stored(known, out))]
-        page = Path("docs") / "REPRODUCTION.md"
-        checked_folder(page.parent).mkdir(exist_ok=True)
-        page.write_text(experiments.as_markdown(reports), encoding="utf-8")
-        click.echo(f"written: {page}, {len(reports)} experiments")
-
-
 @main.command("list")
 @click.argument("what", required=False)
 def list_(what):
-    """Show what there is: tasks, methods, schedules, networks, projectors, images with their licences, optional parts.
+    """Show what there is: tasks, methods, images, ...
 
-    WHAT shows one of these alone, e.g. images. An image "to fetch" or "to bring" does not ship:
-    aseqdip fetch NAME shows its facts, then fetches it or says how to bring it.
+    Also schedules, networks, projectors, the images' licences, and optional parts. WHAT shows one of
+    these alone, e.g. images. An image "to fetch" or "to bring" does not ship: aseqdip fetch NAME shows
+    its facts, then fetches it or says how to bring it.
     """
-    from . import inventory
-
     for part in PARTS if what is None else [nearest(what, PARTS, "part of the list")]:
-        for heading, rows in getattr(inventory, f"of_{part}")().items():
+        for heading, rows in PARTS[part]().items():
             click.secho(heading, bold=True)
             click.echo(columns(rows))
         if part == "images":
@@ -233,23 +195,3 @@ def fetch(name, yes):
             click.confirm(f"Fetch it into {data.cache_folder()}?", abort=True)
         path = data.fetch(name)
     click.echo(f"here: {path}\nnext: aseqdip run {data.registry()[name]['task']} --image {name}")
-
-
-@main.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="Port on this machine.")
-@click.option("--browser/--no-browser", default=True, help="Open a browser window.")
-def lab(port, browser):
-    """Open the lessons in JupyterLab, on this machine only and with a token."""
-    lessons = Path(__file__).parents[2] / "lessons"
-    if not lessons.is_dir():
-        raise InputError(f"no lessons at {lessons}: get them with a copy of the whole repository")
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={lessons}", "--ip=127.0.0.1", f"--port={port}"]
-    if os.name == "posix" and os.geteuid() == 0:
-        command.append("--allow-root")
-    return subprocess.call(command if browser else [*command, "--no-browser"])
-
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,16 @@
-"""What there is, as `aseqdip list` shows it: each function returns its sections, {heading: rows}.
+"""The parts of `aseqdip list`: each function returns its sections, {heading: rows}.
 
-A row is a tuple of columns; the last may be long or of several lines.
+A row is a tuple of columns; the last one may be long or have several lines.
 """
 
 import importlib.util
 import inspect
 from importlib import metadata
 
-import torch
-
-from .. import images, methods, networks, tasks
-from ..course import experiments
-from ..images import fetch
-from ..methods import schedules
 from ..settings import InputError
+from .options import catalogue
 
-#: What each choice of the CT setting `projector` is.
+#: Explains each choice of the CT setting `projector`.
 PROJECTORS = {
     "auto": "matrix where that takes at most 512 MiB, else rotation",
     "matrix": "strip integrals as a sparse matrix, exact adjoint",
@@ -32,17 +27,19 @@ OPTIONAL = {
 }
 
 
-def of_tasks():
-    return {"Tasks": [(name, cls.about) for name, cls in tasks.REGISTRY.items()]}
+def list_tasks():
+    return {"Tasks": [(name, facts["about"]) for name, facts in catalogue()["tasks"].items()]}
 
 
-def of_methods():
-    return {"Methods": [(name, ", ".join(cls.tasks or ("all tasks",)), cls.about)
-                        for name, cls in methods.REGISTRY.items()]}
+def list_methods():
+    return {"Methods": [(name, ", ".join(facts["tasks"] or ("all tasks",)), facts["about"])
+                        for name, facts in catalogue()["methods"].items()]}
 
 
-def of_schedules():
+def list_schedules():
     """Schedules of lam and N with their defaults as text, and the signals that one of them can wait for."""
+    from ..methods import schedules
+
     rows = [(name, f"{cls()}".replace(",", ", ") + f"\n{first_line(cls)}") for name, cls in schedules.REGISTRY.items()]
     signals = [(name, first_line(signal)) for name, signal in schedules.SIGNALS.items()]
     return {"Schedules of lam and N": [("auto", schedules.AUTO), *rows], "Signals (begin=...)": signals}
@@ -53,31 +50,33 @@ def first_line(documented):
     return inspect.cleandoc(documented.__doc__).split("\n\n")[0].replace("`", "").replace("\n", " ")
 
 
-def of_networks():
+def list_networks():
+    from .. import networks
+
     return {"Networks": [(name, f"{networks.KINDS.get(name, networks.UNet).about}, of widths "
                                 f"{'-'.join(map(str, widths))}") for name, widths in networks.PRESETS.items()]}
 
 
-def of_projectors():
+def list_projectors():
     state = {"torch-radon": version("torch_radon") or "not installed"}
     return {"Projectors of ct": [(name, state.get(name, "installed"), what) for name, what in PROJECTORS.items()]}
 
 
-def of_images():
-    """One section per task or group of tasks: name, role, licence, where it is, what it is."""
+def list_images():
+    """One section per task or group of tasks: name, role, licence, where it is, what it shows."""
+    from .. import images
+
     sections = {}
     for name, facts in images.everything().items():
-        row = name, facts["role"], facts["licence"], where(name, facts), facts["what"]
+        row = name, facts["role"], facts["licence"], state_of(name, facts), facts["what"]
         sections.setdefault(f"Images for {facts['task']}", []).append(row)
     return sections
 
 
-def of_experiments():
-    return {"Experiments": [(name, experiments.get(name).about) for name in experiments.names()]}
-
-
-def of_parts():
+def list_parts():
     """Optional parts: package, its version, what it serves and, if it is missing, how to install it; the GPU."""
+    import torch
+
     rows = []
     for module, (package, what, install) in OPTIONAL.items():
         found = version(module)
@@ -87,8 +86,10 @@ def of_parts():
     return {"Optional parts": rows}
 
 
-def where(name, facts):
-    """"ships", or of a data set its size and whether it is here, to fetch, to bring, or here but faulty."""
+def state_of(name, facts):
+    """"ships"; or of a data set its size and whether it is here, to fetch, to bring, or here but faulty."""
+    from ..images import fetch
+
     if facts["source"] != "fetch":
         return "ships"
     try:
@@ -104,5 +105,10 @@ def version(module):
         return None
     try:
         return metadata.version(OPTIONAL[module][0])
-    except metadata.PackageNotFoundError:  # some builds give it another name
+    except metadata.PackageNotFoundError:  # some builds have another name
         return "installed"
+
+
+#: The parts of the list, in this order; the course adds its own.
+PARTS = {"tasks": list_tasks, "methods": list_methods, "schedules": list_schedules, "networks": list_networks,
+         "projectors": list_projectors, "images": list_images, "parts": list_parts}

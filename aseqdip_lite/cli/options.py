@@ -1,12 +1,26 @@
-"""What the commands of `cli` share: errors in one line, options read off the settings, checks of device and folder."""
+"""What the commands share: errors in one line, options made of the settings, checks of device and folder."""
 
+import functools
+import json
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
-from ..settings import InputError, fields_of
+from ..settings import InputError, nearest
+
+#: The settings of all tasks and methods, made by `python scripts/check_docs.py --write`: their classes need PyTorch,
+#: for which --help does not wait.
+SETTINGS = Path(__file__).parent / "settings.json"
+
+#: The settings that a recorded search found for each task, network or profile, and method.
+SEARCHED = Path(__file__).parents[1] / "methods" / "defaults.json"
+
+#: What the option of a setting takes, by the setting's type.
+OPTION_TYPES = {"int": dict(type=int), "float": dict(type=float), "str": dict(type=str),
+                "schedule": dict(type=str, metavar="NUMBER|auto|SCHEDULE")}
 
 
 class Commands(click.Group):
@@ -26,61 +40,121 @@ class Commands(click.Group):
 
 
 class SettingsCommand(click.Command):
-    """A command whose options include the settings of all tasks, and of all methods if asked, off their registries."""
+    """A command on a TASK whose options include the settings of that task and, if it has --method, of that method.
 
-    def __init__(self, *args, of_methods=True, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.of_methods = of_methods
+    Once the task is known, `context.obj` holds what `settings_of` returns.
+
+    Raises:
+        InputError: unknown task or method, a method not defined for the task, a setting that neither of them has.
+    """
+
+    def parse_args(self, context, args):
+        given, _, _ = self.make_parser(context).parse_args(list(args))
+        if isinstance(task := given.get("task"), str):  # else click reports that TASK is missing
+            own = {option.name: option for option in super().get_params(context)}
+            method = given.get("method", own["method"].default) if "method" in own else None
+            context.obj = settings_of(task, method)
+            check_owners(given.keys() - own.keys(), task, method, context.obj)
+        return super().parse_args(context, args)
 
     def get_params(self, context):
-        if "settings" not in context.meta:
-            context.meta["settings"] = setting_options(self.of_methods)
-        return super().get_params(context) + context.meta["settings"]
+        """Own options, then those of the settings; before the task is known, those of all tasks and methods."""
+        own, sections = self.own_and_settings(context)
+        if not sections:
+            every = {name: facts for kind in catalogue().values() for owner in kind.values()
+                     for name, facts in owner["settings"].items() if name not in {option.name for option in own}}
+            sections = {"": setting_options(every)}
+        return own + [option for options in sections.values() for option in options]
+
+    def own_and_settings(self, context):
+        """(own options, {owner: options of its settings}); a setting replaces an own option of its name, as --steps."""
+        sections = {owner: setting_options(settings) for owner, settings in (context.obj or {}).items()}
+        names = {option.name for options in sections.values() for option in options}
+        return [option for option in super().get_params(context) if option.name not in names], sections
+
+    def format_options(self, context, formatter):
+        """The options in sections, then where to read on."""
+        own, sections = self.own_and_settings(context)
+        sections = {f"{self.name.capitalize()} options": own} | {f"Settings of {owner}": options
+                                                                 for owner, options in sections.items()}
+        for heading, options in sections.items():
+            with formatter.section(heading):
+                rows = [option.get_help_record(context) for option in options if isinstance(option, click.Option)]
+                formatter.write_dl(rows or [("none", "")])
+        if not context.obj:
+            with formatter.section("Tasks"):
+                formatter.write_dl([(name, facts["about"]) for name, facts in catalogue()["tasks"].items()])
+        formatter.write_paragraph()
+        formatter.write_text(self.next_step(context))
+
+    def next_step(self, context):
+        """Where to read on, in a line: the settings of a task, or the other methods for the task."""
+        if not context.obj:
+            return f"The settings of a task:  {context.command_path} TASK --help"
+        task, *method = context.obj
+        more = f" Settings of one of them:  {context.command_path} {task} --method NAME --help" if method else ""
+        return f"Methods for {task}: {', '.join(methods_of(task))}.{more}"
 
 
-def setting_options(of_methods):
-    """One option per setting name; its help says which tasks and methods have it and with what default."""
-    from .. import methods, tasks
-
-    owners = {}
-    for registry in (tasks.REGISTRY, methods.REGISTRY if of_methods else {}):
-        for owner, cls in registry.items():
-            for field, kind, _ in fields_of(cls):
-                if field.name != "steps":  # --steps is the budget of every method
-                    owners.setdefault(field.name, []).append((owner, field, kind))
-    return [click.Option([f"--{name.replace('_', '-')}", name], default=None, help=setting_help(found),
-                         **taken(found[0])) for name, found in owners.items()]
+@functools.cache
+def catalogue():
+    """{"tasks" or "methods": {name: {"about", "settings", ...}}}, what `SETTINGS` holds."""
+    return json.loads(SETTINGS.read_text(encoding="utf-8"))
 
 
-def taken(owner):
-    """What the option of an (owner, field, type) takes: text where the setting may also be a schedule."""
-    _, field, kind = owner
-    return dict(type=str, metavar="NUMBER|auto|SCHEDULE") if field.metadata["parse"] else dict(type=kind)
+def methods_of(task):
+    """Names of the methods that are defined for a task."""
+    return [name for name, facts in catalogue()["methods"].items() if facts["tasks"] is None or task in facts["tasks"]]
 
 
-def setting_help(found):
-    """Help text of a setting from its (owner, field, type) list."""
-    texts = {}
-    for owner, field, _ in found:
-        texts.setdefault((field.metadata["help"], field.metadata["choices"]), []).append(
-            owner if field.default is None else f"{owner} {field.default}")
-    parts = []
-    for (text, choices), defaults in texts.items():
-        parts.append(f"{text}{': ' + ' | '.join(choices) if choices else ''} [{', '.join(defaults)}]")
-    return "; ".join(parts)
+def settings_of(task, method=None):
+    """{task: its settings, method: its settings}, each {name: facts}, with the defaults of the profile laptop.
+
+    A setting that both have is the task's: "noise" of denoising and of SGLD-DIP.
+    """
+    tasks, methods = catalogue()["tasks"], catalogue()["methods"]
+    sections = {task: tasks[nearest(task, tasks, "task")]["settings"]}
+    if method is not None:
+        facts = methods[nearest(method, methods, "method")]["settings"]
+        nearest(method, methods_of(task), f"method for {task}")
+        searched = json.loads(SEARCHED.read_text(encoding="utf-8")).get(task, {}).get("laptop", {}).get(method, {})
+        sections[method] = {name: setting | dict(default=searched.get(name, setting["default"]))
+                            for name, setting in facts.items() if name not in sections[task]}
+    return sections
 
 
-def split_settings(task, method, given):
-    """Divide given settings among task and method (None: only the task); InputError for one of neither."""
-    of_task = {field.name for field, _, _ in fields_of(task)}
-    of_method = {field.name for field, _, _ in fields_of(method)} if method else set()
-    for name in given:
-        if name not in of_task | of_method:
-            owners = f"neither the task {task.name} nor the method {method.name}: they have" if method else (
-                f"no part of the task {task.name}: it has")
-            raise InputError(f"--{name.replace('_', '-')} is a setting of {owners} "
-                             f"{', '.join(sorted(of_task | of_method))}")
-    return ({k: v for k, v in given.items() if k in of_task}, {k: v for k, v in given.items() if k in of_method})
+def setting_options(settings):
+    """The click options of settings {name: facts}; a setting with choices takes one of them alone."""
+    options = []
+    for name, facts in settings.items():
+        choices = f": {' | '.join(facts['choices'])}" if facts["choices"] else ""
+        default = "" if facts["default"] is None else f"  [default: {facts['default']}]"
+        options.append(click.Option([f"--{name.replace('_', '-')}", name], help=f"{facts['help']}{choices}{default}",
+                                    callback=functools.partial(check_choice, facts["choices"]),
+                                    **OPTION_TYPES[facts["type"]]))
+    return options
+
+
+def check_choice(choices, context, option, value):
+    """Callback of an option: its value; InputError with the nearest choice if it is none of them."""
+    return value if choices is None or value is None else nearest(value, choices, option.name)
+
+
+def check_owners(given, task, method, sections):
+    """InputError if one of the given settings is neither the task's nor the method's."""
+    known = {name for section in sections.values() for name in section}
+    for name in sorted(given - known):
+        owners = f"neither the task {task} nor the method {method}: they have" if method else (
+            f"no part of the task {task}: it has")
+        raise InputError(f"--{name.replace('_', '-')} is a setting of {owners} {', '.join(sorted(known))}")
+
+
+def split_settings(task, settings):
+    """The settings that have a value, as two dictionaries: those of the task, and the others, of the method."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    of_task = given.keys() & catalogue()["tasks"][task]["settings"].keys()
+    return ({name: value for name, value in given.items() if name in of_task},
+            {name: value for name, value in given.items() if name not in of_task})
 
 
 def checked_device(name):

@@ -1,47 +1,23 @@
 """What the lessons import: profile, banner, pictures with alt text, claims, and the check of exercises."""
 
 import base64
-import functools
 import html
 import io
-import os
 import platform
 
 from ..files import installed, to_bytes
-from ..settings import InputError, nearest
-from .exercises import check  # noqa: F401  (lessons import it from here)
+from ..settings import PROFILES, InputError, device, nearest, profile
 
 #: The repository's address, written here and nowhere else; `scripts/build_lessons.py` stamps the lessons with it.
 REPOSITORY = "https://github.com/aseqdip-lite/aseqdip-lite"
-
-#: From seconds to hours; a profile changes sizes and numbers of steps, nothing else.
-PROFILES = ("smoke", "laptop", "paper")
 
 #: Largest resolution of a picture in a lesson, in dots per inch.
 LARGEST_DPI = 100
 
 
-@functools.cache
-def profile():
-    """Name of the profile, "smoke", "laptop" (default) or "paper": ASEQDIP_PROFILE, read once.
-
-    Raises:
-        InputError: the variable holds another word.
-    """
-    return nearest(os.environ.get("ASEQDIP_PROFILE", "laptop"), PROFILES, "profile in ASEQDIP_PROFILE")
-
-
 def pick(smoke, laptop, paper):
     """The one of three values that belongs to the profile: a size or a number of steps."""
     return dict(smoke=smoke, laptop=laptop, paper=paper)[profile()]
-
-
-@functools.cache
-def device():
-    """"cuda" if PyTorch finds a GPU, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def banner():
@@ -128,3 +104,12 @@ def claim(condition, text, needs="laptop"):
         raise AssertionError(f"does not hold: {text}. If you changed nothing above, your processor rounds otherwise: "
                              "see 'Numbers that differ' in docs/troubleshooting.md; the cells below run all the same")
     print(f"holds: {text}")
+
+
+def __getattr__(name):
+    """`check`, which lessons import from here, on first use: the exercises import PyTorch."""
+    if name != "check":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .exercises import check
+
+    return check

@@ -8,7 +8,7 @@ instead of A^H y, so that aSeqDIP takes it as z_0, and the pictures show it as s
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .. import course
+from .. import settings as defaults
 from ..run.engine import check_run
 from ..settings import Settings, setting
 from ..widgets.controls import controls_for
@@ -80,5 +80,5 @@ def input_panel(*, seed=0, data_seed=0, profile=None, device=None, out="out", in
     Raises:
         InputError: unknown setting, or a value out of its bounds.
     """
-    form = InputForm(seed, data_seed, profile or course.profile(), settings, dict(input=input, std=std))
-    return Panel(form, device or course.device(), Path(out))
+    form = InputForm(seed, data_seed, profile or defaults.profile(), settings, dict(input=input, std=std))
+    return Panel(form, device or defaults.device(), Path(out))

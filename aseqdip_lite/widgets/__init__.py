@@ -6,8 +6,8 @@ only what ipywidgets 7.7.1 has, the version of Google Colab.
 
 from pathlib import Path
 
-from .. import course
 from .. import methods as registry
+from .. import settings as defaults
 from .form import Form
 from .session import Session
 from .view import Panel
@@ -25,7 +25,7 @@ def panel(task="mri", image=None, method=None, *, seed=0, data_seed=None, profil
         method: the method chosen at first; aseqdip if it is among `methods`, else the first of them.
         seed: seed of the initial weights.
         data_seed: seed of the data; `seed` by default.
-        profile: "smoke", "laptop" or "paper"; the course's (ASEQDIP_PROFILE) by default.
+        profile: "smoke", "laptop" or "paper"; that of ASEQDIP_PROFILE by default.
         methods: names of the methods to choose from; all that the task has by default.
         device: "cpu" or "cuda"; a GPU if there is one by default.
         out: folder for "Save".
@@ -37,6 +37,6 @@ def panel(task="mri", image=None, method=None, *, seed=0, data_seed=None, profil
     """
     offered = list(methods or registry.names(task))
     method = method or ("aseqdip" if "aseqdip" in offered else offered[0])
-    form = Form(task, image, method, seed, seed if data_seed is None else data_seed, profile or course.profile(),
+    form = Form(task, image, method, seed, seed if data_seed is None else data_seed, profile or defaults.profile(),
                 offered, settings)
-    return Panel(form, device or course.device(), Path(out))
+    return Panel(form, device or defaults.device(), Path(out))
