@@ -1,14 +1,8 @@
 """Sphinx configuration of the site: scripts/build_site.py (`make site`) collects the pages and calls Sphinx."""
 
-import sys
-from pathlib import Path
+from docstrings import process_docstring
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
-
-from docstrings import process_docstring  # noqa: E402
-
-import aseqdip_lite  # noqa: E402
+import aseqdip_lite
 
 project = "aseqdip-lite"
 author = "the authors of aseqdip-lite"

@@ -2,17 +2,12 @@
 
 import json
 import statistics
-import sys
-from pathlib import Path
 
 import pytest
+from tune import SEARCHES
 
 from aseqdip_lite import configure
 from aseqdip_lite.course.experiments import l2
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-from tune import SEARCHES  # noqa: E402
 
 TASKS = list(l2.TASKS)
 SIZES = dict(size=32, coils=2, images=2, seeds=(1, 2), steps=4, progress=False)

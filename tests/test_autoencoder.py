@@ -1,11 +1,10 @@
 """The autoencoder of appendix B: its bottleneck, its weights, Eq. 18 and the measurement F7."""
 
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import train_autoencoder
 from draws import generator, randn
 
 from aseqdip_lite import InputError, load_case
@@ -16,9 +15,6 @@ from aseqdip_lite.images import load_image
 from aseqdip_lite.networks import ImageNetwork, count_parameters, to_channels
 from aseqdip_lite.operators import Identity
 from aseqdip_lite.tasks.mri import MRI
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
-import train_autoencoder  # noqa: E402
 
 
 def square(x):

@@ -1,13 +1,9 @@
 """From a lesson's source to its two notebooks, not executed."""
 
 import sys
-from pathlib import Path
 
+import build_lessons
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-
-import build_lessons  # noqa: E402
 
 SOURCE = '''\
 # ---

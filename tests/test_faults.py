@@ -4,12 +4,12 @@ import errno
 import io
 import os
 import resource
-import sys
 import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import determinism
 import numpy as np
 import pytest
 import torch
@@ -24,9 +24,6 @@ from aseqdip_lite.run import checkpoint, engine
 from aseqdip_lite.run.recorder import Recorder, is_constant
 from aseqdip_lite.widgets.session import Session
 from aseqdip_lite.widgets.view import ENDINGS
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
-import determinism  # noqa: E402
 
 STEPS = 12
 

@@ -1,16 +1,12 @@
 """The map of lesson 00 knows which lessons there are, its links lead to them, and its letters are the glossary's."""
 
 import re
-import sys
 from pathlib import Path
 
+import check_docs
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import check_docs  # noqa: E402
-
 LESSONS = ROOT / "lessons"
 
 

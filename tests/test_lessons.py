@@ -8,15 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import build_lessons
+import check_lessons
 import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import build_lessons  # noqa: E402
-import check_lessons  # noqa: E402
-
 STORED = [(source, solved) for source in build_lessons.sources() for solved in (False, True)]
 
 

@@ -1,23 +1,19 @@
 """What is stored in results/ and written about it: complete, in step, and computed on images made for it."""
 
 import json
-import sys
 from pathlib import Path
 
+import performance_page
 import pytest
+import reliability_page
+import results_page
+import search_page
+import tune
+
+from aseqdip_lite import images, methods
+from aseqdip_lite.study.statistics import ALL, summarise
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-sys.path.append(str(ROOT / "benchmarks"))
-import performance_page  # noqa: E402
-import reliability_page  # noqa: E402
-import results_page  # noqa: E402
-import search_page  # noqa: E402
-import tune  # noqa: E402
-
-from aseqdip_lite import images, methods  # noqa: E402
-from aseqdip_lite.study.statistics import ALL, summarise  # noqa: E402
-
 TASKS = list(results_page.BASELINE)
 
 

@@ -8,11 +8,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from docstrings import as_rst
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "docs"))
-
-from docstrings import as_rst  # noqa: E402
 
 needs_sphinx = pytest.mark.skipif(find_spec("sphinx") is None or find_spec("myst_nb") is None,
                                   reason="Sphinx is not installed: make site installs it")

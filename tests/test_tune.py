@@ -1,14 +1,9 @@
 """The recorded search: who goes on to the second problem, who wins, and that every method has the same budget."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-import tune  # noqa: E402
+import tune
 
 PROBLEMS = [dict(image="one"), dict(image="two")]
 GRID = [dict(lr=rate) for rate in (1e-4, 2e-4, 3e-4, 4e-4, 5e-4, 6e-4)]
