@@ -1,11 +1,11 @@
 """What the benchmarks share: rows with targets, reports with provenance, the clock around a run, its curve."""
 
-import argparse
 import json
 import re
 import time
 from pathlib import Path
 
+import click
 import torch
 
 from aseqdip_lite.files import provenance, write_atomically
@@ -26,13 +26,13 @@ def row(name, value, target=None, *, least=False):
     return dict(name=name, value=value, target=target, ok=ok)
 
 
-def parser_of(description, quick):
-    """The command line that the resumable benchmarks share; `quick` says what a quick look measures."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help=f"{quick}; stores nothing")
-    parser.add_argument("--anew", action="store_true", help="measure all again, whatever is stored")
-    return parser
+def benchmark(quick):
+    """Decorator: the options that the resumable benchmarks share; `quick` says what a quick look measures."""
+    def decorate(main):
+        main = click.option("--anew", is_flag=True, help="Measure all again, whatever is stored.")(main)
+        main = click.option("--quick", is_flag=True, help=f"{quick}; stores nothing.")(main)
+        return click.command()(click.option("--threads", default=2, show_default=True)(main))
+    return decorate
 
 
 def describe(entry):

@@ -8,9 +8,9 @@ imported. Each figure is the least of the repeats: time on the clock and, in bra
 threads, which other programs hardly lengthen; ratios are of processor time.
 """
 
-import argparse
 import time
 
+import click
 import numpy as np
 import torch
 
@@ -51,15 +51,15 @@ class Astra:
         return array
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--views", type=int, default=30)
-    parser.add_argument("--repeats", type=int, default=20)
-    arguments = parser.parse_args()
-    size, angles = arguments.size, equal_angles(arguments.views)
+@click.command()
+@click.option("--size", default=512, show_default=True)
+@click.option("--views", default=30, show_default=True)
+@click.option("--repeats", default=20, show_default=True)
+def main(size, views, repeats):
+    """Time the projectors of CT and, where it is installed, ASTRA's."""
+    angles = equal_angles(views)
     detector = detector_bins(size)
-    print(f"{size} x {size}, detector {detector}, {arguments.views} views, {torch.get_num_threads()} threads, "
+    print(f"{size} x {size}, detector {detector}, {views} views, {torch.get_num_threads()} threads, "
           f"torch {torch.__version__}")
 
     began = time.perf_counter()
@@ -88,7 +88,7 @@ def main():
     print(f"{'':18}{'A x (ms)':>20}{'A^T y (ms)':>20}{'sum (ms)':>20}{'ratio':>8}")
     reference = None
     for name, pair in timed.items():
-        forward, back = (milliseconds(function, arguments.repeats) for function in pair)
+        forward, back = (milliseconds(function, repeats) for function in pair)
         total = tuple(map(sum, zip(forward, back, strict=True)))
         reference = reference or total[1]
         cells = "".join(f"{f'{clock:.1f} ({processor:.1f})':>20}" for clock, processor in (forward, back, total))

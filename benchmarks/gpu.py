@@ -7,12 +7,12 @@ PyTorch's layers for ours, as PyTorch comes: matrix products in float32, convolu
 recording; whole runs are those of `reconstruct`.
 """
 
-import argparse
 import itertools
 import statistics
 import time
 from contextlib import contextmanager
 
+import click
 import torch
 from common import describe, row, save
 from growth import stacked
@@ -209,10 +209,10 @@ def stacks(steps):
     return rows
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer steps; stores nothing")
-    quick = parser.parse_args().quick
+@click.command()
+@click.option("--quick", is_flag=True, help="Fewer steps; stores nothing.")
+def main(quick):
+    """Measure what a GPU brings."""
     if not torch.cuda.is_available():
         raise SystemExit("no CUDA GPU found: this benchmark measures nothing without one")
     device = torch.device("cuda")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import Measured, parser_of, row
+from common import Measured, benchmark, row
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
@@ -165,15 +165,15 @@ def draw(runs):
     return figure
 
 
-def main():
-    parser = parser_of(__doc__, "the two smallest of each")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+@benchmark("the two smallest of each")
+def main(threads, quick, anew):
+    """Measure how time and memory grow."""
+    torch.set_num_threads(threads)
     measured = Measured("bench_growth", rows_of, dict(stages=STAGES, warm=WARM, network="lite"),
-                        keep=not arguments.quick, anew=arguments.anew)
+                        keep=not quick, anew=anew)
     for what, (sizes, functions) in SERIES.items():
         for timed, seconds in functions.items():
-            for size in sizes[:2] if arguments.quick else sizes:
+            for size in sizes[:2] if quick else sizes:
                 measured.measure(f"{what}: {timed}, {size}", lambda seconds=seconds, size=size: seconds(size))
     for name, (command, _) in START_UP.items():
         measured.measure(name, lambda command=command: start_up(command))

@@ -16,8 +16,9 @@ import statistics
 import time
 from dataclasses import replace
 
+import click
 import torch
-from common import Measured, follow, parser_of, row, until
+from common import Measured, benchmark, follow, row, until
 from matplotlib.figure import Figure
 from torch.nn import functional as F
 
@@ -262,21 +263,20 @@ def draw(runs):
     return figure
 
 
-def main():
-    parser = parser_of(__doc__, "20 steps on one image")
-    parser.add_argument("--tasks", default=",".join(IMAGES), help="denoising, mri or both")
-    parser.add_argument("--images", type=int, help="only so many images of each task")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    chosen = {task: IMAGES[task][:1 if arguments.quick else arguments.images] for task in arguments.tasks.split(",")}
-    measured = Measured("bench_means", rows_of, dict(size=SIZE, slack=SLACK), keep=not arguments.quick,
-                        anew=arguments.anew)
-    steps = 20 if arguments.quick else 10**6
+@benchmark("20 steps on one image")
+@click.option("--tasks", default=",".join(IMAGES), show_default=True, help="denoising, mri or both.")
+@click.option("--images", "count", type=int, help="Only so many images of each task.")
+def main(threads, quick, anew, tasks, count):
+    """Measure what shortens the time to quality."""
+    torch.set_num_threads(threads)
+    chosen = {task: IMAGES[task][:1 if quick else count] for task in tasks.split(",")}
+    measured = Measured("bench_means", rows_of, dict(size=SIZE, slack=SLACK), keep=not quick, anew=anew)
+    steps = 20 if quick else 10**6
     for task, images in chosen.items():
         def of_today(run, task=task):
             return run["settings"] == configure("aseqdip", task).to_dict()
 
-        measured.measure(f"{task}: costs", lambda task=task: costs(task, 1 if arguments.quick else TURNS),
+        measured.measure(f"{task}: costs", lambda task=task: costs(task, 1 if quick else TURNS),
                          valid=of_today)
         for image, mean in itertools.product(images, MEANS):
             measured.measure(f"{task}, {image}: {mean}",

@@ -18,8 +18,9 @@ import time
 from functools import partial
 from importlib.util import find_spec
 
+import click
 import torch
-from common import Measured, follow, machine, parser_of, row, until
+from common import Measured, benchmark, follow, machine, row, until
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
@@ -193,23 +194,23 @@ def costs_of_today(methods, found):
     return found["cpu"] == machine()["cpu"] and settings.items() <= found["settings"].items()
 
 
-def main():
-    parser = parser_of(__doc__, "60 steps of each arm on denoising")
-    parser.add_argument("--tasks", default=",".join(tasks.names()), help="e.g. denoising,mri [all]")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    names, steps = (["denoising"], 60) if arguments.quick else (arguments.tasks.split(","), LIMIT)
+@benchmark("60 steps of each arm on denoising")
+@click.option("--tasks", "names", default=",".join(tasks.names()), help="e.g. denoising,mri [all].")
+def main(threads, quick, anew, names):
+    """Measure the time to quality, ours and published."""
+    torch.set_num_threads(threads)
+    names, steps = (["denoising"], 60) if quick else (names.split(","), LIMIT)
     measured = Measured("bench_quality", rows_of, dict(size=SIZE, steps=steps, patience=PATIENCE),
-                        keep=not arguments.quick, anew=arguments.anew, portable=True)
+                        keep=not quick, anew=anew, portable=True)
     methods = {task: {arm: method for arm, method_of in ARMS.items() if (method := method_of(task)) is not None}
                for task in names}
-    for seed in range(1 if arguments.quick else max(SEEDS.values())):
+    for seed in range(1 if quick else max(SEEDS.values())):
         for task, arm in [(name, arm) for name in names for arm in methods[name]]:
             if seed < SEEDS.get(arm, 1):
                 measured.measure(name_of(task, arm, seed), partial(measure, task, arm, steps, seed),
                                  valid=partial(of_today, methods[task][arm]))
     for task in names:
-        measured.measure(f"{task}: costs", partial(costs, task, methods[task], 1 if arguments.quick else TURNS),
+        measured.measure(f"{task}: costs", partial(costs, task, methods[task], 1 if quick else TURNS),
                          valid=partial(costs_of_today, methods[task]))
     measured.show(draw)
 

@@ -8,7 +8,6 @@ with fresh processes taking turns. Stores results/bench_speed.json.
     python benchmarks/speed.py [--quick] [--threads 2]
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 
+import click
 import torch
 from common import machine, row, save
 from torch.utils.flop_counter import FlopCounterMode
@@ -154,19 +154,19 @@ def peak_memory(network, size):
     return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout) // 1024
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="only 128 pixels, few stages; nothing is stored")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    chosen = [s for s in SETTINGS if not arguments.quick or s[1] == 128]
+@click.command()
+@click.option("--quick", is_flag=True, help="Only 128 pixels, few stages; nothing is stored.")
+@click.option("--threads", default=2, show_default=True)
+def main(quick, threads):
+    """Measure the speed and memory of one aSeqDIP step."""
+    torch.set_num_threads(threads)
+    chosen = [s for s in SETTINGS if not quick or s[1] == 128]
     print(f"{'network':14} {'size':>5} {'ms/step':>8} {'GFLOP/s':>8} {'of matmul':>9} {'operator':>8} "
           f"{'optimiser':>9} {'outside':>8} {'peak MiB':>8}")
     rows = []
     for network, size, target in chosen:
         products = matrix_seconds()  # beside each row, before and after: the machine's speed drifts
-        found = measure(network, size, stages=4 if arguments.quick or size == 320 else 20)
+        found = measure(network, size, stages=4 if quick or size == 320 else 20)
         rate = 2 * 2048**3 / statistics.median(products + matrix_seconds()) / 1e9
         speed = found["gflops"] / found["seconds"]
         found |= dict(share=speed / rate, matmul_gflops=rate, peak_mib=peak_memory(network, size))
@@ -180,11 +180,11 @@ def main():
                  row(f"{where}: share of the operator (8 coils)", found["operator"]),
                  row(f"{where}: peak memory in MiB", found["peak_mib"]),
                  row(f"{where}: matrix-product GFLOP/s", found["matmul_gflops"])]
-    for mode, ratio in modes(arguments.threads, 1 if arguments.quick else 5).items():
+    for mode, ratio in modes(threads, 1 if quick else 5).items():
         if mode != "default":
             print(f"lite 128, {mode}: {ratio:.2f} of the default's step")
             rows.append(row(f"lite 128, {mode}: a step, over the default's", ratio))
-    if not arguments.quick:
+    if not quick:
         save("bench_speed", dict(rows=rows, provenance=machine()))
     missed = [entry["name"] for entry in rows if entry["ok"] is False]
     print(f"targets missed: {', '.join(missed) or 'none'}")

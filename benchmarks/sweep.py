@@ -7,11 +7,11 @@ results/bench_sweep.json.
     python benchmarks/sweep.py [--steps 60] [--turns 3]
 """
 
-import argparse
 import os
 import statistics
 import time
 
+import click
 import torch
 from common import machine, row, save
 
@@ -39,16 +39,16 @@ def seconds(jobs, workers, threads):
     return time.perf_counter() - began
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=60, help="Adam steps of a run")
-    parser.add_argument("--turns", type=int, default=3, help="turns of each way")
-    arguments = parser.parse_args()
+@click.command()
+@click.option("--steps", default=60, show_default=True, help="Adam steps of a run.")
+@click.option("--turns", "count", default=3, show_default=True, help="Turns of each way.")
+def main(steps, count):
+    """Compare the throughput of a sweep in one process a core with that of one process."""
     cores, rows = os.cpu_count(), []
     for task in ("mri", "denoising"):
-        jobs = {f"{task} {seed}": dict(task=task, seed=seed, budget=arguments.steps) for seed in range(2 * cores)}
+        jobs = {f"{task} {seed}": dict(task=task, seed=seed, budget=steps) for seed in range(2 * cores)}
         sweep(run, {key: job | dict(budget=2) for key, job in jobs.items()}, progress=False)  # starts the processes
-        turns = [(seconds(jobs, cores, 1), seconds(jobs, 1, cores)) for _ in range(arguments.turns)]
+        turns = [(seconds(jobs, cores, 1), seconds(jobs, 1, cores)) for _ in range(count)]
         processes, threads = (statistics.median(times) for times in zip(*turns, strict=True))
         ratio = threads / processes
         rows += [row(f"{task}: seconds of {len(jobs)} runs in {cores} processes", processes),
@@ -56,7 +56,7 @@ def main():
                  row(f"{task}: throughput of a sweep, ratio", ratio, TARGET, least=True)]
         print(f"{task}: {processes:.1f} s in {cores} processes, {threads:.1f} s one after another with {cores} "
               f"threads: {ratio:.2f} x (target {TARGET})")
-    settings = dict(size=128, network="lite", steps=arguments.steps, turns=arguments.turns, cores=cores)
+    settings = dict(size=128, network="lite", steps=steps, turns=count, cores=cores)
     save("bench_sweep", dict(rows=rows, settings=settings, provenance=machine()))
 
 

@@ -6,10 +6,10 @@ Every draw comes from one seed. Threads and processor types round differently, s
 other last digits; the file's sha256 stands in data/README.md.
 """
 
-import argparse
 import hashlib
 import time
 
+import click
 import numpy as np
 import torch
 
@@ -46,13 +46,13 @@ def initialise(network, generator):
             module.bias.zero_()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    generator = torch.Generator().manual_seed(arguments.seed)
+@click.command()
+@click.option("--steps", default=4000, show_default=True)
+@click.option("--batch", default=8, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(steps, batch, seed):
+    """Train the autoencoder of lesson 13 and write its weights."""
+    generator = torch.Generator().manual_seed(seed)
     names = [name for name, facts in catalogue().items() if facts["task"] == "mri" and facts["role"] == "tuning"]
     pictures = [torch.from_numpy(fit(load_image(name), side)) for name in names for side in SIDES]
     pictures = [picture / robust_peak(picture) for picture in pictures]  # the unit in which methods see an image
@@ -60,10 +60,10 @@ def main():
     initialise(network, generator)
     network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, arguments.steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     began, mean = time.perf_counter(), None
-    for step in range(1, arguments.steps + 1):
-        x = patches(pictures, arguments.batch, generator).contiguous(memory_format=torch.channels_last)
+    for step in range(1, steps + 1):
+        x = patches(pictures, batch, generator).contiguous(memory_format=torch.channels_last)
         loss = (network(x) - x).square().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

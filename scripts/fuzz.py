@@ -8,7 +8,6 @@ comes out, a crash, a hang or more than 1 GiB, is a failure; its file is kept in
     python scripts/fuzz.py --cases 300 --minutes 0
 """
 
-import argparse
 import io
 import json
 import multiprocessing
@@ -21,6 +20,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+import click
 import h5py
 import numpy as np
 import torch
@@ -202,14 +202,15 @@ class Worker:
         return found
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=10_000, help="files at least")
-    parser.add_argument("--minutes", type=float, default=10.0, help="minutes at least")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, default=Path("out") / "fuzz", help="folder of the files that failed")
-    arguments = parser.parse_args()
-    rng, good, worker = np.random.default_rng(arguments.seed), seeds(), Worker()
+@click.command()
+@click.option("--cases", default=10_000, show_default=True, help="Files at least.")
+@click.option("--minutes", default=10.0, show_default=True, help="Minutes at least.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--keep", type=click.Path(path_type=Path), default=Path("out") / "fuzz", show_default=True,
+              help="Folder of the files that failed.")
+def main(cases, minutes, seed, keep):
+    """Give every loader mutated and truncated files; exit 1 if one answers with neither a result nor an InputError."""
+    rng, good, worker = np.random.default_rng(seed), seeds(), Worker()
     counts, failures, slowest = {kind: Counter() for kind in good}, [], 0.0
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -218,7 +219,7 @@ def main():
             path.write_bytes(content)
             print(f"{kind}: the good file is {worker.load(kind, path)}")
         number = 0
-        while number < arguments.cases or time.perf_counter() - began < 60 * arguments.minutes:
+        while number < cases or time.perf_counter() - began < 60 * minutes:
             kind = list(good)[number % len(good)]
             path = Path(folder) / f"bad{kind}"
             path.write_bytes(mutate(good[kind][0], rng))
@@ -227,18 +228,17 @@ def main():
             slowest, number = max(slowest, time.perf_counter() - at), number + 1
             counts[kind][found if found in ("loaded", "refused") else "failed"] += 1
             if found not in ("loaded", "refused"):
-                arguments.keep.mkdir(parents=True, exist_ok=True)
-                (arguments.keep / f"{len(failures)}{kind}").write_bytes(path.read_bytes())
+                keep.mkdir(parents=True, exist_ok=True)
+                (keep / f"{len(failures)}{kind}").write_bytes(path.read_bytes())
                 failures.append(dict(kind=kind, case=number, found=found))
                 print(f"{kind}, case {number}: {found}", flush=True)
     report = dict(cases=number, seconds=round(time.perf_counter() - began, 1), slowest_seconds=round(slowest, 3),
-                  counts=counts, failures=failures, seed=arguments.seed, limits=dict(seconds=MOST_SECONDS,
-                                                                                     bytes=MOST_BYTES),
+                  counts=counts, failures=failures, seed=seed, limits=dict(seconds=MOST_SECONDS, bytes=MOST_BYTES),
                   provenance=provenance(torch.device("cpu")))
     RESULTS.write_text(json.dumps(report, indent=1) + "\n")
     print(f"{number} files in {report['seconds']:.0f} s, {len(failures)} failures, slowest {slowest:.2f} s")
-    return 1 if failures else 0
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":  # the child imports this file
-    sys.exit(main())
+    main()

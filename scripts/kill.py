@@ -10,7 +10,6 @@ checkpoint. Then it may finish. Its recon.npy, curves and scores must equal thos
 Writes results/kill.json. Itself interrupted, it goes on where it was: finished trials wait in out/kill.json.
 """
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -21,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from joblib.externals.loky import get_reusable_executor
@@ -140,18 +140,18 @@ def outcome(out):
     return {file.relative_to(out): value for file, value in found.items()}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=50, help="runs, and comparisons, that are killed")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    setup = dict(seed=arguments.seed, steps=STEPS, checkpoint_every=EVERY, provenance=provenance(torch.device("cpu")))
+@click.command()
+@click.option("--trials", "count", default=50, show_default=True, help="Runs, and comparisons, that are killed.")
+@click.option("--seed", default=0, show_default=True)
+def main(count, seed):
+    """Kill runs and sweeps at random moments, and compare what they leave with uninterrupted ones."""
+    setup = dict(seed=seed, steps=STEPS, checkpoint_every=EVERY, provenance=provenance(torch.device("cpu")))
     before = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
     trials = before["trials"] if before.get("setup") == setup else []
     PROGRESS.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         for number, (kind, (target, share)) in enumerate(TARGETS.items()):
-            wanted = max(1, round(share * arguments.trials))
+            wanted = max(1, round(share * count))
             missing = sorted(set(range(wanted)) - {row["index"] for row in trials if row["kind"] == kind})
             if not missing:
                 continue
@@ -162,7 +162,7 @@ def main():
             seconds, size = time.perf_counter() - began, sum(f.stat().st_size for f in whole.glob("checkpoint.pt"))
             for index in missing:
                 out, began = Path(folder) / f"{kind}-{index}", time.perf_counter()
-                moments = draw(kind, seconds, size, np.random.default_rng([arguments.seed, number, index]))
+                moments = draw(kind, seconds, size, np.random.default_rng([seed, number, index]))
                 kills = trial(target, out, moments)
                 trials.append(dict(kind=kind, index=index, kills=kills, equal=outcome(out) == outcome(whole),
                                    seconds=round(time.perf_counter() - began, 2)))
@@ -175,8 +175,8 @@ def main():
     PROGRESS.unlink()
     differ = sum(not row["equal"] for row in trials)
     print(f"{len(trials)} trials, {sum(len(row['kills']) for row in trials)} kills, {differ} results differ")
-    return 1 if differ else 0
+    sys.exit(1 if differ else 0)
 
 
 if __name__ == "__main__":  # child processes import this file
-    sys.exit(main())
+    main()

@@ -5,9 +5,10 @@
                                                     (results/compare_mri_real.json for the real scan)
 """
 
-import argparse
 import json
 from pathlib import Path
+
+import click
 
 from aseqdip_lite.study.statistics import ALL
 from aseqdip_lite.study.tables import as_markdown
@@ -94,10 +95,11 @@ def page():
     return "\n".join(parts)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="*", type=Path, help="folders of finished comparisons")
-    for folder in parser.parse_args().folders:
+@click.command()
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+def main(folders):
+    """Write docs/RESULTS.md; first take over the finished comparisons in FOLDERS, if there are any."""
+    for folder in folders:
         report = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
         first = report["rows"][0]
         file = RESULTS / f"compare_{first['task']}{'_real' if first['image'] == 'brain-real-8x' else ''}.json"

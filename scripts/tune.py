@@ -14,9 +14,10 @@ it was.
     python scripts/tune.py mri_lite-half            the search of a task with the network of this name
 """
 
-import argparse
 import json
 from pathlib import Path
+
+import click
 
 from aseqdip_lite import configure, load_case, methods, reconstruct
 from aseqdip_lite.study.trials import record, stored
@@ -114,21 +115,29 @@ def with_budget(method, settings, steps):
                        if chosen.budget else {})
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("search", choices=SEARCHES, metavar="search", help=", ".join(SEARCHES))
-    parser.add_argument("--workers", type=int, help="processes of one thread each [one for each core]")
-    parser.add_argument("--write", action="store_true", help="write the winners to the package's defaults")
-    arguments = parser.parse_args()
-    file = ROOT / "aseqdip_lite" / "results" / f"tuning_{arguments.search}.json"
+@click.command()
+@click.argument("name", metavar="SEARCH", type=click.Choice(list(SEARCHES)))
+@click.option("--workers", type=int, help="Processes of one thread each [one for each core].")
+@click.option("--write", is_flag=True, help="Write the winners to the package's defaults.")
+def main(name, workers, write):
+    """Run a SEARCH of searches.json, or go on with it, and print its winners."""
+    try:
+        search(name, workers, write)
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted: started again, it goes on here") from None
+
+
+def search(name, workers, write):
+    """Make the trials that are missing, then report."""
+    file = ROOT / "aseqdip_lite" / "results" / f"tuning_{name}.json"
     rows, wanted = stored(file), set()
-    for number in range(len(SEARCHES[arguments.search]["problems"])):
+    for number in range(len(SEARCHES[name]["problems"])):
         entered = [trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)
-                   for trial in trials(arguments.search, number, rows)]
-        record(run, entered, rows, file, key, label=f"search {arguments.search}, problem {number + 1}",
-               workers=arguments.workers)
+                   for trial in trials(name, number, rows)]
+        record(run, entered, rows, file, key, label=f"search {name}, problem {number + 1}",
+               workers=workers)
         wanted |= {key(trial) for trial in entered}
-    report(arguments.search, [row for row in rows if key(row) in wanted], arguments.write)
+    report(name, [row for row in rows if key(row) in wanted], write)
 
 
 def ranking(name, rows):
@@ -176,7 +185,4 @@ def report(name, rows, write):
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        raise SystemExit("interrupted: started again, it goes on here") from None
+    main()
