@@ -5,7 +5,6 @@ ASEQDIP_DATA names, which is only read, and then in the cache folder, which `fet
 to. It counts as here if size and sha256 are those of the registry; a file is never unpickled.
 """
 
-import hashlib
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -149,10 +148,10 @@ def _download(url, path, size):
 
 
 def _is_registered(path, facts):
+    import pooch
+
     try:
-        with path.open("rb") as file:
-            return (os.fstat(file.fileno()).st_size == facts["bytes"]
-                    and hashlib.file_digest(file, "sha256").hexdigest() == facts["sha256"])
+        return path.stat().st_size == facts["bytes"] and pooch.file_hash(path) == facts["sha256"]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
