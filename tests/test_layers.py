@@ -6,7 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from aseqdip_lite import ASeqDIP, load_case, networks, reconstruct, tasks
-from aseqdip_lite.networks.layers import SMALL, BatchNorm2d, Conv2d, Unfelt, by_products, enlarged, interpolation
+from aseqdip_lite.networks import layers
+from aseqdip_lite.networks.layers import SMALL, BatchNorm2d, Conv2d, UnusedBias, enlarged, upsample_matmul
 
 
 @pytest.fixture
@@ -113,17 +114,17 @@ def test_runs_at_other_numbers_of_threads_stay_together(task, deterministic, thr
 def test_upsampling_by_products_is_that_of_pytorch(size, order):
     x, weight = drawn(2, 3, *size, dtype=torch.float64), drawn(2, 3, 2 * size[0], 2 * size[1], dtype=torch.float64)
     x = x.to(memory_format=order).requires_grad_()
-    for made in (by_products, enlarged):
+    for made in (upsample_matmul, enlarged):
         right = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
         torch.testing.assert_close(made(x), right)
         torch.testing.assert_close(torch.autograd.grad(made(x), x, weight), torch.autograd.grad(right, x, weight))
-    assert by_products(x).is_contiguous(memory_format=torch.channels_last)
+    assert upsample_matmul(x).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("n", [2, 3, 80])
 def test_interpolation_keeps_straight_lines(n):
     line = torch.linspace(-1, 3, n, dtype=torch.float64)
-    longer = interpolation(n, line.device, line.dtype) @ line
+    longer = layers.interpolation(n, line.device, line.dtype) @ line
     torch.testing.assert_close(longer, torch.linspace(-1, 3, 2 * n, dtype=torch.float64))
 
 
@@ -170,7 +171,7 @@ def test_on_a_gpu_channels_come_last_all_the_way(monkeypatch):
 
 def test_an_unfelt_bias_has_the_gradient_zero():
     x, bias = drawn(1, 3, 4, 5).requires_grad_(), drawn(3, seed=1).requires_grad_()
-    y = Unfelt.apply(x, bias)
+    y = UnusedBias.apply(x, bias)
     assert torch.equal(y, x)
     by_x, by_bias = torch.autograd.grad(y.square().sum(), (x, bias), create_graph=True)
     assert torch.equal(by_x, 2 * x) and torch.equal(by_bias, torch.zeros(3))
@@ -182,7 +183,7 @@ def test_an_unfelt_bias_under_function_transforms():
     x, bias = drawn(2, 3), drawn(3, seed=1)
 
     def squares(x, bias):
-        return Unfelt.apply(x, bias).square().sum()
+        return UnusedBias.apply(x, bias).square().sum()
 
     each = torch.func.vmap(torch.func.grad(squares, (0, 1)), (0, None))(x, bias)
     assert torch.equal(each[0], 2 * x) and torch.equal(each[1], torch.zeros(2, 3))

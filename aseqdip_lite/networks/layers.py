@@ -45,7 +45,7 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x):
         if self.normalised and on_gpu(x):
-            return Unfelt.apply(F.conv2d(x, self.weight, padding=self.padding), self.bias)
+            return UnusedBias.apply(F.conv2d(x, self.weight, padding=self.padding), self.bias)
         if not keeps_order(x):
             return super().forward(x)
         side = self.weight.shape[-1]
@@ -75,7 +75,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         return y.reshape(b, h, w, c).permute(0, 3, 1, 2)
 
 
-class Unfelt(torch.autograd.Function):
+class UnusedBias(torch.autograd.Function):
     """x as it is, beside a bias that has no effect on what follows: its gradient is zero, and not rounding.
 
     So a bias that is not added still has its gradient, also for `torch.autograd.grad` and `torch.func`.
@@ -103,11 +103,11 @@ class Unfelt(torch.autograd.Function):
 def enlarged(x):
     """An image of twice the height and width, bilinear, corners on corners: (B, C, H, W) -> (B, C, 2H, 2W)."""
     if on_gpu(x):
-        return by_products(x)
+        return upsample_matmul(x)
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
-def by_products(x):
+def upsample_matmul(x):
     """`enlarged` as a matrix product along the rows and one along the columns; channels come last in memory."""
     b, c, h, w = x.shape
     down, across = (interpolation(n, x.device, x.dtype) for n in (h, w))
