@@ -13,7 +13,7 @@ from .base import Carry, FixedInput, adam
 
 
 class ImageDecoder(torch.nn.Module):
-    """A `DeepDecoder` for images: two channels for a complex one; `precision` as of `networks.compute`."""
+    """A `DeepDecoder` for images: two channels for a complex one; `precision` as in `networks.compute`."""
 
     def __init__(self, network, is_complex, precision="float32"):
         super().__init__()
@@ -29,7 +29,7 @@ class ImageDecoder(torch.nn.Module):
 class Decoder(FixedInput):
     """Deep Decoder: min over phi of ||A f_phi(z) - y||^2, f_phi 1x1 convolutions and upsampling alone, z noise.
 
-    See `decoder.DeepDecoder`. Published setting: 5 upsamplings, 64 or 128 channels, Adam with lr 0.01,
+    See `networks.decoder.DeepDecoder`. Published setting: 5 upsamplings, 64 or 128 channels, Adam with lr 0.01,
     input noise of standard deviation 0.1. Ours has no sigmoid at the end, since MRI images are complex,
     and standard normal noise, whose scale the channel normalisation divides out. With `channels` 64 and
     an RGB image of 128 x 128 it has 21312 weights for 49152 numbers.

@@ -26,7 +26,7 @@ class TVDIP(Vanilla):
     rho: float = setting(0.1, "weight of the total variation of the output", low=0.0)
 
     def objective(self, observation, output):
-        """As of vanilla DIP, with rho TV."""
+        """The objective of vanilla DIP plus rho TV."""
         data, terms = super().objective(observation, output)
         variation = total_variation(output)
         loss = data + self.rho * variation

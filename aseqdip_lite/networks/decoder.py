@@ -73,7 +73,7 @@ def most_layers(size):
 def decoder(size, c_out, generator, channels=64, layers=5):
     """A `DeepDecoder` whose mixing weights are drawn N(0, 1 / k), biases 0 and normalisation weights 1.
 
-    generator: torch.Generator (CPU); other arguments as of the class.
+    generator: torch.Generator (CPU); other arguments as in `DeepDecoder`.
     """
     network = DeepDecoder(size, c_out, channels, layers)
     with torch.no_grad():

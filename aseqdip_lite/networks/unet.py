@@ -82,7 +82,7 @@ class HalfUNet(UNet):
     of the paper.
 
     Args:
-        widths: as of `UNet`, at least two; the first is that of the half size. c_in, c_out, top: as of `UNet`.
+        widths: as in `UNet`, at least two; the first is that of the half size. c_in, c_out, top: as in `UNet`.
 
     Input (B, c_in, H, W) with H and W divisible by `stride`; output (B, c_out, H, W).
     """

@@ -45,8 +45,8 @@ class Operator:
 
     @property
     def replays(self):
-        """Whether a GPU may record it (see `graphs`): torch functions alone, which read no number back; all its parts
-        do. A subclass that computes elsewhere says False.
+        """Whether a GPU may record it (see `methods.cuda_graphs`): torch functions alone, which read no number back, as
+        in all its parts. A subclass that computes elsewhere says False.
         """
         return all(part.replays for part in vars(self).values() if isinstance(part, Operator))
 

@@ -7,7 +7,7 @@ from scipy.stats import bootstrap
 MEASURES = ("psnr", "ssim", "data_residual", "heldout_residual")
 SCORES = ("start", "final", "blind", "oracle")
 
-#: Rules that pick an image without the truth, see `stopping`, and the mean of some, see `Recorder.blend`.
+#: Rules that pick an image without the truth, see `run.stopping`, and the mean of some, see `Recorder.blend`.
 RULES = ("wmv", "emv", "discrepancy", "blend")
 
 #: Name of the rows that hold the mean over all images.

@@ -1,7 +1,7 @@
 """Sparse-view CT: y = C R x + n, parallel beam, a few views out of half a turn.
 
 The unit of images is attenuation relative to water, mu / mu_water: water 1, air 0. The
-projectors and their geometry are in `projectors`.
+projectors and their geometry are in `operators.projectors`.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Multi-coil MRI: y = M F S x + n.
 
 S multiplies the image by the coil sensitivities, F is the orthonormal centred 2D FFT and M
-keeps the sampled columns or points of k-space (paper, section 2.1; `masks`). Measurements are
+keeps the sampled columns or points of k-space (paper, section 2.1; `operators.sampling`). Measurements are
 stored zero-filled: (1, coils, H, W) complex64 with zeros where nothing was sampled.
 """
 
@@ -39,7 +39,7 @@ class MRI(Settings):
     `pattern` and `acceleration` say how a picture or a fully sampled scan is undersampled; a
     scan that is undersampled already keeps its mask. `acceleration` R means: "random" samples
     exactly round(W / R) columns of k-space, "equispaced" as many to within one column, and
-    "variable-density" exactly round(H W / R) points. See `masks`.
+    "variable-density" exactly round(H W / R) points. See `operators.sampling`.
 
     `holdout` keeps a share of the measurements from the methods: columns of a mask of columns, points
     of a mask of points, none of the calibration centre. The error of an answer on them, the
