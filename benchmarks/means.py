@@ -89,12 +89,11 @@ def rate(peak, cosine):
 
 
 def stages(first, then):
-    """N = `first` for half of the budget, N = `then` for the rest; a carry knows its N, the method only the first."""
+    """N = `first` for half of the budget, N = `then` for the rest."""
     def states(case, method):
         carry, half = method.init(case.observation, 0), method.steps // 2 // (first * then) * first * then
         for N, steps in ((first, half), (then, method.steps)):
-            carry.N = N
-            yield from iterate(case.observation, method, steps=steps, carry=carry)
+            yield from iterate(case.observation, replace(method, N=N), steps=steps, carry=carry)
     return states
 
 
