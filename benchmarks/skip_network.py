@@ -69,5 +69,5 @@ class OriginalDIP(FixedInput):
         loss = square_norm(observation.A(output) - observation.y) / observation.y.numel()
         descend(carry, loss)
         image = output.detach()
-        carry.blend(image, 0.99)
+        carry.update_average(image, 0.99)
         return State(carry.step, image, dict(loss=loss.detach()), carry, average=carry.average)

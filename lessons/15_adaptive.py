@@ -348,9 +348,8 @@ looking = "heldout:first=1,average=0,patience=1000000"
 watcher = methods.configure("aseqdip", "denoising", lam=looking, N=2).with_steps(steps)
 rows, outputs = [], []
 for state in iterate(case.observation, watcher):
-    judge = state.carry.judge
     if state.carry.inner == 0:  # a stage is finished
-        hidden = (1 - judge.kept).expand_as(truth).bool()
+        hidden = (1 - state.carry.controller.kept).expand_as(truth).bool()
         residual, error = state.image - case.observation.y, state.image - truth
         rows.append((state.step, residual[~hidden].square().mean(), residual[hidden].square().mean(),
                      error.square().mean(), error[hidden].square().mean()))
@@ -496,7 +495,7 @@ claim(
 # There are two details. The loss is multiplied by $(1 + \lambda_0)/(1 + \lambda)$: at first a larger $\lambda$ makes
 # the term stronger, later it makes the data weaker. (Adam divides by the size of the gradients, but forgets an old size
 # only within a thousand steps; until then a smaller loss makes smaller steps.) And $z_0$ must not know what is hidden:
-# a hidden pixel gets the mean of its neighbours. The code is `aseqdip_lite/methods/heldout.py`.
+# a hidden pixel gets the mean of its neighbours. The code is `aseqdip_lite/methods/controller.py`.
 
 # %% tags=["nbval-check-output"]
 rule = schedules.parse("auto")

@@ -310,26 +310,24 @@ def test_the_adjoint_image_minimises_the_problem_of_remark_31(task, settings, mi
     assert (loss < 1e-12) == minimises and (minimises or loss > 1e-3)
 
 
+def run_of_residual_unet(observation, method):
+    network, z = residual_unet(observation.start), observation.start
+    carry = Carry(network, torch.optim.Adam(network.network.parameters(), lr=1e-3), z, torch.Generator())
+    return iterate(observation, method, carry=method.begin(observation, carry))
+
+
 @pytest.mark.parametrize("lam", [0.0, 1.0])
 @pytest.mark.parametrize("task", ["denoising", "inpainting"])
 def test_unet_that_returns_the_noisy_image_never_moves_under_adam(task, lam, smoke_case):
     observation = smoke_case(task, size=32).observation
-    z = observation.start
-    network = residual_unet(z)
-    carry = Carry(network, torch.optim.Adam(network.network.parameters(), lr=1e-3), z, torch.Generator())
-    method = ASeqDIP(lam=lam, N=2, K=3)
-    for state in iterate(observation, method, carry=method.begin(carry)):
-        assert torch.equal(state.image, z) and state.losses["loss"] == 0
+    for state in run_of_residual_unet(observation, ASeqDIP(lam=lam, N=2, K=3)):
+        assert torch.equal(state.image, observation.start) and state.losses["loss"] == 0
 
 
 def test_rounding_errors_are_enough_for_adam_to_leave(smoke_case):
     """E3's limit: with one coil A A^H y = y holds to rounding only, and Adam's first step has size lr all the same."""
     observation = smoke_case("mri", size=32, coils=1).observation
-    z = observation.start
-    network = residual_unet(z)
-    carry = Carry(network, torch.optim.Adam(network.network.parameters(), lr=1e-3), z, torch.Generator())
-    method = ASeqDIP(lam=0.0, N=2, K=1)
-    state = next(iterate(observation, method, carry=method.begin(carry)))
+    z, state = observation.start, next(run_of_residual_unet(observation, ASeqDIP(lam=0.0, N=2, K=1)))
     assert state.losses["loss"] < 1e-12 * float(square_norm(observation.y))
     assert float((state.image - z).norm() / z.norm()) > 0.01
 

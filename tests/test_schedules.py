@@ -114,8 +114,6 @@ def test_damping_keeps_the_terms_own_weight_and_lets_that_of_the_data_fade():
     for value in (32.0, 800.0):
         data, term = schedule.damping(value), value * schedule.damping(value)
         assert term == pytest.approx(16) and data == pytest.approx(16 / value)
-    loss = torch.tensor(3.0)
-    assert schedules.damped(loss, 5.0, 5.0) is loss and schedules.damped(loss, schedule, 32.0) == 1.5
 
 
 # Signals.
@@ -177,6 +175,16 @@ def test_a_schedule_that_does_not_change_is_a_number(case):
         assert ours.losses == theirs.losses | dict(lam=2.0, N=3.0)
 
 
+@pytest.mark.parametrize("before, after, terms", [(0.0, "geometric:first=2", {"lam"}), ("auto", 3.0, set()),
+                                                  (1.0, "auto", {"lam", "risk"}), ("growth", "auto", {"lam", "risk"})])
+def test_a_carry_goes_on_with_the_lam_of_the_method_that_steps_it(case, before, after, terms):
+    *_, last = iterate(case.observation, ASeqDIP(lam=before, K=2))
+    method = ASeqDIP(lam=after, K=4)
+    state = next(iterate(case.observation, method, carry=last.carry))
+    assert state.step == 5 and set(state.losses) == {"loss", "data", "autoencoding"} | terms
+    assert state.carry.controller.lam == schedules.first(method.lam) and not state.carry.replays
+
+
 def test_stages_are_as_long_as_N_says_and_lam_weighs_the_term(case):
     method = ASeqDIP(lam=Geometric(1.0, 16.0, 2, 30), N=Geometric(1.0, 7.0, 0, 20), K=40)
     curve = reconstruct(case, method, progress=False).curve
@@ -209,13 +217,15 @@ def test_the_swap_is_what_the_new_input_did_to_the_output(case):
             assert torch.equal(stage.z, seen[k - 1].output)
 
 
-@pytest.mark.parametrize("lam, N", [("growth:begin=motion,power=2,most=2", 2), ("growth:begin=variance", 3),
-                                    ("geometric:begin=3,end=20", "geometric:first=1,last=5,begin=2,end=20")])
+@pytest.mark.parametrize("settings", [
+    dict(lam="growth:begin=motion,power=2,most=2"), dict(lam="growth:begin=variance", N=3),
+    dict(lam="geometric:begin=3,end=20", N="geometric:first=1,last=5,begin=2,end=20"),
+    dict(lam="heldout:first=1,warm_up=4,patience=0.01,share=0.1,average=0", N=3, lr=0.1)])  # goes back every few steps
 @pytest.mark.parametrize("stop", [7, 15, 26])
-def test_resumed_equals_uninterrupted(case, tmp_path, monkeypatch, lam, N, stop):
+def test_resumed_equals_uninterrupted(case, tmp_path, monkeypatch, settings, stop):
     monkeypatch.setattr(schedules, "WARM_UP", 5)
     monkeypatch.setattr(schedules, "PASSED", 0.02)  # so that something happens in so short a run
-    method = ASeqDIP(lam=lam, N=N, K=40).with_steps(36)
+    method = ASeqDIP(**settings).with_steps(36)
     whole = reconstruct(case, method, steps=36, progress=False)
     reconstruct(case, method, steps=36, progress=False, out=tmp_path, watch=lambda step: step == stop)
     resumed = reconstruct(case, method, steps=36, progress=False, out=tmp_path, resume=True)

@@ -21,10 +21,10 @@ class Carry:
         network, optimizer: f_phi and its one Adam object.
         z: the network's input (1, C, H, W).
         generator: the run's own random numbers.
-        step: Adam steps made so far; stage k and inner index i follow from it.
+        step: Adam steps made so far.
         output: f_phi(z) with its graph, kept for the next step if it is already computed.
         done: whether the method has ended its run by a rule of its own, before the budget.
-        replays: whether steps may be recorded on a GPU and replayed, see `graphs`; graphs: the recording, once made.
+        replays: whether steps may be recorded on a GPU and replayed (`cuda_graphs`); graphs: the recording, once made.
     """
 
     network: torch.nn.Module
@@ -37,25 +37,34 @@ class Carry:
     replays: bool = False
     graphs: Graphs | None = None
 
-    def state_dict(self):
-        """Tensors, numbers and dictionaries only, so that it loads with weights_only=True.
+    #: Fields that a checkpoint does not hold: they are made again of the same settings, weights and z.
+    MADE_AGAIN: ClassVar = ("output", "replays", "graphs")
 
-        `output` and `graphs` are left out: they are made again of the same weights and the same z.
-        """
-        return dict(network=self.network.state_dict(), optimizer=self.optimizer.state_dict(), z=self.z.detach(),
-                    generator=self.generator.get_state(), step=self.step, done=self.done)
+    @property
+    def saved(self):
+        """{name: value} of the fields that a checkpoint holds, those that a subclass adds among them."""
+        return {name: part for name, part in vars(self).items() if name not in self.MADE_AGAIN}
+
+    def state_dict(self):
+        """Tensors, numbers and dictionaries only, so that it loads with weights_only=True."""
+        state = {name: part.state_dict() if hasattr(part, "state_dict") else part for name, part in self.saved.items()}
+        return state | dict(z=self.z.detach(), generator=self.generator.get_state())
 
     def load_state_dict(self, state):
         """Take over a copy of a `state_dict`; the next step is the one that the saved run would have made."""
-        self.network.load_state_dict(state["network"])
-        here = [group["capturable"] for group in self.optimizer.param_groups]
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # torch would share the moments
+        here, device = [group["capturable"] for group in self.optimizer.param_groups], self.z.device
+        for name, part in self.saved.items():
+            if isinstance(part, torch.Generator):
+                part.set_state(state[name].cpu())
+            elif hasattr(part, "load_state_dict"):
+                part.load_state_dict(copy.deepcopy(state[name]))  # an optimiser would share the moments
+            elif isinstance(state[name], torch.Tensor):
+                setattr(self, name, state[name].to(device, copy=True))
+            else:
+                setattr(self, name, state[name])
         for group, capturable in zip(self.optimizer.param_groups, here, strict=True):
             group["capturable"] = capturable  # the saved run may have been on another device
-        self.z, self.step, self.output = state["z"].to(self.z.device, copy=True), state["step"], None
-        self.graphs = None  # they hold the moments that have just been replaced
-        self.done = state["done"]
-        self.generator.set_state(state["generator"].cpu())
+        self.output = self.graphs = None  # a recording holds the moments that have just been replaced
 
 
 @dataclass
@@ -64,16 +73,9 @@ class AverageCarry(Carry):
 
     average: torch.Tensor | None = None
 
-    def blend(self, image, factor):
+    def update_average(self, image, factor):
         """average <- factor average + (1 - factor) image; it starts at the first image."""
         self.average = image if self.average is None else torch.lerp(image, self.average, factor)
-
-    def state_dict(self):
-        return super().state_dict() | dict(average=self.average)
-
-    def load_state_dict(self, state):
-        super().load_state_dict(state)
-        self.average = None if state["average"] is None else state["average"].to(self.z.device, copy=True)
 
 
 @dataclass(frozen=True)

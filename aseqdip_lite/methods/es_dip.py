@@ -19,14 +19,6 @@ class Stopping(Carry):
     rule: MovingVariance | ExponentialVariance | None = None
     pick: torch.Tensor | None = None
 
-    def state_dict(self):
-        return super().state_dict() | dict(rule=self.rule.state_dict(), pick=self.pick)
-
-    def load_state_dict(self, state):
-        super().load_state_dict(state)
-        self.rule.load_state_dict(state["rule"])
-        self.pick = None if state["pick"] is None else state["pick"].to(self.z.device, copy=True)
-
 
 @register
 @dataclass(frozen=True)
@@ -35,7 +27,7 @@ class ESDIP(Vanilla):
 
     The answer is the output at the minimum, before the first whole window the raw output. "wmv" is the
     variance of the last W outputs, "emv" its exponential form with weight alpha for the newest;
-    both keep running sums (see `stopping`), so a step costs the same whatever W is. Memory: W images
+    both keep running sums (see `run.stopping`), so a step costs the same whatever W is. Memory: W images
     for "wmv", one for "emv".
 
     Published setting: W 100, P 1000, or alpha 0.1, P 1000; the released notebooks go on to the end and
@@ -51,7 +43,7 @@ class ESDIP(Vanilla):
     P: int = setting(1000, "patience: steps without a new minimum after which the run ends", low=1)
 
     def init(self, observation, seed, z0=None):
-        """As of vanilla DIP, with a rule that has seen nothing."""
+        """Network and noise as in vanilla DIP; the rule has seen nothing."""
         rule = MovingVariance(self.W) if self.rule == "wmv" else ExponentialVariance(self.alpha, self.W)
         return Stopping(**vars(super().init(observation, seed, z0)), rule=rule)
 

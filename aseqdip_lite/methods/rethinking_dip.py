@@ -76,7 +76,7 @@ class RethinkingDIP(Method):
         z.grad = None  # the input is not learned
         carry.output = carry.network(z)
         image = carry.output.detach()
-        carry.blend(image, self.ema)
+        carry.update_average(image, self.ema)
         return State(carry.step, image, terms, carry, average=carry.average)
 
 

@@ -8,7 +8,7 @@ dataclass with a text form, which the command line takes and which metrics and c
     heldout:first=0.25,factor=4,share=0.05              (see `heldout`; "auto" is this one)
 
 It never sees the truth. After each stage it is shown a `Stage`; what it remembers lies in a plain
-dictionary of the carry, so that a resumed run goes on bit for bit.
+dictionary of the run's controller, so that a resumed run goes on bit for bit (see `controller`).
 """
 
 from dataclasses import dataclass, fields
@@ -59,7 +59,7 @@ class Schedule(Settings):
     """Base of all schedules: subclasses are frozen dataclasses with a field `first`, the value at first.
 
     Those that read the run have `next(stage, memory)`, the value of the next stage after this `Stage`, `memory` being
-    the schedule's own dictionary of the run. `heldout` has none: its value is set by the `Judge` of the run.
+    the schedule's own dictionary of the run. `heldout` has none: `HeldOutController` sets its value.
     """
 
     name: ClassVar[str] = ""
@@ -147,9 +147,9 @@ def first(value):
     return value.first if isinstance(value, Schedule) else value
 
 
-def damped(loss, weight, value):
-    """A loss times the damping of its weight, a number or a schedule, which is `value` now."""
-    return loss * weight.damping(value) if isinstance(weight, Schedule) else loss
+def whole(N):
+    """Steps of a stage: the whole number from 1 that is nearest to N, or to the value at first of a schedule."""
+    return max(1, round(first(N)))
 
 
 def parse(text):
@@ -209,7 +209,7 @@ def motion(stage, memory):
 
 
 def variance(stage, memory):
-    """True past the minimum of the exponential moving variance of the inputs z_k (see `stopping`)."""
+    """True past the minimum of the exponential moving variance of the inputs z_k (see `run.stopping`)."""
     mean = memory.setdefault("mean", stage.z)
     gap = stage.output - mean
     memory["mean"] = mean + ALPHA * gap

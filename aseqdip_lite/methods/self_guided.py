@@ -1,6 +1,5 @@
 """Self-Guided Deep Image Prior (Liang, Bell, Qu, Wang, Ravishankar; arXiv 2402.04097): the input is learned too."""
 
-import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,9 +33,9 @@ class SelfGuidedCarry(AverageCarry):
     drawn: torch.Tensor | None = None
 
     def state_dict(self):
-        """As of `AverageCarry`, with the generator as before eta was drawn: `output` is drawn again from there."""
+        """As in `Carry`, with the generator as it was before eta was drawn: `output` is drawn again from there."""
         generator = self.generator.get_state() if self.output is None else self.drawn
-        return super().state_dict() | dict(z_optimizer=self.z_optimizer.state_dict(), generator=generator)
+        return super().state_dict() | dict(generator=generator)
 
     def load_state_dict(self, state):
         z = self.z
@@ -44,7 +43,6 @@ class SelfGuidedCarry(AverageCarry):
         with torch.no_grad():
             z.copy_(self.z)
         self.z = z
-        self.z_optimizer.load_state_dict(copy.deepcopy(state["z_optimizer"]))
 
 
 @register
@@ -109,7 +107,7 @@ class SelfGuided(Method):
         carry.z_optimizer.step()
         carry.output = self.expect(carry)
         image = carry.output.detach()
-        carry.blend(image, self.ema)
+        carry.update_average(image, self.ema)
         terms = detached(dict(loss=loss, data=data, denoising=denoising))
         return State(carry.step, image, terms, carry, average=carry.average)
 

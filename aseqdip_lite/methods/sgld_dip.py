@@ -39,15 +39,6 @@ class Samples(Carry):
         """Sample standard deviation of each pixel (1, C, H, W); None before the second sample."""
         return (self.scatter / (self.count - 1)).sqrt() if self.count > 1 else None
 
-    def state_dict(self):
-        return super().state_dict() | dict(count=self.count, mean=self.mean, scatter=self.scatter)
-
-    def load_state_dict(self, state):
-        super().load_state_dict(state)
-        self.count = state["count"]
-        self.mean, self.scatter = (None if part is None else part.to(self.z.device, copy=True)
-                                   for part in (state["mean"], state["scatter"]))
-
 
 @register
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ class SGLDDIP(Vanilla):
         return replace(self, steps=steps, burn_in=round(self.burn_in * scale), thin=max(round(self.thin * scale), 1))
 
     def init(self, observation, seed, z0=None):
-        """As of vanilla DIP; no sample yet."""
+        """Network and noise as in vanilla DIP; no sample yet."""
         return Samples(**vars(super().init(observation, seed, z0)))
 
     def disturb(self, carry):

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from ..files import make_folder, write_atomically
 from ..settings import InputError
 
-FORMAT = 4
+FORMAT = 5
 
 
 def save(path, identity, **parts):
