@@ -4,6 +4,7 @@ Nothing here waits for PyTorch to be imported, so that the command line answers 
 """
 
 import io
+import json
 import math
 import os
 import platform
@@ -12,6 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .settings import InputError
+
+#: Keys whose values say which run it was: they keep all their digits.
+EXACT = ("settings", "problem")
+
+#: Characters that a line of JSON has at most, but for a list of numbers, which is never broken.
+WIDTH = 120
 
 #: Bytes that must find room in the out folder before a run begins: about what its pictures and tables take.
 PROBE = 2**20
@@ -85,13 +92,36 @@ def to_bytes(write):
     return buffer.getvalue()
 
 
-def finite(value):
-    """The same nested structure with NaN and infinite numbers as None, so that it is plain JSON."""
+def plain(value, digits=6):
+    """The same nested structure as results hold it: floats of six significant digits, None for NaN and infinity.
+
+    Whole numbers are not touched, nor is what lies under a key of `EXACT`. plain(plain(x)) == plain(x).
+    """
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: plain(item, 17 if key in EXACT else digits) for key, item in value.items()}  # 17 lose no bit
     if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [plain(item, digits) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    return value
+
+
+def to_json(value):
+    """`plain` of a nested structure as JSON text: one line for a list of scalars and for all that fits in one."""
+    return _lay_out(plain(value), "\n") + "\n"
+
+
+def _lay_out(value, margin):
+    """A plain value as text, each line after the first behind `margin`, a line break and blanks."""
+    line = json.dumps(value, allow_nan=False)
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    nested = isinstance(value, dict) or any(isinstance(part, (dict, list)) for part in parts)
+    if not parts or len(line) + len(margin) <= WIDTH or not nested:
+        return line
+    texts = [_lay_out(part, margin + " ") for part in parts]
+    if isinstance(value, dict):
+        texts = [f"{json.dumps(str(key))}: {text}" for key, text in zip(value, texts, strict=True)]
+    return line[0] + margin + " " + f",{margin} ".join(texts) + margin + line[-1]
 
 
 def provenance(device):

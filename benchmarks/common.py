@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import torch
 
-from aseqdip_lite.files import provenance, write_atomically
+from aseqdip_lite.files import provenance, to_json, write_atomically
+from aseqdip_lite.run.plots import to_png
 from aseqdip_lite.run.recorder import Recorder
 
 RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results"
@@ -59,7 +60,7 @@ def load(name):
 
 def save(name, report):
     """Write results/NAME.json, whole or not at all."""
-    write_atomically(RESULTS / f"{name}.json", lambda file: file.write(json.dumps(report, indent=1).encode() + b"\n"))
+    write_atomically(RESULTS / f"{name}.json", lambda file: file.write(to_json(report).encode()))
 
 
 class Measured:
@@ -103,7 +104,7 @@ class Measured:
     def show(self, draw):
         """Store draw(runs) as results/NAME.png, unless nothing is stored, and print the rows."""
         if self.keep:
-            draw(self.runs).savefig(RESULTS / f"{self.name}.png", dpi=100)
+            (RESULTS / f"{self.name}.png").write_bytes(to_png(draw(self.runs)))
         for entry in self.rows:
             print(describe(entry))
 
@@ -119,9 +120,8 @@ def follow(case, states, *, steps, patience=None):
         patience: end when PSNR has not risen for so many steps.
 
     Returns:
-        {"curve": {"step", "seconds", "psnr"} of every tenth step, "peak", "last" and "blind": {"step", "seconds",
-        "psnr"} of the highest PSNR, the last step and the pick of the moving variance (None before it has one),
-        "blend": PSNR of `Recorder.blend` at the end, None without}.
+        {"curve": {"step", "seconds", "psnr"} of every tenth step, "answers": {name: {"step", "seconds", "psnr"}} of
+        those of final, blind, blend and oracle that there are, see `Recorder`; the blend has no step}.
     """
     recorder, states, clock = Recorder(case), iter(states), [0.0]
     for _ in range(steps):
@@ -131,22 +131,35 @@ def follow(case, states, *, steps, patience=None):
         if state is None:
             break
         recorder.record(state)
-        if patience is not None and state.step - recorder.oracle_step >= patience:
+        if patience is not None and state.step - recorder.at["oracle"] >= patience:
             break
-    psnr, first = recorder.curve["psnr"], recorder.curve["step"][0]
+    psnr, first, blend = recorder.curve["psnr"], recorder.curve["step"][0], recorder.blend
 
     def at(step):
         return dict(step=step, seconds=round(clock[step - first + 1], 3), psnr=round(psnr[step - first], 3))
 
     shown = [at(step) for step in recorder.curve["step"] if step % EVERY == 0]
-    pick, blend = recorder.variance.best_step, recorder.score("psnr", recorder.blend)
-    return dict(curve={name: [point[name] for point in shown] for name in ("step", "seconds", "psnr")},
-                peak=at(recorder.oracle_step), last=at(recorder.steps), blind=at(pick) if pick else None,
-                blend=None if blend is None else round(blend, 3))
+    answers = {name: at(recorder.at[name]) for name in ("final", "blind", "oracle") if name in recorder.at}
+    if blend is not None:
+        answers["blend"] = dict(step=None, seconds=None, psnr=round(recorder.score("psnr", blend), 3))
+    return dict(curve={name: [point[name] for point in shown] for name in ("step", "seconds", "psnr")}, answers=answers)
+
+
+def below_peak(run, name):
+    """dB from a run's highest PSNR, as of `follow`, down to that of an answer; None if it has no such answer."""
+    answers = run["answers"]
+    return answers["oracle"]["psnr"] - answers[name]["psnr"] if name in answers else None
+
+
+def as_text(run):
+    """A run's peak and end in words."""
+    peak, last = (run["answers"][name] for name in ("oracle", "final"))
+    return (f"peak {peak['psnr']:6.2f} dB at {peak['seconds']:7.1f} s, "
+            f"last {last['psnr']:6.2f} dB at {last['seconds']:7.1f} s")
 
 
 def until(run, psnr, unit="seconds"):
     """Seconds, or with unit "step" steps, until a run, as of `follow`, first has this PSNR, to ten steps; else None."""
-    points = sorted([*zip(run["curve"][unit], run["curve"]["psnr"], strict=True),
-                     (run["peak"][unit], run["peak"]["psnr"])])
+    peak = run["answers"]["oracle"]
+    points = sorted([*zip(run["curve"][unit], run["curve"]["psnr"], strict=True), (peak[unit], peak["psnr"])])
     return next((spent for spent, reached in points if reached >= psnr), None)

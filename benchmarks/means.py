@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import click
 import torch
-from common import Measured, benchmark, follow, row, until
+from common import Measured, as_text, benchmark, follow, row, until
 from matplotlib.figure import Figure
 from torch.nn import functional as F
 
@@ -174,8 +174,7 @@ def measure(task, image, mean, steps):
     """One run, as of `common.follow`."""
     case, method = load_case(task, image, size=SIZE), configure("aseqdip", task)
     run = follow(case, MEANS[mean](case, method), steps=min(steps, method.steps))
-    print(f"{task:10} {image:10} {mean:30} peak {run['peak']['psnr']:6.2f} dB at {run['peak']['seconds']:6.1f} s, last "
-          f"{run['last']['psnr']:6.2f} dB at {run['last']['seconds']:6.1f} s", flush=True)
+    print(f"{task:10} {image:10} {mean:30} {as_text(run)}", flush=True)
     return run | dict(settings=method.to_dict())
 
 
@@ -206,14 +205,15 @@ def against_default(runs, task, image, mean, unit="seconds"):
     None if it never comes there.
     """
     default, run = (runs[f"{task}, {image}: {name}"] for name in ("default", mean))
-    goal = default["peak"]["psnr"] - SLACK
+    goal = default["answers"]["oracle"]["psnr"] - SLACK
     spent = until(run, goal, unit)
     return spent and spent / until(default, goal, unit)
 
 
 def gain(runs, task, image, mean):
     """A mean's peak over the default's in dB."""
-    return runs[f"{task}, {image}: {mean}"]["peak"]["psnr"] - runs[f"{task}, {image}: default"]["peak"]["psnr"]
+    mine, default = (runs[f"{task}, {image}: {name}"]["answers"]["oracle"]["psnr"] for name in (mean, "default"))
+    return mine - default
 
 
 def geometric(ratios):

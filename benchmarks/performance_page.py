@@ -7,6 +7,8 @@ from pathlib import Path
 
 from common import load, save
 
+from aseqdip_lite.study.tables import markdown_table
+
 PAGE = Path(__file__).parent.parent / "docs" / "PERFORMANCE.md"
 
 HEAD = """# Performance
@@ -222,9 +224,8 @@ def tables(rows):
 def table(grid):
     """{line: {column: cell}} in Markdown; a missing cell is a dash."""
     columns = list(dict.fromkeys(column for cells in grid.values() for column in cells))
-    lines = [["", *columns], ["---", *["---:"] * len(columns)],
-             *([where, *(cells.get(column, "-") for column in columns)] for where, cells in grid.items())]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown_table([[where, *(cells.get(column, "-") for column in columns)] for where, cells in grid.items()],
+                          ["", *(f"{column}:" for column in columns)])
 
 
 def merged():

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 
 import click
 import torch
-from common import Measured, benchmark, follow, machine, row, until
+from common import Measured, as_text, below_peak, benchmark, follow, machine, row, until
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
@@ -74,8 +74,8 @@ def measure(task, arm, steps, seed):
     case = load_case(task, size=SIZE)
     run = follow(case, iterate(case.observation, method, seed=seed), steps=min(steps, method.steps),
                  patience=None if arm in OURS else PATIENCE)
-    print(f"{task:12} {arm:26} seed {seed} peak {run['peak']['psnr']:6.2f} dB at {run['peak']['seconds']:7.1f} s, last "
-          f"{run['last']['psnr']:6.2f} dB at {run['last']['seconds']:7.1f} s", flush=True)
+    print(f"{task:12} {arm:26} seed {seed} {as_text(run)}", flush=True)
+    del run["curve"]["seconds"]  # what counts is the step's cost, see `costs`
     return run | dict(image=case.image, settings=method.to_dict(), cpu=machine()["cpu"])
 
 
@@ -134,28 +134,28 @@ def rows_of(runs):
         if not arms:
             continue
         published, unit = arms[REFERENCE]
-        goal = mean(run["peak"]["psnr"] for run in published) - SLACK
-        reference = mean(run["peak"]["step"] for run in published) * unit
+        goal = mean(run["answers"]["oracle"]["psnr"] for run in published) - SLACK
+        reference = mean(run["answers"]["oracle"]["step"] for run in published) * unit
         for arm, (made, cost) in arms.items():
             where, ours = f"{task}, {arm}", arm in OURS
             spent = [until(run, goal, "step") for run in made]
             steps = mean(spent)
+            peak = {unit: mean(run["answers"]["oracle"][unit] for run in made) for unit in ("step", "psnr")}
             rows += [row(f"{where}: seeds", len(made)),
-                     row(f"{where}: peak PSNR in dB", mean(run["peak"]["psnr"] for run in made)),
+                     row(f"{where}: peak PSNR in dB", peak["psnr"]),
                      row(f"{where}: ms a step", 1e3 * cost),
-                     row(f"{where}: seconds to the peak", mean(run["peak"]["step"] for run in made) * cost),
+                     row(f"{where}: seconds to the peak", peak["step"] * cost),
                      row(f"{where}: seeds that come to the published peak - {SLACK} dB", len(made) - spent.count(None)),
                      row(f"{where}: seconds to the published peak - {SLACK} dB", steps and steps * cost),
                      row(f"{where}: these seconds over those of the published configuration to its peak",
                          steps and steps * cost / reference, 0.1 if ours else None),
                      row(f"{where}: blind pick below the peak in dB",
-                         mean(run["blind"] and run["peak"]["psnr"] - run["blind"]["psnr"] for run in made),
-                         SLACK if ours else None),
+                         mean(below_peak(run, "blind") for run in made), SLACK if ours else None),
                      row(f"{where}: last step below the peak in dB",
-                         mean(run["peak"]["psnr"] - run["last"]["psnr"] for run in made))]
-            if all(run.get("blend") for run in made):
-                rows.append(row(f"{where}: blend below the peak in dB",
-                                mean(run["peak"]["psnr"] - run["blend"] for run in made), SLACK if ours else None))
+                         mean(below_peak(run, "final") for run in made))]
+            if all("blend" in run["answers"] for run in made):
+                rows.append(row(f"{where}: blend below the peak in dB", mean(below_peak(run, "blend") for run in made),
+                                SLACK if ours else None))
     return rows
 
 
@@ -171,8 +171,9 @@ def draw(runs):
             for run in made:
                 lines[arm], = axis.semilogx([cost * step for step in run["curve"]["step"]], run["curve"]["psnr"],
                                             f"C{index}", linewidth=1.2, linestyle=style)
-                axis.plot(cost * run["peak"]["step"], run["peak"]["psnr"], f"C{index}o", fillstyle="none")
-        peaks = [run["peak"]["psnr"] for made, _ in arms.values() for run in made]
+                peak = run["answers"]["oracle"]
+                axis.plot(cost * peak["step"], peak["psnr"], f"C{index}o", fillstyle="none")
+        peaks = [run["answers"]["oracle"]["psnr"] for made, _ in arms.values() for run in made]
         axis.set_ylim(min(peaks) - 3, max(peaks) + 0.5)
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(task)

@@ -198,9 +198,12 @@ panel("mri", method="vanilla", methods=["vanilla"], size=size, coils=coils, **me
 
 
 # %%
+RESULTS = Path(aseqdip_lite.__file__).parent / "results"
+
+
 def stored(name):
     """The numbers of a stored experiment and a line on their origin, or None if there are none here."""
-    report = experiments.stored(name, Path(aseqdip_lite.__file__).parent / "results")
+    report = experiments.stored(name, RESULTS)
     if report is None:
         print(f"no stored {name} here: the command `aseqdip experiment {name}` makes it")
         return None
@@ -561,9 +564,9 @@ g1_size = dict(
     channels=pick(smoke=8, laptop=32, paper=64), layers=pick(smoke=2, laptop=4, paper=5),
     steps=pick(smoke=20, laptop=1000, paper=3000), every=10, seeds=1,
 )
-g1_live = square_wave.measure(**g1_size)
+g1_live, g1_spectra = square_wave.measure(**g1_size)
 show(
-    square_wave.figure(g1_live),
+    square_wave.figure(g1_live, g1_spectra),
     alt="""Above: the Deep Decoder's reconstruction, close to the square wave, and that of the wide CNN, which swings
         about it; RMSE against steps. Below: spectra of the left singular vectors of both kernels, and their
         singular values, which fall much more steeply for the Deep Decoder.""",
@@ -613,7 +616,7 @@ claim(min(deep["lazy"], wide["lazy"]) > 0.1, "both: descent leaves the kernel's 
 g1 = stored("G1")
 if g1:
     show(
-        square_wave.figure(g1),
+        square_wave.figure(g1, experiments.stored_arrays("G1", RESULTS)),
         alt="""As above, for longer signals: the Deep Decoder's reconstruction follows the square wave more closely than
             the wide CNN's; RMSE curves; spectra and singular values of the two kernels.""",
     )
@@ -657,12 +660,12 @@ check("spectral.guided", my_guided_loss)
 # A short run. Watch the input.
 
 # %%
-short = learned_input.measure(
+short, pictures = learned_input.measure(
     size=size, steps=pick(smoke=4, laptop=150, paper=1000), lr=1e-3, every=pick(smoke=1, laptop=5, paper=10),
     snapshots=pick(smoke=(0, 4), laptop=(0, 5, 20, 50, 150), paper=(0, 10, 100, 1000)),
 )
 show(
-    learned_input.figure(short),
+    learned_input.figure(short, pictures),
     alt="""Above: the magnitude of the input at growing steps, from noise to a coarse brain, beside the truth. Below:
         PSNR of input, output and moving average against the step; the input follows the output.""",
 )
@@ -676,7 +679,7 @@ claim(short["input"][-1] > short["snapshots"][0]["psnr"] + 3, "the input gains m
 g4 = stored("G4")
 if g4:
     show(
-        learned_input.figure(g4),
+        learned_input.figure(g4, experiments.stored_arrays("G4", RESULTS)),
         alt="""Above: the magnitude of the learned input at growing steps beside the truth: noise turns into the brain.
             Below: PSNR of input, output and moving average against the step, and the loss.""",
     )

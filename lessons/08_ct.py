@@ -819,7 +819,7 @@ for name in ("DIP", "aSeqDIP"):
     print(f"{name:>8}: " + ", ".join(f"{kind} {v:.2f} dB" for kind, v in values.items() if v is not None))
 scores_of = {name: results[name].metrics["psnr"] for name in ("DIP", "aSeqDIP")}
 lost = {name: values["oracle"] - values["final"] for name, values in scores_of.items()}
-peak = results["DIP"].metrics["peak_step"]
+peak = results["DIP"].metrics["answers"]["oracle"]["step"]
 print(f"DIP is best at step {peak} and loses {lost['DIP']:.2f} dB from there, aSeqDIP {lost['aSeqDIP']:.2f} dB")
 claim(lost["DIP"] > 0.5, "DIP's last image is more than 0.5 dB below its best")
 claim(300 < peak < 700, "DIP is best between steps 300 and 700")

@@ -999,7 +999,8 @@ else:
         finals.setdefault((row["image"], row["method"]), []).append(row["psnr"]["final"])
         if row["method"] == "aseqdip":
             origin = load_case("inpainting", row["image"], size=row["settings"]["size"][0], hiar=0.25)
-            misfit = (row["data_residual"]["final"] * float(origin.observation.y.norm())) ** 2 / origin.truth.size
+            residual = row["answers"]["final"]["data_residual"] * float(origin.observation.y.norm())
+            misfit = residual**2 / origin.truth.size
             mse_left = 10 ** (-row["psnr"]["final"] / 10) - misfit  # h MSE_hole
             pasted.setdefault(row["image"], []).append(-10 * np.log10(mse_left))
     methods = list(dict.fromkeys(method for _, method in finals))

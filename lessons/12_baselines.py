@@ -384,6 +384,11 @@ def over_all(part):
     return {row["method"]: row for row in part["summary"] if row["image"] == ALL}
 
 
+def final(row):
+    """Mean PSNR of the last step in a row of the table."""
+    return row["answers"]["final"]["psnr"]["mean"]
+
+
 def title(part):
     return part["task"] + "".join(f", {name} {value:g}" for name, value in part["settings"].items())
 
@@ -395,7 +400,7 @@ def is_family(name):
 print(f"{table['ours']['runs']} runs, {table['ours']['core_seconds'] / 3600:.1f} core-hours, "
       f"{source['settings']['images']} pictures a task, {source['settings']['seeds']} seed(s)\n")
 for part in parts:
-    found = {name: row["psnr"]["final"]["mean"] for name, row in over_all(part).items()}
+    found = {name: final(row) for name, row in over_all(part).items()}
     top = sorted(found, key=lambda name: -found[name])[:3]
     print(f"{title(part):>24}: aSeqDIP {found['aseqdip']:.2f} dB; " + ", ".join(f"{n} {found[n]:.2f}" for n in top))
 
@@ -409,7 +414,7 @@ def heat(parts):
         found = over_all(part)
         for i, name in enumerate(names):
             if name in found:
-                values[i, j] = found[name]["psnr"]["final"]["mean"] - found["aseqdip"]["psnr"]["final"]["mean"]
+                values[i, j] = final(found[name]) - final(found["aseqdip"])
     figure = Figure(figsize=(1.6 + 1.1 * len(parts), 0.4 + 0.32 * len(names)), layout="constrained")
     axis = figure.subplots()
     axis.imshow(values, cmap="cividis", vmin=-4, vmax=4, aspect="auto")
@@ -434,7 +439,7 @@ show(
 )
 place, ahead = {}, {}
 for part in first_parts:
-    finals = {name: row["psnr"]["final"]["mean"] for name, row in over_all(part).items()}
+    finals = {name: final(row) for name, row in over_all(part).items()}
     order = sorted(filter(is_family, finals), key=lambda name: -finals[name])
     place[title(part)] = order.index("aseqdip") + 1
     ahead[title(part)] = finals["aseqdip"] - finals["vanilla"]
@@ -468,12 +473,12 @@ for part in second_parts:
     found = over_all(part)
     gaps = {name: [float(found[name]["to_aseqdip"][word]) for word in ("mean", "low", "high")]
             for name in ("vanilla", "self_guided")}
-    print(f"{title(part):>24}: aSeqDIP {found['aseqdip']['psnr']['final']['mean']:.2f} dB; minus it, with 95 % "
+    print(f"{title(part):>24}: aSeqDIP {final(found['aseqdip']):.2f} dB; minus it, with 95 % "
           "intervals: "
           + ", ".join(f"{name} {mean:+.2f} ({low:+.2f} to {high:+.2f})" for name, (mean, low, high) in gaps.items()))
 
 # %%
-second = {title(part): {name: row["psnr"]["final"]["mean"] for name, row in over_all(part).items()}
+second = {title(part): {name: final(row) for name, row in over_all(part).items()}
           for part in second_parts}
 firsts = [name for name, found in second.items() if max(filter(is_family, found), key=found.get) == "aseqdip"]
 claim(
@@ -519,7 +524,7 @@ single = [(part["task"], row["image"]) for part in first_parts for row in part["
 firsts = Counter()
 for part in first_parts:
     for image in dict.fromkeys(row["image"] for row in part["summary"] if row["image"] != ALL):
-        family = {row["method"]: row["psnr"]["final"]["mean"] for row in part["summary"]
+        family = {row["method"]: final(row) for row in part["summary"]
                   if row["image"] == image and is_family(row["method"])}
         firsts[max(family, key=family.get)] += 1
 print(f"first of the family, of {len(single)} pairs of task and picture: "
@@ -547,10 +552,12 @@ print(f"{'':>24}  {'peak at step':>24}  {'dB lost after it':>18}  {'what rules l
 for part in first_parts:
     for name in ("vanilla", "tv_dip", "self_guided", "aseqdip"):
         row = over_all(part)[name]
-        rules = "  ".join(f"{rule} {'-' if cell['mean'] is None else format(cell['mean'], '.2f'):>5}"
-                          for rule, cell in row["regret"].items())
-        print(f"{title(part) if name == 'vanilla' else '':>24}  {name:>12} {row['peak_step']['mean']:6.0f} of "
-              f"{row['steps']:.0f}  {row['fall']['mean']:12.2f}      {rules}")
+        lost = {key: found["lost"]["mean"] for key, found in row["answers"].items() if "lost" in found}
+        rules = "  ".join(f"{rule} {format(lost[key], '.2f') if key in lost else '-':>5}"
+                          for rule, key in dict(wmv="blind", emv="emv", discrepancy="discrepancy").items())
+        peak = row["answers"]["oracle"]["step"]["mean"]
+        print(f"{title(part) if name == 'vanilla' else '':>24}  {name:>12} {peak:6.0f} of {row['steps']:.0f}  "
+              f"{lost['final']:12.2f}      {rules}")
 
 # %% [markdown]
 # With a searched end little is lost, but for vanilla DIP in in-painting. So look at runs that go on: the paper's
@@ -564,7 +571,7 @@ for name in ("F4a", "F4b"):
     print(f"{name}, {report['about']}: {report['verdict']}\n  published: {report['published']}")
     for arm in dict.fromkeys(row["arm"] for row in report["ours"]["rows"]):
         mine = [row for row in report["ours"]["rows"] if row["arm"] == arm]
-        peak, last = (fmean(row[word] for row in mine) for word in ("peak", "final"))
+        peak, last = (fmean(row["answers"][word]["psnr"] for row in mine) for word in ("oracle", "final"))
         onsets = ", ".join("none" if row["onset"] is None else str(row["onset"]) for row in mine)
         long_runs[name, arm] = (peak, last)
         print(f"  {arm:>14}: peak {peak:.2f}, at step 3000 {last:.2f} dB; falls from step: {onsets}")

@@ -18,6 +18,8 @@ from pathlib import Path
 import click
 import nbformat
 
+from aseqdip_lite.study.tables import markdown_table
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "aseqdip_lite"
 
@@ -110,18 +112,17 @@ def short(name):
 def stage_reference(folder):
     """One page a module, and an index that says in a line what each holds."""
     folder.mkdir()
-    index = ["# All modules", "", "Made from the docstrings. What lessons use can be imported from `aseqdip_lite`.", "",
-             "| module | holds |", "|---|---|"]
-    found = modules()
+    rows, found = [], modules()
     for name, path in found.items():
         heading = f"{short(name)}\n{'=' * len(short(name))}"
         options = "" if name == PACKAGE.name else MEMBERS  # the package only passes names on
         (folder / f"{name}.rst").write_text(f"{heading}\n\n.. automodule:: {name}\n{options}", encoding="utf-8")
         first = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
         first = re.sub(r"([|*])", r"\\\1", first)
-        index.append(f"| [{short(name)}]({name}.rst) | {first} |")
-    (folder / "index.md").write_text("\n".join(index) + "\n" + menu("Modules", [(short(n), n) for n in found]),
-                                     encoding="utf-8")
+        rows.append([f"[{short(name)}]({name}.rst)", first])
+    index = ("# All modules\n\nMade from the docstrings. What lessons use can be imported from `aseqdip_lite`.\n\n"
+             + markdown_table(rows, ("module", "holds")) + menu("Modules", [(short(n), n) for n in found]))
+    (folder / "index.md").write_text(index, encoding="utf-8")
 
 
 @click.command()

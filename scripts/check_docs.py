@@ -18,6 +18,7 @@ import click
 from aseqdip_lite import methods, tasks
 from aseqdip_lite.cli.options import SETTINGS
 from aseqdip_lite.settings import fields_of
+from aseqdip_lite.study.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY, PLAN = ROOT / "docs" / "glossary.md", ROOT / "docs" / "instructors.md"
@@ -49,10 +50,9 @@ def settings_table():
             for field, _, _ in fields_of(cls):
                 default = "" if field.default is None else f" ({field.default})"
                 rows.setdefault((field.name, field.metadata["help"]), []).append(f"{owner}{default}")
-    lines = ["| setting | of (default) | meaning |", "|---|---|---|"]
-    lines += [f"| `{name}` | {', '.join(owners)} | {help.replace('|', chr(92) + '|')} |"
-              for (name, help), owners in sorted(rows.items(), key=lambda row: (row[0][0].lower(), row[0]))]
-    return "\n".join(lines)
+    return markdown_table([[f"`{name}`", ", ".join(owners), help.replace("|", r"\|")] for (name, help), owners in
+                           sorted(rows.items(), key=lambda row: (row[0][0].lower(), row[0]))],
+                          ("setting", "of (default)", "meaning"))
 
 
 def settings_file():
@@ -75,7 +75,7 @@ def facts_of(cls, defaults):
 def with_settings(glossary):
     """The glossary's text with its table of settings made anew."""
     before, rest = glossary.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{settings_table()}\n\n{END}{rest.split(END)[1]}"
+    return f"{before}{BEGIN}\n\n{settings_table()}\n{END}{rest.split(END)[1]}"
 
 
 def faults(glossary, lessons):

@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 from build_lessons import WIDGET, digest
 from PIL import Image
 
-from aseqdip_lite.course import LARGEST_DPI, exercises
+from aseqdip_lite.course import exercises
+from aseqdip_lite.run.plots import LARGEST_DPI
 
 #: Absolute paths of a machine; an address such as https://site.org/home/ is none.
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])(?:/(?:home|root|tmp|work|Users|mnt|usr|opt|var)/|[A-Z]:\\\\)\w+")

@@ -22,7 +22,7 @@ import click
 import torch
 
 from aseqdip_lite import load_case, methods, reconstruct, tasks
-from aseqdip_lite.files import provenance
+from aseqdip_lite.files import provenance, to_json
 
 RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "determinism.json"
 
@@ -107,7 +107,7 @@ def main(modes):
     reports = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for mode in modes:
         reports[mode] = measure(mode)
-        RESULTS.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+        RESULTS.write_text(to_json(reports), encoding="utf-8")
         for name in ("same_bits", "between_threads", "between_seeds"):
             print(f"{mode}, {name}: {reports[mode][name]}")
     sys.exit(any(reports[mode]["same_bits"]["equal"] != reports[mode]["same_bits"]["pairs"] for mode in modes))

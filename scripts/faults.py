@@ -8,7 +8,6 @@ every task within 40 steps, relative to the first, at its default learning rate 
     python scripts/faults.py
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -137,7 +136,7 @@ def main():
                   bound=engine.DIVERGED, dead=engine.DEAD, provenance=provenance(torch.device("cpu")))
     for row in report["disk"]:
         print(f"disk: {row}")
-    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    RESULTS.write_text(files.to_json(report))
     bad = [row["trial"] for row in report["disk"] if not row.get("unchanged", row.get("equals_uninterrupted", True))]
     bad += [f"{row['method']} on {row['task']}" for row in report["growth"] if row["default"] and row["constant"]]
     print(f"{len(report['disk'])} disk trials, {len(report['growth'])} runs, failed: {', '.join(bad) or 'none'}")

@@ -9,7 +9,6 @@ comes out, a crash, a hang or more than 1 GiB, is a failure; its file is kept in
 """
 
 import io
-import json
 import multiprocessing
 import os
 import resource
@@ -26,7 +25,7 @@ import numpy as np
 import torch
 from PIL import Image as Picture
 
-from aseqdip_lite.files import provenance
+from aseqdip_lite.files import provenance, to_json
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.operators.kernelwizard import load_kernelwizard
 from aseqdip_lite.run import checkpoint
@@ -235,7 +234,7 @@ def main(cases, minutes, seed, keep):
     report = dict(cases=number, seconds=round(time.perf_counter() - began, 1), slowest_seconds=round(slowest, 3),
                   counts=counts, failures=failures, seed=seed, limits=dict(seconds=MOST_SECONDS, bytes=MOST_BYTES),
                   provenance=provenance(torch.device("cpu")))
-    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    RESULTS.write_text(to_json(report))
     print(f"{number} files in {report['seconds']:.0f} s, {len(failures)} failures, slowest {slowest:.2f} s")
     sys.exit(1 if failures else 0)
 

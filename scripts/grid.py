@@ -8,7 +8,6 @@ Ctrl-C and start it again to go on.
     python scripts/grid.py --size 64 --steps 60     a try of the machinery; it says nothing about lam
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -17,6 +16,8 @@ import click
 from aseqdip_lite.course.theory.figures_dynamics import plot_grid
 from aseqdip_lite.course.theory.grid import grid, run_grid
 from aseqdip_lite.course.theory.verdict import verdict
+from aseqdip_lite.files import to_json
+from aseqdip_lite.run.plots import to_png
 
 
 @click.command()
@@ -35,8 +36,10 @@ def main(out, workers, size, steps):
     if missing:
         print(f"stopped: {missing} runs are missing; start the same command again to go on", file=sys.stderr)
         sys.exit(130)
-    (out / "verdict.json").write_text(json.dumps(found, indent=1) + "\n")
-    plot_grid(rows).savefig(out / "grid.png", dpi=80)
+    (out / "verdict.json").write_text(to_json(found))
+    figure = plot_grid(rows)
+    figure.set_dpi(80)
+    (out / "grid.png").write_bytes(to_png(figure))
 
 
 if __name__ == "__main__":  # worker processes import this file

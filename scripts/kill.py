@@ -171,7 +171,7 @@ def main(count, seed):
                     json.dumps(dict(setup=setup, trials=trials)).encode())})
                 print(f"{kind} {index + 1} of {wanted}: killed {len(kills)} times, "
                       f"{'equal' if trials[-1]['equal'] else 'NOT EQUAL'}", flush=True)
-    RESULTS.write_text(json.dumps(setup | dict(trials=trials), indent=1) + "\n")
+    RESULTS.write_text(files.to_json(setup | dict(trials=trials)))
     PROGRESS.unlink()
     differ = sum(not row["equal"] for row in trials)
     print(f"{len(trials)} trials, {sum(len(row['kills']) for row in trials)} kills, {differ} results differ")

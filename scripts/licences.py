@@ -14,6 +14,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from aseqdip_lite.study.tables import markdown_table
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "LICENCES.md"
 
@@ -108,9 +110,8 @@ def carried(distribution):
 
 def table(distributions):
     """A group as a Markdown table, sorted by name."""
-    rows = [f"| {one.metadata['Name']} | {one.version.split('+')[0]} | {licence(one)} | {homepage(one)} |"
-            for _, one in sorted(distributions.items())]
-    return "\n".join(["| package | version | licence | homepage |", "|---|---|---|---|", *rows]) + "\n"
+    return markdown_table([[one.metadata["Name"], one.version.split("+")[0], licence(one), homepage(one)]
+                           for _, one in sorted(distributions.items())], ("package", "version", "licence", "homepage"))
 
 
 def page():

@@ -6,6 +6,8 @@
 import json
 from pathlib import Path
 
+from aseqdip_lite.study.tables import markdown_table
+
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RELIABILITY.md"
 
@@ -26,8 +28,6 @@ two processes, is ended by SIGKILL up to three times at random moments, with all
 is a run that dies after a random number of bytes of a random checkpoint. Then it is started again and may finish.
 Equal means: images, curves and scores are those of an uninterrupted one, bit for bit.
 
-| what is killed | trials | kills | equal |
-|---|---:|---:|---:|
 """
 
 DISK = """## A full disk, a read-only folder: `make faults`
@@ -36,8 +36,6 @@ On a tmpfs of {mib:g} MiB, filled while the command runs. A run asks for {probe:
 that cannot be written is said once and tried again at the next one. All files of a result are written before the first
 is renamed into place, so that they are all new or all old.
 
-| trial | exit code | what it says | earlier files |
-|---|---:|---|---|
 """
 
 NO_DISK = "No tmpfs could be mounted where this was measured.\n"
@@ -61,8 +59,6 @@ shapes blown up, and faults behind the checksums of archives: {cases} files in {
 or refused in one line within {limits[seconds]:g} s and {gib:g} GiB. Anything else is a failure. The slowest took
 {slowest_seconds} s.
 
-| kind | loaded | refused | failures |
-|---|---:|---:|---:|
 """
 
 SAME = """## The same numbers again: `make determinism`
@@ -72,10 +68,6 @@ of threads, {equal} of {pairs} pairs of runs gave the same final image bit for b
 between 1 and 2 threads at the same of {seeds} seeds, in dB, and for scale that between the seeds, each of which draws
 weights and measurements of its own, at the same number of threads:
 
-"""
-
-SPREADS = """| task | steps | size | between | peak | final | blind |
-|---|---:|---:|---|---:|---:|---:|
 """
 
 VERDICT = """
@@ -134,8 +126,6 @@ Either ends the run with that reason; the last good image is kept and saved, and
 the bounds leave to runs that learn: the largest data term over the first within {steps} steps, over all iterative
 methods on all tasks (32 x 32 pixels), and the runs in which an output was constant.
 
-| learning rate | runs | largest growth | runs with a constant output | not finite |
-|---|---:|---:|---:|---:|
 """
 
 SUPPLY = """
@@ -161,10 +151,6 @@ def stored(name):
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
-def row(*cells):
-    return f"| {' | '.join(map(str, cells))} |\n"
-
-
 def missing(title, target):
     """A section that waits for its measurement."""
     return f"## {title}: `make {target}`\n\nNot measured yet.\n"
@@ -172,32 +158,33 @@ def missing(title, target):
 
 def killed(report):
     """The section on kill tests."""
-    text = KILL.format(**report)
+    rows = []
     for kind in dict.fromkeys(trial["kind"] for trial in report["trials"]):
         trials = [trial for trial in report["trials"] if trial["kind"] == kind]
         kills = sum(len(trial["kills"]) for trial in trials)
-        text += row(kind, len(trials), kills, sum(trial["equal"] for trial in trials))
-    return text
+        rows.append([kind, len(trials), kills, sum(trial["equal"] for trial in trials)])
+    return KILL.format(**report) + markdown_table(rows, ("what is killed", "trials:", "kills:", "equal:"))
 
 
 def disk(report):
     """The section on full disks and damaged checkpoints."""
-    text = DISK.format(mib=report["tmpfs_bytes"] / 2**20, probe=report["probe_bytes"] / 2**20)
+    text, rows = DISK.format(mib=report["tmpfs_bytes"] / 2**20, probe=report["probe_bytes"] / 2**20), []
     for trial in report["disk"]:
         kept = {True: "unchanged", False: "CHANGED", None: ""}[trial.get("unchanged")]
         if "equals_uninterrupted" in trial:
             kept = f"result {'equal to' if trial['equals_uninterrupted'] else 'DIFFERENT FROM'} an uninterrupted run's"
-        text += row(trial["trial"], trial["exit_code"], "<br>".join(trial["stderr"]) or "nothing", kept)
+        rows.append([trial["trial"], trial["exit_code"], "<br>".join(trial["stderr"]) or "nothing", kept])
+    text += markdown_table(rows, ("trial", "exit code:", "what it says", "earlier files"))
     return text + ("" if report["disk"] else NO_DISK) + "\n" + DAMAGE
 
 
 def hostile(report):
     """The section on hostile files."""
     text = FUZZ.format(**report, minutes=report["seconds"] / 60, gib=report["limits"]["bytes"] / 2**30)
-    for kind, counts in report["counts"].items():
-        text += row(f"`{kind}`", *(counts.get(name, 0) for name in ("loaded", "refused", "failed")))
-    counts = report["counts"].values()
-    return text + row("all", *(sum(one.get(name, 0) for one in counts) for name in ("loaded", "refused", "failed")))
+    rows = [[f"`{kind}`", *(counts.get(name, 0) for name in ("loaded", "refused", "failed"))]
+            for kind, counts in report["counts"].items()]
+    rows.append(["all", *map(sum, zip(*(counts for _, *counts in rows), strict=True))])
+    return text + markdown_table(rows, ("kind", "loaded:", "refused:", "failures:"))
 
 
 def same_numbers(reports):
@@ -215,24 +202,26 @@ def same_numbers(reports):
 
 def spreads(report, verdict):
     """The table of a mode's differences in dB, and what they say."""
-    text, scores = SPREADS, ("peak", "final", "blind")
+    rows, scores = [], ("peak", "final", "blind")
     for threads, seeds in zip(report["between_threads"], report["between_seeds"], strict=True):
         for between, found in (("threads", threads), ("seeds", seeds)):
-            text += row(found["task"], report["steps"][found["task"]], found["size"], between,
-                        *(f"{found[name]:.3f}" for name in scores))
+            rows.append([found["task"], report["steps"][found["task"]], found["size"], between,
+                         *(f"{found[name]:.3f}" for name in scores)])
     values = [found[name] for found in report["between_threads"] for name in scores]
-    return text + verdict.format(within=sum(value <= SMALL for value in values), all=len(values), small=SMALL)
+    table = markdown_table(rows, ("task", "steps:", "size:", "between", *(f"{name}:" for name in scores)))
+    return table + verdict.format(within=sum(value <= SMALL for value in values), all=len(values), small=SMALL)
 
 
 def numbers(report):
     """The section on numerical faults."""
-    text = NUMBERS.format(**report)
+    rows = []
     runs = [run | dict(label="default" if run["default"] else f"{run['lr']:g}") for run in report["growth"]]
     for label in dict.fromkeys(run["label"] for run in runs):
         found = [run for run in runs if run["label"] == label]
-        text += row(label, len(found), f"{max(run['growth'] for run in found):.2g}",
-                    sum(run["constant"] > 0 for run in found), sum(not run["finite"] for run in found))
-    return text
+        rows.append([label, len(found), f"{max(run['growth'] for run in found):.2g}",
+                     sum(run["constant"] > 0 for run in found), sum(not run["finite"] for run in found)])
+    return NUMBERS.format(**report) + markdown_table(rows, (
+        "learning rate", "runs:", "largest growth:", "runs with a constant output:", "not finite:"))
 
 
 def audited(report):

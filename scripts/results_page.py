@@ -10,8 +10,10 @@ from pathlib import Path
 
 import click
 
-from aseqdip_lite.study.statistics import ALL
-from aseqdip_lite.study.tables import as_markdown
+from aseqdip_lite.files import to_json
+from aseqdip_lite.run.result import read_row
+from aseqdip_lite.study.statistics import ALL, summarise
+from aseqdip_lite.study.tables import as_markdown, markdown_table
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RESULTS.md"
@@ -50,7 +52,7 @@ REMARKS = dict(
 
 def verdict(task, summary):
     """In words: on which images aSeqDIP's final image beats the start and the classic baseline, and by how much."""
-    means = {(row["image"], row["method"]): {column: score["mean"] for column, score in row["psnr"].items()}
+    means = {(row["image"], row["method"]): {name: row["answers"][name]["psnr"]["mean"] for name in ("start", "final")}
              for row in summary if row["image"] != ALL}
     ours = {image: scores for (image, method), scores in means.items() if method == "aseqdip"}
     classic = BASELINE[task]
@@ -67,16 +69,15 @@ REAL = """## A real scan
 points outside of the calibration centre were held out: no method saw them, and its relative residual on them says how
 well its image predicts what was measured. The residual on the data that it saw says how closely it fits.
 
-| method | residual | held-out residual | steps | seconds |
-|---|---:|---:|---:|---:|
 """
 
 
 def real_scan(report):
     """The section on the real scan: residuals in place of PSNR."""
-    lines = [f"| {row['method']} | {row['data_residual']['final']:.4f} | {row['heldout_residual']['final']:.4f} | "
-             f"{row['steps']} | {row['seconds']:.0f} |" for row in report["rows"]]
-    return REAL + "\n".join(lines) + "\n\n![The real scan by each method](images/brain_real.png)\n"
+    rows = [[row["method"], *(f"{row['answers']['final'][name]:.4f}" for name in ("data_residual", "heldout_residual")),
+             row["steps"], f"{row['seconds']:.0f}"] for row in report["rows"]]
+    table = markdown_table(rows, ("method", "residual:", "held-out residual:", "steps:", "seconds:"))
+    return f"{REAL}{table}\n![The real scan by each method](images/brain_real.png)\n"
 
 
 def page():
@@ -101,9 +102,10 @@ def main(folders):
     """Write docs/RESULTS.md; first take over the finished comparisons in FOLDERS, if there are any."""
     for folder in folders:
         report = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
-        first = report["rows"][0]
+        rows = [read_row(row) for row in report["rows"]]  # it may be of an earlier version
+        report, first = report | dict(rows=rows, summary=summarise(rows)), rows[0]
         file = RESULTS / f"compare_{first['task']}{'_real' if first['image'] == 'brain-real-8x' else ''}.json"
-        file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        file.write_text(to_json(report), encoding="utf-8")
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}")

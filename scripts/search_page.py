@@ -8,6 +8,8 @@ from statistics import median
 
 from tune import OWN_RULE, ROOT, SEARCHES, edges, key, means, ranking, seeds_of, trials, with_budget
 
+from aseqdip_lite.study.tables import markdown_table
+
 PAGE = ROOT / "docs" / "SEARCH.md"
 
 HEAD = """# How the defaults were found
@@ -36,23 +38,21 @@ def section(name, rows):
                          for problem in search["problems"])
     lines = [f"## {name}\n", f"On {problems}. {search['steps']} Adam steps"
              + (f", read after {', '.join(map(str, search['budgets']))}" if "budgets" in search else "")
-             + (f". {seeds_of(name)} seeds" if seeds_of(name) > 1 else "") + ".\n",
-             "| method | trials | mean | first image | median | winner | at an edge |",
-             "|---|---:|---:|---:|---:|---|---|"]
+             + (f". {seeds_of(name)} seeds" if seeds_of(name) > 1 else "") + ".\n"]
     first, on_first = {}, [row for row in rows if row["problem"] == search["problems"][0]]
     for (method, _), scores in means(on_first, seeds_of(name)).items():
         first.setdefault(method, []).append(max(scores.values()))
-    seen = set()
+    table = {}
     for mean, method, settings, steps in ranking(name, rows):
-        if method in seen:
+        if method in table:
             continue
-        seen.add(method)
         chosen = settings if method in OWN_RULE else with_budget(method, settings, steps)
         values = ", ".join(f"{key} {value}" for key, value in chosen.items())
         count = sum(row["method"] == method for row in rows)
-        lines.append(f"| {method} | {count} | {mean:.2f} | {max(first[method]):.2f} | {median(first[method]):.2f} | "
-                     f"{values} | {', '.join(edges(name, method, settings, steps)) or '-'} |")
-    return "\n".join(lines) + "\n"
+        table[method] = [method, count, f"{mean:.2f}", f"{max(first[method]):.2f}", f"{median(first[method]):.2f}",
+                         values, ", ".join(edges(name, method, settings, steps)) or "-"]
+    columns = ("method", "trials:", "mean:", "first image:", "median:", "winner", "at an edge")
+    return "\n".join([*lines, markdown_table(table.values(), columns)])
 
 
 def entered(name):

@@ -28,8 +28,8 @@ from aseqdip_lite.settings import fields_of
 TINY = ("--profile", "smoke", "--size", "16", "--coils", "2", "--quiet")
 
 METRICS = {"task", "method", "image", "settings", "seed", "data_seed", "steps", "stop_reason", "seconds", "notes",
-           "data_range", "psnr", "ssim", "data_residual", "heldout_residual", "gradients", "peak_memory_mib",
-           "peak_step", "stops", "device", "hardware", "threads", "deterministic", "versions"}
+           "data_range", "psnr", "ssim", "answers", "gradients",
+           "peak_memory_mib", "device", "hardware", "threads", "deterministic", "versions"}
 
 
 def aseqdip(*args):

@@ -7,9 +7,12 @@ import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
 
+from aseqdip_lite import InputError
 from aseqdip_lite.course import experiments
 from aseqdip_lite.course.commands import main
 from aseqdip_lite.course.experiments import f1
+
+RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results"
 
 
 def aseqdip(*args):
@@ -38,6 +41,8 @@ def test_smoke_run_is_stored_with_its_provenance(smoke, name):
     assert stored["verdict"] in experiments.VERDICTS and any(digit in stored["why"] for digit in "0123456789")
     assert {"seconds", "profile", "settings", "versions", "device", "threads"} <= set(stored["provenance"])
     assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    if (out / f"{name}.npz").exists():
+        assert experiments.get(name).figure(stored["ours"], experiments.stored_arrays(name, out)).axes
 
 
 @pytest.mark.parametrize("name", experiments.names())
@@ -50,9 +55,19 @@ def test_every_experiment_has_its_profiles_and_an_alternative_text(name):
 
 @pytest.mark.parametrize("name", experiments.names())
 def test_a_committed_verdict_is_what_the_numbers_say_today(name):
-    report = experiments.stored(name, Path(__file__).parent.parent / "aseqdip_lite" / "results")
+    report = experiments.stored(name, RESULTS)
     if report is not None:
         assert (report["verdict"], report["why"]) == experiments.get(name).judge(report["ours"])
+
+
+@pytest.mark.parametrize("name", ["F5", "G1", "G4"])
+def test_stored_pictures_draw_the_figure(name, tmp_path):
+    report, arrays = experiments.stored(name, RESULTS), experiments.stored_arrays(name, RESULTS)
+    assert experiments.get(name).figure(report["ours"], arrays).axes
+    (tmp_path / f"{name}.npz").write_bytes((RESULTS / f"{name}.npz").read_bytes()[:-9])
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(InputError, match=f"{name}.npz is missing or damaged: run the experiment again"):
+            experiments.stored_arrays(name, folder)
 
 
 def test_names_are_in_the_order_of_the_ledger():

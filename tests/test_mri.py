@@ -333,7 +333,7 @@ def test_held_out_data_show_that_noise_is_fitted():
     case = load_case("mri", profile="smoke", acceleration=2, snr=5.0, holdout=0.2)
     runs = [reconstruct(case, configure("sense", "mri", lamda=0.0, steps=steps), progress=False).metrics
             for steps in (3, 30)]
-    early, late = ({key: run[key]["final"] for key in ("psnr", "data_residual", "heldout_residual")} for run in runs)
+    early, late = (run["answers"]["final"] for run in runs)
     assert late["data_residual"] < 0.95 * early["data_residual"]
     assert late["heldout_residual"] > early["heldout_residual"] and late["psnr"] < early["psnr"]
 
@@ -341,9 +341,9 @@ def test_held_out_data_show_that_noise_is_fitted():
 def test_held_out_residual_is_recorded_and_printed():
     case = load_case("mri", profile="smoke", size=32, coils=2, acceleration=2, holdout=0.3)
     result = reconstruct(case, ASeqDIP(K=2), progress=False)
-    assert result.metrics["heldout_residual"]["final"] == result.curve["heldout_residual"][-1]
-    assert result.metrics["heldout_residual"]["oracle"] == result.curve["heldout_residual"][
-        int(np.argmax(result.curve["psnr"]))]
+    answers, curve = result.metrics["answers"], result.curve["heldout_residual"]
+    assert answers["final"]["heldout_residual"] == curve[-1]
+    assert answers["oracle"]["heldout_residual"] == curve[int(np.argmax(result.curve["psnr"]))]
     assert result.metrics["settings"]["holdout"] == 0.3
     last = str(result).splitlines()[-1]
     assert last.startswith("the same, held out ") and f"{result.curve['heldout_residual'][-1]:9.4f}" in last
@@ -374,7 +374,7 @@ def test_real_scan_with_its_own_maps(fetched):
     for key in ("psnr", "ssim"):
         assert set(result.metrics[key].values()) == {None}
     for key in ("data_residual", "heldout_residual"):
-        assert result.metrics[key]["final"] < 0.5 * result.metrics[key]["start"]
+        assert result.metrics["answers"]["final"][key] < 0.5 * result.metrics["answers"]["start"][key]
     text = str(result).splitlines()
     assert text[2].startswith("||A x - y|| / ||y|| ") and text[3].startswith("the same, held out ") and len(text) == 4
 

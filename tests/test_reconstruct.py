@@ -94,7 +94,7 @@ def test_stopping_rules_see_the_recorded_outputs(tiny_mri, scripted):
     result = run(tiny_mri, method, record_every=3, window=3)
     seen = [tiny_mri.observation.start + abs(step - 30.5) * noise[step] for step in range(3, 100, 3)]
     spreads = [torch.stack(seen[end - 3:end]).var(dim=0, correction=0).sum() for end in range(3, len(seen) + 1)]
-    assert result.metrics["stops"]["wmv"]["step"] == 3 * (3 + int(torch.stack(spreads).argmin()))
+    assert result.metrics["answers"]["blind"]["step"] == 3 * (3 + int(torch.stack(spreads).argmin()))
 
 
 def test_a_run_that_ends_by_itself_is_recorded_at_its_end(tiny_mri, scripted):
@@ -446,7 +446,7 @@ def test_the_blend_is_stored_and_that_of_an_earlier_run_goes(tiny_mri, tmp_path)
     array = np.load(tmp_path / "blend.npy", allow_pickle=False)
     np.testing.assert_array_equal(array, (result.images["blend"] * tiny_mri.observation.scale)[0, 0].numpy())
     error = np.mean((np.abs(array).astype(float) - tiny_mri.truth) ** 2)
-    psnr = result.metrics["stops"]["blend"]["psnr"]
+    psnr = result.metrics["answers"]["blend"]["psnr"]
     assert psnr == pytest.approx(10 * np.log10(tiny_mri.truth.max() ** 2 / error), abs=1e-3)
     assert f"{psnr:.2f}" in str(result)
     short = run(tiny_mri, ASeqDIP(K=1))

@@ -116,10 +116,13 @@ def test_four_images_are_what_their_names_say(tiny_mri):
     assert recorder.images["final"] is images[-1]
     assert recorder.images["oracle"] is images[int(np.argmax(curve["psnr"]))]
     assert recorder.images["blind"] is images[int(np.nanargmin(curve["variance"]))]
-    scores = recorder.scores()
-    assert scores["psnr"]["oracle"] == max(curve["psnr"])
-    assert scores["psnr"]["final"] == curve["psnr"][-1]
-    assert scores["psnr"]["blind"] == curve["psnr"][int(np.nanargmin(curve["variance"]))]
+    answers = recorder.answers()
+    assert list(answers) == ["start", "final", "blind", "emv", *["discrepancy"] * ("discrepancy" in answers), "blend",
+                             "oracle"]
+    at = dict(final=11, oracle=int(np.argmax(curve["psnr"])), blind=int(np.nanargmin(curve["variance"])))
+    for name, index in at.items():
+        assert (answers[name]["step"], answers[name]["psnr"]) == (index + 1, curve["psnr"][index])
+    assert answers["start"]["step"] == 0 and answers["blend"]["step"] is None
 
 
 def test_psnr_is_its_definition(tiny_mri):
@@ -137,12 +140,13 @@ def test_data_residual_is_its_definition(task, smoke_case):
     recorder, image = Recorder(case), images_like(case, 1)[0]
     recorder.record(State(1, image, dict(loss=1.0), None))
     A, y = case.observation.A.to(double=True), case.observation.y.to(torch.promote_types(image.dtype, torch.float64))
-    scores = recorder.scores()
+    answers = recorder.answers()
     for name, x in (("start", case.observation.start), ("final", image), ("oracle", image)):
         expected = float((A(x.to(y.dtype)) - y).norm() / y.norm())
-        assert scores["data_residual"][name] == pytest.approx(expected, rel=1e-4, abs=1e-6)
-    assert scores["data_residual"]["blind"] is None
-    assert set(scores["heldout_residual"].values()) == {None} and "heldout_residual" not in recorder.curve
+        assert answers[name]["data_residual"] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert "blind" not in answers
+    assert {answer["heldout_residual"] for answer in answers.values()} == {None}
+    assert "heldout_residual" not in recorder.curve
 
 
 def test_blind_image_is_unknown_before_one_window(tiny_mri):
@@ -150,7 +154,7 @@ def test_blind_image_is_unknown_before_one_window(tiny_mri):
     for state in states(images[:5]):
         recorder.record(state)
     assert recorder.images["blind"] is None
-    assert recorder.scores()["psnr"]["blind"] is None and recorder.scores()["ssim"]["blind"] is None
+    assert "blind" not in recorder.answers()
     recorder.record(State(6, images[5], dict(loss=1.0), None))
     assert recorder.images["blind"] is images[5]
 
@@ -160,7 +164,7 @@ def test_blend_is_the_mean_of_the_last_image_and_both_picks(tiny_mri):
     recorder, images = Recorder(tiny_mri, window=4), images_like(tiny_mri, 15)
     for state in states(images):
         recorder.record(state)
-    members = [images[recorder.rules[rule].best_step - 1] for rule in ("wmv", "emv")] + [images[-1]]
+    members = [images[recorder.rules[rule].best_step - 1] for rule in ("blind", "emv")] + [images[-1]]
     assert len({id(image) for image in members}) == 3
     torch.testing.assert_close(recorder.blend, torch.stack(members).mean(0))
     truth = tiny_mri.observation.start
@@ -178,17 +182,17 @@ def test_blend_is_of_what_the_method_returns(tiny_mri):
     recorder, answers = Recorder(tiny_mri, window=4), images_like(tiny_mri, 15, seed=1)
     for state in states(images_like(tiny_mri, 15), answers):
         recorder.record(state)
-    members = [answers[recorder.rules[rule].best_step - 1] for rule in ("wmv", "emv")] + [answers[-1]]
+    members = [answers[recorder.rules[rule].best_step - 1] for rule in ("blind", "emv")] + [answers[-1]]
     torch.testing.assert_close(recorder.blend, torch.stack(members).mean(0))
-    assert recorder.stops()["blend"] == dict(step=None, psnr=recorder.score("psnr", recorder.blend),
-                                             ssim=recorder.score("ssim", recorder.blend))
+    blend = recorder.answers()["blend"]
+    assert (blend["psnr"], blend["ssim"]) == tuple(recorder.score(name, recorder.blend) for name in ("psnr", "ssim"))
 
 
 def test_without_a_pick_there_is_no_blend(tiny_mri):
     recorder = Recorder(tiny_mri, window=6)
     for state in states(images_like(tiny_mri, 5)):
         recorder.record(state)
-    assert recorder.blend is None and recorder.stops()["blend"] == dict(step=None, psnr=None, ssim=None)
+    assert recorder.blend is None and "blend" not in recorder.answers()
 
 
 @pytest.mark.parametrize("every", [2, 3, 5])
@@ -238,8 +242,9 @@ def test_recorder_goes_on_from_its_state(cut, tiny_mri):
     for state in run[cut:]:
         second.record(state)
     np.testing.assert_equal(second.curve, whole.curve)
-    assert second.scores() == whole.scores()
-    assert all(torch.equal(second.images[name], whole.images[name]) for name in whole.images)
+    assert second.answers() == whole.answers()
+    assert second.images["discrepancy"] is whole.images["discrepancy"] is None  # no step came so near to y
+    assert all(torch.equal(second.images[name], whole.images[name]) for name in whole.images if name != "discrepancy")
 
 
 # What ends a run.

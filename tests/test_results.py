@@ -1,6 +1,7 @@
 """What is stored in results/ and written about it: complete, in step, and computed on images made for it."""
 
 import json
+import math
 from pathlib import Path
 
 import performance_page
@@ -11,14 +12,66 @@ import search_page
 import tune
 
 from aseqdip_lite import images, methods
+from aseqdip_lite.files import plain, to_json
+from aseqdip_lite.run.result import read_row
 from aseqdip_lite.study.statistics import ALL, summarise
 
 ROOT = Path(__file__).parent.parent
-TASKS = list(results_page.BASELINE)
+TASKS, RESULTS = list(results_page.BASELINE), ROOT / "aseqdip_lite" / "results"
 
 
 def stored(kind, task):
     return json.loads((ROOT / "aseqdip_lite" / "results" / f"{kind}_{task}.json").read_text())
+
+
+def numbers(value, name=""):
+    """{place: number} of all numbers of a nested structure."""
+    if not isinstance(value, dict):
+        return {name: value} if isinstance(value, int | float) else {}
+    return {place: number for key, part in value.items() for place, number in numbers(part, f"{name}/{key}").items()}
+
+
+def test_every_result_has_the_form_that_is_written():
+    """Lists of numbers in a line, six digits; rows of a sweep a line each; no more than 100,000 lines and 4 MB."""
+    texts = {file: file.read_text(encoding="utf-8") for file in RESULTS.rglob("*.json*")}
+    for file, text in texts.items():
+        rows = text.splitlines() if file.suffix == ".jsonl" else []
+        assert (text == to_json(json.loads(text)) if not rows else
+                all(json.loads(row) == plain(json.loads(row)) for row in rows)), file.name
+    assert sum(text.count("\n") for text in texts.values()) < 100_000
+    assert sum(file.stat().st_size for file in [*texts, *RESULTS.rglob("*.npz")]) < 4e6
+
+
+def test_six_digits_lose_nothing_that_says_which_run_it_was():
+    value = dict(psnr=[26.123456789, 1 / 3], seed=12345678, count=2**53 + 1, lr=3e-4, big=123456789.0, none=math.nan,
+                 deep=[dict(settings=dict(lam=1 / 3, size=(64, 64)))], flag=True, word="1.23456789", empty=[{}, []])
+    stored = json.loads(to_json(value))
+    assert stored == dict(psnr=[26.1235, 0.333333], seed=12345678, count=2**53 + 1, lr=3e-4, big=123457000.0, none=None,
+                          deep=[dict(settings=dict(lam=1 / 3, size=[64, 64]))], flag=True, word="1.23456789",
+                          empty=[{}, []])
+    assert plain(value) == plain(stored) == stored and to_json(stored) == to_json(value)
+
+
+def test_a_list_of_numbers_is_one_line_and_a_table_one_line_a_row():
+    text = to_json(dict(curve=[0.5] * 500, rows=[dict(name="x" * 60, value=1.5)] * 3))
+    assert [len(line) > 120 for line in text.splitlines()] == [False, True, *[False] * 6]
+    assert text.splitlines()[3] == '  {"name": "' + "x" * 60 + '", "value": 1.5},'
+
+
+@pytest.mark.parametrize(("stops", "peak", "steps"), [
+    (dict(wmv=dict(step=7, psnr=21.0, ssim=0.5), emv=dict(step=None, psnr=None, ssim=None),
+          blend=dict(step=None, psnr=23.0, ssim=0.6)), 8, 10), (None, None, 1)])
+def test_rows_of_earlier_versions_are_read(stops, peak, steps):
+    """The old shape: residuals and scores by answer, picks of the rules under "stops"; none of a classic method."""
+    scores = dict(start=10.0, final=22.0, blind=21.0 if peak else None, oracle=24.0)
+    old = dict(method="m", steps=steps, psnr=scores, ssim=scores, data_residual=scores,
+               heldout_residual=dict.fromkeys(scores)) | (dict(peak_step=peak, stops=stops) if stops else {})
+    row = read_row(old)
+    assert set(row) == {"method", "steps", "psnr", "ssim", "answers"} and read_row(row) is row
+    found = {name: (answer["step"], answer["psnr"]) for name, answer in row["answers"].items()}
+    assert found == (dict(start=(0, 10.0), final=(10, 22.0), blind=(7, 21.0), blend=(None, 23.0), oracle=(8, 24.0))
+                     if stops else dict(start=(None, 10.0), final=(None, 22.0), oracle=(None, 24.0)))
+    assert row["answers"]["final"]["data_residual"] == 22.0
 
 
 def test_the_pages_are_in_step_with_the_stored_results():
@@ -43,12 +96,12 @@ def test_rows_become_tables():
             entry("c: seconds", 2.0, 2.5, True)]
     assert performance_page.tables(rows) == """\
 |  | ms | ratio |
-| --- | ---: | ---: |
+|---|---:|---:|
 | a 1 | 123 | 0.123 (missed) |
 | b | never | - |
 
 |  | seconds |
-| --- | ---: |
+|---|---:|
 | c | 2 (reached) |
 """
     assert performance_page.verdict(rows) == "1 of 2 targets are reached; missed:\n\n* a 1: ratio: 0.123, target 0.1\n"
@@ -63,7 +116,9 @@ def test_a_comparison_is_complete_and_computed_on_result_images(task):
     assert len(runs) == len(report["rows"]) == len(pictures) * len(names) * len(seeds)
     assert len(pictures) >= 3 and len(seeds) >= 3 and {"aseqdip", results_page.BASELINE[task]} <= names
     assert all(images.everything()[picture]["role"] == "result" for picture in pictures)
-    assert report["summary"] == json.loads(json.dumps(summarise(report["rows"])))
+    rows = summarise(report["rows"])  # means of rounded numbers, where the stored ones are rounded means
+    assert all(numbers(kept) == pytest.approx(numbers(row), rel=1e-5, abs=1e-3)
+               for kept, row in zip(report["summary"], rows, strict=True))
     assert all(row["stop_reason"] == "budget" and row["psnr"]["final"] <= row["psnr"]["oracle"] + 1e-6
                for row in report["rows"])
 
@@ -93,7 +148,8 @@ def test_a_search_used_tuning_images_alone_and_the_same_budget(task):
 
 def test_verdict_counts_images():
     def row(image, method, start, final):
-        return dict(image=image, method=method, psnr=dict(start=dict(mean=start), final=dict(mean=final)))
+        return dict(image=image, method=method, answers={name: dict(psnr=dict(mean=value)) for name, value
+                                                         in dict(start=start, final=final).items()})
 
     rows = [row("a", "aseqdip", 20.0, 25.0), row("a", "fbp", 20.0, 24.0), row("b", "aseqdip", 20.0, 19.0),
             row("b", "fbp", 20.0, 24.0), row(ALL, "aseqdip", 20.0, 22.0), row(ALL, "fbp", 20.0, 24.0)]

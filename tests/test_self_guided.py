@@ -248,9 +248,9 @@ def test_g3_measures_and_draws():
 
 
 def test_g4_measures_and_draws():
-    result = learned_input.measure(**learned_input.SIZES["smoke"])
+    result, pictures = learned_input.measure(**learned_input.SIZES["smoke"])
     assert result["step"] == [2, 4] and [one["step"] for one in result["snapshots"]] == [0, 4]
     assert result["snapshots"][-1]["psnr"] == result["input"][-1]
-    picture = result["snapshots"][0]["image"]
-    assert len(picture) == len(picture[0]) == 64 and all(0 <= value <= 255 for row in picture for value in row)
-    assert learned_input.figure(result).axes
+    assert pictures["snapshots"].shape == (2, 64, 64) and pictures["truth"].shape == (64, 64)
+    assert pictures["truth"].dtype.name == "uint8" and pictures["truth"].max() == 255
+    assert learned_input.figure(result, pictures).axes

@@ -252,15 +252,15 @@ def test_square_wave_and_samples():
 
 
 def test_g1_measures_and_draws():
-    result = square_wave.measure(**square_wave.SIZES["smoke"])
-    for found in result["networks"].values():
+    result, spectra = square_wave.measure(**square_wave.SIZES["smoke"])
+    for name, found in result["networks"].items():
         for kind in ("kernel", "descent", "adam"):
             assert len(found[kind][0]) == len(result["step"]) == 5
         assert found["kernel"][0][0] == pytest.approx(0.5 ** 0.5)  # z_0 = 0 against 1 in half of the samples
         assert found["descent"][0][0] == pytest.approx(0.5 ** 0.5)
-        assert len(found["values"]) == 32 and len(found["spectra"]) == 17
-    assert result == square_wave.measure(**square_wave.SIZES["smoke"])
-    assert square_wave.figure(result).axes
+        assert len(found["values"]) == 32 and spectra[name].shape == (17, 32)
+    assert result == square_wave.measure(**square_wave.SIZES["smoke"])[0]
+    assert square_wave.figure(result, spectra).axes
 
 
 # G2.

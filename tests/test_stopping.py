@@ -78,15 +78,16 @@ def test_noise_energy_of_an_unknown_level_is_unknown():
 def test_a_run_reports_what_each_rule_would_have_picked():
     case = load_case("denoising", size=16, seed=0)
     result = reconstruct(case, Vanilla(steps=250, lr=1e-2), window=20, progress=False)
-    stops, curve = result.metrics["stops"], result.curve
-    assert set(stops) == {"wmv", "emv", "discrepancy", "blend"}
-    for stop in (stops[rule] for rule in ("wmv", "emv", "discrepancy")):
-        assert stop["psnr"] == curve["psnr"][stop["step"] - 1]
-    assert stops["wmv"]["psnr"] == result.metrics["psnr"]["blind"]
+    answers, curve = result.metrics["answers"], result.curve
+    assert list(answers) == ["start", "final", "blind", "emv", "discrepancy", "blend", "oracle"]
+    for answer in (answers[name] for name in ("final", "blind", "emv", "discrepancy", "oracle")):
+        assert answer["psnr"] == curve["psnr"][answer["step"] - 1]
+    for score in ("psnr", "ssim"):
+        assert result.metrics[score] == {name: answers[name][score] for name in ("start", "final", "blind", "oracle")}
     energy = case.observation.noise_energy
-    assert [data <= energy for data in curve["data"]].index(True) + 1 == stops["discrepancy"]["step"]
-    assert result.metrics["peak_step"] == curve["psnr"].index(max(curve["psnr"])) + 1
+    assert [data <= energy for data in curve["data"]].index(True) + 1 == answers["discrepancy"]["step"]
+    assert answers["oracle"]["step"] == curve["psnr"].index(max(curve["psnr"])) + 1
 
 
 def test_without_noise_there_is_no_discrepancy():
-    assert set(Recorder(load_case("inpainting", profile="smoke")).rules) == {"wmv", "emv"}
+    assert set(Recorder(load_case("inpainting", profile="smoke")).rules) == {"blind", "emv"}

@@ -2,17 +2,13 @@
 
 import base64
 import html
-import io
 import platform
 
-from ..files import installed, to_bytes
+from ..files import installed
 from ..settings import PROFILES, InputError, device, nearest, profile
 
 #: The repository's address, written here and nowhere else; `scripts/build_lessons.py` stamps the lessons with it.
 REPOSITORY = "https://github.com/aseqdip-lite/aseqdip-lite"
-
-#: Largest resolution of a picture in a lesson, in dots per inch.
-LARGEST_DPI = 100
 
 
 def pick(smoke, laptop, paper):
@@ -54,6 +50,8 @@ def show(figure, alt):
     """
     from IPython.display import display
 
+    from ..run.plots import to_png
+
     alt = " ".join(alt.split())
     if not alt:
         raise InputError("every figure of a lesson needs an alt text: show(figure, alt='what it shows')")
@@ -69,20 +67,6 @@ def stamp(figure):
         figure.get_layout_engine().set(rect=(0, height, 1, 1 - height))
     figure.text(0.995, 0.2 * height, f"profile: {profile()}", ha="right", va="bottom", fontsize=7, color="0.35")
     return figure
-
-
-def to_png(figure):
-    """A figure as PNG bytes of at most `LARGEST_DPI` and 256 colours, a third of the size of true colour."""
-    from PIL import Image
-
-    dpi = min(figure.dpi, LARGEST_DPI)
-    picture = Image.open(io.BytesIO(to_bytes(lambda buffer: figure.savefig(buffer, format="png", dpi=dpi))))
-    return to_bytes(lambda buffer: few_colours(picture).save(buffer, format="png", optimize=True, dpi=(dpi, dpi)))
-
-
-def few_colours(picture):
-    """A PIL image with the 256 colours that represent it best."""
-    return picture.convert("RGB").quantize(256)
 
 
 def claim(condition, text, needs="laptop"):

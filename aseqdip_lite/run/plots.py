@@ -1,8 +1,16 @@
 """Figures: images side by side with their errors, and curves. All take `Figure()`, never pyplot."""
 
+import io
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
+
+from ..files import to_bytes
+
+#: Largest resolution of a stored figure, in dots per inch.
+LARGEST_DPI = 100
 
 
 def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
@@ -65,3 +73,15 @@ def plot_result(result):
     titles = {name: f"{value:.2f} dB" for name, value in values.items() if value is not None}
     shown = {name: result.case.display(image) for name, image in images.items()}
     return plot_images(shown, result.case.truth, result.case.window, titles)
+
+
+def to_png(figure):
+    """A figure as PNG bytes of at most `LARGEST_DPI` and 256 colours, a third of the size of true colour."""
+    dpi = min(figure.dpi, LARGEST_DPI)
+    picture = Image.open(io.BytesIO(to_bytes(lambda buffer: figure.savefig(buffer, format="png", dpi=dpi))))
+    return to_bytes(lambda buffer: few_colours(picture).save(buffer, format="png", optimize=True, dpi=(dpi, dpi)))
+
+
+def few_colours(picture):
+    """A PIL image with the 256 colours that represent it best."""
+    return picture.convert("RGB").quantize(256)

@@ -1,4 +1,4 @@
-"""What is kept of a run: curves, the four images, and what rules that need no truth would have picked."""
+"""What is kept of a run: its curves and its answers."""
 
 import copy
 import math
@@ -6,21 +6,23 @@ import math
 from . import metrics
 from .stopping import ALPHA, Discrepancy, ExponentialVariance, MovingVariance
 
+#: The images that a run may be asked for, see `Recorder`.
+ANSWERS = ("start", "final", "blind", "emv", "discrepancy", "blend", "oracle")
+
 #: Recorded outputs that a moving variance is taken of, at least.
 FEWEST = 3
 
 
 class Recorder:
-    """Follows a run: one row of the curve per step, and the start, final, blind and oracle images.
+    """Follows a run: one row of the curve per step, and its answers, `images` and the steps that they are of, `at`.
 
     * start: z_0, or A^H y, before any step.
     * final: the method's answer at the last step; one of a dead network, constant over all pixels, is passed over.
-    * blind: the answer where the moving variance of the outputs was least; None before one window.
+    * blind, emv, discrepancy: the answer at the step that each of the `rules` picks, which are followed side by side
+      whatever the method does (see `stopping`): the moving variance, its exponential form, and the discrepancy
+      principle where the noise level is known. None before one window.
+    * blend: the mean of three of these.
     * oracle: the answer of highest PSNR over the steps, which needs the truth; None without one.
-
-    `rules` are followed side by side, whatever the method does: "wmv", which makes the blind image, "emv",
-    and "discrepancy" where the noise level is known (see `stopping`); `picks` are the answers at the
-    steps that they pick, and `blend` is the mean of three.
 
     Both variances look back over the same stretch of the run however often it is recorded: of a window of 100 steps,
     recorded every 10, the moving variance sees 10 outputs, and the exponential one forgets ten steps at a time.
@@ -35,34 +37,37 @@ class Recorder:
     def __init__(self, case, window=100, every=1):
         self.case = case
         outputs = min(window, max(FEWEST, window // every))
-        self.rules = dict(wmv=MovingVariance(outputs),
+        self.rules = dict(blind=MovingVariance(outputs),
                           emv=ExponentialVariance(1 - (1 - ALPHA)**every, warm_up=outputs))
         if case.observation.noise_energy:
             self.rules["discrepancy"] = Discrepancy(case.observation.noise_energy)
-        self.picks = dict.fromkeys(self.rules)
-        self.images = dict(start=case.observation.start, final=None, blind=None, oracle=None)
+        self.images = dict(start=case.observation.start, final=None) | dict.fromkeys(self.rules) | dict(oracle=None)
+        self.at = dict(start=0)
         self.curve = {}
-        self.oracle_psnr, self.oracle_step, self.deviation = -math.inf, None, None
+        self.oracle_psnr, self.deviation = -math.inf, None
         self.flat = 0  # constant outputs in a row, up to the last step
 
     def record(self, state):
         """Take in one state; returns its curve row. A constant output counts as no answer, unless it is the first."""
-        estimate = state.estimate
+        taken = []
         self.flat = self.flat + 1 if is_constant(state.image) else 0
         if not self.flat or not self.curve:
-            self.images["final"], self.deviation = estimate, state.deviation
+            self.deviation = state.deviation
+            taken.append("final")
             for name, rule in self.rules.items():
                 shown = state.losses.get("data", math.nan) if name == "discrepancy" else state.image
                 if rule.update(shown, state.step):
-                    self.picks[name] = estimate
-            self.images["blind"] = self.picks["wmv"]
+                    taken.append(name)
         row = dict(step=state.step, stage=state.stage, **state.losses, variance=self.variance.value)
         if self.case.truth is not None:
-            row["psnr"] = self.score("psnr", estimate)
+            row["psnr"] = self.score("psnr", state.estimate)
             if row["psnr"] > self.oracle_psnr:
-                self.oracle_psnr, self.oracle_step, self.images["oracle"] = row["psnr"], state.step, estimate
+                self.oracle_psnr = row["psnr"]
+                taken.append("oracle")
         if self.case.heldout is not None:
-            row["heldout_residual"] = metrics.residual(*self.case.heldout, estimate)
+            row["heldout_residual"] = metrics.residual(*self.case.heldout, state.estimate)
+        self.images |= dict.fromkeys(taken, state.estimate)
+        self.at |= dict.fromkeys(taken, state.step)
         for name, value in row.items():
             self.curve.setdefault(name, []).append(value)
         return row
@@ -70,7 +75,7 @@ class Recorder:
     @property
     def variance(self):
         """The moving variance of the outputs, whose minimum is the blind pick."""
-        return self.rules["wmv"]
+        return self.rules["blind"]
 
     @property
     def blend(self):
@@ -80,7 +85,7 @@ class Recorder:
         do on average, by how far they lie apart, so that a pick that came too early or a run that went on too long
         costs less.
         """
-        picks = [image for image in (self.picks["wmv"], self.picks["emv"]) if image is not None]
+        picks = [self.images[name] for name in ("blind", "emv") if self.images[name] is not None]
         return sum(picks, self.images["final"]) / (len(picks) + 1) if picks else None
 
     @property
@@ -88,20 +93,18 @@ class Recorder:
         """The last step that was recorded; 0 before the first."""
         return self.curve["step"][-1] if self.curve else 0
 
-    def scores(self):
-        """What is measured of the four images: {"psnr": {"start": ..., "final": ..., ...}, "ssim": {...}, ...}.
+    def answers(self):
+        """{name: {"step", "psnr", "ssim", "data_residual", "heldout_residual"}} of those of `ANSWERS` that there are.
 
-        "data_residual" and "heldout_residual" are `metrics.residual` on y and on the measurements that
-        are held out. None where the image is missing, or the truth, or nothing is held out.
+        The residuals are `metrics.residual` on y and on the measurements that are held out. None where there is no
+        truth, nothing is held out, or, of the blend, no one step.
         """
-        case, scores = self.case, {}
-        for name in ("psnr", "ssim"):
-            scores[name] = {key: self.score(name, image) for key, image in self.images.items()}
-        data = (case.observation.A, case.observation.y)
-        for name, measured in (("data_residual", data), ("heldout_residual", case.heldout)):
-            scores[name] = {key: None if image is None or measured is None else metrics.residual(*measured, image)
-                            for key, image in self.images.items()}
-        return scores
+        observation, heldout = self.case.observation, self.case.heldout
+        images = self.images | dict(blend=self.blend)
+        return {name: dict(step=self.at.get(name), psnr=self.score("psnr", image), ssim=self.score("ssim", image),
+                           data_residual=metrics.residual(observation.A, observation.y, image),
+                           heldout_residual=None if heldout is None else metrics.residual(*heldout, image))
+                for name in ANSWERS if (image := images.get(name)) is not None}
 
     def score(self, name, image):
         """PSNR in dB ("psnr") or SSIM ("ssim") of an image of the method; None without image or truth."""
@@ -109,20 +112,13 @@ class Recorder:
             return None
         return getattr(metrics, name)(self.case.display(image), self.case.truth, self.case.data_range)
 
-    def stops(self):
-        """What each rule picked, and "blend": {rule: {"step", "psnr", "ssim"}}; None where it has none, or no truth."""
-        steps = {name: rule.best_step or None for name, rule in self.rules.items()} | dict(blend=None)
-        return {name: dict(step=steps[name], psnr=self.score("psnr", image), ssim=self.score("ssim", image))
-                for name, image in (self.picks | dict(blend=self.blend)).items()}
-
     def state_dict(self):
-        return dict(images=self.images, picks=self.picks, curve=self.curve, deviation=self.deviation, flat=self.flat,
-                    oracle_psnr=self.oracle_psnr, oracle_step=self.oracle_step,
+        return dict(images=self.images, at=self.at, curve=self.curve, deviation=self.deviation, flat=self.flat,
+                    oracle_psnr=self.oracle_psnr,
                     rules={name: rule.state_dict() for name, rule in self.rules.items()})
 
     def load_state_dict(self, state):
-        self.images, self.picks = dict(state["images"]), dict(state["picks"])
-        self.oracle_psnr, self.oracle_step = state["oracle_psnr"], state["oracle_step"]
+        self.images, self.at, self.oracle_psnr = dict(state["images"]), dict(state["at"]), state["oracle_psnr"]
         self.curve, self.deviation, self.flat = copy.deepcopy(state["curve"]), state["deviation"], state["flat"]
         for name, rule in self.rules.items():
             rule.load_state_dict(state["rules"][name])

@@ -1,6 +1,5 @@
 """What a run returns: images, curve, metrics with provenance; saved, shown as a table or a picture."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +7,13 @@ import numpy as np
 import torch
 
 from ..case import Case, to_array
-from ..files import finite, provenance, to_bytes, write_together
+from ..files import provenance, to_bytes, to_json, write_together
 from ..settings import InputError
 from . import memory
+from .recorder import ANSWERS
+
+#: The answers that `psnr` and `ssim` of the metrics are given of, whatever the run.
+SHOWN = ("start", "final", "blind", "oracle")
 
 #: Files that not every run has: one of an earlier run in the same folder would be taken for this one's.
 OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy")
@@ -22,10 +25,10 @@ class Result:
 
     Attributes:
         case: what was solved.
-        images: start, final, blind and oracle image (1, C, H, W) in the units of y, and "blend", the mean of three
-            (see `Recorder`); None if unknown.
+        images: the answers (1, C, H, W) in the units of y, see `Recorder`; None if unknown.
         curve: {column: list}, one row per step.
-        metrics: what metrics.json holds.
+        metrics: what metrics.json holds: "answers", see `Recorder.answers`; "psnr" and "ssim" of `SHOWN` again, each
+            {answer: number or None}; settings and provenance.
         deviation: standard deviation of each pixel of the final image, as `Case.array` gives images, for
             methods that sample; None for the others.
     """
@@ -42,14 +45,15 @@ class Result:
         case = recorder.case
         images = recorder.images | dict(final=recorder.images["start"] if recorder.images["final"] is None
                                         else recorder.images["final"], blend=recorder.blend)
+        answers = recorder.answers()
+        if not method.budget:  # a classic method makes no steps, so no rule picks one
+            answers = {name: answers[name] | dict(step=None) for name in SHOWN if name in answers}
         metrics = dict(task=case.task, method=method.name, image=case.image,
                        settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
                        gradients=steps * method.gradients or None, stop_reason=stop_reason, seconds=round(seconds, 3),
                        peak_memory_mib=memory.peak(case.observation.y.device), notes=list(case.notes),
-                       data_range=case.data_range, **recorder.scores(), **provenance(case.observation.y.device),
-                       deterministic=torch.are_deterministic_algorithms_enabled(),
-                       peak_step=recorder.oracle_step if method.budget else None,
-                       stops=recorder.stops() if method.budget else {})
+                       data_range=case.data_range, **shown(answers), **provenance(case.observation.y.device),
+                       deterministic=torch.are_deterministic_algorithms_enabled(), answers=answers)
         deviation = recorder.deviation
         return cls(case, images, recorder.curve, metrics,
                    None if deviation is None else to_array(deviation, case.observation.scale))
@@ -73,8 +77,8 @@ class Result:
         out = Path(out)
         rows = zip(*self.curve.values(), strict=True)
         table = "\n".join([",".join(self.curve), *(",".join(map(repr, row)) for row in rows)]) + "\n"
-        report = json.dumps(finite(self.metrics), indent=1) + "\n"
-        files = self.files("recon", self.answer) | {"curve.csv": table.encode(), "metrics.json": report.encode()}
+        files = self.files("recon", self.answer) | {"curve.csv": table.encode(),
+                                                    "metrics.json": to_json(self.metrics).encode()}
         if self.images["blend"] is not None:
             files |= self.files("blend", self.images["blend"])
         if self.deviation is not None:
@@ -111,29 +115,66 @@ class Result:
         return summary(self.metrics)
 
 
+def shown(answers):
+    """{"psnr", "ssim": {answer of `SHOWN`: number, or None where there is none}}."""
+    return {score: {name: answers.get(name, {}).get(score) for name in SHOWN} for score in ("psnr", "ssim")}
+
+
+def answer(row, name, value):
+    """A value of an answer in metrics, or in a row with `answers`; None where it is unknown."""
+    return row["answers"].get(name, {}).get(value)
+
+
+def read_row(row):
+    """Metrics, or a row made of them, with `answers`, also if an earlier version wrote it in its shape.
+
+    There "psnr", "ssim", "data_residual" and "heldout_residual" were the only place of {answer: number}, "peak_step"
+    that of the oracle's step, and "stops" had {rule: {"step", "psnr", "ssim"}}; older ones lack the last two. What an
+    earlier version did not measure is left out.
+    """
+    if "answers" in row:
+        return row
+    row = dict(row)
+    peak, stops = row.pop("peak_step", None), row.pop("stops", {})
+    old = {value: row[value] if value in ("psnr", "ssim") else row.pop(value, {})
+           for value in ("psnr", "ssim", "data_residual", "heldout_residual") if value in row}
+    last = row.get("made", row["steps"])
+    steps = dict(start=0, final=last, oracle=peak) if peak or last > 1 else {}  # a classic method makes no steps
+    answers = {}
+    for name in ANSWERS:
+        found = dict(step=steps.get(name)) | stops.get("wmv" if name == "blind" else name, {})
+        found |= {value: numbers[name] for value, numbers in old.items() if name in numbers}
+        if any(value is not None for value in found.values()):
+            answers[name] = found
+    return row | dict(answers=answers)
+
+
 def summary(metrics):
     """The scores of a metrics dictionary as a small table for people; the data residual where no truth is known."""
-    blend = metrics["stops"].get("blend", dict(psnr=None, ssim=None))
-    scores = metrics | {name: metrics[name] | dict(blend=blend[name]) for name in ("psnr", "ssim")}
-    columns = ("start", "final", "blind", *["blend"] * (blend["psnr"] is not None), "oracle")
-    rows = [("PSNR (dB)", "psnr", 2), ("SSIM", "ssim", 4)]
-    if metrics["psnr"]["start"] is None:
-        rows = [("||A x - y|| / ||y||", "data_residual", 4)]
-    if metrics["heldout_residual"]["start"] is not None:
+    known = answer(metrics, "start", "psnr") is not None
+    blend = answer(metrics, "blend", "psnr") is not None
+    columns = [name for name in ANSWERS if name in SHOWN or name == "blend" and blend]
+    rows = [("PSNR (dB)", "psnr", 2), ("SSIM", "ssim", 4)] if known else [("||A x - y|| / ||y||", "data_residual", 4)]
+    if answer(metrics, "start", "heldout_residual") is not None:
         rows.append(("the same, held out", "heldout_residual", 4))
     width = max(len(label) for label, _, _ in rows) + 1
     lines = [f"{metrics['task']} {metrics['method']} on {metrics['image']}: {metrics['steps']} steps in "
              f"{metrics['seconds']:.1f} s ({metrics['stop_reason']})",
              "".join([" " * width, *(f"{name:>9}" for name in columns)])]
     for label, key, digits in rows:
-        cells = (scores[key].get(name) for name in columns)
+        cells = (answer(metrics, name, key) for name in columns)
         lines.append("".join([f"{label:{width}}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
     return "\n".join(lines)
 
 
 def save_picture(file, shown, window):
-    """An 8 bit PNG of a displayed image; gray values from window[0] (black) to window[1] (white)."""
+    """An 8 bit PNG of a displayed image, see `as_gray`."""
     from PIL import Image as Picture
 
+    Picture.fromarray(as_gray(shown, window)).save(file, format="png")
+
+
+def as_gray(shown, window):
+    """A displayed image as whole numbers, uint8, 0 for window[0] (black) to 255 for window[1] (white)."""
     low, high = window
-    Picture.fromarray(np.uint8(255 * np.clip((shown - low) / (high - low), 0, 1) + 0.5)).save(file, format="png")
+    return np.uint8(255 * np.clip((shown - low) / (high - low), 0, 1) + 0.5)

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 
 from .. import methods, tasks
-from ..files import finite, make_folder, to_bytes, write_atomically, write_together
+from ..files import make_folder, plain, to_json, write_atomically, write_together
 from ..run.engine import reconstruct
-from ..run.plots import plot_curves, plot_images
+from ..run.plots import plot_curves, plot_images, to_png
+from ..run.recorder import ANSWERS
+from ..run.result import answer
 from ..settings import InputError
-from .statistics import RULES, SCORES, summarise
+from .statistics import summarise
 from .sweep import sweep
 from .tables import as_markdown
 
@@ -90,22 +92,20 @@ def run(job, watch):
     result.save(job["folder"])
     if result.metrics["stop_reason"] == "interrupted":
         watch.stop()
-    return finite(result.metrics)
+    return plain(result.metrics)
 
 
 def write(out, report):
     """Write the report as .json, .md and .csv."""
     table = io.StringIO()
     writer = csv.writer(table)
-    facts = ("method", "image", "seed", "steps", "gradients", "seconds", "peak_memory_mib", "peak_step", "stop_reason")
-    scores = [(score, column) for score in ("psnr", "ssim") for column in SCORES]
-    picks = [(rule, value) for rule in RULES for value in ("step", "psnr", "ssim")]
-    writer.writerow([*facts, *(f"{score}_{column}" for score, column in scores),
-                     *(f"{rule}_{value}" for rule, value in picks)])
+    facts = ("method", "image", "seed", "steps", "gradients", "seconds", "peak_memory_mib", "stop_reason")
+    scores = [(score, name) for score in ("step", "psnr", "ssim") for name in ANSWERS]
+    writer.writerow([*facts, *(f"{score}_{name}" for score, name in scores)])
     for row in report["rows"]:
-        writer.writerow([*(row[fact] for fact in facts), *(row[score][column] for score, column in scores),
-                         *(row["stops"].get(rule, {}).get(value) for rule, value in picks)])
-    contents = {"compare.json": json.dumps(finite(report), indent=1) + "\n",
+        writer.writerow([*(row[fact] for fact in facts),
+                         *(answer(row, name, score) for score, name in scores)])
+    contents = {"compare.json": to_json(report),
                 "compare.md": as_markdown(report["summary"]), "compare.csv": table.getvalue()}
     write_together({out / name: lambda file, content=content: file.write(content.encode())
                     for name, content in contents.items()})
@@ -126,5 +126,4 @@ def draw(out, suffix, case, folders):
     if curves:
         figures[f"curves{suffix}.png"] = plot_curves(curves)
     for name, figure in figures.items():
-        content = to_bytes(lambda buffer, figure=figure: figure.savefig(buffer, format="png", dpi=100))
-        write_atomically(out / name, lambda file, content=content: file.write(content))
+        write_atomically(out / name, lambda file, figure=figure: file.write(to_png(figure)))

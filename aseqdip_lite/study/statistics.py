@@ -3,12 +3,11 @@
 import numpy as np
 from scipy.stats import bootstrap
 
-#: What is measured of a run, and of which of its images; "psnr" and "ssim" need the truth, the residuals do not.
-MEASURES = ("psnr", "ssim", "data_residual", "heldout_residual")
-SCORES = ("start", "final", "blind", "oracle")
+from ..run.recorder import ANSWERS
+from ..run.result import answer
 
-#: Rules that pick an image without the truth, see `run.stopping`, and the mean of some, see `Recorder.blend`.
-RULES = ("wmv", "emv", "discrepancy", "blend")
+#: What is measured of an answer; "psnr" and "ssim" need the truth, the residuals do not.
+MEASURES = ("step", "psnr", "ssim", "data_residual", "heldout_residual")
 
 #: Name of the rows that hold the mean over all images.
 ALL = "all images"
@@ -23,28 +22,28 @@ def summarise(rows):
     Returns:
         list of dict, each
         image, method, runs: which, and how many runs; steps, seconds, gradients, peak_memory_mib: means of them.
-        psnr, ssim, data_residual, heldout_residual: {"start", "final", "blind", "oracle"}, each {"mean", "std"}.
-        peak_step: step of the highest PSNR; fall: dB from there to the last step; each {"mean", "std"}.
-        regret: {rule: {"mean", "std"}}, dB from the highest PSNR over the steps to that of the rule's pick.
+        answers: {name: {"step", "psnr", "ssim", "data_residual", "heldout_residual", "lost"}} of the answers of the
+            runs, those that are known, each {"mean", "std"}; "lost" is dB below the highest PSNR over the steps.
         to_aseqdip: {"mean", "low", "high"} or None, see `paired`.
 
         "std" is the sample deviation over the seeds of an image; over all images it is the root mean
         square of theirs, so that it says what another seed changes and not how unlike the images
-        are. None where a number is unknown in one of the runs, or of a single seed.
+        are; None of a single seed. What is unknown in one of the runs is unknown of all.
     """
     images = list(dict.fromkeys(row["image"] for row in rows))
     names = list(dict.fromkeys(row["method"] for row in rows))
     groups = [(image, name, [image]) for image in images for name in names]
     if len(images) > 1:
         groups += [(ALL, name, images) for name in names]
-    reference = {(row["image"], row["seed"]): row["psnr"]["final"] for row in rows if row["method"] == "aseqdip"}
+    reference = {(row["image"], row["seed"]): answer(row, "final", "psnr")
+                 for row in rows if row["method"] == "aseqdip"}
     summary = []
     for label, name, members in groups:
         found = [row for row in rows if row["method"] == name and row["image"] in members]
         if found:
             gaps = None if name == "aseqdip" else paired(found, reference)
-            summary.append(dict(image=label, method=name, runs=len(found)) | costs(found) | qualities(found)
-                           | dict(to_aseqdip=gaps))
+            summary.append(dict(image=label, method=name, runs=len(found)) | costs(found)
+                           | dict(answers=answers(found), to_aseqdip=gaps))
     return summary
 
 
@@ -54,20 +53,20 @@ def costs(rows):
     return {name: None if None in found else float(np.mean(found)) for name, found in values.items()}
 
 
-def qualities(rows):
-    """Means and deviations of the scores of some runs, and of what they lose after their peak and by each rule."""
-    scores = {measure: {column: spread(rows, [row.get(measure, {}).get(column) for row in rows]) for column in SCORES}
-              for measure in MEASURES}
-    picks = {rule: [row.get("stops", {}).get(rule, {}).get("psnr") for row in rows] for rule in RULES}
-    return scores | dict(peak_step=spread(rows, [row.get("peak_step") for row in rows]),
-                         fall=spread(rows, below_peak(rows, [row["psnr"]["final"] for row in rows])),
-                         regret={rule: spread(rows, below_peak(rows, found)) for rule, found in picks.items()})
+def answers(rows):
+    """Means and deviations of the answers of some runs, see `summarise`."""
+    found = {name: {value: [answer(row, name, value) for row in rows] for value in MEASURES}
+             | dict(lost=[lost(row, name) for row in rows]) for name in ANSWERS}
+    known = {name: {value: spread(rows, numbers) for value, numbers in measured.items() if None not in numbers}
+             for name, measured in found.items()}
+    return {name: values for name, values in known.items() if values}
 
 
-def below_peak(rows, psnrs):
-    """dB from each run's highest PSNR over its steps down to the given one; None where either is unknown."""
-    peaks = [row["psnr"]["oracle"] if row.get("peak_step") else None for row in rows]  # a classic method has none
-    return [None if None in (peak, psnr) else peak - psnr for peak, psnr in zip(peaks, psnrs, strict=True)]
+def lost(row, name):
+    """dB from a run's highest PSNR over its steps down to that of an answer; None where either is unknown."""
+    peak, psnr = answer(row, "oracle", "psnr"), answer(row, name, "psnr")
+    known = psnr is not None and answer(row, "oracle", "step")  # a classic method has no steps
+    return peak - psnr if known else None
 
 
 def spread(rows, values):
@@ -75,8 +74,6 @@ def spread(rows, values):
     by_image = {}
     for row, value in zip(rows, values, strict=True):
         by_image.setdefault(row["image"], []).append(value)
-    if None in values:
-        return dict(mean=None, std=None)
     variances = [np.var(group, ddof=1) for group in by_image.values() if len(group) > 1]
     return dict(mean=float(np.mean(values)), std=float(np.mean(variances) ** 0.5) if variances else None)
 
@@ -90,7 +87,7 @@ def paired(rows, reference):
     Returns:
         As of `interval`.
     """
-    pairs = [(row["psnr"]["final"], reference.get((row["image"], row["seed"]))) for row in rows]
+    pairs = [(answer(row, "final", "psnr"), reference.get((row["image"], row["seed"]))) for row in rows]
     return interval([final - other for final, other in pairs if final is not None and other is not None])
 
 

@@ -1,9 +1,12 @@
 """The summary of a comparison as Markdown tables: what was reached at what cost, and what stopping is worth."""
 
-from .statistics import RULES, SCORES
+from ..run.result import answer
 
 #: Headings of the columns of PSNR.
 HEADS = dict(start="PSNR start", final="PSNR final (dB)", blind="PSNR blind pick", oracle="PSNR oracle")
+
+#: The answers that end a run without the truth, and their headings: the rules' names (see `stopping`).
+STOPS = dict(final="the last step", blind="wmv", emv="emv", discrepancy="discrepancy", blend="blend")
 
 
 def as_markdown(summary):
@@ -13,10 +16,10 @@ def as_markdown(summary):
     interval of a difference. A column in which nothing is known is left out; without a truth
     the residuals stand in place of PSNR and SSIM.
     """
-    known = any(row["psnr"]["final"]["mean"] is not None for row in summary)
+    known = any(answer(row, "final", "psnr") for row in summary)
     text = table(summary, quality_columns() if known else residual_columns())
     stopping = table(summary, stopping_columns())
-    if stopping is not None and any(row["peak_step"]["mean"] is not None for row in summary):
+    if stopping is not None and any(answer(row, "oracle", "step") for row in summary):
         blend = " (blend: the mean of the images of wmv, emv and the last step)" * ("lost by blend" in stopping)
         text += ("\nSteps to the highest PSNR, dB lost from there to the last step, and dB below it where a rule that "
                  f"needs no truth would have stopped{blend}:\n\n{stopping}")
@@ -25,16 +28,16 @@ def as_markdown(summary):
 
 def quality_columns():
     """{heading: (cell as a function of a summary row, digits)} of what was reached."""
-    columns = {HEADS[score]: (lambda row, score=score: row["psnr"][score], 2) for score in SCORES}
-    columns["SSIM final"] = (lambda row: row["ssim"]["final"], 3)
+    columns = {head: (lambda row, name=name: answer(row, name, "psnr"), 2) for name, head in HEADS.items()}
+    columns["SSIM final"] = (lambda row: answer(row, "final", "ssim"), 3)
     columns["final - aseqdip (dB)"] = (lambda row: row["to_aseqdip"], 2)
     return columns | cost_columns()
 
 
 def residual_columns():
     """The same where no truth is known."""
-    return {"residual final": (lambda row: row["data_residual"]["final"], 4),
-            "residual held out": (lambda row: row["heldout_residual"]["final"], 4)} | cost_columns()
+    return {"residual final": (lambda row: answer(row, "final", "data_residual"), 4),
+            "residual held out": (lambda row: answer(row, "final", "heldout_residual"), 4)} | cost_columns()
 
 
 def cost_columns():
@@ -45,9 +48,8 @@ def cost_columns():
 
 def stopping_columns():
     """When a run was best, what it lost after that, and what each rule would have lost."""
-    rules = {f"lost by {rule}": (lambda row, rule=rule: row["regret"][rule], 2) for rule in RULES}
-    return {"step of the peak": (lambda row: row["peak_step"], 0),
-            "lost by the last step": (lambda row: row["fall"], 2)} | rules
+    return {"step of the peak": (lambda row: answer(row, "oracle", "step"), 0)} | {
+        f"lost by {rule}": (lambda row, name=name: answer(row, name, "lost"), 2) for name, rule in STOPS.items()}
 
 
 def table(summary, columns):
@@ -57,11 +59,16 @@ def table(summary, columns):
     if not cells:
         return None
     first = ["image"] * (len({row["image"] for row in summary}) > 1) + ["method"]
-    lines = ["| " + " | ".join([*first, *cells]) + " |", "|---" * len(first) + "|---:" * len(cells) + "|"]
-    for index, row in enumerate(summary):
-        lines.append("| " + " | ".join([*(row[name] for name in first), *(found[index] for found in cells.values())])
-                     + " |")
-    return "\n".join(lines) + "\n"
+    rows = [[*(row[name] for name in first), *(found[index] for found in cells.values())]
+            for index, row in enumerate(summary)]
+    return markdown_table(rows, [*first, *(f"{head}:" for head in cells)])
+
+
+def markdown_table(rows, columns):
+    """A Markdown table of rows, lists of cells; below a heading that ends in a colon they stand to the right."""
+    sides = "|".join("---:" if head.endswith(":") else "---" for head in columns)
+    head, *lines = (f"| {' | '.join(map(str, line))} |\n" for line in [[head.rstrip(":") for head in columns], *rows])
+    return "".join([head, f"|{sides}|\n", *lines])
 
 
 def cell(value, digits):
@@ -70,8 +77,6 @@ def cell(value, digits):
         return "-"
     if not isinstance(value, dict):
         return f"{value:.{digits}f}"
-    if value["mean"] is None:
-        return "-"
     if "low" in value:
         interval = "" if value["low"] is None else f" [{value['low']:+.{digits}f}, {value['high']:+.{digits}f}]"
         return f"{value['mean']:+.{digits}f}{interval}"

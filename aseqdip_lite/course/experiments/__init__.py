@@ -9,14 +9,18 @@ import importlib
 import json
 import pkgutil
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from ...files import finite, provenance, to_bytes, write_atomically
+from ...files import plain, provenance, to_bytes, to_json, write_together
+from ...run.plots import to_png
 from ...settings import InputError, nearest
+from ...study.tables import markdown_table
 
 VERDICTS = ("reproduced", "same direction", "not reproduced")
 
@@ -32,9 +36,10 @@ class Experiment:
         about: what is measured, in a line.
         published: what the source reports.
         profiles: {"smoke" | "laptop" | "paper": keyword arguments of `measure`}.
-        measure: function of these sizes that returns a dictionary of plain numbers, strings and lists.
-        judge: function of what was measured: (one of VERDICTS, a sentence with the numbers behind it).
-        figure: function of what was measured that returns a matplotlib Figure.
+        measure: function of these sizes that returns a dictionary of plain numbers, strings and lists; with it, where
+            the figure shows pictures, {name: array}.
+        judge: function of this dictionary: (one of VERDICTS, a sentence with the numbers behind it).
+        figure: function of all that was measured that returns a matplotlib Figure.
         alt: the figure's alternative text.
     """
 
@@ -65,7 +70,7 @@ def get(name):
 
 
 def run(name, profile="laptop", out="results"):
-    """Measure an experiment and write ID.json and ID.png into the folder `out`; returns what ID.json holds.
+    """Measure an experiment and write ID.json, ID.png and, of its pictures, ID.npz; returns what ID.json holds.
 
     Raises:
         InputError: unknown experiment or profile.
@@ -73,19 +78,23 @@ def run(name, profile="laptop", out="results"):
     experiment = get(name)
     sizes = experiment.profiles[nearest(profile, experiment.profiles, "profile")]
     began = time.perf_counter()
-    ours = finite(experiment.measure(**sizes))
+    measured = experiment.measure(**sizes)
     seconds = round(time.perf_counter() - began, 1)
+    ours, *arrays = measured if isinstance(measured, tuple) else (measured,)
+    ours = plain(ours)
     verdict, why = experiment.judge(ours)
     if verdict not in VERDICTS:
         raise ValueError(f"{name}: verdict must be one of {VERDICTS}, got {verdict!r}")
     report = dict(id=name, about=experiment.about, published=experiment.published, ours=ours, verdict=verdict, why=why,
                   provenance=dict(profile=profile, settings=sizes, seconds=seconds, **provenance(torch.device("cpu"))))
-    picture = to_bytes(lambda buffer: experiment.figure(ours).savefig(buffer, format="png", dpi=100))
+    files = {"png": to_png(experiment.figure(ours, *arrays)), "json": to_json(report).encode()}
+    for pictures in arrays:
+        files["npz"] = to_bytes(lambda buffer, pictures=pictures: np.savez_compressed(buffer, **pictures))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / f"{name}.png", lambda file: file.write(picture))
-    write_atomically(out / f"{name}.json", lambda file: file.write(json.dumps(report, indent=1).encode() + b"\n"))
-    return report
+    write_together({out / f"{name}.{kind}": lambda file, content=content: file.write(content)
+                    for kind, content in files.items()})
+    return json.loads(files["json"])
 
 
 def stored(name, out="results"):
@@ -102,22 +111,35 @@ def stored(name, out="results"):
     return report
 
 
+def stored_arrays(name, out="results"):
+    """The pictures {name: array} that an earlier `run` stored beside what `stored` returns.
+
+    Raises:
+        InputError: the file is not there or damaged.
+    """
+    file = Path(out) / f"{name}.npz"
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        raise InputError(f"{file} is missing or damaged: run the experiment again") from None
+
+
 def as_markdown(reports):
     """The ledger of stored results as a Markdown page: published, ours, verdict, with the figures."""
     lines = ["# What was reproduced", "",
              "Rebuilt by `aseqdip experiment --all`. The papers' data cannot be redistributed, so our numbers come "
-             "from other images: a verdict is about the effect.", "",
-             "| id | what | published | verdict | profile | seconds |", "|---|---|---|---|---|---:|"]
-    for report in reports:
-        source = report["provenance"]
-        lines.append(f"| [{report['id']}](#{report['id'].lower()}) | {report['about']} | {report['published']} | "
-                     f"**{report['verdict']}** | {source['profile']} | {source['seconds']:.0f} |")
+             "from other images: a verdict is about the effect.", "", markdown_table(
+                 [[f"[{report['id']}](#{report['id'].lower()})", report["about"], report["published"],
+                   f"**{report['verdict']}**", report["provenance"]["profile"],
+                   f"{report['provenance']['seconds']:.0f}"] for report in reports],
+                 ("id", "what", "published", "verdict", "profile", "seconds:"))]
     for report in reports:
         alt = get(report["id"]).alt
-        lines += ["", f"## {report['id']}", "", f"{report['about']}. Published: {report['published']}.", "",
+        lines += [f"## {report['id']}", "", f"{report['about']}. Published: {report['published']}.", "",
                   f"**{report['verdict'].capitalize()}.** {report['why']}", "",
-                  f"![{alt}](../aseqdip_lite/results/{report['id']}.png)"]
-    return "\n".join(lines) + "\n"
+                  f"![{alt}](../aseqdip_lite/results/{report['id']}.png)", ""]
+    return "\n".join(lines)
 
 
 for _module in pkgutil.iter_modules(__path__):

@@ -24,9 +24,9 @@ def run_arms(arms, problems, *, steps, seeds=1, progress=True, label="runs"):
         progress, label: of the bar over all runs.
 
     Returns:
-        [{"arm", "task", "image", "seed", "start", "peak", "peak_step", "final", "stops", "onset", "seconds",
-        "curve"}]: PSNR in dB; "onset" the first step of overfitting or None, see `overfitting_start`; "stops" the
-        PSNR of each rule's pick; "curve" {"step", "psnr"}, thinned.
+        [{"arm", "task", "image", "seed", "answers", "onset", "steps", "seconds", "curve"}]: "answers" as in
+        `Recorder.answers`; "onset" the first step of overfitting or None, see `overfitting_start`; "curve" {"step",
+        "psnr"}, thinned.
     """
     jobs = {f"{name} {index} {seed}": dict(arm=name, settings=arm, problem=problem, seed=seed, budget=steps)
             for name, arm in arms.items() for index, problem in enumerate(problems) for seed in range(seeds)}
@@ -50,9 +50,7 @@ def run(job, watch):
         watch.stop()
         return None
     every = max(len(psnr) // POINTS, 1)
-    return dict(arm=job["arm"], task=task, image=case.image, seed=job["seed"], start=metrics["psnr"]["start"],
-                peak=metrics["psnr"]["oracle"], peak_step=metrics["peak_step"], final=metrics["psnr"]["final"],
-                stops={rule: stop["psnr"] for rule, stop in metrics["stops"].items()},
+    return dict(arm=job["arm"], task=task, image=case.image, seed=job["seed"], answers=metrics["answers"],
                 onset=overfitting_start(psnr), steps=len(psnr), seconds=metrics["seconds"],
                 curve=dict(step=result.curve["step"][every - 1::every],
                            psnr=[round(value, 3) for value in psnr[every - 1::every]]))
@@ -64,13 +62,13 @@ def of(rows, arm, **which):
 
 
 def mean(rows, name):
-    """Mean of a number over rows."""
-    return statistics.fmean(row[name] for row in rows)
+    """Mean PSNR of an answer over rows, in dB."""
+    return statistics.fmean(row["answers"][name]["psnr"] for row in rows)
 
 
 def fall(rows):
     """Mean of the decibels from the peak to the last step."""
-    return statistics.fmean(row["peak"] - row["final"] for row in rows)
+    return mean(rows, "oracle") - mean(rows, "final")
 
 
 def onset(rows):

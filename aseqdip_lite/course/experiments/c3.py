@@ -1,6 +1,5 @@
 """C3: in-painting with 97 % of the pixels missing at random places (aSeqDIP paper, appendix C.3)."""
 
-import statistics
 
 from . import Experiment, register
 from .arms import draw_curves, mean, of, run_arms
@@ -28,7 +27,7 @@ def judge(ours):
     images = len({row["image"] for row in rows})
     return verdict, (f"PSNR at the last step, {images} images: " + ", ".join(
         f"{arm} {value:.2f}" for arm, value in sorted(finals.items(), key=lambda item: -item[1]))
-        + f" dB; start {statistics.fmean(row['start'] for row in rows):.2f} dB. The diffusion models were not run.")
+        + f" dB; start {mean(rows, 'start'):.2f} dB. The diffusion models were not run.")
 
 
 def figure(ours):

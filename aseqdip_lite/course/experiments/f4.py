@@ -26,7 +26,7 @@ def judge(ours):
                 and onsets["aSeqDIP, lam 1"] >= onsets["aSeqDIP, lam 0"])
     verdict = "reproduced" if ordered and outlasts else "same direction" if outlasts else "not reproduced"
     return verdict, "Onset of overfitting (median), peak, dB lost by the last step: " + "; ".join(
-        f"{arm} {onset_text(of(rows, arm))}, {mean(of(rows, arm), 'peak'):.2f} dB, {fall(of(rows, arm)):.2f} dB"
+        f"{arm} {onset_text(of(rows, arm))}, {mean(of(rows, arm), 'oracle'):.2f} dB, {fall(of(rows, arm)):.2f} dB"
         for arm in ARMS) + "."
 
 

@@ -1,17 +1,12 @@
 """F5: the reconstructions themselves, with residual boxes (aSeqDIP paper, Fig. 5)."""
 
-import base64
-import io
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
 
-from ...files import to_bytes
 from ...methods import configure
 from ...run.engine import reconstruct
-from ...run.result import save_picture
+from ...run.result import as_gray
 from ...tasks import load_case
 from . import Experiment, register
 
@@ -27,10 +22,11 @@ def measure(size, steps, coils=8, seed=0, progress=True):
 
     Returns:
         {task: {"box": [top, left, side], "rows": {method: {"psnr", "box" (root mean squared error in the box, in
-        units of the data range), "picture"}}, "truth"}}; the box is the square, a quarter of the side long, in
-        which the start misses the truth most, so that no method chooses it.
+        units of the data range)}}}}; the box is the square, a quarter of the side long, in which the start misses the
+        truth most, so that no method chooses it. And {"task, method" or "task, truth": picture (H, W), uint8}, its
+        window from black to white; of colours their mean.
     """
-    found = {}
+    found, pictures = {}, {}
     for task, (problem, classic) in PROBLEMS.items():
         case = load_case(task, size=size, seed=seed, **problem, **(dict(coils=coils) if task == "mri" else {}))
         images = {"start": case.observation.start}
@@ -40,9 +36,11 @@ def measure(size, steps, coils=8, seed=0, progress=True):
             images[name] = reconstruct(case, method, seed=seed, progress=progress).images["final"]
         shown = {name: case.display(image) for name, image in images.items()}
         box = worst_box(shown["start"], case.truth, size // 4)
-        found[task] = dict(box=list(box), rows={name: row(picture, case, box) for name, picture in shown.items()},
-                           truth=as_text(case.truth, case.window))
-    return found
+        found[task] = dict(box=list(box), rows={name: row(picture, case, box) for name, picture in shown.items()})
+        for name, picture in (shown | dict(truth=case.truth)).items():
+            gray = picture.mean(axis=-1) if picture.ndim == 3 else picture
+            pictures[f"{task}, {name}"] = as_gray(gray, case.window)
+    return found, pictures
 
 
 def worst_box(picture, truth, side):
@@ -60,19 +58,7 @@ def row(picture, case, box):
     top, left, side = box
     part = np.s_[top:top + side, left:left + side]
     error = (picture - case.truth) / case.data_range
-    return dict(psnr=float(-10 * np.log10(np.mean(error**2))), box=float(np.sqrt(np.mean(error[part] ** 2))),
-                picture=as_text(picture, case.window))
-
-
-def as_text(picture, window):
-    """A picture as an 8 bit gray PNG in base64, its window from black to white; of colours their mean."""
-    gray = picture.mean(axis=-1) if picture.ndim == 3 else picture
-    return base64.b64encode(to_bytes(lambda buffer: save_picture(buffer, gray, window))).decode()
-
-
-def as_picture(text):
-    """Gray values of 0 to 255, (H, W) float, of a PNG in base64."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))), dtype=float)
+    return dict(psnr=float(-10 * np.log10(np.mean(error**2))), box=float(np.sqrt(np.mean(error[part] ** 2))))
 
 
 def judge(ours):
@@ -87,17 +73,16 @@ def judge(ours):
                      f"error there, in units of the data range: {numbers}.")
 
 
-def figure(ours):
+def figure(ours, pictures):
     """One row a task: each picture with its box framed, and the box's error below it."""
     columns = max(len(found["rows"]) for found in ours.values()) + 1
     picture = Figure(figsize=(1.9 * columns, 2.6 * len(ours)), layout="constrained")
     axes = picture.subplots(2 * len(ours), columns, height_ratios=[1.0, 0.5] * len(ours))
     for index, (task, found) in enumerate(ours.items()):
         top, left, side = found["box"]
-        truth = as_picture(found["truth"])
-        pictures = {name: as_picture(row["picture"]) for name, row in found["rows"].items()}
-        for (name, image), upper, lower in zip((pictures | {"truth": truth}).items(), axes[2 * index],
-                                               axes[2 * index + 1], strict=True):
+        truth = pictures[f"{task}, truth"].astype(float)
+        for name, upper, lower in zip([*found["rows"], "truth"], axes[2 * index], axes[2 * index + 1], strict=True):
+            image = pictures[f"{task}, {name}"]
             upper.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             upper.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor="white"))
             psnr = "" if name == "truth" else f"\n{found['rows'][name]['psnr']:.2f} dB"

@@ -24,7 +24,7 @@ def judge(ours):
     """Reproduced if aSeqDIP peaks highest and loses at most `LITTLE`; same direction if one of the two holds."""
     rows = ours["rows"]
     arms = list(dict.fromkeys(row["arm"] for row in rows))
-    peaks = {arm: mean(of(rows, arm), "peak") for arm in arms}
+    peaks = {arm: mean(of(rows, arm), "oracle") for arm in arms}
     highest, little = max(peaks, key=peaks.get) == "aseqdip", fall(of(rows, "aseqdip")) <= LITTLE
     verdict = "reproduced" if highest and little else "same direction" if highest or little else "not reproduced"
     return verdict, "Peak, dB lost by the last step, onset: " + "; ".join(

@@ -21,11 +21,11 @@ def measure(images, size, steps, snr, coils=8, seeds=1, progress=True):
 def judge(ours):
     """Reproduced if lam 1 peaks highest and lam 0.5 is the first to fall; same direction if one of the two holds."""
     rows = {lam: of(ours["rows"], arm(lam)) for lam in LAMS}
-    best = max(LAMS, key=lambda lam: mean(rows[lam], "peak")) == 1.0
+    best = max(LAMS, key=lambda lam: mean(rows[lam], "oracle")) == 1.0
     first = onset(rows[0.5]) < min(onset(rows[lam]) for lam in LAMS[1:])
     verdict = "reproduced" if best and first else "same direction" if best or first else "not reproduced"
     return verdict, "Peak, last step, dB lost, onset: " + "; ".join(
-        f"{arm(lam)} {mean(found, 'peak'):.2f}, {mean(found, 'final'):.2f}, {fall(found):.2f}, {onset_text(found)}"
+        f"{arm(lam)} {mean(found, 'oracle'):.2f}, {mean(found, 'final'):.2f}, {fall(found):.2f}, {onset_text(found)}"
         for lam, found in rows.items()) + "."
 
 

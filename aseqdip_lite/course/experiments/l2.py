@@ -11,9 +11,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ...files import finite
+from ...files import plain
 from ...methods import configure
 from ...run.engine import reconstruct
+from ...run.result import answer, read_row
 from ...study.statistics import interval
 from ...study.trials import record, stored
 from ...tasks import load_case
@@ -50,15 +51,14 @@ ARMS = {
 }
 MAIN = ("default", "fixed, for the budget", "fixed, for twice the budget", "auto")
 
-#: Rules that stop the arm "default" without the truth.
-STOPS = ("wmv", "discrepancy")
+#: Rules that stop the arm "default" without the truth, and the answers that they make.
+STOPS = dict(wmv="blind", discrepancy="discrepancy")
 
 #: What is asked for: so many dB above the best fixed setting, so few below the run's own peak, on so many tasks.
 ABOVE, BELOW, OFTEN = 0.3, 0.2, 4
 
 #: What is kept of a run.
-KEPT = ("psnr", "ssim", "stops", "stop_reason", "peak_step", "gradients", "seconds", "versions", "device", "hardware",
-        "threads")
+KEPT = ("answers", "stop_reason", "gradients", "seconds", "versions", "device", "hardware", "threads")
 
 
 def auto(rule, **settings):
@@ -125,7 +125,8 @@ class Study:
 
     def made(self, planned):
         """[(*words, row)] of [(*words, trial)]: each run made, or taken from the file."""
-        rows, trials = stored(self.file) if self.file else [], [trial for *_, trial in planned]
+        rows = [read_row(row) for row in stored(self.file)] if self.file else []
+        trials = [trial for *_, trial in planned]
         record(run, [trial | dict(budget=trial["steps"]) for trial in trials], rows, self.file, key, label="L2",
                workers=None if self.progress else 1, progress=self.progress)
         by_key = {key(row): row for row in rows}
@@ -146,8 +147,13 @@ def run(trial, watch):
     if result.metrics["stop_reason"] == "interrupted":
         return None
     curve, half = result.curve["psnr"], trial["steps"] // 2
-    return finite(trial | {name: result.metrics[name] for name in KEPT} | dict(
+    return plain(trial | {name: result.metrics[name] for name in KEPT} | dict(
         made=result.metrics["steps"], at_half=curve[min(half, len(curve)) - 1]))
+
+
+def final(row):
+    """PSNR in dB of a run's last answer."""
+    return answer(row, "final", "psnr")
 
 
 def winners(tried):
@@ -159,12 +165,12 @@ def winners(tried):
     scores = {}
     for _, kind, point, row in tried:
         if kind == "rule":
-            scores.setdefault(json.dumps(point), []).append(row["psnr"]["final"])
+            scores.setdefault(json.dumps(point), []).append(final(row))
     rule, won = json.loads(max(scores, key=lambda point: statistics.fmean(scores[point]))), {}
     for task in dict.fromkeys(task for task, *_ in tried):
         fixed = [(point, row) for name, kind, point, row in tried if (name, kind) == (task, "fixed")]
         won[task] = dict(budget=max(fixed, key=lambda pair: pair[1]["at_half"])[0],
-                         double=max(fixed, key=lambda pair: pair[1]["psnr"]["final"])[0], rule=rule)
+                         double=max(fixed, key=lambda pair: final(pair[1]))[0], rule=rule)
     return won
 
 
@@ -173,7 +179,7 @@ def tables(tried):
     lines = {}
     for task, kind, point, row in tried:
         line = lines.setdefault(json.dumps([kind, point]), dict(kind=kind, point=point, at_budget={}, last={}))
-        line["at_budget"][task], line["last"][task] = row["at_half"], row["psnr"]["final"]
+        line["at_budget"][task], line["last"][task] = row["at_half"], final(row)
     return list(lines.values())
 
 
@@ -184,21 +190,21 @@ def summary(found):
     lines = []
     for arm in dict.fromkeys(arm for arm, _ in found):
         rows = [row for name, row in found if name == arm]
-        lines.append(line(arm, rows, [row["psnr"]["final"] for row in rows], found))
+        lines.append(line(arm, rows, [final(row) for row in rows], found))
     default = [row for name, row in found if name == "default"]
-    for rule in STOPS:
-        rows = [row for row in default if row["stops"].get(rule, {}).get("psnr") is not None]
+    for rule, name in STOPS.items():
+        rows = [row for row in default if name in row["answers"]]
         if rows:
-            lines.append(line(f"default, {rule}", rows, [row["stops"][rule]["psnr"] for row in rows], found))
+            lines.append(line(f"default, {rule}", rows, [answer(row, name, "psnr") for row in rows], found))
     return lines
 
 
 def line(arm, rows, last, found):
     """An arm's entry of `summary`; `last` is the PSNR of what each of its rows returns."""
-    reference = {place(row): row["psnr"]["final"] for name, row in found if name == "fixed, for twice the budget"}
+    reference = {place(row): final(row) for name, row in found if name == "fixed, for twice the budget"}
     return dict(arm=arm, runs=len(rows), last=statistics.fmean(last),
                 at_budget=statistics.fmean(row["at_half"] for row in rows),
-                peak=statistics.fmean(row["psnr"]["oracle"] for row in rows),
+                peak=statistics.fmean(answer(row, "oracle", "psnr") for row in rows),
                 steps=statistics.fmean(row["made"] for row in rows),
                 gap=interval([value - reference[place(row)] for row, value in zip(rows, last, strict=True)]))
 
@@ -218,9 +224,9 @@ def pooled(found, tasks):
         mine, single, double = (of[arm] for arm in ("auto", "fixed, for the budget", "fixed, for twice the budget"))
         lines.append(dict(
             task=task,
-            to_double=interval([row["psnr"]["final"] - double[at]["psnr"]["final"] for at, row in mine.items()]),
-            to_budget=interval([row["psnr"]["final"] - single[at]["at_half"] for at, row in mine.items()]),
-            fall=statistics.fmean(row["psnr"]["oracle"] - row["psnr"]["final"] for row in mine.values())))
+            to_double=interval([final(row) - final(double[at]) for at, row in mine.items()]),
+            to_budget=interval([final(row) - single[at]["at_half"] for at, row in mine.items()]),
+            fall=statistics.fmean(answer(row, "oracle", "psnr") - final(row) for row in mine.values())))
     return lines
 
 
@@ -228,10 +234,10 @@ def rivals(found):
     """{arm: `interval` of auto's last PSNR minus the arm's, over all tasks} of the arms that are not in `MAIN`, and of
     what the rules of `STOPS` pick of the default.
     """
-    mine = {place(row): row["psnr"]["final"] for *_, arm, row in found if arm == "auto"}
-    others = [(arm, place(row), row["psnr"]["final"]) for *_, arm, row in found if arm not in MAIN]
-    others += [(f"default, {rule}", place(row), row["stops"].get(rule, {}).get("psnr")) for rule in STOPS
-               for *_, arm, row in found if arm == "default"]
+    mine = {place(row): final(row) for *_, arm, row in found if arm == "auto"}
+    others = [(arm, place(row), final(row)) for *_, arm, row in found if arm not in MAIN]
+    others += [(f"default, {rule}", place(row), answer(row, name, "psnr"))
+               for rule, name in STOPS.items() for *_, arm, row in found if arm == "default"]
     return {arm: interval([mine[at] - value for name, at, value in others if name == arm and value is not None])
             for arm in dict.fromkeys(arm for arm, *_ in others)}
 

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ... import methods
-from ...files import finite
+from ...files import plain
 from ...run.engine import reconstruct
+from ...run.result import read_row
 from ...settings import InputError
 from ...study.statistics import ALL, summarise
 from ...study.trials import record, stored
@@ -28,8 +29,8 @@ TASKS = {
 SECOND = ("aseqdip", "vanilla", "self_guided")
 
 #: What is kept of a run.
-KEPT = ("image", "steps", "gradients", "seconds", "peak_memory_mib", "stop_reason", "peak_step", "psnr", "ssim",
-        "stops", "device", "hardware", "threads", "versions")
+KEPT = ("image", "steps", "gradients", "seconds", "peak_memory_mib", "stop_reason", "answers", "device",
+        "hardware", "threads", "versions")
 
 
 def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profile="laptop", file=None, progress=True):
@@ -47,7 +48,7 @@ def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profil
         {"parts": [{"task", "settings", "summary": see `statistics.summarise`}], "runs", "core_seconds"}.
     """
     file = file and Path(file)
-    rows, trials = stored(file) if file else [], []
+    rows, trials = [read_row(row) for row in stored(file)] if file else [], []
     for seed in range(seeds):
         for index in (0, 1):
             for task in tasks:
@@ -91,7 +92,7 @@ def run(trial, watch):
     result = reconstruct(case, method, seed=trial["seed"], progress=False, watch=watch)
     if result.metrics["stop_reason"] == "interrupted":
         return None
-    return finite(trial | {name: result.metrics[name] for name in KEPT})
+    return plain(trial | {name: result.metrics[name] for name in KEPT})
 
 
 def is_classic(name):
@@ -103,7 +104,7 @@ def means(part):
     """{method: mean final PSNR over all images and seeds} of a part, the highest first."""
     labels = {row["image"] for row in part["summary"]}
     label = ALL if ALL in labels else labels.pop()
-    found = {row["method"]: row["psnr"]["final"]["mean"] for row in part["summary"] if row["image"] == label}
+    found = {row["method"]: row["answers"]["final"]["psnr"]["mean"] for row in part["summary"] if row["image"] == label}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 

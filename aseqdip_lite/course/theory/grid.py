@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...files import finite, provenance, write_atomically
+from ...files import plain, provenance, write_atomically
 from ...methods.aseqdip import ASeqDIP
 from ...run import metrics
 from ...run.engine import iterate
@@ -138,7 +138,7 @@ def measure(run, watch):
         overfitting=overfitting_start(psnr), diverged=diverged,
         truth_norm=float(np.linalg.norm(case.truth) / np.linalg.norm(case.array(start))), curve=curve,
         seconds=round(time.perf_counter() - began, 2), **provenance(start.device))
-    return finite(row)
+    return plain(row)
 
 
 def method(run):

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ...methods.self_guided import SelfGuided
 from ...run.engine import iterate
 from ...run.metrics import psnr
+from ...run.result import as_gray
 from ...tasks import load_case
 
 #: Sizes of `measure`: pixels, Adam steps, learning rate, steps at which z is kept, steps between two measurements.
@@ -26,8 +27,8 @@ def measure(size, steps, lr, snapshots, every, network="lite", image="brain-070"
 
     Returns:
         dict with the settings; "step" and, in dB, "input" (PSNR of z), "output" and "average"; "loss" at these
-        steps; "snapshots": one dict a step with "step", "psnr" and "image", |z| as (H, W) nested lists of whole
-        numbers, 0 to 255 for 0 to the peak of the truth; "truth": the same of the truth.
+        steps; "snapshots": one dict a step with "step" and "psnr". And {"snapshots": (n, H, W), "truth": (H, W)},
+        uint8: |z| at each of these steps and the truth, 255 for the peak of the truth.
     """
     case = load_case("mri", image, seed=seed, size=size, snr=snr)
     method = SelfGuided(steps=steps, lr=lr, network=network)
@@ -35,14 +36,14 @@ def measure(size, steps, lr, snapshots, every, network="lite", image="brain-070"
     def score(image):
         return psnr(case.display(image), case.truth, case.data_range)
 
-    def gray(picture):
-        return np.round(255 * np.clip(picture / case.data_range, 0, 1)).astype(int).tolist()
+    def keep(step, z):
+        kept.append(dict(step=step, psnr=score(z)))
+        pictures.append(as_gray(case.display(z), (0.0, case.data_range)))
 
-    def snapshot(step, z):
-        return dict(step=step, psnr=score(z), image=gray(case.display(z)))
-
+    kept, pictures = [], []
     carry = method.init(case.observation, seed)
-    kept = [snapshot(0, carry.z)] if 0 in snapshots else []
+    if 0 in snapshots:
+        keep(0, carry.z)
     curve = dict(step=[], input=[], output=[], average=[], loss=[])
     for state in iterate(case.observation, method, seed=seed, carry=carry):
         if state.step % every == 0:
@@ -50,19 +51,19 @@ def measure(size, steps, lr, snapshots, every, network="lite", image="brain-070"
                                 ("average", score(state.average)), ("loss", state.losses["loss"])):
                 curve[name].append(value)
         if state.step in snapshots:
-            kept.append(snapshot(state.step, carry.z))
-    return dict(size=size, image=image, snr=snr, seed=seed, settings=method.to_dict(), **curve, snapshots=kept,
-                truth=gray(case.truth))
+            keep(state.step, carry.z)
+    ours = dict(size=size, image=image, snr=snr, seed=seed, settings=method.to_dict(), **curve, snapshots=kept)
+    return ours, dict(snapshots=np.stack(pictures), truth=as_gray(case.truth, (0.0, case.data_range)))
 
 
-def figure(result):
+def figure(result, pictures):
     """The snapshots of |z| beside the truth, and PSNR curves of input, output and average."""
     kept = result["snapshots"]
     figure = Figure(figsize=(9.6, 5.2), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.5))
     titles = [f"z, step {one['step']}\n{one['psnr']:.1f} dB" for one in kept] + ["truth\n"]
-    pictures = [one["image"] for one in kept] + [result["truth"]]
-    for axis, title, picture in zip(top.subplots(1, len(pictures)), titles, pictures, strict=True):
+    shown = [*pictures["snapshots"], pictures["truth"]]
+    for axis, title, picture in zip(top.subplots(1, len(shown)), titles, shown, strict=True):
         axis.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.set_title(title, fontsize=9)
         axis.set_axis_off()

@@ -74,11 +74,11 @@ def measure(n, width, channels, layers, steps, every, seeds, lr=0.01):
         dict with the settings, "step", "truth", "sampled" (frequencies of the first seed), "zero_filled" (RMSE of
         A^T y, one a seed) and "networks": for each network and seed lists of "kernel", "descent" and "adam" (RMSE
         at "step"), "limit" (RMSE of z_inf), "lazy" (largest distance of descent from the kernel's path, relative to
-        the truth's norm), "commutator", "weights", and for the first seed "reconstruction" (Adam), "values" and
-        "spectra" of the kernel.
+        the truth's norm), "commutator", "weights", and for the first seed "reconstruction" (Adam) and "values" of
+        the kernel. And {network: spectra of the first seed's kernel (frequency, singular vector)}.
     """
     x = square_wave(n)
-    taken = list(range(0, steps + 1, every))
+    spectra, taken = {}, list(range(0, steps + 1, every))
     result = dict(n=n, width=width, channels=channels, layers=layers, lr=lr, step=taken, truth=x.tolist(),
                   zero_filled=[], networks={name: {} for name in NETWORKS})
     for seed in range(seeds):
@@ -98,17 +98,17 @@ def measure(n, width, channels, layers, steps, every, seeds, lr=0.01):
             descent = descend(network, z, A, y, torch.optim.SGD(network.parameters(), lr=beta), steps, every, f0)
             network.load_state_dict(first)
             adam = descend(network, z, A, y, torch.optim.Adam(network.parameters(), lr=lr), steps, every)
-            values, spectra = singular_spectra(W)
+            values, rows = singular_spectra(W)
             found = dict(kernel=rmse(kernel, x), descent=rmse(descent, x), adam=rmse(adam, x),
                          limit=rmse(limit(W, A, y), x), commutator=commutator(W, A),
                          lazy=float((descent - kernel).norm(dim=1).max() / x.norm()),
                          weights=sum(p.numel() for p in network.parameters()))
             if seed == 0:
-                result["networks"][name] |= dict(reconstruction=adam[-1].tolist(), values=values.tolist(),
-                                                 spectra=spectra.mul(1e4).round().div(1e4).tolist())
+                result["networks"][name] |= dict(reconstruction=adam[-1].tolist(), values=values.tolist())
+                spectra[name] = rows.mul(1e4).round().div(1e4).float().numpy()  # rounded, so that it packs well
             for key, value in found.items():
                 result["networks"][name].setdefault(key, []).append(value)
-    return result
+    return result, spectra
 
 
 def rmse(z, x):
@@ -116,7 +116,7 @@ def rmse(z, x):
     return (z - x).square().mean(dim=-1).sqrt().tolist()
 
 
-def figure(result):
+def figure(result, spectra):
     """Reconstructions, RMSE curves (first seed) and the spectra of the kernel's left singular vectors."""
     figure = Figure(figsize=(10.5, 6.2), layout="constrained")
     axes = figure.subplots(2, 3)
@@ -130,7 +130,7 @@ def figure(result):
         axis.set_ylabel("amplitude")
         axis.legend(fontsize=8, loc="lower center")
         axis = axes[1, column]
-        shown = axis.imshow(found["spectra"], cmap="cividis", aspect="auto", origin="lower", vmin=0, vmax=0.4,
+        shown = axis.imshow(spectra[name], cmap="cividis", aspect="auto", origin="lower", vmin=0, vmax=0.4,
                             interpolation="nearest")
         axis.set_title(f"{title}: |FFT| of the left singular vectors", fontsize=10)
         axis.set_xlabel("singular vector, largest value first")
