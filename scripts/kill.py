@@ -132,7 +132,7 @@ def trial(target, out, moments):
 
 def outcome(out):
     """What must be equal: {file: contents} of all images and curves, {file: facts} of all runs."""
-    facts = ("psnr", "ssim", "steps", "stop_reason")
+    facts = ("answers", "steps", "stop_reason")
     found = {file: file.read_bytes() for name in ("recon.npy", "curve.csv") for file in out.rglob(name)}
     for file in out.rglob("metrics.json"):
         report = json.loads(file.read_text())

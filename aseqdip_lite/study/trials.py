@@ -2,7 +2,7 @@
 
 import json
 
-from ..files import write_atomically
+from ..files import to_json, write_atomically
 from ..settings import InputError
 from .sweep import sweep
 
@@ -41,7 +41,7 @@ def record(run, trials, rows, file, key, *, label, workers=None, progress=True):
     def finished(_, row):
         rows.append({name: value for name, value in row.items() if name != "budget"})
         if file is not None:
-            write_atomically(file, lambda stream: stream.write(json.dumps(rows, indent=1).encode() + b"\n"))
+            write_atomically(file, lambda stream: stream.write(to_json(rows).encode()))
 
     if left and len(sweep(run, left, workers=workers, finished=finished, progress=progress, label=label)) < len(left):
         raise KeyboardInterrupt

@@ -148,8 +148,8 @@ def table(runs):
     rows = {
         "steps": lambda s: f"{s.steps} of {s.budget}" + (f" ({s.reason})" if s.reason else ""),
         "PSNR of the latest image": lambda s: decibel(s.psnr(s.steps)),
-        "PSNR of the blind pick": lambda s: decibel(s.psnr(s.recorder.variance.best_step or -1)),
-        "best PSNR (needs the truth)": lambda s: decibel(s.recorder.oracle_psnr),
+        "PSNR of the blind pick": lambda s: decibel(s.psnr(s.recorder.at.get("blind", -1))),
+        "best PSNR (needs the truth)": lambda s: decibel(s.psnr(s.recorder.at.get("oracle", -1))),
         "solved by": lambda s: listed([of_method(s), *map(of_method, runs.values())]),
         "problem": lambda s: listed([of_problem(s), *map(of_problem, runs.values())]),
     }
