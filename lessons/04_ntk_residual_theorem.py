@@ -26,15 +26,13 @@
 # **Data** simulated: sinusoids in noise. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
-from pathlib import Path
 
 import matplotlib
 import torch
 from matplotlib.figure import Figure
 
-import aseqdip_lite
 from aseqdip_lite import dot_test, networks
-from aseqdip_lite.course import banner, check, claim, experiments, pick, show
+from aseqdip_lite.course import banner, check, claim, pick, show, stored
 from aseqdip_lite.course.theory import dynamics, figures, figures_dynamics, limits, overfitting, residual, stages
 from aseqdip_lite.course.theory.descent import log_steps, sinusoid
 from aseqdip_lite.course.theory.figures_dynamics import styles
@@ -396,19 +394,14 @@ claim(
 # ### The width study, stored
 #
 # Two widths and one seed are an anecdote. The command `aseqdip experiment A1` does the same for six widths, three seeds
-# and four kinds of network. If its result lies beside this course, here it is. The error falls like a power of the
-# width, $\text{error} \approx C\cdot\text{width}^{\,s}$; the slope $s$ is fitted, with its standard error.
+# and four kinds of network; here is the result that comes with the course. The error falls like a power of the width,
+# $\text{error} \approx C\cdot\text{width}^{\,s}$; the slope $s$ is fitted, with its standard error.
+
 
 # %%
-RESULTS = Path(aseqdip_lite.__file__).parent / "results"
-
-
-def stored(name):
-    """The stored result of an experiment, with its origin printed, or None."""
-    report = experiments.stored(name, RESULTS)
-    if report is None:
-        print(f"no stored {name} here: the command `aseqdip experiment {name}` makes it")
-        return None
+def experiment(name):
+    """The numbers of a stored experiment; prints their origin."""
+    report = stored(name)
     source = report["provenance"]
     print(f"{name}, profile {source['profile']}: {source['seconds'] / 60:.0f} minutes on {source['device']}, "
           f"torch {source['versions']['torch']}")
@@ -416,24 +409,23 @@ def stored(name):
 
 
 # %% tags=["stored-result"]
-theorem = stored("A1")
-if theorem is not None:
-    study = theorem["widths"]
-    show(
-        figures.widths(study),
-        alt="""Four panels on logarithmic axes against the width: three measures of the prediction's error, and the
-            change of the kernel. In all four, lines for four kinds of network fall with the width.""",
+theorem = experiment("A1")
+study = theorem["widths"]
+show(
+    figures.widths(study),
+    alt="""Four panels on logarithmic axes against the width: three measures of the prediction's error, and the
+        change of the kernel. In all four, lines for four kinds of network fall with the width.""",
+)
+for kind, slopes in study["slopes"].items():
+    error, kernel = slopes["change"], slopes["kernel"]
+    print(f"{kind:>15}: slope of the error (of the way made) {error['slope']:.2f} +- {error['std_error']:.2f}, so "
+          f"16 times wider leaves {16 ** error['slope']:.0%} of it; slope of the kernel's change "
+          f"{kernel['slope']:.2f} +- {kernel['std_error']:.2f}")
+    claim(
+        all(s["slope"] + 2 * s["std_error"] < 0 for s in (error, kernel)),
+        f"stored, {kind}: both fall with the width, by more than two standard errors",
+        needs="smoke",
     )
-    for kind, slopes in study["slopes"].items():
-        error, kernel = slopes["change"], slopes["kernel"]
-        print(f"{kind:>15}: slope of the error (of the way made) {error['slope']:.2f} +- {error['std_error']:.2f}, so "
-              f"16 times wider leaves {16 ** error['slope']:.0%} of it; slope of the kernel's change "
-              f"{kernel['slope']:.2f} +- {kernel['std_error']:.2f}")
-        claim(
-            all(s["slope"] + 2 * s["std_error"] < 0 for s in (error, kernel)),
-            f"stored, {kind}: both fall with the width, by more than two standard errors",
-            needs="smoke",
-        )
 
 # %% [markdown]
 # So the theory's assumption is bought with width, and it is not cheap. Nor is the slope one number: it depends on the
@@ -616,15 +608,14 @@ for name, found in live["inputs"].items():
     claim(found["single"][0] > found["theorem"][0] + 0.3, f"z = {name}: single networks start more than 0.3 worse")
 
 # %% tags=["stored-result"]
-if theorem is not None:
-    show(
-        figures.expectation(theorem["expectation"]),
-        alt="""The same three panels as above, from the stored study with wider networks, a longer signal and more
-            networks.""",
-    )
-    for name, found in theorem["expectation"]["inputs"].items():
-        print(f"z = {name:>5}: distance from Eq. 13 {found['error']['antithetic']:.2f} ||y|| for the mean of pairs, "
-              f"{found['error']['independent']:.2f} for independent networks; kernels differ by {found['kernel']:.0%}")
+show(
+    figures.expectation(theorem["expectation"]),
+    alt="""The same three panels as above, from the stored study with wider networks, a longer signal and more
+        networks.""",
+)
+for name, found in theorem["expectation"]["inputs"].items():
+    print(f"z = {name:>5}: distance from Eq. 13 {found['error']['antithetic']:.2f} ||y|| for the mean of pairs, "
+          f"{found['error']['independent']:.2f} for independent networks; kernels differ by {found['kernel']:.0%}")
 
 # %% [markdown]
 # The kernels of single networks still differ from their mean: at these widths "the kernel is deterministic" is far from
@@ -724,31 +715,30 @@ claim(half["noise"] < half["x + 0.3 noise"] < half["x"], "and the kernel of x + 
 # says "learning rate $5\cdot10^{-4}$" but not for which loss; we take the mean, and the next section says why.
 
 # %% tags=["stored-result"]
-figure_six = stored("F6")
-if figure_six is not None:
-    show(
-        figures.overfitting(figure_six),
-        alt="""Left: error to the truth against steps for the inputs x, y and noise, trained and predicted by the
-            kernel. Middle: the same for x plus noise of growing distance. Right: the step at which the noise is
-            half learned, against the distance: it falls from x to noise.""",
-    )
-    print("paper: about 25 times more steps with z = x than with noise, until the noise is completely learned")
-    for name, wording in (("overfitting", "half learned"), ("fitted", "learned up to 1 %")):
-        for ratio in figure_six["ratios"][name]:
-            if ratio["ratio"] is not None:
-                print(f"ours, noise {wording}: {'more than ' * ratio['is_bound']}{ratio['ratio']:.0f} times")
-    when = [row[0]["overfitting"] or figure_six["steps"] for row in
-            (figure_six["inputs"]["x"], *figure_six["by_distance"], figure_six["inputs"]["noise"])]
-    best = [row[0]["best"] for row in
-            (figure_six["inputs"]["x"], *figure_six["by_distance"], figure_six["inputs"]["noise"])]
-    first = figure_six["inputs"]["x"][0]
-    print(f"overfitting from x over x + d noise to noise, at step {when}")
-    print(f"best error on the same way: {', '.join(f'{value:.3f}' for value in best)}")
-    print(f"z = x: error {first['truth'][0]:.3f} at step 0, best {first['best']:.3f} at step {first['best_step']}; "
-          f"the kernel of the start predicts overfitting at step {first['predicted_overfitting']}")
-    claim(when[0] > 5 * when[-1], "stored: z = x overfits more than 5 times later than noise", needs="smoke")
-    claim(when[:-1] == sorted(when[:-1], reverse=True), "stored: the larger d, the earlier the overfitting", "smoke")
-    claim(best == sorted(best), "stored: the larger d, the larger the best error", needs="smoke")
+figure_six = experiment("F6")
+show(
+    figures.overfitting(figure_six),
+    alt="""Left: error to the truth against steps for the inputs x, y and noise, trained and predicted by the
+        kernel. Middle: the same for x plus noise of growing distance. Right: the step at which the noise is
+        half learned, against the distance: it falls from x to noise.""",
+)
+print("paper: about 25 times more steps with z = x than with noise, until the noise is completely learned")
+for name, wording in (("overfitting", "half learned"), ("fitted", "learned up to 1 %")):
+    for ratio in figure_six["ratios"][name]:
+        if ratio["ratio"] is not None:
+            print(f"ours, noise {wording}: {'more than ' * ratio['is_bound']}{ratio['ratio']:.0f} times")
+when = [row[0]["overfitting"] or figure_six["steps"] for row in
+        (figure_six["inputs"]["x"], *figure_six["by_distance"], figure_six["inputs"]["noise"])]
+best = [row[0]["best"] for row in
+        (figure_six["inputs"]["x"], *figure_six["by_distance"], figure_six["inputs"]["noise"])]
+first = figure_six["inputs"]["x"][0]
+print(f"overfitting from x over x + d noise to noise, at step {when}")
+print(f"best error on the same way: {', '.join(f'{value:.3f}' for value in best)}")
+print(f"z = x: error {first['truth'][0]:.3f} at step 0, best {first['best']:.3f} at step {first['best_step']}; "
+      f"the kernel of the start predicts overfitting at step {first['predicted_overfitting']}")
+claim(when[0] > 5 * when[-1], "stored: z = x overfits more than 5 times later than noise", needs="smoke")
+claim(when[:-1] == sorted(when[:-1], reverse=True), "stored: the larger d, the earlier the overfitting", "smoke")
+claim(best == sorted(best), "stored: the larger d, the larger the best error", needs="smoke")
 
 # %% [markdown]
 # The paper's effect is there. Two details are not. The paper reports that with $z = x$ "the error is lowest at
@@ -867,14 +857,13 @@ for name, found in ways.items():
     print(f"{name:>17}: {found['distance']:.2f} ||y - f_0|| away from the predicted path, in {found['steps']} steps")
 
 # %% tags=["stored-result"]
-if theorem is not None:
-    show(
-        figures.limits(theorem["limits"]),
-        alt="""Left: residual against steps for several step sizes, trained and predicted. Middle: the largest
-            eigenvalue times the step at the end of training against that at the start: on the diagonal line for
-            small steps, near two for larger ones, crosses where runs diverged. Right: distance from the
-            predicted path for gradient descent and for Adam at several rates.""",
-    )
+show(
+    figures.limits(theorem["limits"]),
+    alt="""Left: residual against steps for several step sizes, trained and predicted. Middle: the largest
+        eigenvalue times the step at the end of training against that at the start: on the diagonal line for
+        small steps, near two for larger ones, crosses where runs diverged. Right: distance from the
+        predicted path for gradient descent and for Adam at several rates.""",
+)
 
 # %% [markdown]
 # Everything in practice (lessons 06 to 12) is trained by Adam, at small widths, for long. What the kernel teaches there

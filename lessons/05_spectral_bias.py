@@ -30,15 +30,13 @@
 # **For teaching, not for diagnosis.**
 
 # %%
-from pathlib import Path
 
 import matplotlib
 import torch
 from matplotlib.figure import Figure
 
-import aseqdip_lite
 from aseqdip_lite import configure, iterate, load_case, metrics, networks
-from aseqdip_lite.course import banner, check, claim, experiments, pick, show
+from aseqdip_lite.course import banner, check, claim, pick, show, stored
 from aseqdip_lite.course.theory import bands, guidance, learned_input, square_wave
 from aseqdip_lite.course.theory.nets import as_function, conv_net
 from aseqdip_lite.course.theory.ntk import NTK, ntk_matrix
@@ -198,15 +196,9 @@ panel("mri", method="vanilla", methods=["vanilla"], size=size, coils=coils, **me
 
 
 # %%
-RESULTS = Path(aseqdip_lite.__file__).parent / "results"
-
-
-def stored(name):
-    """The numbers of a stored experiment and a line on their origin, or None if there are none here."""
-    report = experiments.stored(name, RESULTS)
-    if report is None:
-        print(f"no stored {name} here: the command `aseqdip experiment {name}` makes it")
-        return None
+def experiment(name):
+    """The numbers of a stored experiment; prints their origin."""
+    report = stored(name)
     source = report["provenance"]
     settings = ", ".join(f"{key} {value}" for key, value in source["settings"].items())
     print(f"{name}, profile {source['profile']}: {settings}; {source['seconds'] / 60:.0f} minutes on "
@@ -216,19 +208,18 @@ def stored(name):
 
 
 # %% tags=["stored-result"]
-g2 = stored("G2")
-if g2:
-    show(
-        bands.figure(g2),
-        alt="""Above, the three ring masks. Below, PSNR against Adam steps for two noise levels, and for each level
-            the errors of the three bands: the low band falls first, then the middle one, the high one last.""",
-    )
-    for run in g2["runs"]:
-        least = {name: min(errors) for name, errors in run["bands"].items()}
-        print(f"k-space at {run['snr']:g} dB: " + ", ".join(
-            f"{name} least {least[name]:.2f} at step {run['best'][name]}" for name in rings)
-            + f"; best PSNR {max(run['psnr']):.2f} dB at step {run['best']['psnr']}, last {run['psnr'][-1]:.2f} dB")
-        claim(least["low"] < least["mid"] < least["high"], "stored: the lower the band, the smaller the error", "smoke")
+g2 = experiment("G2")
+show(
+    bands.figure(g2),
+    alt="""Above, the three ring masks. Below, PSNR against Adam steps for two noise levels, and for each level
+        the errors of the three bands: the low band falls first, then the middle one, the high one last.""",
+)
+for run in g2["runs"]:
+    least = {name: min(errors) for name, errors in run["bands"].items()}
+    print(f"k-space at {run['snr']:g} dB: " + ", ".join(
+        f"{name} least {least[name]:.2f} at step {run['best'][name]}" for name in rings)
+        + f"; best PSNR {max(run['psnr']):.2f} dB at step {run['best']['psnr']}, last {run['psnr'][-1]:.2f} dB")
+    claim(least["low"] < least["mid"] < least["high"], "stored: the lower the band, the smaller the error", "smoke")
 
 # %% [markdown]
 # ## Why: the kernel
@@ -613,19 +604,18 @@ claim(min(deep["lazy"], wide["lazy"]) > 0.1, "both: descent leaves the kernel's 
 # ### Stored: longer signals, wider networks, three seeds
 
 # %% tags=["stored-result"]
-g1 = stored("G1")
-if g1:
-    show(
-        square_wave.figure(g1, experiments.stored_arrays("G1", RESULTS)),
-        alt="""As above, for longer signals: the Deep Decoder's reconstruction follows the square wave more closely than
-            the wide CNN's; RMSE curves; spectra and singular values of the two kernels.""",
-    )
-    stored_rows, nothing_filled = table(g1), sum(g1["zero_filled"]) / len(g1["zero_filled"])
-    deep, wide = stored_rows["decoder"], stored_rows["cnn"]
-    claim(deep["adam"] < nothing_filled < wide["adam"], "stored: Adam, Deep Decoder better, CNN worse than zero-filled",
-          needs="smoke")
-    claim(min(deep["limit"], wide["limit"]) > nothing_filled, "stored: both limits worse than zero-filled", "smoke")
-    claim(min(deep["lazy"], wide["lazy"]) > 0.1, "stored: descent leaves the path by more than 0.1", "smoke")
+g1 = experiment("G1")
+show(
+    square_wave.figure(g1, stored("G1.npz")),
+    alt="""As above, for longer signals: the Deep Decoder's reconstruction follows the square wave more closely than
+        the wide CNN's; RMSE curves; spectra and singular values of the two kernels.""",
+)
+stored_rows, nothing_filled = table(g1), sum(g1["zero_filled"]) / len(g1["zero_filled"])
+deep, wide = stored_rows["decoder"], stored_rows["cnn"]
+claim(deep["adam"] < nothing_filled < wide["adam"], "stored: Adam, Deep Decoder better, CNN worse than zero-filled",
+      needs="smoke")
+claim(min(deep["limit"], wide["limit"]) > nothing_filled, "stored: both limits worse than zero-filled", "smoke")
+claim(min(deep["lazy"], wide["lazy"]) > 0.1, "stored: descent leaves the path by more than 0.1", "smoke")
 
 # %% [markdown]
 # ## Self-Guided DIP: learn the input, too
@@ -676,14 +666,13 @@ print(f"PSNR of the output {short['output'][-1]:.2f} dB, of the moving average {
 claim(short["input"][-1] > short["snapshots"][0]["psnr"] + 3, "the input gains more than 3 dB")
 
 # %% tags=["stored-result"]
-g4 = stored("G4")
-if g4:
-    show(
-        learned_input.figure(g4, experiments.stored_arrays("G4", RESULTS)),
-        alt="""Above: the magnitude of the learned input at growing steps beside the truth: noise turns into the brain.
-            Below: PSNR of input, output and moving average against the step, and the loss.""",
-    )
-    claim(g4["input"][-1] > g4["snapshots"][0]["psnr"] + 5, "stored: the input gains more than 5 dB", needs="smoke")
+g4 = experiment("G4")
+show(
+    learned_input.figure(g4, stored("G4.npz")),
+    alt="""Above: the magnitude of the learned input at growing steps beside the truth: noise turns into the brain.
+        Below: PSNR of input, output and moving average against the step, and the loss.""",
+)
+claim(g4["input"][-1] > g4["snapshots"][0]["psnr"] + 5, "stored: the input gains more than 5 dB", needs="smoke")
 
 # %% [markdown]
 # ### What the second term does
@@ -691,19 +680,18 @@ if g4:
 # The stored experiment G3 runs the same scan with four weights $\alpha$. $\alpha = 0$ leaves the input free.
 
 # %% tags=["stored-result"]
-g3 = stored("G3")
-if g3:
-    show(
-        guidance.figure(g3),
-        alt="""Left: PSNR of the moving average and of the raw output against the step for four weights alpha. Right:
-            the distance between input and output, the smaller the larger alpha.""",
-    )
-    for run in g3["runs"]:
-        step, best = run["best"]
-        print(f"alpha {run['alpha']:g}: average {run['psnr'][-1]:.2f} dB at the end, best {best:.2f} dB at step {step};"
-              f" squared distance of input and output at the end {run['gap'][-1]:.3g}")
-    free, *_, strongest = g3["runs"]
-    claim(strongest["gap"][-1] < free["gap"][-1], "stored: input and output are closer with the largest alpha", "smoke")
+g3 = experiment("G3")
+show(
+    guidance.figure(g3),
+    alt="""Left: PSNR of the moving average and of the raw output against the step for four weights alpha. Right:
+        the distance between input and output, the smaller the larger alpha.""",
+)
+for run in g3["runs"]:
+    step, best = run["best"]
+    print(f"alpha {run['alpha']:g}: average {run['psnr'][-1]:.2f} dB at the end, best {best:.2f} dB at step {step};"
+          f" squared distance of input and output at the end {run['gap'][-1]:.3g}")
+free, *_, strongest = g3["runs"]
+claim(strongest["gap"][-1] < free["gap"][-1], "stored: input and output are closer with the largest alpha", "smoke")
 
 # %% [markdown]
 # ## What went wrong: high frequencies first?

@@ -29,15 +29,13 @@
 # %%
 import copy
 from collections import Counter
-from pathlib import Path
 
 import matplotlib
 import torch
 from matplotlib.figure import Figure
 
-import aseqdip_lite
 from aseqdip_lite import ASeqDIP, Vanilla, iterate, load_case, metrics, networks
-from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
 from aseqdip_lite.course.theory import grid
 from aseqdip_lite.course.theory.figures_dynamics import plot_grid
 from aseqdip_lite.course.theory.verdict import verdict
@@ -698,9 +696,8 @@ claim(
 # `scripts/grid.py` made it and keeps a line for each run.
 
 # %% tags=["stored-result"]
-RESULTS = Path(aseqdip_lite.__file__).parent / "results" / "grid"
-stored = grid.read(RESULTS / "grid.jsonl")
-rows = [stored[key] for key in grid.grid()]
+by_key = {grid.key(row): row for row in stored("grid/grid")}
+rows = [by_key[key] for key in grid.grid()]
 tasks = list(dict.fromkeys(row["task"] for row in rows))
 print(", ".join(f"{number} runs of {task}" for task, number in Counter(row["task"] for row in rows).items()))
 show(

@@ -29,10 +29,8 @@
 # **For teaching, not for diagnosis.**
 
 # %%
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -41,9 +39,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from scipy.sparse.linalg import lsmr
 
-import aseqdip_lite
 from aseqdip_lite import configure, dot_test, load_case, metrics, networks, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, profile, show
+from aseqdip_lite.course import banner, check, claim, device, pick, profile, show, stored
 from aseqdip_lite.course.exercises.operators import Pair
 from aseqdip_lite.operators import DotTestError
 from aseqdip_lite.operators.ct import make_projector
@@ -899,37 +896,35 @@ claim(lost["aSeqDIP"] < lost["DIP"], "aSeqDIP loses less than DIP")
 # the seeds.
 
 # %% tags=["stored-result"]
-file = Path(aseqdip_lite.__file__).parent / "results" / "compare_ct.json"
-if not file.exists():
-    print("no stored comparison here: `aseqdip compare ct` makes one")
-else:
-    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
-    last = rows[-1]
-    print(f"{len(rows)} runs, {last['settings']['views']} views, size {last['settings']['size']}, torch "
-          f"{last['versions']['torch']}, {last['threads']} thread(s) of {last['device']}")
+rows = stored("compare_ct")["rows"]
+last = rows[-1]
+print(f"{len(rows)} runs, {last['settings']['views']} views, size {last['settings']['size']}, torch "
+      f"{last['versions']['torch']}, {last['threads']} thread(s) of {last['device']}")
 
-    def of(image, method, metric, kind="final"):
-        return np.array([r[metric][kind] for r in rows if (r["image"], r["method"]) == (image, method)])
 
-    print(f"{'':>14}" + "".join(f"{method:>28}" for method in ("fbp", "tv", "aseqdip")) + f"{'oracle - blind':>17}")
-    stored = {}
-    for image in dict.fromkeys(r["image"] for r in rows):
-        cells = ""
-        for method in ("fbp", "tv", "aseqdip"):
-            psnr, ssim = of(image, method, "psnr"), of(image, method, "ssim")
-            stored[image, method] = psnr
-            cells += f"{psnr.mean():.2f} ({psnr.std(ddof=1):.2f}) dB, SSIM {ssim.mean():.2f}".rjust(28)
-        gap = of(image, "aseqdip", "psnr", "oracle") - of(image, "aseqdip", "psnr", "blind")
-        print(f"{image:>14}{cells}{gap.mean():>14.2f} dB")
-    for image in ("shepp-logan", "ct-brain-064"):
-        ahead = stored[image, "aseqdip"] - stored[image, "tv"]
-        claim((ahead > 0).all(), f"stored: on {image} aSeqDIP's PSNR is above TV's with all seeds", "smoke")
-    ahead = stored["ct-head", "tv"] - stored["ct-head", "aseqdip"]
-    claim((ahead > 1).all(), "stored: on the real head TV is more than 1 dB above aSeqDIP with all seeds", "smoke")
-    ssim_of = {method: of("ct-brain-064", method, "ssim").mean() for method in ("tv", "aseqdip")}
-    claim(ssim_of["tv"] > ssim_of["aseqdip"], "stored: on ct-brain-064 TV has the higher mean SSIM", "smoke")
-    above_fbp = [stored[image, "aseqdip"] - stored[image, "fbp"] for image in dict.fromkeys(i for i, _ in stored)]
-    claim(np.min(above_fbp) > 1, "stored: aSeqDIP is more than 1 dB above FBP on all images with all seeds", "smoke")
+def of(image, method, metric, kind="final"):
+    return np.array([r[metric][kind] for r in rows if (r["image"], r["method"]) == (image, method)])
+
+
+print(f"{'':>14}" + "".join(f"{method:>28}" for method in ("fbp", "tv", "aseqdip")) + f"{'oracle - blind':>17}")
+finals = {}
+for image in dict.fromkeys(r["image"] for r in rows):
+    cells = ""
+    for method in ("fbp", "tv", "aseqdip"):
+        psnr, ssim = of(image, method, "psnr"), of(image, method, "ssim")
+        finals[image, method] = psnr
+        cells += f"{psnr.mean():.2f} ({psnr.std(ddof=1):.2f}) dB, SSIM {ssim.mean():.2f}".rjust(28)
+    gap = of(image, "aseqdip", "psnr", "oracle") - of(image, "aseqdip", "psnr", "blind")
+    print(f"{image:>14}{cells}{gap.mean():>14.2f} dB")
+for image in ("shepp-logan", "ct-brain-064"):
+    ahead = finals[image, "aseqdip"] - finals[image, "tv"]
+    claim((ahead > 0).all(), f"stored: on {image} aSeqDIP's PSNR is above TV's with all seeds", "smoke")
+ahead = finals["ct-head", "tv"] - finals["ct-head", "aseqdip"]
+claim((ahead > 1).all(), "stored: on the real head TV is more than 1 dB above aSeqDIP with all seeds", "smoke")
+ssim_of = {method: of("ct-brain-064", method, "ssim").mean() for method in ("tv", "aseqdip")}
+claim(ssim_of["tv"] > ssim_of["aseqdip"], "stored: on ct-brain-064 TV has the higher mean SSIM", "smoke")
+above_fbp = [finals[image, "aseqdip"] - finals[image, "fbp"] for image in dict.fromkeys(i for i, _ in finals)]
+claim(np.min(above_fbp) > 1, "stored: aSeqDIP is more than 1 dB above FBP on all images with all seeds", "smoke")
 
 # %% [markdown]
 # Read it slowly.

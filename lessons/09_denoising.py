@@ -28,10 +28,8 @@
 # **For teaching, not for diagnosis.**
 
 # %%
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import matplotlib
 import torch
@@ -39,9 +37,8 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 from skimage.restoration import denoise_tv_chambolle, estimate_sigma
 
-import aseqdip_lite
 from aseqdip_lite import ASeqDIP, Vanilla, configure, iterate, load_case, metrics
-from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
 from aseqdip_lite.course.theory.grid import overfitting_start
 from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.run.recorder import MovingVariance
@@ -598,7 +595,7 @@ claim(
 #
 # - DIP with a noise input; DIP with $y$ as its input;
 # - aSeqDIP with the paper's `lam` = 1, `N` = 2, and with `lam` = 4, `N` = 2, which the course's recorded search found
-#   on another picture (`results/tuning_denoising.json`).
+#   on another picture (`stored("tuning_denoising")`).
 #
 # Along each run we follow the PSNR, the data term and the share of the noise, and keep the image at four moments:
 # *final*; *oracle*, by the truth; *blind*, where the moving variance of the last `window` outputs is least; *level*,
@@ -696,8 +693,7 @@ print(f"best of lam 4 - non-local means: {peak[lam4] - score['non-local means']:
 # ones, on two other pictures: 1500 steps with our rate and network at 128 x 128, 25/255 and 15/255 of noise.
 
 # %% tags=["nbval-check-output"]
-RESULTS = Path(aseqdip_lite.__file__).parent / "results"
-search = json.loads((RESULTS / "tuning_denoising.json").read_text(encoding="utf-8"))
+search = stored("tuning_denoising")
 falls = {}
 for row in search:
     found = row["settings"]
@@ -871,18 +867,17 @@ claim(
 # %% [markdown]
 # ## Three pictures, three seeds
 #
-# One picture and one seed rank nothing. `results/compare_denoising.json` holds three pictures at 128 x 128 with three
+# One picture and one seed rank nothing. `stored("compare_denoising")` holds three pictures at 128 x 128 with three
 # seeds each. aSeqDIP has `lam` = 4 and a budget of 900 steps, both from the recorded search on other pictures; the
 # strength of non-local means comes from the same search.
 
 # %% tags=["nbval-check-output"]
-def stored(task):
+def summary(task):
     """{(image, method): row} of a stored comparison."""
-    rows = json.loads((RESULTS / f"compare_{task}.json").read_text(encoding="utf-8"))["summary"]
-    return {(row["image"], row["method"]): row for row in rows}
+    return {(row["image"], row["method"]): row for row in stored(f"compare_{task}")["summary"]}
 
 
-table = stored("denoising")
+table = summary("denoising")
 print(f"{'':>12}{'NLM final':>11}{'aSeqDIP final':>15}{'blind':>8}{'oracle':>8}   NLM - aSeqDIP, final (95 % interval)")
 for name in ("astronaut", "coffee", "retina"):
     filter_, net = table[name, "nlm"], table[name, "aseqdip"]
@@ -903,7 +898,7 @@ for name in ("astronaut", "coffee", "retina"):
 
 # %% tags=["nbval-check-output"]
 for task in ("mri", "denoising"):
-    row = stored(task)["all images", "aseqdip"]
+    row = summary(task)["all images", "aseqdip"]
     final, oracle = (row["answers"][key]["psnr"]["mean"] for key in ("final", "oracle"))
     print(f"{task:>9}: oracle - final = {oracle - final:.2f} dB after {row['steps']:.0f} steps")
     if task == "mri":

@@ -29,9 +29,7 @@
 # **For teaching, not for diagnosis.**
 
 # %%
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -40,9 +38,8 @@ from matplotlib.figure import Figure
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-import aseqdip_lite
 from aseqdip_lite import Vanilla, configure, dot_test, iterate, load_case, metrics, networks, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, profile, show
+from aseqdip_lite.course import banner, check, claim, device, pick, profile, show, stored
 from aseqdip_lite.run.plots import plot_images
 
 matplotlib.rcParams["font.size"] = 9
@@ -919,39 +916,27 @@ show(
 # The search for aSeqDIP's settings began with black holes. For each rate, the best final PSNR that it found:
 
 # %% tags=["stored-result"]
-RESULTS = Path(aseqdip_lite.__file__).parent / "results"
-
-
-def stored(name):
-    """A file of stored results, or None."""
-    file = RESULTS / f"{name}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-
-
 search = stored("tuning_inpainting")
-if search is None:
-    print("no stored search here")
-else:
-    best = {}
-    for row in (row for row in search if row["method"] in ("aseqdip", "tv")):
-        problem_of = row["problem"]
-        name = (problem_of["image"], problem_of["hiar"], problem_of.get("fill", "mean"))
-        column = row["settings"]["lr"] if row["method"] == "aseqdip" else "TV"
-        best.setdefault(name, {"start": row["psnr"]["start"]})
-        best[name][column] = max(best[name].get(column, 0.0), row["psnr"]["final"])
-    columns = ["start", *sorted({c for found in best.values() for c in found if isinstance(c, float)}), "TV"]
-    print(f"{search[0]['steps']} steps, 128 x 128, one seed".rjust(34) + "".join(f"{c}".rjust(8) for c in columns))
-    for (image, hiar, fill_by), found in best.items():
-        cells = "".join(f"{found[c]:8.2f}" if c in found else "       -" for c in columns)
-        print(f"{image}, HIAR {hiar}, fill {fill_by}".rjust(34) + cells)
-    black, gray = best["chelsea", 0.25, "zero"], best["chelsea", 0.25, "mean"]
-    claim(
-        max(black[c] for c in black if isinstance(c, float) and c <= 0.003) < 16,
-        "stored: from black and with a rate of at most 0.003 the cat chelsea stays below 16 dB", needs="smoke",
-    )
-    claim(black[0.01] > 21, "stored: with a rate of 0.01 the same black hole reaches more than 21 dB", needs="smoke")
-    claim(max(gray[c] for c in gray if isinstance(c, float)) > black[0.01], "stored: centred is better yet", "smoke")
-    claim(gray["start"] > gray[0.0003], "stored: on chelsea the rate 0.0003 ends below its own start", needs="smoke")
+best = {}
+for row in (row for row in search if row["method"] in ("aseqdip", "tv")):
+    problem_of = row["problem"]
+    name = (problem_of["image"], problem_of["hiar"], problem_of.get("fill", "mean"))
+    column = row["settings"]["lr"] if row["method"] == "aseqdip" else "TV"
+    best.setdefault(name, {"start": row["psnr"]["start"]})
+    best[name][column] = max(best[name].get(column, 0.0), row["psnr"]["final"])
+columns = ["start", *sorted({c for found in best.values() for c in found if isinstance(c, float)}), "TV"]
+print(f"{search[0]['steps']} steps, 128 x 128, one seed".rjust(34) + "".join(f"{c}".rjust(8) for c in columns))
+for (image, hiar, fill_by), found in best.items():
+    cells = "".join(f"{found[c]:8.2f}" if c in found else "       -" for c in columns)
+    print(f"{image}, HIAR {hiar}, fill {fill_by}".rjust(34) + cells)
+black, gray = best["chelsea", 0.25, "zero"], best["chelsea", 0.25, "mean"]
+claim(
+    max(black[c] for c in black if isinstance(c, float) and c <= 0.003) < 16,
+    "stored: from black and with a rate of at most 0.003 the cat chelsea stays below 16 dB", needs="smoke",
+)
+claim(black[0.01] > 21, "stored: with a rate of 0.01 the same black hole reaches more than 21 dB", needs="smoke")
+claim(max(gray[c] for c in gray if isinstance(c, float)) > black[0.01], "stored: centred is better yet", "smoke")
+claim(gray["start"] > gray[0.0003], "stored: on chelsea the rate 0.0003 ends below its own start", needs="smoke")
 
 # %% [markdown]
 # ## Repair: which zero?
@@ -991,37 +976,34 @@ claim(after[1] < flat[1] + 2, "but aSeqDIP's hole is less than 2 dB better than 
 
 # %% tags=["stored-result"]
 comparison = stored("compare_inpainting")
-if comparison is None:
-    print("no stored comparison here")
-else:
-    finals, pasted = {}, {}
-    for row in comparison["rows"]:
-        finals.setdefault((row["image"], row["method"]), []).append(row["psnr"]["final"])
-        if row["method"] == "aseqdip":
-            origin = load_case("inpainting", row["image"], size=row["settings"]["size"][0], hiar=0.25)
-            residual = row["answers"]["final"]["data_residual"] * float(origin.observation.y.norm())
-            misfit = residual**2 / origin.truth.size
-            mse_left = 10 ** (-row["psnr"]["final"] / 10) - misfit  # h MSE_hole
-            pasted.setdefault(row["image"], []).append(-10 * np.log10(mse_left))
-    methods = list(dict.fromkeys(method for _, method in finals))
-    means = {key: np.mean(values) for key, values in finals.items()}
-    print(" " * 12 + "".join(method.rjust(12) for method in methods) + "aseqdip, pasted".rjust(18))
-    for image in pasted:
-        print(f"{image:>12}" + "".join(f"{means[image, method]:12.2f}" for method in methods)
-              + f"{np.mean(pasted[image]):18.2f}")
-    average = {method: np.mean([means[image, method] for image in pasted]) for method in methods}
-    print(f"{'mean':>12}" + "".join(f"{average[method]:12.2f}" for method in methods)
-          + f"{np.mean([np.mean(values) for values in pasted.values()]):18.2f}")
-    claim(
-        average["aseqdip"] + 4 < min(average["biharmonic"], average["tv"]),
-        "stored: in the mean aSeqDIP is more than 4 dB below biharmonic filling and TV", needs="smoke",
-    )
-    claim(
-        abs(means["astronaut", "aseqdip"] - means["astronaut", "biharmonic"]) < 1
-        and abs(means["coffee", "aseqdip"] - means["coffee", "biharmonic"]) < 1
-        and means["retina", "aseqdip"] + 10 < means["retina", "biharmonic"],
-        "stored: on two pictures they are within 1 dB, on the retina aSeqDIP is more than 10 dB below", needs="smoke",
-    )
+finals, pasted = {}, {}
+for row in comparison["rows"]:
+    finals.setdefault((row["image"], row["method"]), []).append(row["psnr"]["final"])
+    if row["method"] == "aseqdip":
+        origin = load_case("inpainting", row["image"], size=row["settings"]["size"][0], hiar=0.25)
+        residual = row["answers"]["final"]["data_residual"] * float(origin.observation.y.norm())
+        misfit = residual**2 / origin.truth.size
+        mse_left = 10 ** (-row["psnr"]["final"] / 10) - misfit  # h MSE_hole
+        pasted.setdefault(row["image"], []).append(-10 * np.log10(mse_left))
+methods = list(dict.fromkeys(method for _, method in finals))
+means = {key: np.mean(values) for key, values in finals.items()}
+print(" " * 12 + "".join(method.rjust(12) for method in methods) + "aseqdip, pasted".rjust(18))
+for image in pasted:
+    print(f"{image:>12}" + "".join(f"{means[image, method]:12.2f}" for method in methods)
+          + f"{np.mean(pasted[image]):18.2f}")
+average = {method: np.mean([means[image, method] for image in pasted]) for method in methods}
+print(f"{'mean':>12}" + "".join(f"{average[method]:12.2f}" for method in methods)
+      + f"{np.mean([np.mean(values) for values in pasted.values()]):18.2f}")
+claim(
+    average["aseqdip"] + 4 < min(average["biharmonic"], average["tv"]),
+    "stored: in the mean aSeqDIP is more than 4 dB below biharmonic filling and TV", needs="smoke",
+)
+claim(
+    abs(means["astronaut", "aseqdip"] - means["astronaut", "biharmonic"]) < 1
+    and abs(means["coffee", "aseqdip"] - means["coffee", "biharmonic"]) < 1
+    and means["retina", "aseqdip"] + 10 < means["retina", "biharmonic"],
+    "stored: on two pictures they are within 1 dB, on the retina aSeqDIP is more than 10 dB below", needs="smoke",
+)
 
 # %% [markdown]
 # aSeqDIP loses, in the mean by more than 4 dB. Read on before you say why.

@@ -27,18 +27,15 @@
 # camera and noise are simulated. Code BSD-3-Clause, text CC BY 4.0.
 
 # %%
-import json
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import matplotlib
 import torch
 from matplotlib.figure import Figure
 
-import aseqdip_lite
 from aseqdip_lite import InputError, LinearOperator, Operator, configure, dot_test, load_case, metrics, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
 from aseqdip_lite.operators import random_like
 from aseqdip_lite.operators.blur import DARK, MotionBlur, motion_path, path_kernel, saturate, to_display, to_light
 from aseqdip_lite.run.plots import plot_curves, plot_images
@@ -866,12 +863,11 @@ except InputError as error:
 # %% [markdown]
 # ## What the stored comparison says
 #
-# `results/compare_deblurring.json` holds three pictures with three seeds each, at 128 x 128, with settings found by a
-# recorded search on two **other** pictures (`results/tuning_deblurring.json`).
+# `stored("compare_deblurring")` holds three pictures with three seeds each, at 128 x 128, with settings found by a
+# recorded search on two **other** pictures (`stored("tuning_deblurring")`).
 
 # %%
-RESULTS = Path(aseqdip_lite.__file__).parent / "results"
-rows = json.loads((RESULTS / "compare_deblurring.json").read_text(encoding="utf-8"))["rows"]
+rows = stored("compare_deblurring")["rows"]
 final = {(row["image"], row["method"], row["seed"]): row["psnr"]["final"] for row in rows}
 images, seeds = (sorted({key[i] for key in final}) for i in (0, 2))
 
@@ -897,7 +893,7 @@ print(f"{'all':>10}{average['tv']:>8.2f}{average['aseqdip']:>15.2f}{average['ase
 
 # %%
 # the same on the pictures of the search, with the settings that the search chose
-tuning = json.loads((RESULTS / "tuning_deblurring.json").read_text(encoding="utf-8"))
+tuning = stored("tuning_deblurring")
 defaults = {m: configure(m, "deblurring").to_dict() for m in ("tv", "aseqdip")}
 K = configure("aseqdip", "deblurring").steps
 searched = {}

@@ -27,9 +27,7 @@
 # BSD-3-Clause, text CC BY 4.0. **For teaching, not for diagnosis.**
 
 # %%
-import json
 from collections import Counter
-from pathlib import Path
 from statistics import fmean, stdev
 
 import matplotlib
@@ -37,14 +35,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-import aseqdip_lite
 from aseqdip_lite import load_case, methods, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
 from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.study.statistics import ALL, interval
 
 matplotlib.rcParams["font.size"] = 9
-RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 banner()
 
 # %% [markdown]
@@ -273,7 +269,7 @@ def final_of(rows, method):
     return {(row["image"], row["seed"]): row["psnr"]["final"] for row in rows if row["method"] == method}
 
 
-rows = json.loads((RESULTS / "compare_denoising.json").read_text(encoding="utf-8"))["rows"]
+rows = stored("compare_denoising")["rows"]
 ours = final_of(rows, "aseqdip")
 for name in ("tv", "nlm"):
     theirs = final_of(rows, name)
@@ -307,8 +303,7 @@ for name in ("tv", "nlm"):
 # %% tags=["stored-result"]
 def best_finals(task):
     """{method: final PSNR of each of its settings on the first tuning picture, each at its best budget, falling}."""
-    rows = json.loads((RESULTS / f"tuning_{task}.json").read_text(encoding="utf-8"))
-    rows = [row for row in rows if "fill" not in row["problem"]]  # black holes were searched apart
+    rows = [row for row in stored(f"tuning_{task}") if "fill" not in row["problem"]]  # black holes were searched apart
     scores = {}
     for row in rows:
         if row["problem"] == rows[0]["problem"]:
@@ -375,7 +370,7 @@ print("of errors of 0.3 dB the best of m looks better by: "
 # most tasks harder setting aSeqDIP, two of the family and the classic ones. `aseqdip experiment T2` makes it.
 
 # %% tags=["stored-result"]
-table = json.loads((RESULTS / "T2.json").read_text(encoding="utf-8"))
+table = stored("T2")
 parts, source = table["ours"]["parts"], table["provenance"]
 
 
@@ -567,7 +562,7 @@ for part in first_parts:
 # %% tags=["stored-result"]
 long_runs = {}
 for name in ("F4a", "F4b"):
-    report = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    report = stored(name)
     print(f"{name}, {report['about']}: {report['verdict']}\n  published: {report['published']}")
     for arm in dict.fromkeys(row["arm"] for row in report["ours"]["rows"]):
         mine = [row for row in report["ours"]["rows"] if row["arm"] == arm]

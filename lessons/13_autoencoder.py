@@ -29,15 +29,13 @@
 # BSD-3-Clause, text CC BY 4.0. **For teaching, not for diagnosis.**
 
 # %%
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 import torch
 
-import aseqdip_lite
 from aseqdip_lite import configure, load_case, metrics, networks, reconstruct
-from aseqdip_lite.course import banner, check, claim, experiments, pick, profile, show
+from aseqdip_lite.course import banner, check, claim, pick, profile, show, stored
 from aseqdip_lite.course.theory import autoencoder
 from aseqdip_lite.course.theory.autoencoder import Autoencoder, load_autoencoder, reconstruct_input
 from aseqdip_lite.course.theory.bands import complex_truth
@@ -476,26 +474,23 @@ panel("mri", size=size, coils=coils, **short.to_dict())
 # evidenced by the achieved PSNR".
 
 # %% tags=["stored-result"]
-report = experiments.stored("F7", Path(aseqdip_lite.__file__).parent / "results")
-if report is None:
-    print("no stored F7 here: the command `aseqdip experiment F7` makes it")
-else:
-    source, stored = report["provenance"], report["ours"]
-    print(f"profile {source['profile']}: {', '.join(stored['images'])}, {stored['size']} x {stored['size']} pixels, "
-          f"{stored['steps']} steps; {source['seconds'] / 60:.0f} minutes on {source['device']}, "
-          f"torch {source['versions']['torch']}")
-    print(f"{report['verdict']}: {report['why']}")
-    show(
-        autoencoder.figure(stored),
-        alt="""PSNR of g(z) and of z against lam_a, mean over the slices and each slice, with horizontal lines for
-            g(truth), far above, and for the zero-filled image.""",
-    )
-    zero_filled, ceiling = np.mean(stored["start"]), np.mean(stored["ceiling"])
-    print(f"our maximum: {max(stored['mean']):.2f} dB at lam_a {stored['best']:g}; at lam_a 0 "
-          f"{stored['mean'][0]:.2f} dB; zero-filled {zero_filled:.2f} dB, g(truth) {ceiling:.2f} dB")
-    claim(stored["best"] > 0, "stored: the best lam_a is not 0", "smoke")
-    claim(stored["mean"][0] < zero_filled, "stored: with lam_a 0 the mean is below zero-filled", "smoke")
-    claim(max(stored["mean"]) < ceiling - 3, "stored: the maximum is more than 3 dB below g(truth)", "smoke")
+report = stored("F7")
+source, found = report["provenance"], report["ours"]
+print(f"profile {source['profile']}: {', '.join(found['images'])}, {found['size']} x {found['size']} pixels, "
+      f"{found['steps']} steps; {source['seconds'] / 60:.0f} minutes on {source['device']}, "
+      f"torch {source['versions']['torch']}")
+print(f"{report['verdict']}: {report['why']}")
+show(
+    autoencoder.figure(found),
+    alt="""PSNR of g(z) and of z against lam_a, mean over the slices and each slice, with horizontal lines for
+        g(truth), far above, and for the zero-filled image.""",
+)
+zero_filled, ceiling = np.mean(found["start"]), np.mean(found["ceiling"])
+print(f"our maximum: {max(found['mean']):.2f} dB at lam_a {found['best']:g}; at lam_a 0 "
+      f"{found['mean'][0]:.2f} dB; zero-filled {zero_filled:.2f} dB, g(truth) {ceiling:.2f} dB")
+claim(found["best"] > 0, "stored: the best lam_a is not 0", "smoke")
+claim(found["mean"][0] < zero_filled, "stored: with lam_a 0 the mean is below zero-filled", "smoke")
+claim(max(found["mean"]) < ceiling - 3, "stored: the maximum is more than 3 dB below g(truth)", "smoke")
 
 # %% [markdown]
 # **Against the paper.** That the PSNR depends on $\lambda_a$ is confirmed. That the autoencoder serves as a

@@ -27,20 +27,17 @@
 
 # %%
 import ast
-import json
 import math
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from statistics import mean
 
 import matplotlib
 import torch
 from matplotlib.figure import Figure
 
-import aseqdip_lite
 from aseqdip_lite import ASeqDIP, Vanilla, iterate, load_case, metrics, networks
-from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
 from aseqdip_lite.operators import Mask
 from aseqdip_lite.run.plots import plot_curves, plot_images
 
@@ -749,12 +746,10 @@ claim(
 # budget. Both columns, averaged over the nine runs:
 
 # %% tags=["stored-result"]
-RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 ranking = {}
 for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
-    rows = json.loads((RESULTS / f"compare_{task}.json").read_text(encoding="utf-8"))["rows"]
     scores = {}
-    for row in rows:
+    for row in stored(f"compare_{task}")["rows"]:
         scores.setdefault(row["method"], []).append((row["psnr"]["final"], row["psnr"]["oracle"]))
     means = {name: [mean(column) for column in zip(*values, strict=True)] for name, values in scores.items()}
     ranking[task] = {word: sorted(means, key=lambda name: -means[name][column])

@@ -25,8 +25,6 @@
 # result of the course on three photographs. Code BSD-3-Clause, text CC BY 4.0. **For teaching, not for diagnosis.**
 
 # %%
-import json
-from pathlib import Path
 from statistics import fmean
 
 import matplotlib
@@ -34,14 +32,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-import aseqdip_lite
 from aseqdip_lite import iterate, load_case, methods, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, experiments, pick, show
+from aseqdip_lite.course import banner, check, claim, device, experiments, pick, show, stored
 from aseqdip_lite.course.theory import path
 from aseqdip_lite.methods import schedules
 
 matplotlib.rcParams["font.size"] = 9
-RESULTS = Path(aseqdip_lite.__file__).parent / "results"
 banner()
 
 # %% [markdown]
@@ -179,25 +175,25 @@ claim(
 # One picture and one seed are no law. The course has run the same on three photographs:
 
 # %% tags=["stored-result"]
-report = json.loads((RESULTS / "L1.json").read_text(encoding="utf-8"))
+report = stored("L1")
 settings = report["provenance"]["settings"]
 print(f"L1: {report['about']}; {', '.join(settings['images'])}, {settings['size']} pixels, {settings['steps']} steps: "
       f"{report['verdict']}")
-stored = {}
+by_arm = {}
 for run in report["ours"]["runs"]:
-    stored.setdefault(run["arm"], []).append(run)
-for arm, runs in stored.items():
-    ratios = [np.log10(mine["rest"] / other["rest"]) * 20 for run, reference in zip(runs, stored["lam 1"], strict=True)
+    by_arm.setdefault(run["arm"], []).append(run)
+for arm, runs in by_arm.items():
+    ratios = [np.log10(mine["rest"] / other["rest"]) * 20 for run, reference in zip(runs, by_arm["lam 1"], strict=True)
               for mine, other in zip(run["levels"], reference["levels"], strict=True) if mine["rest"] and other["rest"]]
-    pace = [mine["step"] / other["step"] for run, reference in zip(runs, stored["lam 1"], strict=True)
+    pace = [mine["step"] / other["step"] for run, reference in zip(runs, by_arm["lam 1"], strict=True)
             for mine, other in zip(run["levels"], reference["levels"], strict=True) if mine["step"] and other["step"]]
     print(f"{arm:>12}: {fmean(pace):5.2f} times the steps of lam 1 to the same share of the noise; rest there "
           f"{fmean(ratios):+.2f} dB; best {fmean(run['best'] for run in runs):.2f}, "
           f"last {fmean(run['last'] for run in runs):.2f} dB")
 
 # %%
-best = {arm: fmean(run["best"] for run in runs) for arm, runs in stored.items()}
-last = {arm: fmean(run["last"] for run in runs) for arm, runs in stored.items()}
+best = {arm: fmean(run["best"] for run in runs) for arm, runs in by_arm.items()}
+last = {arm: fmean(run["last"] for run in runs) for arm, runs in by_arm.items()}
 claim(
     max(best.values()) - min(best.values()) < 0.5 and best["lam 16"] < best["lam 1"],
     "stored: the best images of all arms are within 0.5 dB, and that of lam 16 is below that of lam 1",
@@ -603,7 +599,7 @@ claim(
 # tuning picture of each task, and this is what it found of two shares (PSNR in dB after twice the usual steps):
 
 # %% tags=["stored-result"]
-study = experiments.stored("L2", RESULTS)["ours"]
+study = stored("L2")["ours"]
 tried = {line["point"]["share"]: line["last"] for line in study["tried"]
          if line["kind"] == "rule" and (line["point"]["first"], line["point"]["N"]) == (rule.first, 2)}
 print(f"{'':>12}" + "".join(f"{task:>12}" for task in tried[0.01]) + f"{'mean':>12}")
@@ -632,7 +628,7 @@ claim(
 # published settings of the task, for twice the usual budget. What counts is the last image, not the best one.
 
 # %% tags=["stored-result"]
-report = experiments.stored("L2", RESULTS)
+report = stored("L2")
 profile = report["provenance"]["settings"]
 print(f"L2: {report['about']}; {profile['images']} pictures and 2 settings a task, {profile['size']} pixels, "
       f"{study['runs']} runs: {report['verdict']}")

@@ -3,14 +3,18 @@
 import base64
 import io
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
 from aseqdip_lite import InputError, course
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -29,6 +33,24 @@ def shown(monkeypatch):
     bundles = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: bundles.append(data))
     return bundles
+
+
+def test_a_stored_result_is_read_from_the_package_wherever_one_stands(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert course.stored("F1")["id"] == "F1"
+    assert {"task", "lam", "psnr"} <= set(course.stored("grid/grid")[0])
+
+
+@pytest.mark.parametrize("name", ["F111", "", "../data/catalogue.json"])
+def test_a_result_that_does_not_ship_is_refused_in_one_line(name):
+    with pytest.raises(InputError, match=f"^no stored result '{name}' in .*: check the name, or install .* again$"):
+        course.stored(name)
+
+
+@pytest.mark.parametrize("source", sorted((ROOT / "lessons").glob("[0-9]*.py")), ids=lambda source: source.stem)
+def test_every_stored_result_that_a_lesson_names_ships(source):
+    for name in re.findall(r'\bstored\("(.*?)"\)', source.read_text(encoding="utf-8")):
+        assert course.stored(name)
 
 
 def test_profile_is_laptop_by_default_and_read_once(monkeypatch, profile):

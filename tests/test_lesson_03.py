@@ -1,4 +1,4 @@
-"""Lesson 03 shows the stored experiment F1 if there is one, and refuses one that contradicts what the lesson says."""
+"""Lesson 03 shows the stored experiment F1, and refuses one that contradicts what the lesson says."""
 
 import copy
 from pathlib import Path
@@ -7,7 +7,6 @@ import jupytext
 import pytest
 import torch
 
-import aseqdip_lite
 from aseqdip_lite import course
 from aseqdip_lite.course import experiments
 from aseqdip_lite.course.experiments import f1
@@ -33,26 +32,20 @@ def contradiction(kind, row, values):
 
 @pytest.fixture
 def cell():
-    """cell(): runs the lesson's cell of the stored result, returns the alt texts of what it showed."""
+    """cell(report): runs the lesson's cell of the stored result, returns the alt texts of what it showed."""
     source, = (cell.source for cell in jupytext.read(LESSON).cells
                if "stored-result" in cell.metadata.get("tags", ()))
 
-    def run():
+    def run(report):
         shown = []
-        exec(source, dict(Path=Path, aseqdip_lite=aseqdip_lite, experiments=experiments, f1=f1, torch=torch,
+        exec(source, dict(stored=lambda name: report, experiments=experiments, f1=f1, torch=torch,
                           claim=course.claim, show=lambda figure, alt: shown.append(alt)))
         return shown
     return run
 
 
-def test_without_a_stored_result_the_lesson_says_how_to_make_it(cell, monkeypatch, capsys):
-    monkeypatch.setattr(experiments, "stored", lambda name, out: None)
-    assert cell() == [] and "`aseqdip experiment F1` makes it" in capsys.readouterr().out
-
-
-def test_a_stored_result_is_shown_with_its_origin(cell, monkeypatch, capsys):
-    monkeypatch.setattr(experiments, "stored", lambda name, out: AGREES)
-    assert cell() == [experiments.get("F1").alt]
+def test_a_stored_result_is_shown_with_its_origin(cell, capsys):
+    assert cell(AGREES) == [experiments.get("F1").alt]
     printed = capsys.readouterr().out
     assert "profile laptop: brain-056, brain-070, 128 x 128 pixels, 8 coils, 600 steps" in printed
     assert "60 minutes on cpu, torch 2.0" in printed and "same direction: Mean best PSNR" in printed
@@ -65,14 +58,11 @@ def test_a_stored_result_is_shown_with_its_origin(cell, monkeypatch, capsys):
     (contradiction("noise", 2, [24.0, 23.9]), "they meet within 1.5 dB"),
     (contradiction("noise", 1, [25.0, 24.0]), "flat within 1.5 dB"),
 ])
-def test_a_stored_result_that_contradicts_the_prose_fails(cell, monkeypatch, report, words):
-    monkeypatch.setattr(experiments, "stored", lambda name, out: report)
+def test_a_stored_result_that_contradicts_the_prose_fails(cell, report, words):
     with pytest.raises(AssertionError, match=words):
-        cell()
+        cell(report)
 
 
-def test_the_result_that_is_stored_now_agrees(cell, capsys):
-    """Whatever results/ holds: nothing, or numbers that the lesson's claims hold for."""
-    cell()
+def test_the_result_that_ships_agrees(cell, capsys):
+    cell(course.stored("F1"))
     assert "does not hold" not in capsys.readouterr().out
-

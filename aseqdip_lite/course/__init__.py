@@ -2,10 +2,15 @@
 
 import base64
 import html
+import importlib.resources
+import json
 import platform
 
 from ..files import installed
 from ..settings import PROFILES, InputError, device, nearest, profile
+
+#: Folder of the results that ship with the package.
+RESULTS = importlib.resources.files(__package__.rpartition(".")[0]) / "results"
 
 #: The repository's address, written here and nowhere else; `scripts/build_lessons.py` stamps the lessons with it.
 REPOSITORY = "https://github.com/aseqdip-lite/aseqdip-lite"
@@ -14,6 +19,27 @@ REPOSITORY = "https://github.com/aseqdip-lite/aseqdip-lite"
 def pick(smoke, laptop, paper):
     """The one of three values that belongs to the profile: a size or a number of steps."""
     return dict(smoke=smoke, laptop=laptop, paper=paper)[profile()]
+
+
+def stored(name):
+    """A result that ships with the package, e.g. stored("F1"), stored("compare_ct") or stored("G1.npz").
+
+    Returns:
+        What NAME.json holds, or a list of the lines of NAME.jsonl; of NAME.npz its arrays by name.
+
+    Raises:
+        InputError: there is no such result in this installation.
+    """
+    if name.endswith(".npz") and (file := RESULTS / name).is_file():
+        import numpy as np
+
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return dict(arrays)
+    if (file := RESULTS / f"{name}.json").is_file():
+        return json.loads(file.read_text(encoding="utf-8"))
+    if (file := RESULTS / f"{name}.jsonl").is_file():
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    raise InputError(f"no stored result '{name}' in {RESULTS}: check the name, or install aseqdip-lite again")
 
 
 def banner():
