@@ -18,7 +18,7 @@ from PIL import Image as Picture
 
 from aseqdip_lite import images, load_case, methods, networks, tasks
 from aseqdip_lite.cli import inventory
-from aseqdip_lite.course import commands, experiments
+from aseqdip_lite.course import experiments
 from aseqdip_lite.course.commands import main
 from aseqdip_lite.images import fetch
 from aseqdip_lite.methods import schedules
@@ -516,31 +516,27 @@ def test_a_refused_run_leaves_earlier_results_alone(tmp_path):
     assert set(contents(tmp_path)) == {"recon.png", "recon.npy", "curve.csv", "metrics.json", "checkpoint.pt"}
 
 
-@pytest.fixture
-def clone(monkeypatch, tmp_path):
-    """An empty folder that `aseqdip lab` takes for the clone."""
-    monkeypatch.setattr(commands, "__file__", str(tmp_path / "package" / "course" / "commands.py"))
-    return tmp_path
-
-
-def test_no_lessons_and_no_jupyter(monkeypatch, clone):
+def test_no_lessons_and_no_jupyter(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     result = aseqdip("lab")
-    assert result.exit_code == 2 and result.stderr.startswith(f"aseqdip: no lessons at {clone / 'lessons'}: ")
-    (clone / "lessons").mkdir()
+    assert result.exit_code == 2 and result.stderr.startswith("aseqdip: no folder lessons here: get it by git clone ")
+    assert len(result.stderr.splitlines()) == 1
+    (tmp_path / "lessons").mkdir()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     result = aseqdip("lab")
     assert result.exit_code == 2 and result.stderr == ("aseqdip: JupyterLab is not installed: "
                                                        "pip install 'aseqdip-lite[lessons]'\n")
 
 
-def test_lab_opens_on_this_machine_only(monkeypatch, clone):
+def test_lab_opens_on_this_machine_only(monkeypatch, tmp_path):
     calls = []
-    (clone / "lessons").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lessons").mkdir()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command) or 0)
     assert aseqdip("lab", "--port", "9999", "--no-browser").exit_code == 0
     command, = calls
-    assert {"--ip=127.0.0.1", "--port=9999", "--no-browser", f"--notebook-dir={clone / 'lessons'}"} <= set(command)
+    assert {"--ip=127.0.0.1", "--port=9999", "--no-browser", "--notebook-dir=lessons"} <= set(command)
     assert not any("token" in part or "password" in part for part in command), "Jupyter's own token stays in force"
 
 

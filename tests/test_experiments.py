@@ -1,18 +1,15 @@
 """The ledger: every experiment runs in smoke, stores what it found, and judges by its own numbers."""
 
 import json
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
 
 from aseqdip_lite import InputError
-from aseqdip_lite.course import experiments
+from aseqdip_lite.course import RESULTS, experiments
 from aseqdip_lite.course.commands import main
 from aseqdip_lite.course.experiments import f1
-
-RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results"
 
 
 def aseqdip(*args):
@@ -27,7 +24,7 @@ def smoke(tmp_path_factory):
     def run(name):
         if name not in made:
             out = tmp_path_factory.mktemp(name)
-            made[name] = out, experiments.run(name, "smoke", out)
+            made[name] = out, experiments.run(name, "smoke", out=out)
         return made[name]
     return run
 
@@ -113,8 +110,24 @@ def test_command_line(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "here" / "F99.json").read_text())["ours"] == dict(answer=41.0, none=None)
     everything = aseqdip("experiment", "--all", "--out", "here")
     assert everything.exit_code == 0 and "F99:" not in everything.stdout  # it is there already
-    page = (tmp_path / "docs" / "REPRODUCTION.md").read_text()
-    assert "| [F99](#f99) | a fake | 42 | **same direction** | laptop |" in page and "![nothing]" in page
+    assert {path.name for path in tmp_path.rglob("*")} == {"here", "F99.json", "F99.png"}  # and nothing else
+
+
+def test_finished_runs_are_recorded_in_the_out_folder(tmp_path, monkeypatch):
+    """A folder that cannot be written to is refused before anything is measured."""
+    measured = []
+    fake = experiments.Experiment(
+        id="F99", about="a fake", published="42", profiles=dict(smoke=dict(size=8, file="F99_runs.json")),
+        measure=lambda size, file: measured.append(file) or {}, figure=lambda ours: Figure(),
+        judge=lambda ours: ("same direction", "as near as 41"), alt="nothing")
+    monkeypatch.setattr(experiments, "REGISTRY", {"F99": fake})
+    report = experiments.run("F99", "smoke", out=tmp_path / "new")
+    assert measured == [tmp_path / "new" / "F99_runs.json"]
+    assert report["provenance"]["settings"] == dict(size=8, file="F99_runs.json")
+    (tmp_path / "taken").write_text("a file, no folder")
+    with pytest.raises(InputError, match="cannot write to the out folder"):
+        experiments.run("F99", "smoke", out=tmp_path / "taken")
+    assert len(measured) == 1
 
 
 @pytest.mark.parametrize("args, words", [

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import ledger_page
 import performance_page
 import pytest
 import reliability_page
@@ -75,7 +76,7 @@ def test_rows_of_earlier_versions_are_read(stops, peak, steps):
 
 
 def test_the_pages_are_in_step_with_the_stored_results():
-    for script in (results_page, search_page, reliability_page, performance_page):
+    for script in (results_page, search_page, reliability_page, performance_page, ledger_page):
         assert script.PAGE.read_text(encoding="utf-8") == script.page()
 
 

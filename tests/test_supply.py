@@ -93,8 +93,8 @@ def test_lab_answers_on_loopback_alone_and_asks_for_a_token(tmp_path):
     homes = dict.fromkeys(("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"), str(tmp_path))
     plain = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
     command = [sys.executable, "-m", "aseqdip_lite", "lab", "--no-browser", "--port", str(port)]
-    process = subprocess.Popen(command, env=plain | homes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=plain | homes, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         address, end = f"http://127.0.0.1:{port}/api/contents", time.monotonic() + 120
         while not (status := answer(address)) and time.monotonic() < end:

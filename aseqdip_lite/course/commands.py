@@ -12,6 +12,7 @@ from ..cli.commands import PROFILE, main
 from ..cli.inventory import PARTS
 from ..cli.options import checked_folder
 from ..settings import InputError
+from . import REPOSITORY
 
 
 def list_experiments():
@@ -29,46 +30,38 @@ PARTS["experiments"] = list_experiments
 @click.option("--all", "everything", is_flag=True, help="Every experiment that has no result in --out yet.")
 @PROFILE
 @click.option("--out", type=click.Path(path_type=Path), default=None,
-              help="Folder of ID.json and ID.png [out/experiments; with --all: results].")
+              help="Folder of ID.json and ID.png [out/experiments].")
 def experiment(name, everything, profile, out):
     """Reproduce a table or figure of the papers.
 
     ID is one of those that `aseqdip list` shows, e.g. F6. Writes ID.json (what was measured, the
-    published result, a verdict, settings and seconds) and the figure ID.png. With --all, also
-    docs/REPRODUCTION.md, made of all stored results.
+    published result, a verdict, settings and seconds) and the figure ID.png.
     """
     from . import experiments
 
     if everything == (name is not None):
         raise InputError("give one experiment's ID, or --all; `aseqdip list` shows the IDs")
-    out = checked_folder(out or (Path("results") if everything else Path("out") / "experiments"))
+    out = checked_folder(out or Path("out") / "experiments")
     wanted = [name] if name else [known for known in experiments.names() if experiments.stored(known, out) is None]
     for known in wanted:
-        report = experiments.run(known, profile, out)
+        report = experiments.run(known, profile, out=out)
         click.echo(f"{known}: {report['verdict']}. {report['why']}")
         click.echo(f"written to {out}: {known}.json {known}.png ({report['provenance']['seconds']:.0f} s)")
-    if everything:
-        reports = [report for known in experiments.names() if (report := experiments.stored(known, out))]
-        page = Path("docs") / "REPRODUCTION.md"
-        checked_folder(page.parent).mkdir(exist_ok=True)
-        page.write_text(experiments.as_markdown(reports), encoding="utf-8")
-        click.echo(f"written: {page}, {len(reports)} experiments")
 
 
 @main.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="Port on this machine.")
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
 def lab(port, browser):
-    """Open the lessons in JupyterLab.
+    """Open the folder lessons, here, in JupyterLab.
 
     It answers this machine only, and asks for a token.
     """
-    lessons = Path(__file__).parents[2] / "lessons"
-    if not lessons.is_dir():
-        raise InputError(f"no lessons at {lessons}: get them with a copy of the whole repository")
+    if not Path("lessons").is_dir():
+        raise InputError(f"no folder lessons here: get it by git clone {REPOSITORY}, and start this in the clone")
     if importlib.util.find_spec("jupyterlab") is None:
         raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={lessons}", "--ip=127.0.0.1", f"--port={port}"]
+    command = [sys.executable, "-m", "jupyterlab", "--notebook-dir=lessons", "--ip=127.0.0.1", f"--port={port}"]
     if os.name == "posix" and os.geteuid() == 0:
         command.append("--allow-root")
     return subprocess.call(command if browser else [*command, "--no-browser"])

@@ -17,10 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...files import plain, provenance, to_bytes, to_json, write_together
+from ...files import make_folder, plain, provenance, to_bytes, to_json, write_together
 from ...run.plots import to_png
 from ...settings import InputError, nearest
-from ...study.tables import markdown_table
 
 VERDICTS = ("reproduced", "same direction", "not reproduced")
 
@@ -35,7 +34,8 @@ class Experiment:
         id: as in the ledger, e.g. "F6".
         about: what is measured, in a line.
         published: what the source reports.
-        profiles: {"smoke" | "laptop" | "paper": keyword arguments of `measure`}.
+        profiles: {"smoke" | "laptop" | "paper": keyword arguments of `measure`}; a `file` among them is the name of a
+            file in the out folder, where `measure` records finished runs.
         measure: function of these sizes that returns a dictionary of plain numbers, strings and lists; with it, where
             the figure shows pictures, {name: array}.
         judge: function of this dictionary: (one of VERDICTS, a sentence with the numbers behind it).
@@ -69,16 +69,21 @@ def get(name):
     return REGISTRY[nearest(name, REGISTRY, "experiment")]
 
 
-def run(name, profile="laptop", out="results"):
-    """Measure an experiment and write ID.json, ID.png and, of its pictures, ID.npz; returns what ID.json holds.
+def run(name, profile="laptop", *, out):
+    """Measure an experiment and write ID.json, ID.png and, of its pictures, ID.npz into the folder `out`.
+
+    Returns what ID.json holds.
 
     Raises:
-        InputError: unknown experiment or profile.
+        InputError: unknown experiment or profile, or nothing can be written into `out`.
     """
     experiment = get(name)
     sizes = experiment.profiles[nearest(profile, experiment.profiles, "profile")]
+    out = Path(out)
+    make_folder(out)  # before hours are spent
+    records = dict(file=out / sizes["file"]) if "file" in sizes else {}
     began = time.perf_counter()
-    measured = experiment.measure(**sizes)
+    measured = experiment.measure(**sizes | records)
     seconds = round(time.perf_counter() - began, 1)
     ours, *arrays = measured if isinstance(measured, tuple) else (measured,)
     ours = plain(ours)
@@ -90,14 +95,12 @@ def run(name, profile="laptop", out="results"):
     files = {"png": to_png(experiment.figure(ours, *arrays)), "json": to_json(report).encode()}
     for pictures in arrays:
         files["npz"] = to_bytes(lambda buffer, pictures=pictures: np.savez_compressed(buffer, **pictures))
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     write_together({out / f"{name}.{kind}": lambda file, content=content: file.write(content)
                     for kind, content in files.items()})
     return json.loads(files["json"])
 
 
-def stored(name, out="results"):
+def stored(name, out):
     """What an earlier `run` stored, or None; InputError if the file is damaged."""
     file = Path(out) / f"{name}.json"
     if not file.exists():
@@ -111,7 +114,7 @@ def stored(name, out="results"):
     return report
 
 
-def stored_arrays(name, out="results"):
+def stored_arrays(name, out):
     """The pictures {name: array} that an earlier `run` stored beside what `stored` returns.
 
     Raises:
@@ -123,23 +126,6 @@ def stored_arrays(name, out="results"):
             return dict(arrays)
     except (OSError, ValueError, zipfile.BadZipFile):
         raise InputError(f"{file} is missing or damaged: run the experiment again") from None
-
-
-def as_markdown(reports):
-    """The ledger of stored results as a Markdown page: published, ours, verdict, with the figures."""
-    lines = ["# What was reproduced", "",
-             "Rebuilt by `aseqdip experiment --all`. The papers' data cannot be redistributed, so our numbers come "
-             "from other images: a verdict is about the effect.", "", markdown_table(
-                 [[f"[{report['id']}](#{report['id'].lower()})", report["about"], report["published"],
-                   f"**{report['verdict']}**", report["provenance"]["profile"],
-                   f"{report['provenance']['seconds']:.0f}"] for report in reports],
-                 ("id", "what", "published", "verdict", "profile", "seconds:"))]
-    for report in reports:
-        alt = get(report["id"]).alt
-        lines += [f"## {report['id']}", "", f"{report['about']}. Published: {report['published']}.", "",
-                  f"**{report['verdict'].capitalize()}.** {report['why']}", "",
-                  f"![{alt}](../aseqdip_lite/results/{report['id']}.png)", ""]
-    return "\n".join(lines)
 
 
 for _module in pkgutil.iter_modules(__path__):

@@ -298,8 +298,8 @@ register(Experiment(
     id="L2", about="lam by itself (`--lam auto`) against the best fixed lam and N, on other images than it was made on",
     published="section 5 leaves rules that adapt lam and N to the future",
     profiles=dict(smoke=dict(size=32, coils=2, images=1, steps=2, tasks=("mri", "denoising"), points=2, progress=False),
-                  laptop=dict(size=64, images=2, file="results/L2_runs.json"),
-                  paper=dict(size=128, coils=15, images=3, seeds=(1, 2, 3), file="results/L2_runs_paper.json")),
+                  laptop=dict(size=64, images=2, file="L2_runs.json"),
+                  paper=dict(size=128, coils=15, images=3, seeds=(1, 2, 3), file="L2_runs_paper.json")),
     measure=measure, judge=judge, figure=figure,
     alt="one row for each task and setting: the last PSNR of auto (a bar from three runs on), of the default and of "
         "what two stopping rules pick of it, minus that of the best fixed lam and N, which is the line at 0"))

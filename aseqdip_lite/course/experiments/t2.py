@@ -157,9 +157,8 @@ register(Experiment(
     "classic methods, in miniature",
     published="aSeqDIP highest of the DIP family on all five tasks, e.g. MRI 4x 34.08 dB against Self-Guided 33.6",
     profiles=dict(smoke=dict(size=40, coils=2, images=1, seeds=1, steps=2, tasks=("mri", "denoising"), progress=False),
-                  laptop=dict(size=128, images=3, seeds=1, file="results/T2_runs.json"),
-                  paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper",
-                             file="results/T2_runs_paper.json")),
+                  laptop=dict(size=128, images=3, seeds=1, file="T2_runs.json"),
+                  paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper", file="T2_runs_paper.json")),
     measure=measure, judge=judge, figure=figure,
     alt="one row for each task and setting with a mark for each method at its mean final PSNR minus that of aSeqDIP, "
         "which is the line at 0; classic methods have hollow marks"))
