@@ -5,12 +5,13 @@ TASK ?= mri
 PARTS ?= speed sweep precision growth
 PURELIB := import sysconfig; print(sysconfig.get_path('purelib'))
 
-.PHONY: help setup demo test colab lab lessons site bench tune reliability kill faults fuzz determinism licences lint clean
+.PHONY: help setup demo test colab wheel-test lab lessons site bench tune reliability kill faults fuzz determinism licences lint clean
 
 help:
 	@echo "make demo      reconstruct a real brain slice; pictures in out/demo"
 	@echo "make test      all tests, and all notebooks in the smoke profile"
-	@echo "make colab     the panel's tests and lesson 00 with Google Colab's versions of Jupyter and widgets"
+	@echo "make colab     the panel's tests and lesson 00 with Google Colab's versions"
+	@echo "make wheel-test   build the package and run all lessons from its wheel, with our versions and with Colab's"
 	@echo "make lab       open the lessons in JupyterLab (this machine only)"
 	@echo "make setup     only make .venv"
 	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
@@ -58,6 +59,9 @@ colab: .venv-colab/ready
 	@echo 'import site; site.addsitedir("$(shell $(RUN)/python -c "$(PURELIB)")")' \
 	  > $$(.venv-colab/bin/python -c "$(PURELIB)")/course.pth
 	@touch $@
+
+wheel-test: .venv/ready
+	$(RUN)/python scripts/wheel_test.py
 
 lab: .venv/ready
 	@$(RUN)/aseqdip lab

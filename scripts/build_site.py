@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import nbformat
 
+from aseqdip_lite.course import REPOSITORY
 from aseqdip_lite.study.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +32,9 @@ GUIDES = (("Glossary", "docs/glossary"), ("Troubleshooting", "docs/troubleshooti
 
 #: Files that pages link to or show, and that are no pages themselves.
 EXTRAS = ("CITATION.cff", "LICENSE", "docs/images/*", "aseqdip_lite/results/*.png")
+
+#: Where the README's pictures lie for an index page; the site has its own copies.
+RAW = REPOSITORY.replace("github.com", "raw.githubusercontent.com") + "/main/"
 
 MENU = """
 ```{{toctree}}
@@ -71,7 +75,7 @@ def stage(folder):
                          if path.parent.name == "docs" and f"docs/{path.stem}" not in named)]
     stage_reference(folder / "api")
     menus = (("Lessons", lessons), ("Guides", guides), ("Reference", [("All modules", "api/index")]))
-    front = (ROOT / "README.md").read_text(encoding="utf-8")
+    front = (ROOT / "README.md").read_text(encoding="utf-8").replace(RAW, "")
     (folder / "index.md").write_text(front + "".join(menu(*one) for one in menus), encoding="utf-8")
 
 

@@ -1,0 +1,60 @@
+"""environment.yml and environment-gpu.yml, for conda, from pyproject.toml.
+
+    python scripts/environments.py
+"""
+
+import tomllib
+from pathlib import Path
+
+import click
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: What has another name on conda-forge.
+NAMES = dict(build="python-build", matplotlib="matplotlib-base", torch="pytorch")
+
+#: What conda-forge has not: without it the tests in a browser are skipped.
+LEFT_OUT = ("axe-playwright-python", "playwright")
+
+#: {file: (comment, other names, further packages)}.
+FILES = {
+    "environment.yml": ("", {}, ()),
+    "environment-gpu.yml": (
+        "# For linux-64 with an NVIDIA GPU: a CUDA build of PyTorch, and torch-radon (GPL-3.0-only), an optional CT "
+        "projector.\n", dict(torch="pytorch-gpu"), ("carterbox-torch-radon>=3.0",)),
+}
+
+
+def requirements():
+    """What pyproject.toml asks for: dependencies, extras for lessons and development, and the build's own."""
+    facts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, extras = facts["project"], facts["project"]["optional-dependencies"]
+    texts = [*project["dependencies"], *extras["lessons"], *extras["cluster"], *extras["dev"],
+             *facts["build-system"]["requires"]]
+    found = [requirement for requirement in map(Requirement, texts) if requirement.name != project["name"]]
+    return f"python{project['requires-python']}", [one for one in found if one.name not in LEFT_OUT]
+
+
+def environment(file):
+    """The text of one of `FILES`."""
+    comment, names, further = FILES[file]
+    python, found = requirements()
+    packages = sorted({*further, *(f"{(NAMES | names).get(one.name, one.name)}{one.specifier}" for one in found)})
+    name = file.replace("environment", "aseqdip-lite").removesuffix(".yml")
+    lines = [python, *packages, "pip", "pip:\n      - --no-deps -e ."]
+    return (f"# Made by python scripts/environments.py from pyproject.toml.\n{comment}"
+            f"#   conda env create -f {file} && conda activate {name}\n"
+            f"name: {name}\nchannels: [conda-forge]\ndependencies:\n" + "".join(f"  - {line}\n" for line in lines))
+
+
+@click.command()
+def main():
+    """Write both files."""
+    for file in FILES:
+        (ROOT / file).write_text(environment(file), encoding="utf-8")
+        click.echo(f"written: {file}")
+
+
+if __name__ == "__main__":
+    main()
