@@ -1,4 +1,4 @@
-"""results/bench.json and docs/PERFORMANCE.md from what the benchmarks have stored, results/bench_PART.json.
+"""docs/PERFORMANCE.md and aseqdip_lite/results/bench.json from what the benchmarks have stored, bench_PART.json.
 
     python benchmarks/performance_page.py
 """
@@ -13,11 +13,11 @@ PAGE = Path(__file__).parent.parent / "docs" / "PERFORMANCE.md"
 
 HEAD = """# Performance
 
-Made by `python benchmarks/performance_page.py` from `results/bench_PART.json`. `make bench` measures speed, sweep,
-precision and growth in about a quarter of an hour, `make bench PARTS="quality means"` time to quality and what shortens
-it in some hours; both make this page. Every number was measured on one machine by the script that its section names,
-unless the section says otherwise.
-"Reached" and "missed" are said of the numbers that have a target; "never" is a PSNR that a run does not come to.
+Made by `python benchmarks/performance_page.py` from `aseqdip_lite/results/bench_PART.json`. `make bench` measures
+speed, sweep, precision and growth in about a quarter of an hour, `make bench PARTS="quality means"` time to quality
+and what shortens it in some hours; both make this page. Every number was measured on one machine by the script that
+its section names, unless the section says otherwise. "Reached" and "missed" are said of the numbers that have a
+target; "never" is a PSNR that a run does not come to.
 """
 
 GPU = """\

@@ -1,4 +1,4 @@
-"""docs/RELIABILITY.md from results/kill.json, faults.json, fuzz.json, determinism.json and audit.json.
+"""docs/RELIABILITY.md from aseqdip_lite/results/kill.json, faults.json, fuzz.json, determinism.json and audit.json.
 
     python scripts/reliability_page.py
 """
@@ -17,8 +17,8 @@ SMALL = 0.05
 HEAD = """# Reliability
 
 What happens when something goes wrong, and how it was tried. Made by `python scripts/reliability_page.py` from the
-files in `results/`; `make reliability` measures all of it anew, or each section's own target that section. The tests
-named here run with `make test`.
+files in `aseqdip_lite/results/`; `make reliability` measures all of it anew, or each section's own target that
+section. The tests named here run with `make test`.
 """
 
 KILL = """## Killed processes: `make kill`
@@ -146,7 +146,7 @@ environment of its own:
 
 
 def stored(name):
-    """results/NAME.json, None if it is not there."""
+    """aseqdip_lite/results/NAME.json, None if it is not there."""
     file = RESULTS / f"{name}.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 

@@ -1,8 +1,8 @@
-"""docs/RESULTS.md from the stored comparisons of all tasks, results/compare_TASK.json.
+"""docs/RESULTS.md from the stored comparisons of all tasks, aseqdip_lite/results/compare_TASK.json.
 
     python scripts/results_page.py                  write the page
-    python scripts/results_page.py out/compare-ct   take over a finished comparison as results/compare_TASK.json first
-                                                    (results/compare_mri_real.json for the real scan)
+    python scripts/results_page.py out/compare-ct   take over a finished comparison as compare_TASK.json first
+                                                    (compare_mri_real.json for the real scan)
 """
 
 import json
@@ -23,9 +23,9 @@ BASELINE = dict(mri="l1_wavelet", ct="fbp", denoising="nlm", inpainting="biharmo
 
 HEAD = """# All five tasks on real images
 
-Made by `python scripts/results_page.py` from `results/compare_TASK.json`, where every run has its settings, seeds,
-versions, threads and seconds. Every method has its default settings, found by a recorded search on other images
-([SEARCH.md](SEARCH.md)). Mean (standard deviation over the seeds); PSNR in dB.
+Made by `python scripts/results_page.py` from `aseqdip_lite/results/compare_TASK.json`, where every run has its
+settings, seeds, versions, threads and seconds. Every method has its default settings, found by a recorded search on
+other images ([SEARCH.md](SEARCH.md)). Mean (standard deviation over the seeds); PSNR in dB.
 
 **Final** is what a method returns, **blind** the image that the moving variance of the outputs picks, **oracle** the
 best over all steps, which needs the truth. The difference to aSeqDIP is paired by image and seed, with a 95 %

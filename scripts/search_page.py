@@ -1,4 +1,4 @@
-"""docs/SEARCH.md from the recorded searches, results/tuning_SEARCH.json.
+"""docs/SEARCH.md from the recorded searches, aseqdip_lite/results/tuning_SEARCH.json.
 
     python scripts/search_page.py
 """
@@ -14,11 +14,11 @@ PAGE = ROOT / "docs" / "SEARCH.md"
 
 HEAD = """# How the defaults were found
 
-Made by `python scripts/search_page.py` from `results/tuning_SEARCH.json`, which `make tune TASK=...` records: every
-method of a task tries six settings on one tuning image with the same number of Adam steps, and where there is a second
-tuning image, the best four of them on that one, too. No other result of the project is computed on tuning images. The
-best mean final PSNR wins; the number of steps is chosen with it, from those listed, except for methods that stop by a
-rule of their own and for the classic solvers.
+Made by `python scripts/search_page.py` from `aseqdip_lite/results/tuning_SEARCH.json`, which `make tune TASK=...`
+records: every method of a task tries six settings on one tuning image with the same number of Adam steps, and where
+there is a second tuning image, the best four of them on that one, too. No other result of the project is computed on
+tuning images. The best mean final PSNR wins; the number of steps is chosen with it, from those listed, except for
+methods that stop by a rule of their own and for the classic solvers.
 
 **Median** is the PSNR of the middle one of the settings, each with its best number of steps, on the first image; the
 distance from **first image**, the winner there, is what tuning is worth. **At an edge** lists the numbers of a winner

@@ -42,7 +42,7 @@ def configure(name, task, profile="laptop", steps=None, **settings):
     Args:
         name: method name.
         task: task name; the method must be defined for it.
-        profile: "laptop" (found by `scripts/tune.py`, see results/), "paper", or "smoke": as laptop, with
+        profile: "laptop" (found by a search, see docs/SEARCH.md), "paper", or "smoke": as laptop, with
             `SMOKE_STEPS` Adam steps. A network with a search of its own, "lite-half", brings its settings along.
         steps: budget of Adam steps (solver iterations for classic methods); None keeps the default.
         **settings: the method's own settings; they win over the defaults.
