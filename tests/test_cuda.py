@@ -3,12 +3,11 @@
 Without a GPU only the part that says what may be replayed runs.
 """
 
-import io
 from dataclasses import replace
 
 import pytest
 import torch
-from draws import randn
+from draws import randn, stored
 
 from aseqdip_lite import dot_test, iterate, load_case, methods, networks, reconstruct
 from aseqdip_lite.course.experiments.t2 import TASKS
@@ -92,7 +91,7 @@ def test_resumed_equals_uninterrupted(name, smoke_case, deterministic):
     whole = states(observation, method)
     half = states(observation, method, steps=3)[-1].carry
     other = method.init(observation, 99)
-    other.load_state_dict(stored(half))
+    other.load_state_dict(stored(half.state_dict()))
     for one, two in zip(whole[3:], iterate(observation, method, steps=6, carry=other), strict=True):
         assert torch.equal(one.estimate, two.estimate) and one.losses == two.losses
 
@@ -101,7 +100,7 @@ def test_resumed_equals_uninterrupted(name, smoke_case, deterministic):
 def test_a_recording_is_dropped_where_a_state_is_loaded(smoke_case, deterministic):
     observation, method = on_gpu(smoke_case, "denoising"), configured("aseqdip", "denoising", steps=8)
     whole = states(observation, method, steps=8)
-    half = stored(states(observation, method, steps=4)[-1].carry)
+    half = stored(states(observation, method, steps=4)[-1].carry.state_dict())
     carry = whole[-1].carry
     carry.load_state_dict(half)
     again = list(iterate(observation, method, steps=8, carry=carry))
@@ -116,7 +115,7 @@ def test_a_run_goes_on_on_another_device(there, smoke_case, exact):
     cases = {device: case.to(device).observation for device in (here, there)}
     whole = states(cases[here], method)
     carry = method.init(cases[there], 99)
-    carry.load_state_dict(stored(states(cases[here], method, steps=3)[-1].carry, there))
+    carry.load_state_dict(stored(states(cases[here], method, steps=3)[-1].carry.state_dict(), there))
     last = list(iterate(cases[there], method, steps=6, carry=carry))[-1]
     assert float((last.image.cpu() - whole[-1].image.cpu()).norm() / whole[-1].image.cpu().norm()) < 0.02
 
@@ -206,14 +205,6 @@ def test_a_whole_run(task, smoke_case, tmp_path):
     again = reconstruct(case, configured("aseqdip", task, steps=40), out=tmp_path, record_every=10, resume=True,
                         progress=False)
     assert again.metrics["steps"] == 40 and again.curve["data"][-1] < again.curve["data"][0]
-
-
-def stored(carry, device=None):
-    """A carry's state, written to a file and read again."""
-    file = io.BytesIO()
-    torch.save(carry.state_dict(), file)
-    file.seek(0)
-    return torch.load(file, weights_only=True, map_location=device)
 
 
 class Elsewhere(LinearOperator):

@@ -1,12 +1,12 @@
 """Methods: what every registered one must do, and the invariants of aSeqDIP, vanilla DIP and the classic ones."""
 
 import functools
-import io
 from dataclasses import replace
 
 import pytest
 import sigpy
 import torch
+from draws import stored
 
 from aseqdip_lite import ASeqDIP, InputError, Vanilla, iterate, methods, reconstruct, tasks
 from aseqdip_lite.case import Observation, robust_peak
@@ -20,14 +20,6 @@ from aseqdip_lite.tasks.mri import MRI
 STEPS = 3
 every_method = pytest.mark.parametrize("task, name", [(task, name) for task in tasks.REGISTRY
                                                       for name in methods.names(task)])
-
-
-def stored(state):
-    """A state_dict as a checkpoint would give it back."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True)
 
 
 @pytest.fixture(scope="module")

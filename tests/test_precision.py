@@ -1,11 +1,10 @@
 """bfloat16: near float32 where it should be, float32 everywhere outside of the network, resumed bit for bit."""
 
-import io
 from dataclasses import replace
 
 import pytest
 import torch
-from draws import generator
+from draws import generator, stored
 
 from aseqdip_lite import InputError, iterate, methods, networks
 from aseqdip_lite.methods.base import square_norm
@@ -91,11 +90,8 @@ def test_resumed_equals_uninterrupted(name, observed):
     method = methods.configure(name, task_of(name), "smoke", steps=4, precision="bfloat16")
     whole = list(iterate(observation, method))
     carry = next(state.carry for state in iterate(observation, method) if state.step == 2)
-    file = io.BytesIO()
-    torch.save(carry.state_dict(), file)
-    file.seek(0)
     other = method.init(observation, 99)
-    other.load_state_dict(torch.load(file, weights_only=True))
+    other.load_state_dict(stored(carry.state_dict()))
     for one, two in zip(whole[2:], iterate(observation, method, carry=other), strict=True):
         assert torch.equal(one.estimate, two.estimate) and one.losses == two.losses
 

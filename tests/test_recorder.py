@@ -1,11 +1,11 @@
 """Recorder and moving variance: against the definition, and what stops a run."""
 
-import io
 import math
 
 import numpy as np
 import pytest
 import torch
+from draws import stored
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,13 +22,6 @@ def variance_by_definition(images):
     """Mean of ||x - mean x||^2 over the images, in double precision."""
     stack = np.stack([image.numpy().astype(np.complex128).ravel() for image in images])
     return float((np.abs(stack - stack.mean(axis=0)) ** 2).sum(axis=1).mean())
-
-
-def stored(state):
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True)
 
 
 # Moving variance.

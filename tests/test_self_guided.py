@@ -1,11 +1,10 @@
 """Self-Guided DIP: its loss, its two optimisers, its draws and its average; the measurements G3 and G4."""
 
-import io
 from dataclasses import replace
 
 import pytest
 import torch
-from draws import generator, randn
+from draws import generator, randn, stored
 
 from aseqdip_lite import InputError, iterate
 from aseqdip_lite.case import Observation
@@ -206,12 +205,9 @@ def test_eight_and_eight_steps_equal_sixteen(tiny_mri):
     observation, method = tiny_mri.observation, SelfGuided(steps=16)
     whole = [(state.image, state.average, state.losses) for state in iterate(observation, method)]
     first = list(iterate(observation, method, steps=8))
-    buffer = io.BytesIO()
-    torch.save(first[-1].carry.state_dict(), buffer)
-    buffer.seek(0)
     carry = method.init(observation, 7)
     z = carry.z
-    carry.load_state_dict(torch.load(buffer, weights_only=True))
+    carry.load_state_dict(stored(first[-1].carry.state_dict()))
     assert carry.z is z is carry.z_optimizer.param_groups[0]["params"][0]
     for state, (image, average, losses) in zip(iterate(observation, method, carry=carry), whole[8:], strict=True):
         assert torch.equal(state.image, image) and torch.equal(state.average, average) and state.losses == losses
