@@ -10,7 +10,7 @@ PURELIB := import sysconfig; print(sysconfig.get_path('purelib'))
 help:
 	@echo "make demo      reconstruct a real brain slice; pictures in out/demo"
 	@echo "make test      all tests, and all notebooks in the smoke profile"
-	@echo "make colab     the panel's tests and lesson 00 with Google Colab's versions"
+	@echo "make colab     the panel's tests and lesson 00 with Google Colab's versions of Jupyter and widgets"
 	@echo "make wheel-test   build the package and run all lessons from its wheel, with our versions and with Colab's"
 	@echo "make lab       open the lessons in JupyterLab (this machine only)"
 	@echo "make setup     only make .venv"

@@ -5,7 +5,7 @@
 
 The wheel is made from the sdist and installed into an environment where nothing else of the project can be imported:
 with our versions beside what its own metadata ask for, taken over from the environment that runs this; with Colab's
-beside constraints-colab.txt, by the very cell that a notebook runs there. Only PyTorch is ours in both.
+beside colab-image.txt, by the very cell that a notebook runs there. Only PyTorch is ours in both.
 """
 
 import json
@@ -76,7 +76,7 @@ def with_ours(python, site, wheel):
 def with_colabs(python, site, wheel):
     """Colab's versions, and the first cell of a notebook there, which gets the wheel in place of the repository."""
     lend([metadata.distribution("torch")], site)
-    call(python, "-m", "pip", "install", "--no-deps", "-r", ROOT / "constraints-colab.txt")
+    call(python, "-m", "pip", "install", "--no-deps", "-r", ROOT / "colab-image.txt")
     call(python, "-c", ON_COLAB + COLAB.replace("git+{repository}", str(wheel)))
 
 

@@ -12,26 +12,27 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+ROOT = Path(__file__).resolve().parent.parent
+COLAB = Path(sys.prefix).name == ".venv-colab"
+
+#: What Colab's image does not have, and the first cell does not install.
+NOT_THERE = ("jupytext", "nbval", "playwright")
+
 
 def applies(requirement):
     """Whether a requirement counts on this Python, without any extra."""
     return requirement.marker is None or requirement.marker.evaluate(dict(extra=""))
 
 
-ROOT = Path(__file__).resolve().parent.parent
-COLAB = Path(sys.prefix).name == ".venv-colab"
-
-#: {package: its pin} of what Colab's image has of our dependencies and theirs.
-IMAGE = {canonicalize_name(pin.name): pin for line in (ROOT / "constraints-colab.txt").read_text().splitlines()
-         if "==" in line and applies(pin := Requirement(line))}
-
-#: What Colab's image does not have, and the first cell does not install.
-NOT_THERE = ("jupytext", "nbval", "playwright")
+def pins(file):
+    """{package: its pin} of a list of exact versions."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return {canonicalize_name(pin.name): pin for line in lines if "==" in line and applies(pin := Requirement(line))}
 
 
 @pytest.mark.skipif(not COLAB, reason="only in .venv-colab: make colab")
 def test_this_environment_has_the_versions_of_colab_in_front_of_its_own():
-    for pin in IMAGE.values():
+    for pin in pins("constraints-colab.txt").values():
         assert pin.specifier.contains(version(pin.name)), f"{pin.name} {version(pin.name)}, not {pin.specifier}"
     import ipykernel
     import IPython
@@ -76,7 +77,7 @@ def test_on_colab_it_installs_the_course_and_those_dependencies_that_colab_lacks
     assert options[:2] == ["--quiet", "--no-deps"] and repository.startswith("git+https://github.com/")
     facts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     ours = {canonicalize_name(one.name): one for one in map(Requirement, facts["dependencies"])}
-    there = IMAGE | dict(torch=Requirement("torch==2.11.0"))
+    there = pins("constraints-colab.txt") | pins("colab-image.txt") | dict(torch=Requirement("torch==2.11.0"))
     assert set(options[2:]) == set(ours) - set(there)  # what Colab lacks, no more
     assert all(one.specifier.contains(str(there[name].specifier)[2:]) for name, one in ours.items() if name in there)
     needs = {canonicalize_name(one.name) for name in options[2:] for one in map(Requirement, requires(name) or ())
