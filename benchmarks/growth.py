@@ -25,6 +25,7 @@ from matplotlib.ticker import NullLocator
 
 from aseqdip_lite import ASeqDIP, iterate, load_case, networks
 from aseqdip_lite.methods.base import square_norm
+from aseqdip_lite.run.threads import use
 
 STAGES, WARM = 8, 2
 
@@ -168,7 +169,7 @@ def draw(runs):
 @benchmark("the two smallest of each")
 def main(threads, quick, anew):
     """Measure how time and memory grow."""
-    torch.set_num_threads(threads)
+    use(threads)
     measured = Measured("bench_growth", rows_of, dict(stages=STAGES, warm=WARM, network="lite"),
                         keep=not quick, anew=anew)
     for what, (sizes, functions) in SERIES.items():

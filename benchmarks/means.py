@@ -27,6 +27,7 @@ from aseqdip_lite.case import Observation
 from aseqdip_lite.networks import ImageNetwork, UNet, initialise
 from aseqdip_lite.operators import Identity
 from aseqdip_lite.operators.mri import Fourier, MRIOperator
+from aseqdip_lite.run.threads import use
 
 SIZE, SLACK = 128, 0.3
 
@@ -267,7 +268,7 @@ def draw(runs):
 @click.option("--images", "count", type=int, help="Only so many images of each task.")
 def main(threads, quick, anew, tasks, count):
     """Measure what shortens the time to quality."""
-    torch.set_num_threads(threads)
+    use(threads)
     chosen = {task: IMAGES[task][:1 if quick else count] for task in tasks.split(",")}
     measured = Measured("bench_means", rows_of, dict(size=SIZE, slack=SLACK), keep=not quick, anew=anew)
     steps = 20 if quick else 10**6

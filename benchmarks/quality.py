@@ -19,13 +19,13 @@ from functools import partial
 from importlib.util import find_spec
 
 import click
-import torch
 from common import Measured, as_text, below_peak, benchmark, follow, machine, row, until
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
 
 from aseqdip_lite import configure, iterate, load_case, tasks
+from aseqdip_lite.run.threads import use
 
 #: Pixels a side, steps at most, and steps without a rise after which a published arm has passed its peak.
 SIZE, LIMIT, PATIENCE = 128, 4000, 500
@@ -199,7 +199,7 @@ def costs_of_today(methods, found):
 @click.option("--tasks", "names", default=",".join(tasks.names()), help="e.g. denoising,mri [all].")
 def main(threads, quick, anew, names):
     """Measure the time to quality, ours and published."""
-    torch.set_num_threads(threads)
+    use(threads)
     names, steps = (["denoising"], 60) if quick else (names.split(","), LIMIT)
     measured = Measured("bench_quality", rows_of, dict(size=SIZE, steps=steps, patience=PATIENCE),
                         keep=not quick, anew=anew, portable=True)

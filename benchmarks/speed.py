@@ -24,6 +24,7 @@ from aseqdip_lite import ASeqDIP, load_case
 from aseqdip_lite.operators import Operator
 from aseqdip_lite.run.engine import iterate
 from aseqdip_lite.run.recorder import Recorder
+from aseqdip_lite.run.threads import use
 
 #: Network, pixels a side, share of the matrix product's rate to reach (None: only reported).
 SETTINGS = [("lite", 128, 0.45), ("paper-shallow", 128, 0.60), ("paper-medium", 128, None), ("lite", 192, None),
@@ -44,7 +45,8 @@ PROCESS = """
 import statistics, time, torch
 from aseqdip_lite import ASeqDIP, iterate, load_case
 from aseqdip_lite.run import memory
-torch.set_num_threads({threads})
+from aseqdip_lite.run.threads import use
+use({number})
 {before}
 states, times = iterate(load_case("mri", size=128).observation, ASeqDIP(N=2)), []
 for stage in range(50):
@@ -135,10 +137,10 @@ def operator_backward(observation, image):
     return statistics.median(once() for _ in range(5))
 
 
-def modes(threads, turns):
+def modes(number, turns):
     """{mode: seconds of a step over the default's}, the median over turns of one process each."""
     def seconds(before):
-        code = PROCESS.format(threads=threads, before=before)
+        code = PROCESS.format(number=number, before=before)
         return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
     rounds = [{mode: seconds(before) for mode, before in MODES.items()} for _ in range(turns)]
@@ -159,7 +161,7 @@ def peak_memory(network, size):
 @click.option("--threads", default=2, show_default=True)
 def main(quick, threads):
     """Measure the speed and memory of one aSeqDIP step."""
-    torch.set_num_threads(threads)
+    use(threads)
     chosen = [s for s in SETTINGS if not quick or s[1] == 128]
     print(f"{'network':14} {'size':>5} {'ms/step':>8} {'GFLOP/s':>8} {'of matmul':>9} {'operator':>8} "
           f"{'optimiser':>9} {'outside':>8} {'peak MiB':>8}")

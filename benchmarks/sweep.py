@@ -12,10 +12,10 @@ import statistics
 import time
 
 import click
-import torch
 from common import machine, row, save
 
 from aseqdip_lite import configure, iterate, load_case
+from aseqdip_lite.run import threads
 from aseqdip_lite.study.sweep import sweep
 
 #: What the ratio is to reach.
@@ -31,9 +31,9 @@ def run(job, watch):
     return time.perf_counter() - began
 
 
-def seconds(jobs, workers, threads):
+def seconds(jobs, workers, number):
     """Wall time of all jobs."""
-    torch.set_num_threads(threads)
+    threads.use(number)
     began = time.perf_counter()
     sweep(run, jobs, workers=workers, progress=False)
     return time.perf_counter() - began
@@ -49,12 +49,12 @@ def main(steps, count):
         jobs = {f"{task} {seed}": dict(task=task, seed=seed, budget=steps) for seed in range(2 * cores)}
         sweep(run, {key: job | dict(budget=2) for key, job in jobs.items()}, progress=False)  # starts the processes
         turns = [(seconds(jobs, cores, 1), seconds(jobs, 1, cores)) for _ in range(count)]
-        processes, threads = (statistics.median(times) for times in zip(*turns, strict=True))
-        ratio = threads / processes
+        processes, threaded = (statistics.median(times) for times in zip(*turns, strict=True))
+        ratio = threaded / processes
         rows += [row(f"{task}: seconds of {len(jobs)} runs in {cores} processes", processes),
-                 row(f"{task}: seconds one after another with {cores} threads", threads),
+                 row(f"{task}: seconds one after another with {cores} threads", threaded),
                  row(f"{task}: throughput of a sweep, ratio", ratio, TARGET, least=True)]
-        print(f"{task}: {processes:.1f} s in {cores} processes, {threads:.1f} s one after another with {cores} "
+        print(f"{task}: {processes:.1f} s in {cores} processes, {threaded:.1f} s one after another with {cores} "
               f"threads: {ratio:.2f} x (target {TARGET})")
     settings = dict(size=128, network="lite", steps=steps, turns=count, cores=cores)
     save("bench_sweep", dict(rows=rows, settings=settings, provenance=machine()))

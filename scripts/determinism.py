@@ -23,6 +23,7 @@ import torch
 
 from aseqdip_lite import load_case, methods, reconstruct, tasks
 from aseqdip_lite.files import provenance, to_json
+from aseqdip_lite.run.threads import use
 
 RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "determinism.json"
 
@@ -43,7 +44,7 @@ def problems(mode):
 
 def run(task, size, seed, threads, mode):
     """One run: its PSNRs in dB and a digest of its final image."""
-    torch.set_num_threads(threads)
+    use(threads)
     torch.use_deterministic_algorithms(mode == "deterministic")
     method = methods.configure("aseqdip", task)
     result = reconstruct(load_case(task, size=size, seed=seed), method, seed=seed, progress=False)

@@ -14,9 +14,10 @@ from aseqdip_lite import State, load_case
 from aseqdip_lite.images import fetch
 from aseqdip_lite.methods.base import Method
 from aseqdip_lite.methods.classic import Solved
+from aseqdip_lite.run import threads
 from aseqdip_lite.settings import setting
 
-torch.set_num_threads(1)  # images are tiny: more threads cost more than they bring
+threads.use(1)
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=25)
 hypothesis.settings.load_profile("repeatable")
 

@@ -71,6 +71,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     """
     from .. import methods, tasks
     from ..run.engine import check_run, reconstruct
+    from ..run.stopping import StopReason
 
     task_settings, method_settings = split_settings(task, settings)
     check_run(seed=seed, steps=steps, patience=patience, record_every=record_every)
@@ -90,7 +91,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     written = result.save(out)
     click.echo(result)
     click.echo(f"written to {out}: {' '.join(written)}")
-    if result.metrics["stop_reason"] == "interrupted":
+    if result.stop_reason is StopReason.INTERRUPTED:
         click.echo("interrupted: the partial result is stored; go on with --resume", err=True)
         return 130
     return 0

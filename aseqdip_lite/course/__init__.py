@@ -51,8 +51,10 @@ def banner():
     """
     import torch
 
+    from ..run import threads
+
     if device() == "cpu" and profile() != "paper":
-        torch.set_num_threads(1)
+        threads.use(1)
 
     versions = ", ".join(f"{name} {installed(name)}" for name in ("aseqdip-lite", "torch", "numpy", "sigpy"))
     hardware = torch.cuda.get_device_name() if device() == "cuda" else f"CPU threads: {torch.get_num_threads()}"

@@ -1,4 +1,4 @@
-"""The one way through: `iterate` steps a method, `reconstruct` records, saves and resumes a run."""
+"""The one way through: `iterate` steps a method, a `Run` records it, `reconstruct` saves and resumes it."""
 
 import hashlib
 import math
@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from tqdm.auto import tqdm
 
 from ..settings import InputError, whole_number
-from . import checkpoint, memory
+from . import checkpoint, memory, threads
 from .recorder import Recorder, is_constant
 from .result import Result
+from .stopping import StopReason
 
 #: Steps between two checkpoints.
 CHECKPOINT_EVERY = 50
@@ -25,14 +26,12 @@ DIVERGED = 1e6
 #: still moves the weights by a tenth of its last step after 20 steps without a gradient, and so might revive it.
 DEAD = 20
 
-#: Stop reasons of a run that cannot go on.
-FAULTS = ("diverged", "dead network")
-
 
 def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
     """Yield the `State` after each Adam step. To pause, stop pulling; to stop, leave the loop.
 
-    A method with a stopping rule of its own may end before the last step: its carry is then `done`.
+    A method with a stopping rule of its own may end before the last step: its carry is then `done`. A small image gets
+    one thread, see `threads`.
 
     Args:
         observation: the `Observation`; the truth is not part of it.
@@ -47,9 +46,82 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
         State: step, stage, image, losses, carry; images are in the units of `observation.y`.
     """
     memory.keep()
-    carry = method.init(observation, seed, z0) if carry is None else carry
+    with threads.suited(observation):
+        carry = method.init(observation, seed, z0) if carry is None else carry
     while carry.step < (method.steps if steps is None else steps) and not carry.done:
-        yield method.step(observation, carry)
+        with threads.suited(observation):
+            state = method.step(observation, carry)
+        yield state
+
+
+class Run:
+    """A run of a method on a case that records itself and knows why it ended.
+
+    Args:
+        case, method, seed, steps, patience, window, record_every: see `reconstruct`.
+
+    Attributes:
+        carry: the method's carry; recorder: the `Recorder`, with the curves and the images.
+        budget: the last Adam step.
+        reason: the `StopReason`; None while there are steps to make.
+        seconds: wall time since each `start`, as of the last step.
+
+    Raises:
+        InputError: bad settings, or a method that cannot honestly be run on the case.
+    """
+
+    def __init__(self, case, method, *, seed=0, steps=None, patience=None, window=100, record_every=1):
+        check_run(seed=seed, steps=steps, patience=patience, window=window, record_every=record_every)
+        method.check_image(case.image)
+        self.case, self.method, self.seed = case, method, seed
+        self.budget = method.steps if steps is None else steps
+        check_divides(record_every, self.budget)
+        self.patience, self.record_every = patience, record_every
+        with threads.suited(case.observation):
+            self.carry = method.init(case.observation, seed)
+        self.recorder = Recorder(case, window, record_every)
+        self.reason, self.seconds = None, 0.0
+        self._states = iterate(case.observation, method, steps=self.budget, carry=self.carry)
+
+    @property
+    def steps(self):
+        """The last step that was recorded; 0 before the first."""
+        return self.recorder.steps
+
+    def start(self):
+        """Start the clock, or go on after a pause; a run that has nothing left to do ends here."""
+        self._since, self.reason = time.perf_counter(), self._ended()
+
+    def advance(self):
+        """Make the next Adam step, record it where it is due, and return its `State`; a fault is not recorded."""
+        with threads.suited(self.case.observation):
+            state = next(self._states)
+            if state.step % self.record_every == 0 or self.carry.done:
+                self.reason = fault(state, self.recorder)
+                if self.reason is None:
+                    self.recorder.record(state)
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        self.reason = self.reason or self._ended()
+        return state
+
+    def interrupt(self, state=None):
+        """End the run after `state`, its last one; nobody may have looked at that step."""
+        unseen = state is not None and state.step > self.steps
+        self.reason = (fault(state, self.recorder) if unseen else None) or StopReason.INTERRUPTED
+
+    def result(self):
+        """The run so far as a `Result`."""
+        return Result.of(self.recorder, self.method, seed=self.seed, steps=self.steps,
+                         stop_reason=self.reason or StopReason.INTERRUPTED, seconds=self.seconds)
+
+    def _ended(self):
+        best = self.recorder.variance.best_step  # 0 before a whole window was seen
+        if self.patience is not None and best > 0 and self.steps - best >= self.patience:
+            return StopReason.EARLY
+        if self.carry.done:
+            return StopReason.OWN_RULE
+        return StopReason.BUDGET if self.carry.step >= self.budget else None
 
 
 def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, patience=None, window=100,
@@ -73,56 +145,39 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         progress: show a progress bar with loss, PSNR where the truth is known, and time left.
         watch: function that is called with the step after each step; a true answer ends the run as Ctrl-C does.
 
-    The result says why the run ended, its `stop_reason`: "budget"; "early stopping", by patience; "own rule", the
-    method's; "interrupted", by watch or Ctrl-C, after the current step (a second Ctrl-C ends it at once);
-    "diverged" or "dead network", see `fault`: the last good image is kept, and the last checkpoint.
+    The result says why the run ended, its `stop_reason`, one of `StopReason`. After a fault the last good image is
+    kept, and the last checkpoint. Ctrl-C ends a run after its current step, a second one at once.
 
-    A checkpoint that cannot be written, on a full disk, is said once and tried again; the one before stays whole.
+    A checkpoint that cannot be written, on a full disk, is reported once and tried again; the one before stays whole.
 
     Raises:
         InputError: a checkpoint that is damaged or of another run; an out folder that cannot be written to; bad
             settings; a method that cannot honestly be run on the case.
     """
-    check_run(seed=seed, steps=steps, patience=patience, window=window, record_every=record_every)
-    method.check_image(case.image)
-    budget = method.steps if steps is None else steps
-    check_divides(record_every, budget)
-    carry, recorder = method.init(case.observation, seed), Recorder(case, window, record_every)
+    run = Run(case, method, seed=seed, steps=steps, patience=patience, window=window, record_every=record_every)
     kept = checkpoint.Keeper(out, describe(case, method, seed, window, record_every))
-    seconds = kept.restore(carry, recorder, case.observation.y.device) if resume else 0.0
-    began = time.perf_counter() - seconds
-
-    def stalled():
-        best = recorder.variance.best_step  # 0 before a whole window was seen
-        return patience is not None and best > 0 and recorder.steps - best >= patience
-
+    run.seconds = kept.restore(run.carry, run.recorder, case.observation.y.device) if resume else 0.0
     memory.reset(case.observation.y.device)
-    reason = "early stopping" if stalled() else None
-    budget = carry.step if stalled() else budget
-    bar = tqdm(total=budget, initial=min(carry.step, budget), desc=f"{case.task} {method.name}", unit="step",
+    run.start()
+    total = run.carry.step if run.reason else run.budget
+    bar = tqdm(total=total, initial=run.carry.step, desc=f"{case.task} {method.name}", unit="step",
                disable=not progress, mininterval=0.5)
     with bar, deferred_interrupt() as interrupted:
-        for state in iterate(case.observation, method, steps=budget, carry=carry):
-            if state.step % record_every == 0 or carry.done:
-                reason = fault(state, recorder)
-                if reason:
-                    break
-                row = recorder.record(state)
-                bar.set_postfix({k: f"{row[k]:.4g}" for k in ("loss", "psnr") if k in row}, refresh=False)
-                if state.step // CHECKPOINT_EVERY > (state.step - record_every) // CHECKPOINT_EVERY:
-                    kept.save(carry, recorder, time.perf_counter() - began)
+        while run.reason is None:
+            state = run.advance()
+            if run.reason and run.reason.is_fault:
+                break
+            bar.set_postfix({name: f"{run.recorder.curve[name][-1]:.4g}" for name in ("loss", "psnr")
+                             if name in run.recorder.curve}, refresh=False)
             bar.update()
+            due = state.step // CHECKPOINT_EVERY > (state.step - record_every) // CHECKPOINT_EVERY
+            if due and state.step == run.steps:
+                kept.save(run.carry, run.recorder, run.seconds)
             if (watch is not None and watch(state.step)) or interrupted:
-                reason = fault(state, recorder) or "interrupted"  # nobody may have looked at this step
-                break
-            if stalled():
-                reason = "early stopping"
-                break
-        if reason not in FAULTS:
-            kept.save(carry, recorder, time.perf_counter() - began)
-    reason = reason or ("own rule" if carry.done else "budget")
-    return Result.of(recorder, method, seed=seed, steps=recorder.steps, stop_reason=reason,
-                     seconds=time.perf_counter() - began)
+                run.interrupt(state)
+        if not run.reason.is_fault:
+            kept.save(run.carry, run.recorder, run.seconds)
+    return run.result()
 
 
 def fault(state, recorder):
@@ -134,8 +189,8 @@ def fault(state, recorder):
     """
     first = recorder.curve.get("data", [math.inf])[0]
     if not state.is_finite or state.losses.get("data", 0.0) > DIVERGED * first:
-        return "diverged"
-    return "dead network" if recorder.flat >= DEAD and is_constant(state.image) else None
+        return StopReason.DIVERGED
+    return StopReason.DEAD if recorder.flat >= DEAD and is_constant(state.image) else None
 
 
 def describe(case, method, seed, window, record_every):

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from ..files import to_bytes
+from .stopping import StopReason
 
 #: Largest resolution of a stored figure, in dots per inch.
 LARGEST_DPI = 100
@@ -68,7 +69,7 @@ def plot_result(result):
     """Start, answer and truth of a `Result`, with errors and PSNR."""
     scores = result.metrics["psnr"]
     images = {"start": result.images["start"], result.metrics["method"]: result.answer}
-    shown_last = "blind" if result.metrics["stop_reason"] == "early stopping" else "final"
+    shown_last = "blind" if result.stop_reason is StopReason.EARLY else "final"
     values = dict(zip(images, (scores["start"], scores[shown_last]), strict=True))
     titles = {name: f"{value:.2f} dB" for name, value in values.items() if value is not None}
     shown = {name: result.case.display(image) for name, image in images.items()}

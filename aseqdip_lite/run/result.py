@@ -9,8 +9,9 @@ import torch
 from ..case import Case, to_array
 from ..files import provenance, to_bytes, to_json, write_together
 from ..settings import InputError
-from . import memory
+from . import memory, threads
 from .recorder import ANSWERS
+from .stopping import StopReason
 
 #: The answers that `psnr` and `ssim` of the metrics are given of, whatever the run.
 SHOWN = ("start", "final", "blind", "oracle")
@@ -43,6 +44,8 @@ class Result:
     def of(cls, recorder, method, *, seed, steps, stop_reason, seconds):
         """Collect a recorder's findings and the run's provenance."""
         case = recorder.case
+        with threads.suited(case.observation):
+            made = provenance(case.observation.y.device)
         images = recorder.images | dict(final=recorder.images["start"] if recorder.images["final"] is None
                                         else recorder.images["final"], blend=recorder.blend)
         answers = recorder.answers()
@@ -50,9 +53,9 @@ class Result:
             answers = {name: answers[name] | dict(step=None) for name in SHOWN if name in answers}
         metrics = dict(task=case.task, method=method.name, image=case.image,
                        settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
-                       gradients=steps * method.gradients or None, stop_reason=stop_reason, seconds=round(seconds, 3),
-                       peak_memory_mib=memory.peak(case.observation.y.device), notes=list(case.notes),
-                       data_range=case.data_range, **shown(answers), **provenance(case.observation.y.device),
+                       gradients=steps * method.gradients or None, stop_reason=str(stop_reason),
+                       seconds=round(seconds, 3), peak_memory_mib=memory.peak(case.observation.y.device),
+                       notes=list(case.notes), data_range=case.data_range, **shown(answers), **made,
                        deterministic=torch.are_deterministic_algorithms_enabled(), answers=answers)
         deviation = recorder.deviation
         return cls(case, images, recorder.curve, metrics,
@@ -61,8 +64,12 @@ class Result:
     @property
     def answer(self):
         """The image a user takes home: the final one, or the blind pick if early stopping ended the run."""
-        stopped = self.metrics["stop_reason"] == "early stopping"
-        return self.images["blind" if stopped else "final"]
+        return self.images["blind" if self.stop_reason is StopReason.EARLY else "final"]
+
+    @property
+    def stop_reason(self):
+        """Why the run ended, a `StopReason`."""
+        return StopReason(self.metrics["stop_reason"])
 
     def save(self, out):
         """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`: all of them, or none.
@@ -164,7 +171,8 @@ def summary(metrics):
     for label, key, digits in rows:
         cells = (answer(metrics, name, key) for name in columns)
         lines.append("".join([f"{label:{width}}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
-    return "\n".join(lines)
+    reason = StopReason(metrics["stop_reason"])
+    return "\n".join(lines + [reason.explanation] * reason.is_fault)
 
 
 def save_picture(file, shown, window):

@@ -1,13 +1,36 @@
-"""Rules that pick an image of a run without the truth: two variances of the outputs, and the discrepancy principle.
+"""Why a run ended, and rules that pick one of its images without the truth.
 
-Each rule is shown every step by `update` and answers whether its pick is now this step's image;
-`best_step` is the step of its pick, 0 before the first.
+The rules are two variances of the outputs and the discrepancy principle. Each is shown every step by `update` and
+answers whether its pick is now this step's image; `best_step` is the step of its pick, 0 before the first.
 """
 
 import copy
 import math
+from enum import StrEnum
 
 import torch
+
+
+class StopReason(StrEnum):
+    """Why a run ended. The value is what metrics.json holds; `explanation` says what it means and what to do."""
+
+    BUDGET = "budget", "The run has made all its steps."
+    EARLY = "early stopping", "The moving variance has had no new minimum for `patience` steps; its pick is the answer."
+    OWN_RULE = "own rule", "The method's own rule ended the run."
+    INTERRUPTED = "interrupted", "The run was stopped before its last step."
+    DIVERGED = "diverged", "The loss is no longer a finite number, or far too large, so the run ended: try a lower lr."
+    DEAD = "dead network", "The network gave one value at all pixels and has stopped learning: try a lower lr."
+
+    def __new__(cls, value, explanation):
+        reason = str.__new__(cls, value)
+        reason._value_, reason.explanation = value, explanation
+        return reason
+
+    @property
+    def is_fault(self):
+        """Whether the run could not go on; its last good image is then the answer."""
+        return self in (StopReason.DIVERGED, StopReason.DEAD)
+
 
 #: Weight of the newest output in the exponential variance, as published.
 ALPHA = 0.1

@@ -1,11 +1,8 @@
 """One run that is started, paused, stepped, stopped and looked back on. No widgets here."""
 
 import math
-import time
 
-from ..run.engine import fault, iterate
-from ..run.recorder import Recorder
-from ..run.result import Result
+from ..run.engine import Run
 
 #: What may be asked of a session in each state. "done" and "failed" are final.
 ACTIONS = {
@@ -47,49 +44,29 @@ class Frames:
         return stored, self.kept[stored]
 
 
-class Session:
-    """A run of a method on a case, driven step by step.
+class Session(Run):
+    """A `Run` that is started, paused, stepped and stopped, and looked back on.
 
     Args:
-        case: the `Case`.
-        method: a method with its settings.
-        seed: initialisation seed.
-        steps: last Adam step; the method's own budget by default.
+        case, method, seed, steps: as of `Run`.
 
     Attributes:
         state: "idle", "running", "paused", "done" or "failed".
-        reason: why it is done: "budget", "own rule", "interrupted", "diverged" or "dead network", as in `Result`; ""
-            before.
-        recorder: the `Recorder`, with the curves and the four images.
         frames: the stored iterates, as displayed; step 0 is the start.
-        seconds: wall time spent running.
-
-    Raises:
-        InputError: the method does not fit the case.
     """
 
     def __init__(self, case, method, *, seed=0, steps=None):
-        method.check_image(case.image)
-        self.case, self.method, self.seed = case, method, seed
-        self.budget = method.steps if steps is None else steps
-        self.carry = method.init(case.observation, seed)
-        self.recorder = Recorder(case)
+        super().__init__(case, method, seed=seed, steps=steps)
         start = case.display(case.observation.start)
         self._start_psnr = math.nan if case.truth is None else self.recorder.score("psnr", case.observation.start)
         self.frames = Frames(max(2, min(MOST_FRAMES, MOST_BYTES // start.nbytes)))
         self.frames.add(0, start)
-        self.state, self.reason, self.seconds = "idle", "", 0.0
-        self._states = iterate(case.observation, method, steps=self.budget, carry=self.carry)
+        self.state = "idle"
 
     @property
     def actions(self):
         """What may be asked of the session now."""
         return ACTIONS[self.state]
-
-    @property
-    def steps(self):
-        """Recorded Adam steps."""
-        return len(self.recorder.curve.get("step", ()))
 
     @property
     def seconds_left(self):
@@ -103,48 +80,38 @@ class Session:
     def run(self):
         """Start, or go on after a pause; then call `advance` while the state is "running"."""
         self._expect("run")
-        self.state, self._since = "running", time.perf_counter()
+        self.state = "running"
+        self.start()
 
     def pause(self):
-        """Stop pulling states until `run` or `step`."""
+        """Make no further step until `run` or `step`."""
         self._expect("pause")
         self.state = "paused"
 
     def stop(self):
         """End the run with what was reached."""
         self._expect("stop")
-        self._end("interrupted")
+        self.interrupt()
+        self.state = "done"
 
     def step(self):
         """Make one Adam step, then stay paused unless that was the last one."""
         self._expect("step")
-        self.state, self._since = "paused", time.perf_counter()
+        self.state = "paused"
+        self.start()
         self.advance()
 
     def advance(self):
         """Make and record the next Adam step. An exception of the method makes the state "failed" and goes on up."""
         try:
-            state = next(self._states)
-            reason = fault(state, self.recorder)
-            if reason:
-                self._end(reason)
-                return
-            self.recorder.record(state)
-            self.frames.add(state.step, self.case.display(state.estimate))
+            state = super().advance()
+            if state.step == self.steps:
+                self.frames.add(state.step, self.case.display(state.estimate))
         except Exception:
             self.state = "failed"
             raise
-        now = time.perf_counter()
-        self.seconds, self._since = self.seconds + now - self._since, now
-        if state.step >= self.budget:
-            self._end("budget")
-        elif self.carry.done:
-            self._end("own rule")
-
-    def result(self):
-        """The run so far as a `Result`, the same as `reconstruct` returns."""
-        return Result.of(self.recorder, self.method, seed=self.seed, steps=self.carry.step,
-                         stop_reason=self.reason or "interrupted", seconds=self.seconds)
+        if self.reason:
+            self.state = "done"
 
     def psnr(self, step):
         """PSNR in dB of the answer at a step, 0 being the start; NaN where there is no such step or no truth."""
@@ -154,6 +121,3 @@ class Session:
     def _expect(self, action):
         if action not in self.actions:
             raise RuntimeError(f"cannot {action} a run that is {self.state}")
-
-    def _end(self, reason):
-        self.state, self.reason = "done", reason

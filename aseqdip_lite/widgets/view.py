@@ -10,6 +10,7 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from ..run.engine import check_run
+from ..run.stopping import StopReason
 from ..settings import InputError
 from .drawing import Curves, pictures, status, table
 from .session import Session
@@ -25,13 +26,6 @@ BUTTONS = {
 }
 #: Least seconds between two redraws; a redraw also waits three times as long as the last one took.
 REDRAW = 0.35
-ENDINGS = {
-    "budget": "The run has made all its steps.",
-    "own rule": "The method's own rule ended the run.",
-    "interrupted": "Stopped. The next run will be shown beside this one.",
-    "diverged": "The loss is no longer a finite number, or far too large, so the run ended: try a smaller lr.",
-    "dead network": "The network gave the same value at all pixels and has stopped learning: try a smaller lr.",
-}
 
 
 class Panel(widgets.VBox):
@@ -235,7 +229,8 @@ class Panel(widgets.VBox):
 
     def _show_ending(self):
         if self.state == "done":
-            self._say(ENDINGS[self.session.reason])
+            self._say("Stopped. The next run will be shown beside this one."
+                      if self.session.reason is StopReason.INTERRUPTED else self.session.reason.explanation)
 
     def _say(self, text):
         self.message.value = html.escape(text)
