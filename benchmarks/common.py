@@ -11,8 +11,10 @@ import torch
 from aseqdip_lite.files import provenance, to_json, write_atomically
 from aseqdip_lite.run.plots import to_png
 from aseqdip_lite.run.recorder import Recorder
+from aseqdip_lite.study.store import Store
 
-RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results"
+ROOT = Path(__file__).parent.parent
+RESULTS, OUT = ROOT / "aseqdip_lite" / "results", ROOT / "out"
 
 #: Of a curve every tenth step is kept.
 EVERY = 10
@@ -21,7 +23,7 @@ EVERY = 10
 def row(name, value, target=None, *, least=False):
     """One number of a report; `ok` says whether it is at most its target, or at least it if `least`.
 
-    A value of None, what was never reached, misses every target.
+    None stands for what was never reached and misses every target.
     """
     ok = None if target is None else value is not None and (value >= target if least else value <= target)
     return dict(name=name, value=value, target=target, ok=ok)
@@ -64,10 +66,11 @@ def save(name, report):
 
 
 class Measured:
-    """Measurements by name, each stored in results/NAME.json as it is finished, and not made again.
+    """Measurements by name, each appended to out/NAME.jsonl as it is finished, and not made again.
 
-    Those of another machine, thread number, version or setting are left out: they are measured anew. With `portable`
-    those of another processor stay: for measurements that no clock enters, or that say where they were made.
+    At the end `show` writes the report results/NAME.json, whose measurements are not made again either. Those of
+    another machine, thread number, version or setting are left out: they are measured anew. With `portable` those of
+    another processor stay: for measurements that no clock enters, or that say where they were made.
 
     Args:
         name: the report.
@@ -80,20 +83,22 @@ class Measured:
     def __init__(self, name, rows_of, settings, *, keep=True, anew=False, portable=False):
         self.name, self.rows_of, self.settings, self.keep = name, rows_of, settings, keep
         self.provenance = machine()
-        stored = load(name) or {}
+        self.store = Store(OUT / f"{name}.jsonl" if keep else None, ("key", "settings", "provenance"))
+        report = load(name) or {}
+        entries = [dict(report, key=key, run=run) for key, run in report.get("runs", {}).items()] if keep else []
+        entries += self.store.rows.values()
         elsewhere = {name: self.provenance[name] for name in ("cpu", "bfloat16") if portable}
-        same = (stored.get("provenance", {}) | elsewhere == self.provenance and stored.get("settings") == settings)
-        if stored and keep and not same:
-            print("what is stored comes from another machine or other settings: all is measured anew")
-        self.runs = dict(stored.get("runs", {})) if keep and same and not anew else {}
+        same = [entry for entry in entries
+                if (entry["provenance"] | elsewhere, entry["settings"]) == (self.provenance, settings)]
+        if len(same) < len(entries):
+            print("some of what is stored comes from another machine or other settings: that is measured anew")
+        self.runs = {} if anew else {entry["key"]: entry["run"] for entry in same}
 
     def measure(self, key, function, *, valid=lambda run: True):
         """function()'s plain JSON under `key`, from the store if it is there and `valid`."""
         if key not in self.runs or not valid(self.runs[key]):
             self.runs[key] = function()
-            if self.keep:
-                save(self.name, dict(rows=self.rows, settings=self.settings, provenance=self.provenance,
-                                     runs=self.runs))
+            self.store.add(dict(key=key, settings=self.settings, provenance=self.provenance, run=self.runs[key]))
         return self.runs[key]
 
     @property
@@ -102,8 +107,10 @@ class Measured:
         return self.rows_of(self.runs)
 
     def show(self, draw):
-        """Store draw(runs) as results/NAME.png, unless nothing is stored, and print the rows."""
+        """Write the report and draw(runs) as results/NAME.png, unless nothing is stored, and print the rows."""
         if self.keep:
+            save(self.name, dict(rows=self.rows, settings=self.settings, provenance=self.provenance, runs=self.runs))
+            self.store.file.unlink(missing_ok=True)
             (RESULTS / f"{self.name}.png").write_bytes(to_png(draw(self.runs)))
         for entry in self.rows:
             print(describe(entry))

@@ -698,7 +698,7 @@ falls = {}
 for row in search:
     found = row["settings"]
     if row["method"] == "aseqdip" and found["N"] == 2 and found["lr"] == 3e-4:
-        name, best, last = row["problem"]["image"], row["psnr"]["oracle"], row["psnr"]["final"]
+        name, best, last = row["problem"]["image"], *(row["answers"][key]["psnr"] for key in ("oracle", "final"))
         falls[name, found["lam"]] = best - last
         print(f"{name:>8}, lam {found['lam']:g}: best {best:.2f} dB, after {row['steps']} steps {last:.2f} dB, "
               f"fallen by {best - last:.2f} dB")

@@ -922,8 +922,8 @@ for row in (row for row in search if row["method"] in ("aseqdip", "tv")):
     problem_of = row["problem"]
     name = (problem_of["image"], problem_of["hiar"], problem_of.get("fill", "mean"))
     column = row["settings"]["lr"] if row["method"] == "aseqdip" else "TV"
-    best.setdefault(name, {"start": row["psnr"]["start"]})
-    best[name][column] = max(best[name].get(column, 0.0), row["psnr"]["final"])
+    best.setdefault(name, {"start": row["answers"]["start"]["psnr"]})
+    best[name][column] = max(best[name].get(column, 0.0), row["answers"]["final"]["psnr"])
 columns = ["start", *sorted({c for found in best.values() for c in found if isinstance(c, float)}), "TV"]
 print(f"{search[0]['steps']} steps, 128 x 128, one seed".rjust(34) + "".join(f"{c}".rjust(8) for c in columns))
 for (image, hiar, fill_by), found in best.items():

@@ -900,7 +900,7 @@ searched = {}
 for row in tuning:
     chosen = defaults.get(row["method"])
     if chosen and all(chosen[key] == value for key, value in row["settings"].items()):
-        value = row["finals"][str(K)] if row["method"] == "aseqdip" else row["psnr"]["final"]
+        value = row["finals"][str(K)] if row["method"] == "aseqdip" else row["answers"]["final"]["psnr"]
         searched.setdefault(row["problem"]["image"], {})[row["method"]] = value
 for image, values in searched.items():
     print(f"{image}: TV {values['tv']:.2f}, aSeqDIP {values['aseqdip']:.2f} dB at step {K}")

@@ -307,7 +307,8 @@ def best_finals(task):
     scores = {}
     for row in rows:
         if row["problem"] == rows[0]["problem"]:
-            scores.setdefault(row["method"], []).append(max((row.get("finals") or {"": row["psnr"]["final"]}).values()))
+            finals = row.get("finals") or {"": row["answers"]["final"]["psnr"]}
+            scores.setdefault(row["method"], []).append(max(finals.values()))
     return {name: sorted(values, reverse=True)[:6] for name, values in scores.items()}
 
 

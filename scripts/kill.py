@@ -1,13 +1,14 @@
 """Kill tests: runs and sweeps ended by SIGKILL at random moments, and in the middle of writing a checkpoint.
 
-Each trial works in a fresh folder. A run, or a comparison of four runs in two processes, is killed up to three times,
-each at a random moment and with all the processes that it started; or once, after a random number of bytes of a random
-checkpoint. Then it may finish. Its recon.npy, curves and scores must equal those of an uninterrupted one bit for bit.
+Each trial works in a fresh folder. A run, a comparison of four runs in two processes, or a study of eight in two, is
+killed up to three times, each at a random moment and with all the processes that it started; or a run once, after a
+random number of bytes of a random checkpoint. Then it may finish. Its recon.npy, curves and scores must equal those of
+an uninterrupted one bit for bit; a study must have every row once, and those that it had when it was killed.
 
-    python scripts/kill.py                    50 runs, 50 comparisons, 20 kills inside a write
-    python scripts/kill.py --trials 5         5, 5 and 2
+    python scripts/kill.py                    50 runs, 50 comparisons, 50 studies, 20 kills inside a write
+    python scripts/kill.py --trials 5         5, 5, 5 and 2
 
-Writes results/kill.json. Itself interrupted, it goes on where it was: finished trials wait in out/kill.json.
+Writes results/kill.json. Itself interrupted, it goes on where it was: finished trials wait in out/kill.jsonl.
 """
 
 import json
@@ -25,13 +26,15 @@ import numpy as np
 import torch
 from joblib.externals.loky import get_reusable_executor
 
-from aseqdip_lite import ASeqDIP, files, load_case, reconstruct
-from aseqdip_lite.files import provenance
+from aseqdip_lite import ASeqDIP, load_case, reconstruct
+from aseqdip_lite.files import provenance, to_json
 from aseqdip_lite.run import checkpoint, engine
 from aseqdip_lite.study.compare import compare
+from aseqdip_lite.study.store import Store, key
+from aseqdip_lite.study.trials import NAMES, Trial, record
 
 ROOT = Path(__file__).parent.parent
-RESULTS, PROGRESS = ROOT / "aseqdip_lite" / "results" / "kill.json", ROOT / "out" / "kill.json"
+RESULTS, PROGRESS = ROOT / "aseqdip_lite" / "results" / "kill.json", ROOT / "out" / "kill.jsonl"
 
 #: Adam steps of a run, and between two checkpoints: so often that many kills fall into a write.
 STEPS, EVERY = 240, 10
@@ -53,6 +56,15 @@ def sweep(out, death=None):
     alone()
     compare("mri", ["vanilla", "aseqdip"], seeds=2, steps=STEPS // 4, out=out, workers=2, progress=False, **CASE)
     get_reusable_executor().shutdown()  # idle workers would keep a process that multiprocessing has started for minutes
+
+
+def study(out, death=None):
+    """Eight recorded trials in two processes; it goes on where an earlier one was killed."""
+    alone()
+    trials = [Trial("mri", method, CASE, steps=STEPS // 8, seed=seed) for method in ("vanilla", "aseqdip")
+              for seed in range(4)]
+    record(trials, file=Path(out) / "rows.jsonl", workers=2, progress=False)
+    get_reusable_executor().shutdown()
 
 
 class Dying:
@@ -81,7 +93,7 @@ class Dying:
 
 
 #: What is killed, and how many trials of it for each of --trials.
-TARGETS = {"run": (run, 1.0), "sweep": (sweep, 1.0), "write": (run, 0.4)}
+TARGETS = {"run": (run, 1.0), "sweep": (sweep, 1.0), "write": (run, 0.4), "study": (study, 1.0)}
 
 
 def alone():
@@ -122,7 +134,10 @@ def trial(target, out, moments):
     """Kill the target at each moment, unless it is done before, then let it finish; returns the moments that hit."""
     kills = []
     for moment in [*moments, None]:
+        before = rows(out)
         code = attempt(target, out, moment)
+        if not rows(out).startswith(before):
+            raise SystemExit(f"{target.__name__} has lost rows after kills at {kills}")
         if code == -signal.SIGKILL:
             kills.append(moment)
         elif code:
@@ -130,25 +145,32 @@ def trial(target, out, moments):
     return kills
 
 
+def rows(out):
+    """The whole lines of the rows of a study, as bytes."""
+    file = Path(out) / "rows.jsonl"
+    return file.read_bytes().rpartition(b"\n")[0] if file.exists() else b""
+
+
 def outcome(out):
-    """What must be equal: {file: contents} of all images and curves, {file: facts} of all runs."""
+    """What must be equal: {file: contents} of all images and curves, {file: facts} of all runs and of all rows."""
     facts = ("answers", "steps", "stop_reason")
     found = {file: file.read_bytes() for name in ("recon.npy", "curve.csv") for file in out.rglob(name)}
     for file in out.rglob("metrics.json"):
         report = json.loads(file.read_text())
         found[file] = {fact: report[fact] for fact in facts}
+    found[out / "rows.jsonl"] = sorted(json.dumps([key(row, NAMES), row["answers"], row["made"]])
+                                       for row in map(json.loads, rows(out).splitlines()))
     return {file.relative_to(out): value for file, value in found.items()}
 
 
 @click.command()
-@click.option("--trials", "count", default=50, show_default=True, help="Runs, and comparisons, that are killed.")
+@click.option("--trials", "count", default=50, show_default=True, help="Runs, comparisons and studies that are killed.")
 @click.option("--seed", default=0, show_default=True)
 def main(count, seed):
     """Kill runs and sweeps at random moments, and compare what they leave with uninterrupted ones."""
     setup = dict(seed=seed, steps=STEPS, checkpoint_every=EVERY, provenance=provenance(torch.device("cpu")))
-    before = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
-    trials = before["trials"] if before.get("setup") == setup else []
-    PROGRESS.parent.mkdir(exist_ok=True)
+    progress = Store(PROGRESS, ("setup", "kind", "index"))
+    trials = [row["trial"] for row in progress.rows.values() if row["setup"] == setup]
     with tempfile.TemporaryDirectory() as folder:
         for number, (kind, (target, share)) in enumerate(TARGETS.items()):
             wanted = max(1, round(share * count))
@@ -167,11 +189,10 @@ def main(count, seed):
                 trials.append(dict(kind=kind, index=index, kills=kills, equal=outcome(out) == outcome(whole),
                                    seconds=round(time.perf_counter() - began, 2)))
                 shutil.rmtree(out)
-                files.write_together({PROGRESS: lambda file: file.write(
-                    json.dumps(dict(setup=setup, trials=trials)).encode())})
+                progress.add(dict(setup=setup, kind=kind, index=index, trial=trials[-1]))
                 print(f"{kind} {index + 1} of {wanted}: killed {len(kills)} times, "
                       f"{'equal' if trials[-1]['equal'] else 'NOT EQUAL'}", flush=True)
-    RESULTS.write_text(files.to_json(setup | dict(trials=trials)))
+    RESULTS.write_text(to_json(setup | dict(trials=trials)))
     PROGRESS.unlink()
     differ = sum(not row["equal"] for row in trials)
     print(f"{len(trials)} trials, {sum(len(row['kills']) for row in trials)} kills, {differ} results differ")

@@ -25,8 +25,9 @@ KILL = """## Killed processes: `make kill`
 
 A run ({steps} Adam steps, a checkpoint every {checkpoint_every}), or a sweep, which is a comparison of four runs in
 two processes, is ended by SIGKILL up to three times at random moments, with all the processes that it started; "write"
-is a run that dies after a random number of bytes of a random checkpoint. Then it is started again and may finish.
-Equal means: images, curves and scores are those of an uninterrupted one, bit for bit.
+is a run that dies after a random number of bytes of a random checkpoint; "study" is eight runs in two processes, each
+of which leaves a line in one file. Then it is started again and may finish. Equal means: images, curves and scores are
+those of an uninterrupted one, bit for bit, and a study has each line once and has lost none.
 
 """
 

@@ -1,12 +1,11 @@
-"""docs/SEARCH.md from the recorded searches, aseqdip_lite/results/tuning_SEARCH.json.
+"""docs/SEARCH.md from the recorded searches, aseqdip_lite/results/tuning_SEARCH.jsonl.
 
     python scripts/search_page.py
 """
 
-import json
 from statistics import median
 
-from tune import OWN_RULE, ROOT, SEARCHES, edges, key, means, ranking, seeds_of, trials, with_budget
+from tune import OWN_RULE, ROOT, SEARCHES, edges, means, ranking, seeds_of, stored, trials, with_budget
 
 from aseqdip_lite.study.tables import markdown_table
 
@@ -14,7 +13,7 @@ PAGE = ROOT / "docs" / "SEARCH.md"
 
 HEAD = """# How the defaults were found
 
-Made by `python scripts/search_page.py` from `aseqdip_lite/results/tuning_SEARCH.json`, which `make tune TASK=...`
+Made by `python scripts/search_page.py` from `aseqdip_lite/results/tuning_SEARCH.jsonl`, which `make tune TASK=...`
 records: every method of a task tries six settings on one tuning image with the same number of Adam steps, and where
 there is a second tuning image, the best four of them on that one, too. No other result of the project is computed on
 tuning images. The best mean final PSNR wins; the number of steps is chosen with it, from those listed, except for
@@ -57,11 +56,9 @@ def section(name, rows):
 
 def entered(name):
     """The stored rows of the trials that are part of today's search; none unless all of them are done."""
-    file = ROOT / "aseqdip_lite" / "results" / f"tuning_{name}.json"
-    rows = {key(row): row for row in json.loads(file.read_text(encoding="utf-8"))}
-    wanted = []
+    rows, wanted = stored(name), []
     for number in range(len(SEARCHES[name]["problems"])):
-        wanted += [key(trial) for trial in trials(name, number, rows.values())]
+        wanted += [trial.key for trial in trials(name, number, rows.values())]
         if not rows.keys() >= set(wanted):
             return []
     return [rows[trial] for trial in wanted]

@@ -6,7 +6,7 @@ search names "budgets", a run's PSNR is read at each of these steps: the run tha
 same run, unless a setting is a share of the budget, as SGLD-DIP's burn-in. Methods that end by a
 rule of their own are taken at their word. Where it names "seeds", each trial is made with as many
 seeds of the network. The settings and the budget of the best mean final PSNR win.
-Trials already in results/tuning_TASK.json are not run again, so an interrupted search goes on where
+Trials already in results/tuning_TASK.jsonl are not run again, so an interrupted search goes on where
 it was.
 
     python scripts/tune.py mri                      run the search, print the table
@@ -15,12 +15,14 @@ it was.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
 
-from aseqdip_lite import configure, load_case, methods, reconstruct
-from aseqdip_lite.study.trials import record, stored
+from aseqdip_lite import methods
+from aseqdip_lite.study.store import Store
+from aseqdip_lite.study.trials import NAMES, Trial, record
 
 ROOT = Path(__file__).parent.parent
 DEFAULTS = ROOT / "aseqdip_lite" / "methods" / "defaults.json"
@@ -37,17 +39,26 @@ GO_ON = 4
 
 
 def trials(name, number, rows):
-    """The trials on a search's problem of this number, as plain dictionaries; `rows` are trials done before."""
+    """Yield each `Trial` on a search's problem of this number; `rows` are of trials done before."""
     search = SEARCHES[name]
     task, network = search.get("task", name), {key: search[key] for key in ("network",) if key in search}
     for method, grid in search["methods"].items():
-        made = [dict(search=name, task=task, method=method, settings=settings | network, steps=search["steps"])
-                for settings in grid]
+        tried = [settings | network for settings in grid]
         if number:
             first = means([row for row in rows if row["problem"] == search["problems"][0]], seeds_of(name))
-            made.sort(key=lambda trial: -max(first[setting_of(trial)].values()))
-        yield from (trial | dict(problem=search["problems"][number], seed=seed)
-                    for trial in made[:GO_ON if number else None] for seed in range(seeds_of(name)))
+            tried.sort(key=lambda settings: -max(first[method, json.dumps(settings)].values()))
+        yield from (Trial(task, method, search["problems"][number], settings, search["steps"], seed)
+                    for settings in tried[:GO_ON if number else None] for seed in range(seeds_of(name)))
+
+
+def file_of(name):
+    """Where the rows of a search are."""
+    return ROOT / "aseqdip_lite" / "results" / f"tuning_{name}.jsonl"
+
+
+def stored(name):
+    """{key: row} of a search's file."""
+    return Store(file_of(name), NAMES).rows
 
 
 def seeds_of(name):
@@ -55,41 +66,28 @@ def seeds_of(name):
     return SEARCHES[name].get("seeds", 1)
 
 
-def setting_of(trial):
-    """What is tried: a method and its settings."""
-    return trial["method"], json.dumps(trial["settings"])
-
-
 def means(rows, count):
     """{(method, settings): {budget: mean final PSNR}} of what has `count` rows at that budget."""
     found = {}
     for row in rows:
         for budget, final in finals(row).items():
-            found.setdefault(setting_of(row), {}).setdefault(int(budget), []).append(final)
+            found.setdefault((row["method"], json.dumps(row["settings"])), {}).setdefault(int(budget), []).append(final)
     return {setting: {budget: sum(values) / count for budget, values in read.items() if len(values) == count}
             for setting, read in found.items()}
 
 
 def finals(row):
     """{budget: final PSNR} of a trial."""
-    return row.get("finals") or {row["steps"]: row["psnr"]["final"]}
+    return row.get("finals") or {row["steps"]: row["answers"]["final"]["psnr"]}
 
 
-def run(trial, watch):
-    """One trial, for `sweep`: it with its scores, or None if it was stopped."""
-    case = load_case(trial["task"], **trial["problem"])
-    steps = trial["steps"] if methods.get(trial["method"]).budget else None  # classic solvers keep their iterations
-    method = configure(trial["method"], trial["task"], "laptop", steps, **trial["settings"])
-    result = reconstruct(case, method, seed=trial["seed"], steps=steps, progress=False, watch=watch)
-    if result.metrics["stop_reason"] == "interrupted":
-        return None
-    kept = ("psnr", "ssim", "seconds", "seed", "data_seed", "threads", "versions", "device", "hardware")
-    row = trial | {key: result.metrics[key] for key in kept}
-    if not steps or trial["method"] in OWN_RULE:
-        return row
-    curve, budgets = result.curve["psnr"], SEARCHES[trial["search"]].get("budgets", [])
+def budgets_read(trial, result, budgets):
+    """The final PSNR of a run at each of the `budgets` at which the same method would end with it."""
+    method, curve = trial.configured(), result.curve["psnr"]
+    if not method.budget or trial.method in OWN_RULE:
+        return {}
     read = {budget: curve[budget - 1] for budget in budgets if only_budget(method, budget)}
-    return row | (dict(finals=read) if read else {})
+    return dict(finals=read) if read else {}
 
 
 def only_budget(method, steps):
@@ -101,11 +99,6 @@ def changes(method, steps):
     """The settings that a budget of `steps` changes, with their new values."""
     before, after = method.to_dict(), method.with_steps(steps).to_dict()
     return {name: value for name, value in after.items() if value != before[name]}
-
-
-def key(trial):
-    """What identifies a trial."""
-    return json.dumps([trial[k] for k in ("task", "method", "problem", "settings", "steps", "seed")], sort_keys=True)
 
 
 def with_budget(method, settings, steps):
@@ -129,15 +122,12 @@ def main(name, workers, write):
 
 def search(name, workers, write):
     """Make the trials that are missing, then report."""
-    file = ROOT / "aseqdip_lite" / "results" / f"tuning_{name}.json"
-    rows, wanted = stored(file), set()
-    for number in range(len(SEARCHES[name]["problems"])):
-        entered = [trial | dict(budget=trial["steps"] if methods.get(trial["method"]).budget else 1)
-                   for trial in trials(name, number, rows)]
-        record(run, entered, rows, file, key, label=f"search {name}, problem {number + 1}",
-               workers=workers)
-        wanted |= {key(trial) for trial in entered}
-    report(name, [row for row in rows if key(row) in wanted], write)
+    rows, problems = [], SEARCHES[name]["problems"]
+    read = partial(budgets_read, budgets=SEARCHES[name].get("budgets", []))
+    for number in range(len(problems)):
+        rows += record(list(trials(name, number, rows)), file=file_of(name), read=read, workers=workers,
+                       label=f"search {name}, problem {number + 1}")
+    report(name, rows, write)
 
 
 def ranking(name, rows):

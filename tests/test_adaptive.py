@@ -1,13 +1,15 @@
 """L2, the study of lam by itself: images it was not made on, the same budget for all arms, runs that are made once."""
 
-import json
 import statistics
+from dataclasses import asdict
 
 import pytest
 from tune import SEARCHES
 
 from aseqdip_lite import configure
 from aseqdip_lite.course.experiments import l2
+from aseqdip_lite.study import trials
+from aseqdip_lite.study.trials import Trial
 
 TASKS = list(l2.TASKS)
 SIZES = dict(size=32, coils=2, images=2, seeds=(1, 2), steps=4, progress=False)
@@ -17,8 +19,9 @@ BUDGET, DOUBLE = dict(lam=4.0, N=2), dict(lam=16.0, N=10)
 RULE = dict(first=0.25, patience=0.5, share=0.05, N=10)
 
 
-def made_up(trial, watch):
+def made_up(trial, watch, read):
     """A run's row: in a search the winners are 5 dB above the others; in a test auto is 0.5 dB above all."""
+    trial = asdict(trial)
     settings = trial["settings"]
     final = 20.0 + len(trial["problem"]["image"]) + 5 * (settings == DOUBLE) * (trial["seed"] == 0)
     final += (2 if trial["seed"] == 0 else 0.5) * (settings == l2.auto(RULE))
@@ -33,25 +36,25 @@ def made_up(trial, watch):
 @pytest.fixture(scope="module")
 def study():
     """(what `measure` returns of made-up runs on all tasks, the trials that it has made)."""
-    trials = []
+    made = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(l2, "run", lambda trial, watch: trials.append(trial) or made_up(trial, watch))
-        return l2.measure(**SIZES), trials
+        patch.setattr(trials, "run_trial", lambda trial, *rest: made.append(trial) or made_up(trial, *rest))
+        return l2.measure(**SIZES), made
 
 
 def test_no_test_image_was_tuned_on(study):
     for task in TASKS:
         tuned = {problem["image"] for problem in SEARCHES[task]["problems"]} | {l2.TUNING[task]["image"]}
-        tested = {trial["problem"]["image"] for trial in study[1] if trial["task"] == task and trial["seed"] > 0}
+        tested = {trial.problem["image"] for trial in study[1] if trial.task == task and trial.seed > 0}
         assert len(tested) == 2 and not tuned & tested
 
 
 def test_all_arms_have_the_same_budget_and_no_run_is_made_twice(study):
-    ours, trials = study
-    assert {trial["steps"] for trial in trials} == {8}
-    assert len({l2.key(trial) for trial in trials}) == len(trials) == ours["runs"]
-    assert ours["core_seconds"] == pytest.approx(1.5 * len(trials))
-    searched = [trial for trial in trials if trial["seed"] == 0]
+    ours, made = study
+    assert {trial.steps for trial in made} == {8}
+    assert len({trial.key for trial in made}) == len(made) == ours["runs"]
+    assert ours["core_seconds"] == pytest.approx(1.5 * len(made))
+    searched = [trial for trial in made if trial.seed == 0]
     assert len(searched) == len(TASKS) * (len(l2.GRID) + len(l2.RULES))
 
 
@@ -120,18 +123,15 @@ def test_the_verdict_asks_for_distance_to_both_and_for_no_fall(lines, verdict, c
 @pytest.mark.parametrize("arm", ["auto", "geometric"])
 def test_a_run_is_read_at_half_of_its_steps_too(arm):
     method, settings_of = l2.ARMS[arm]
-    trial = dict(task="denoising", method=method, settings=settings_of(dict(rule=RULE)), seed=0, steps=20, budget=20,
-                 problem=dict(image="coffee", sigma=25.0, size=32))
-    row = json.loads(json.dumps(l2.run(trial, lambda step: False)))
+    trial = Trial("denoising", method, dict(image="coffee", sigma=25.0, size=32), settings_of(dict(rule=RULE)), 20)
+    row = trials.run_trial(trial, lambda step: False, l2.halfway)
     assert row["steps"] == row["made"] == 20 and row["at_half"] != row["answers"]["final"]["psnr"]
-    assert l2.key(row) == l2.key(trial)
-    assert l2.run(trial, lambda step: step == 3) is None
 
 
 def test_it_goes_on_where_it_was(tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(l2, "run", lambda trial, watch: made.append(trial) or made_up(trial, watch))
-    sizes = SIZES | dict(tasks=("mri", "denoising"), points=2, images=1, file=tmp_path / "runs.json")
+    monkeypatch.setattr(trials, "run_trial", lambda trial, *rest: made.append(trial) or made_up(trial, *rest))
+    sizes = SIZES | dict(tasks=("mri", "denoising"), points=2, images=1, file=tmp_path / "runs.jsonl")
     once = l2.measure(**sizes)
     count = len(made)
     assert l2.measure(**sizes) == once and len(made) == count == once["runs"]

@@ -79,7 +79,8 @@ def test_a_comparison_over_the_scheduler_is_that_of_one_process(cluster, tmp_pat
             for name, where in (("here", dict(workers=1)), ("there", dict(scheduler=cluster.scheduler_address)))]
     assert [(row["method"], row["psnr"]) for row in rows[0]] == [(row["method"], row["psnr"]) for row in rows[1]]
     assert (tmp_path / "there" / "compare.md").exists()
-    assert not [path for path in (tmp_path / "there").iterdir() if path.name.startswith("tmp")]  # the desk is cleared
+    shared = [path for path in (tmp_path / "there").iterdir() if path.name.startswith("tmp")]
+    assert not shared  # the sweep clears its folder away
 
 
 def test_an_address_without_scheduler_is_a_clear_error():

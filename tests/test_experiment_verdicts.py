@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from aseqdip_lite.course.experiments import a1, arms, c3, f4, f5, f6, f7, f8, f9, f10, g1, g2, g3, g4, l1, t2
+from aseqdip_lite.study import trials
 
 
 def trajectories(ends, slope):
@@ -175,9 +176,10 @@ def test_t2_counts_where_aseqdip_is_first_of_the_family_and_of_all(parts, verdic
 
 
 def test_t2_goes_on_where_it_was_and_makes_no_run_twice(tmp_path, monkeypatch):
-    made, run = [], t2.run
-    monkeypatch.setattr(t2, "run", lambda trial, watch: made.append(t2.key(trial)) or run(trial, watch))
-    sizes = dict(size=32, coils=2, images=1, steps=2, tasks=("denoising",), file=tmp_path / "runs.json", progress=False)
+    made, run = [], trials.run_trial
+    monkeypatch.setattr(trials, "run_trial", lambda trial, *rest: made.append(trial.key) or run(trial, *rest))
+    sizes = dict(size=32, coils=2, images=1, steps=2, tasks=("denoising",), progress=False,
+                 file=tmp_path / "runs.jsonl")
     once = t2.measure(seeds=1, **sizes)
     count = len(made)
     assert once["runs"] == count == len(set(made)) and once["core_seconds"] > 0

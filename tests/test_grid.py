@@ -116,7 +116,7 @@ def test_finished_runs_are_never_run_again(tmp_path, monkeypatch):
     made, measure = [], grid.measure
 
     def counted(run, watch):
-        made.append(grid.key(run))
+        made.append(grid.key(run, grid.KEYS))
         return measure(run, watch)
 
     monkeypatch.setattr(grid, "measure", counted)
@@ -153,10 +153,9 @@ def test_bad_input_is_named(tmp_path):
         grid.grid(tasks=("ct",))
     with pytest.raises(InputError, match="unknown image 'cofee': did you mean 'coffee'"):
         grid.run_grid(tmp_path, **SMALL | dict(images=dict(denoising=("cofee",))))
-    (tmp_path / "grid.jsonl").write_text('{"task": ')
-    with pytest.raises(InputError) as caught:
+    (tmp_path / "grid.jsonl").write_text('{"task": \n')
+    with pytest.raises(InputError, match="grid.jsonl, line 1 is damaged"):
         grid.run_grid(tmp_path, **SMALL)
-    assert str(caught.value) == f"{tmp_path / 'grid.jsonl'} is damaged: delete it to run the grid anew"
 
 
 # The verdict.

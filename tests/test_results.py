@@ -142,7 +142,7 @@ def test_the_defaults_of_lite_half_are_what_its_search_found(task):
 
 @pytest.mark.parametrize("task", tune.SEARCHES)
 def test_a_search_used_tuning_images_alone_and_the_same_budget(task):
-    rows = stored("tuning", task)
+    rows = tune.stored(task).values()
     assert all(images.everything()[row["problem"]["image"]]["role"] == "tuning" for row in rows)
     assert len({row["steps"] for row in rows}) == 1
 

@@ -10,14 +10,15 @@ import torch
 
 from .. import methods, tasks
 from ..files import make_folder, plain, to_json, write_atomically, write_together
-from ..run.engine import reconstruct
 from ..run.plots import plot_curves, plot_images, to_png
 from ..run.recorder import ANSWERS
 from ..run.result import answer
+from ..run.stopping import StopReason
 from ..settings import InputError
 from .statistics import summarise
 from .sweep import sweep
 from .tables import as_markdown
+from .trials import Trial
 
 
 def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=None, out, device="cpu", workers=None,
@@ -62,16 +63,16 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
                 left_out.append(dict(method=name, image=label, why=str(error)))
                 continue
             for seed in range(seeds):
-                jobs[label, name, seed] = dict(
-                    task=task, image=image, seed=seed, profile=profile, settings=settings, method=name, steps=steps,
-                    device=str(device), folder=str(out.absolute() / f"{label}-{name}-seed{seed}"),
-                    budget=(steps or method.steps) if method.budget else 1)
+                trial = Trial(task, name, dict(image=image) | settings, {} if method.budget else method.to_dict(),
+                              steps, seed, seed, profile)
+                jobs[label, name, seed] = dict(trial=trial, budget=trial.budget, device=str(device),
+                                               folder=str(out.absolute() / f"{label}-{name}-seed{seed}"))
     workers = 1 if workers is None and device.type != "cpu" else workers
     make_folder(out)
-    desk = out.absolute() if scheduler else None  # workers elsewhere see no temporary folder of this machine
-    done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=desk, progress=progress,
+    shared = out.absolute() if scheduler else None  # workers elsewhere see no temporary folder of this machine
+    done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=shared, progress=progress,
                  label=f"compare {task}")
-    interrupted = len(done) < len(jobs) or any(row["stop_reason"] == "interrupted" for row in done.values())
+    interrupted = len(done) < len(jobs) or StopReason.INTERRUPTED in (row["stop_reason"] for row in done.values())
     rows = list(done.values())
     report = dict(rows=rows, summary=summarise(rows), left_out=left_out)
     write(out, report)
@@ -84,13 +85,9 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
 
 def run(job, watch):
     """One run of a comparison: its metrics, which its folder holds too. For `sweep`."""
-    case = tasks.load_case(job["task"], job["image"], seed=job["seed"], profile=job["profile"], **job["settings"])
-    method = methods.configure(job["method"], job["task"], job["profile"], job["steps"])
-    steps = job["steps"] if method.budget else None
-    result = reconstruct(case.to(job["device"]), method, seed=job["seed"], steps=steps, out=job["folder"], resume=True,
-                         progress=False, watch=watch)
+    result = job["trial"].run(watch, device=job["device"], out=job["folder"])
     result.save(job["folder"])
-    if result.metrics["stop_reason"] == "interrupted":
+    if result.stop_reason is StopReason.INTERRUPTED:
         watch.stop()
     return plain(result.metrics)
 

@@ -6,7 +6,6 @@ import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import torch
 from joblib import Parallel, delayed, parallel_config
 from tqdm.auto import tqdm
 
@@ -18,22 +17,22 @@ REFRESH = 0.5
 
 
 class Watch:
-    """How a run in another process tells its step, and hears that it shall stop: both by files of a folder.
+    """Reports a run's step from another process and tells it to stop, both by files in a shared folder.
 
-    Call it with the step that was made; the answer says whether to stop.
+    A run calls its watch with the step that it has made; a true answer asks it to stop.
     """
 
-    def __init__(self, desk, key):
-        self.desk, self.key = Path(desk), key
+    def __init__(self, shared_folder, key):
+        self.shared_folder, self.key = Path(shared_folder), key
 
     def __call__(self, step):
-        with suppress(OSError):  # a full disk shall end no run that only wanted to tell its step
-            (self.desk / f"{self.key}.step").write_text(str(step))
-        return (self.desk / "stop").exists()
+        with suppress(OSError):  # a full disk must not end a run that only reports its step
+            (self.shared_folder / f"{self.key}.step").write_text(str(step))
+        return (self.shared_folder / "stop").exists()
 
     def stop(self):
         """Tell all runs of the sweep to stop."""
-        (self.desk / "stop").touch()
+        (self.shared_folder / "stop").touch()
 
 
 def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished=None, progress=True, label="sweep"):
@@ -65,15 +64,15 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
         InputError: Dask is not installed, no scheduler answers at the address, or it has no workers.
     """
     results, done = {}, threading.Event()
-    with (crew(min(workers or os.cpu_count(), max(len(jobs), 1)), scheduler) as workers,
-          tempfile.TemporaryDirectory(dir=folder) as desk, deferred_interrupt() as interrupted):
-        watches = {key: Watch(desk, index) for index, key in enumerate(jobs)}
+    with (backend(min(workers or os.cpu_count(), max(len(jobs), 1)), scheduler) as workers,
+          tempfile.TemporaryDirectory(dir=folder) as shared_folder, deferred_interrupt() as interrupted):
+        watches = {key: Watch(shared_folder, index) for index, key in enumerate(jobs)}
 
         def waiting():
             for key, job in jobs.items():
-                if (Path(desk) / "stop").exists():
+                if (Path(shared_folder) / "stop").exists():
                     return
-                yield delayed(_call)(function, key, job, watches[key], workers > 1 or scheduler is not None)
+                yield delayed(_call)(function, key, job, watches[key])
 
         follower = threading.Thread(target=_follow, args=(jobs, watches, results, interrupted, done, progress, label))
         follower.start()
@@ -90,8 +89,8 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
 
 
 @contextmanager
-def crew(workers, scheduler):
-    """Set joblib's backend to processes, or to a scheduler's workers; yields how many jobs they take at a time."""
+def backend(workers, scheduler):
+    """Set joblib's backend to local processes or to a scheduler's workers; yields how many jobs run at a time."""
     if scheduler is None:
         with parallel_config(backend="loky", inner_max_num_threads=1 if workers > 1 else None):
             yield workers
@@ -102,8 +101,8 @@ def crew(workers, scheduler):
     except ImportError:
         raise InputError("a scheduler needs Dask: pip install 'aseqdip-lite[cluster]'") from None
     try:
-        # of an address that is none, Client would fail half made; the garbage collector would close it at any time,
-        # also while this thread holds the lock that closing takes, and then for ever
+        # An invalid address makes Client fail in its constructor. The garbage collector then closes the half-made
+        # client at some later time, perhaps while this thread holds the lock that closing needs: a deadlock.
         get_address_host_port(scheduler)
         client = Client(scheduler, timeout=5)
     except (OSError, ValueError):
@@ -117,10 +116,8 @@ def crew(workers, scheduler):
             yield sum(client.nthreads().values())
 
 
-def _call(function, key, job, watch, alone):
-    """A job in its process; `alone` if that process has no other work, so that one thread is best."""
-    if alone:
-        torch.set_num_threads(1)
+def _call(function, key, job, watch):
+    """A job and its key, in the process that makes it."""
     return key, function(job, watch)
 
 
@@ -146,6 +143,6 @@ def _steps(watch, budget, finished):
     if finished:
         return budget
     try:
-        return int((watch.desk / f"{watch.key}.step").read_text())
+        return int((watch.shared_folder / f"{watch.key}.step").read_text())
     except (OSError, ValueError):  # not begun, or in the middle of being written
         return 0

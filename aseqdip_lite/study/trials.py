@@ -1,47 +1,111 @@
-"""Runs that are recorded as they are finished, so that an interrupted search, study or table goes on where it was."""
+"""A trial is one run of a study: what it is, how it is made, and the row that it leaves in a `Store`."""
 
-import json
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 
-from ..files import to_json, write_atomically
-from ..settings import InputError
+from .. import methods
+from ..files import plain
+from ..run.engine import reconstruct
+from ..run.stopping import StopReason
+from ..tasks import load_case
+from . import store
 from .sweep import sweep
 
+#: What a row keeps of a run's metrics.
+KEPT = ("image", "gradients", "seconds", "peak_memory_mib", "stop_reason", "answers", "device", "hardware", "threads",
+        "versions")
 
-def stored(file):
-    """The rows of a JSON file; none if it is not there.
 
-    Raises:
-        InputError: the file is damaged.
+@dataclass(frozen=True)
+class Trial:
+    """One run: a method with its settings on a problem, with both seeds.
+
+    Attributes:
+        task, method: names.
+        problem: image and settings of the task, as `load_case` takes them.
+        settings: of the method; the others are the profile's defaults.
+        steps: Adam steps of a DIP method; None for the method's own. Classic methods keep their iterations.
+        seed: initialisation seed; data_seed: of mask, phase and noise.
+        profile: "smoke", "laptop" or "paper".
     """
-    if not file.exists():
-        return []
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{file} is damaged: remove it to begin anew, or put it back as it was") from None
+
+    task: str
+    method: str
+    problem: dict
+    settings: dict = field(default_factory=dict)
+    steps: int | None = None
+    seed: int = 0
+    data_seed: int = 0
+    profile: str = "laptop"
+
+    @property
+    def key(self):
+        """What identifies the trial, as canonical JSON; a `Store` with `NAMES` finds its row by it."""
+        return store.key(asdict(self), NAMES)
+
+    @property
+    def budget(self):
+        """Adam steps of the run, for a bar; 1 for a classic method."""
+        method = self.configured()
+        return (self.steps or method.steps) if method.budget else 1
+
+    def configured(self):
+        """The method with its settings."""
+        if "steps" in self.settings:  # then these are all settings, as `to_dict` gives them, the budget among them
+            return methods.get(self.method)(**self.settings)
+        steps = self.steps if methods.get(self.method).budget else None
+        return methods.configure(self.method, self.task, self.profile, steps, **self.settings)
+
+    def case(self):
+        """The `Case`."""
+        return load_case(self.task, seed=self.data_seed, profile=self.profile, **self.problem)
+
+    def run(self, watch, *, device="cpu", out=None):
+        """The `Result`; with a folder `out` the run goes on from the checkpoint that is there."""
+        method = self.configured()
+        return reconstruct(self.case().to(device), method, seed=self.seed, steps=self.steps if method.budget else None,
+                           out=out, resume=out is not None, progress=False, watch=watch)
 
 
-def record(run, trials, rows, file, key, *, label, workers=None, progress=True):
-    """Run the trials that are not among the rows; each result joins `rows` and is on the disk as soon as it is there.
+#: Names of a row's entries that identify its trial.
+NAMES = tuple(each.name for each in fields(Trial))
+
+
+def run_trial(trial, watch, read=None):
+    """Make a trial and return its row, or None if it was interrupted.
+
+    The row holds the trial, `KEPT` of its metrics, `made`, the steps made, and what read(trial, result) returns, a
+    dictionary.
+    """
+    result = trial.run(watch)
+    if result.stop_reason is StopReason.INTERRUPTED:
+        watch.stop()  # a Ctrl-C that this run has caught is meant for all
+        return None
+    metrics = result.metrics
+    return plain(asdict(trial) | {name: metrics[name] for name in KEPT} | dict(made=metrics["steps"])
+                  | (read(trial, result) if read else {}))
+
+
+def record(trials, *, file=None, read=None, label="trials", workers=None, progress=True):
+    """Make the trials that `file` does not hold, write each row as soon as it is there, and return the rows of all.
 
     Args:
-        run: run(trial, watch) returns a row of plain JSON, see `sweep`. trials: dictionaries with a "budget" of
-            steps, which is not stored. rows: list of what is stored, added to. file: where; None stores nothing.
-        key: key(trial) and key(row) are what identifies a trial.
-        label, workers, progress: see `sweep`.
+        trials: list of `Trial`. file: of the `Store`; None keeps nothing.
+        read: see `run_trial`. label, workers, progress: see `sweep`.
 
     Raises:
+        InputError: the file is damaged or cannot be written.
         KeyboardInterrupt: it was interrupted; started again, it goes on there.
     """
-    done = {key(row) for row in rows}
-    left = {key(trial): trial for trial in trials if key(trial) not in done}
+    kept = store.Store(file, NAMES)
+    jobs = {trial.key: dict(trial=trial, budget=trial.budget) for trial in trials if trial.key not in kept.rows}
     if progress:
-        print(f"{label}: {len(left)} trials to run, {len(trials) - len(left)} done before", flush=True)
-
-    def finished(_, row):
-        rows.append({name: value for name, value in row.items() if name != "budget"})
-        if file is not None:
-            write_atomically(file, lambda stream: stream.write(to_json(rows).encode()))
-
-    if left and len(sweep(run, left, workers=workers, finished=finished, progress=progress, label=label)) < len(left):
+        print(f"{label}: {len(jobs)} trials to run, {len(trials) - len(jobs)} done before", flush=True)
+    if jobs and len(sweep(partial(_run_job, read=read), jobs, workers=workers, progress=progress, label=label,
+                          finished=lambda _, row: kept.add(row))) < len(jobs):
         raise KeyboardInterrupt
+    return [kept.rows[trial.key] for trial in trials]
+
+
+def _run_job(job, watch, read):
+    return run_trial(job["trial"], watch, read)

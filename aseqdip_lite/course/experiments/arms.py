@@ -2,11 +2,8 @@
 
 import statistics
 
-from ...methods import configure
-from ...run.engine import reconstruct
 from ...run.plots import plot_curves
-from ...study.sweep import sweep
-from ...tasks import load_case
+from ...study.trials import Trial, record
 from ..theory.grid import overfitting_start
 
 #: Points that are kept of each curve.
@@ -28,32 +25,26 @@ def run_arms(arms, problems, *, steps, seeds=1, progress=True, label="runs"):
         `Recorder.answers`; "onset" the first step of overfitting or None, see `overfitting_start`; "curve" {"step",
         "psnr"}, thinned.
     """
-    jobs = {f"{name} {index} {seed}": dict(arm=name, settings=arm, problem=problem, seed=seed, budget=steps)
-            for name, arm in arms.items() for index, problem in enumerate(problems) for seed in range(seeds)}
-    found = sweep(run, jobs, progress=progress, label=label)
-    if len(found) < len(jobs):
-        raise KeyboardInterrupt
-    return list(found.values())
+    planned = [(name, trial_of(arm, problem, steps, seed)) for name, arm in arms.items() for problem in problems
+               for seed in range(seeds)]
+    rows = record([trial for _, trial in planned], read=course, progress=progress, label=label)
+    return [dict(arm=name, task=row["task"], image=row["image"], seed=row["seed"], answers=row["answers"],
+                 onset=row["onset"], steps=row["made"], seconds=row["seconds"], curve=row["curve"])
+            for (name, _), row in zip(planned, rows, strict=True)]
 
 
-def run(job, watch):
-    """One run, for `sweep`."""
-    problem, settings = dict(job["problem"]), dict(job["settings"])
-    task, image = problem.pop("task"), problem.pop("image")
-    case = load_case(task, image, seed=job["seed"], **problem)
-    method = configure(settings.pop("method"), task, "laptop", **settings)
-    steps = job["budget"] if method.budget else None  # classic solvers keep their iterations
-    method = method.with_steps(steps) if steps else method
-    result = reconstruct(case, method, seed=job["seed"], steps=steps, progress=False, watch=watch)
-    metrics, psnr = result.metrics, result.curve["psnr"]
-    if metrics["stop_reason"] == "interrupted":
-        watch.stop()
-        return None
+def trial_of(arm, problem, steps, seed):
+    """The `Trial` of an arm on a problem, as `run_arms` has them."""
+    settings, problem = dict(arm), dict(problem)
+    return Trial(problem.pop("task"), settings.pop("method"), problem, settings, steps, seed, data_seed=seed)
+
+
+def course(trial, result):
+    """The onset of overfitting and the thinned curve of a run."""
+    psnr = result.curve["psnr"]
     every = max(len(psnr) // POINTS, 1)
-    return dict(arm=job["arm"], task=task, image=case.image, seed=job["seed"], answers=metrics["answers"],
-                onset=overfitting_start(psnr), steps=len(psnr), seconds=metrics["seconds"],
-                curve=dict(step=result.curve["step"][every - 1::every],
-                           psnr=[round(value, 3) for value in psnr[every - 1::every]]))
+    return dict(onset=overfitting_start(psnr), curve=dict(
+        step=result.curve["step"][every - 1::every], psnr=[round(value, 3) for value in psnr[every - 1::every]]))
 
 
 def of(rows, arm, **which):

@@ -7,17 +7,14 @@ numbers of `RULES` for auto are tried; what wins there goes on to other images a
 import json
 import statistics
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ...files import plain
 from ...methods import configure
-from ...run.engine import reconstruct
-from ...run.result import answer, read_row
+from ...run.result import answer
 from ...study.statistics import interval
-from ...study.trials import record, stored
-from ...tasks import load_case
+from ...study.store import key
+from ...study.trials import NAMES, Trial, record
 from . import Experiment, register
 from .t2 import TASKS, title
 
@@ -57,9 +54,6 @@ STOPS = dict(wmv="blind", discrepancy="discrepancy")
 #: What is asked for: so many dB above the best fixed setting, so few below the run's own peak, on so many tasks.
 ABOVE, BELOW, OFTEN = 0.3, 0.2, 4
 
-#: What is kept of a run.
-KEPT = ("answers", "stop_reason", "gradients", "seconds", "versions", "device", "hardware", "threads")
-
 
 def auto(rule, **settings):
     """aSeqDIP's settings for the schedule "heldout" with the numbers of a rule, and others."""
@@ -85,7 +79,7 @@ def measure(size, images, seeds=(1,), tasks=tuple(TASKS), steps=None, coils=8, p
         {"tried": see `tables`, "parts": [{"task", "settings", "won", "budget", "arms": see `summary`}], "tasks": see
         `pooled`, "rivals": see `rivals`, "runs", "core_seconds"}.
     """
-    study = Study(size, coils, steps, file and Path(file), progress)
+    study = Study(size, coils, steps, file, progress)
     searched = study.made([(task, kind, point, study.trial(task, "aseqdip", settings_of(point), 0, **TUNING[task]))
                            for task in tasks for kind, (all_of, settings_of) in TRIED.items()
                            for point in all_of[:points]])
@@ -98,7 +92,7 @@ def measure(size, images, seeds=(1,), tasks=tuple(TASKS), steps=None, coils=8, p
     parts = [dict(task=task, settings=TASKS[task][1 + index], won=won[task], budget=study.budget(task),
                   arms=summary([each[2:] for each in tested if each[:2] == (task, index)]))
              for index in (0, 1) for task in tasks]
-    used = {key(row): row for *_, row in searched + tested}
+    used = {key(row, NAMES): row for *_, row in searched + tested}
     return dict(tried=tables(searched), parts=parts, tasks=pooled(tested, tasks), rivals=rivals(tested),
                 runs=len(used), core_seconds=sum(row["seconds"] for row in used.values()))
 
@@ -110,7 +104,7 @@ class Study:
     size: int
     coils: int
     steps: int | None
-    file: Path | None
+    file: str | None
     progress: bool
 
     def budget(self, task):
@@ -118,37 +112,21 @@ class Study:
         return self.steps or configure("aseqdip", task).steps
 
     def trial(self, task, method, settings, seed, **where):
-        """A run to make, plain JSON; `where` are its image and the task's settings."""
+        """A run to make; `where` are its image and the task's settings."""
         coils = dict(coils=self.coils) if task == "mri" else {}
-        return dict(task=task, method=method, settings=settings, problem=dict(size=self.size) | coils | where,
-                    seed=seed, steps=2 * self.budget(task))
+        return Trial(task, method, dict(size=self.size) | coils | where, settings, 2 * self.budget(task), seed, seed)
 
     def made(self, planned):
         """[(*words, row)] of [(*words, trial)]: each run made, or taken from the file."""
-        rows = [read_row(row) for row in stored(self.file)] if self.file else []
-        trials = [trial for *_, trial in planned]
-        record(run, [trial | dict(budget=trial["steps"]) for trial in trials], rows, self.file, key, label="L2",
-               workers=None if self.progress else 1, progress=self.progress)
-        by_key = {key(row): row for row in rows}
-        return [(*words, by_key[key(trial)]) for *words, trial in planned]
+        rows = record([trial for *_, trial in planned], file=self.file, read=halfway, label="L2",
+                      workers=None if self.progress else 1, progress=self.progress)
+        return [(*words, row) for (*words, _), row in zip(planned, rows, strict=True)]
 
 
-def key(trial):
-    """What identifies a run."""
-    return json.dumps([trial[name] for name in ("task", "method", "settings", "problem", "seed", "steps")],
-                      sort_keys=True)
-
-
-def run(trial, watch):
-    """One run, for `sweep`: it with its scores and the PSNR half-way; None if it was stopped."""
-    case = load_case(trial["task"], seed=trial["seed"], **trial["problem"])
-    method = configure(trial["method"], trial["task"], "laptop", trial["steps"], **trial["settings"])
-    result = reconstruct(case, method, seed=trial["seed"], steps=trial["steps"], progress=False, watch=watch)
-    if result.metrics["stop_reason"] == "interrupted":
-        return None
-    curve, half = result.curve["psnr"], trial["steps"] // 2
-    return plain(trial | {name: result.metrics[name] for name in KEPT} | dict(
-        made=result.metrics["steps"], at_half=curve[min(half, len(curve)) - 1]))
+def halfway(trial, result):
+    """The PSNR of a run after half of its steps."""
+    curve, half = result.curve["psnr"], trial.steps // 2
+    return dict(at_half=curve[min(half, len(curve)) - 1])
 
 
 def final(row):
@@ -298,8 +276,8 @@ register(Experiment(
     id="L2", about="lam by itself (`--lam auto`) against the best fixed lam and N, on other images than it was made on",
     published="section 5 leaves rules that adapt lam and N to the future",
     profiles=dict(smoke=dict(size=32, coils=2, images=1, steps=2, tasks=("mri", "denoising"), points=2, progress=False),
-                  laptop=dict(size=64, images=2, file="L2_runs.json"),
-                  paper=dict(size=128, coils=15, images=3, seeds=(1, 2, 3), file="L2_runs_paper.json")),
+                  laptop=dict(size=64, images=2, file="L2_runs.jsonl"),
+                  paper=dict(size=128, coils=15, images=3, seeds=(1, 2, 3), file="L2_runs_paper.jsonl")),
     measure=measure, judge=judge, figure=figure,
     alt="one row for each task and setting: the last PSNR of auto (a bar from three runs on), of the default and of "
         "what two stopping rules pick of it, minus that of the best fixed lam and N, which is the line at 0"))

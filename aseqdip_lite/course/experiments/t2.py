@@ -1,19 +1,12 @@
 """T2 in miniature: every method on every task (aSeqDIP paper, Table 2)."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from ... import methods
-from ...files import plain
-from ...run.engine import reconstruct
-from ...run.result import read_row
 from ...settings import InputError
 from ...study.statistics import ALL, summarise
-from ...study.trials import record, stored
-from ...tasks import load_case
+from ...study.trials import Trial, record
 from . import Experiment, register
 
 #: Per task: images, the two published settings, and what is given to the smaller of the two comparisons.
@@ -27,10 +20,6 @@ TASKS = {
 
 #: The DIP methods that also run at the second setting, beside the classic ones.
 SECOND = ("aseqdip", "vanilla", "self_guided")
-
-#: What is kept of a run.
-KEPT = ("image", "steps", "gradients", "seconds", "peak_memory_mib", "stop_reason", "answers", "device",
-        "hardware", "threads", "versions")
 
 
 def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profile="laptop", file=None, progress=True):
@@ -47,56 +36,36 @@ def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profil
     Returns:
         {"parts": [{"task", "settings", "summary": see `statistics.summarise`}], "runs", "core_seconds"}.
     """
-    file = file and Path(file)
-    rows, trials = [read_row(row) for row in stored(file)] if file else [], []
-    for seed in range(seeds):
-        for index in (0, 1):
-            for task in tasks:
-                pictures, *settings = TASKS[task]
-                extra = dict(size=size, profile=profile) | (dict(coils=coils) if task == "mri" else {})
-                trials += trials_of(task, pictures[:images], settings[index] | extra, index, seed, profile, steps)
-    record(run, trials, rows, file, key, label="T2", workers=None if progress else 1, progress=progress)
-    by_key = {key(row): row for row in rows}
-    made = [by_key[key(trial)] for trial in trials]
-    parts = [dict(task=task, settings=TASKS[task][1 + index],
-                  summary=summarise([row for row in made if (row["task"], row["index"]) == (task, index)]))
+    planned = [(task, index, trial) for seed in range(seeds) for index in (0, 1) for task in tasks
+               for trial in trials_of(task, index, images, seed, profile, steps,
+                                      dict(size=size) | (dict(coils=coils) if task == "mri" else {}))]
+    rows = record([trial for *_, trial in planned], file=file, label="T2", workers=None if progress else 1,
+                  progress=progress)
+    by_part = {}
+    for (task, index, _), row in zip(planned, rows, strict=True):
+        by_part.setdefault((task, index), []).append(row | dict(steps=row["made"]))
+    parts = [dict(task=task, settings=TASKS[task][1 + index], summary=summarise(by_part[task, index]))
              for index in (0, 1) for task in tasks]
-    return dict(parts=parts, runs=len(made), core_seconds=sum(row["seconds"] for row in made))
+    return dict(parts=parts, runs=len(rows), core_seconds=sum(row["seconds"] for row in rows))
 
 
-def trials_of(task, images, problem, index, seed, profile, steps):
+def trials_of(task, index, images, seed, profile, steps, sizes):
     """The runs of one seed at the first (index 0) or second setting of a task; reference-guided only where it may."""
     made = []
     for name in methods.names(task):
         method = methods.configure(name, task, profile, steps)
-        for image in images if not index or name in SECOND or is_classic(name) else ():
+        for image in TASKS[task][0][:images] if not index or name in SECOND or is_classic(name) else ():
             try:
                 method.check_image(image)
             except InputError:  # this image is the reference itself
                 continue
-            made.append(dict(task=task, index=index, image=image, problem=problem, seed=seed, method=name,
-                             settings=method.to_dict(), budget=method.steps if method.budget else 1))
+            made.append(Trial(task, name, dict(image=image) | TASKS[task][1 + index] | sizes, method.to_dict(),
+                              seed=seed, data_seed=seed, profile=profile))
     return made
 
 
-def key(trial):
-    """What identifies a run."""
-    names = ("task", "index", "image", "problem", "seed", "method", "settings")
-    return json.dumps([trial[name] for name in names], sort_keys=True)
-
-
-def run(trial, watch):
-    """One run, for `sweep`: it with its scores, or None if it was stopped."""
-    case = load_case(trial["task"], trial["image"], seed=trial["seed"], **trial["problem"])
-    method = methods.get(trial["method"])(**trial["settings"])
-    result = reconstruct(case, method, seed=trial["seed"], progress=False, watch=watch)
-    if result.metrics["stop_reason"] == "interrupted":
-        return None
-    return plain(trial | {name: result.metrics[name] for name in KEPT})
-
-
 def is_classic(name):
-    """Whether a method is no network's."""
+    """Whether a method trains no network."""
     return not methods.get(name).budget
 
 
@@ -157,8 +126,8 @@ register(Experiment(
     "classic methods, in miniature",
     published="aSeqDIP highest of the DIP family on all five tasks, e.g. MRI 4x 34.08 dB against Self-Guided 33.6",
     profiles=dict(smoke=dict(size=40, coils=2, images=1, seeds=1, steps=2, tasks=("mri", "denoising"), progress=False),
-                  laptop=dict(size=128, images=3, seeds=1, file="T2_runs.json"),
-                  paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper", file="T2_runs_paper.json")),
+                  laptop=dict(size=128, images=3, seeds=1, file="T2_runs.jsonl"),
+                  paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper", file="T2_runs_paper.jsonl")),
     measure=measure, judge=judge, figure=figure,
     alt="one row for each task and setting with a mark for each method at its mean final PSNR minus that of aSeqDIP, "
         "which is the line at 0; classic methods have hollow marks"))

@@ -10,17 +10,17 @@ DIP in two ways at once: its input moves, and lam pulls the output to the input.
 Every run goes through `iterate`. A finished run is one line of JSON in grid.jsonl and is never run again.
 """
 
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 
-from ...files import plain, provenance, write_atomically
+from ...files import plain, provenance
 from ...methods.aseqdip import ASeqDIP
-from ...run import metrics
+from ...run import metrics, threads
 from ...run.engine import iterate
-from ...settings import InputError, nearest
+from ...settings import nearest
+from ...study.store import Store, key
 from ...study.sweep import sweep
 from ...tasks import load_case
 
@@ -54,12 +54,7 @@ def grid(tasks=("mri", "denoising"), images=None, lams=(0, 0.5, 1, 2, 4), Ns=(1,
     arms = [("fixed", float(lam), None) for lam in fixed] + [("moving", float(lam), N) for N in Ns for lam in lams]
     runs = [dict(zip(KEYS, (task, SETTINGS[task], image, seed, size, steps, lr, network, *arm), strict=True))
             for seed in seeds for task in tasks for image in images[task] for arm in arms]
-    return {key(run): run | dict(budget=steps) for run in runs}
-
-
-def key(run):
-    """What identifies a run, as text."""
-    return json.dumps([run[name] for name in KEYS])
+    return {key(run, KEYS): run | dict(budget=steps) for run in runs}
 
 
 def run_grid(out, *, workers=None, progress=True, **settings):
@@ -76,30 +71,18 @@ def run_grid(out, *, workers=None, progress=True, **settings):
     Raises:
         InputError: a task without images, an unknown image or setting, or a damaged grid.jsonl.
     """
-    file, runs = Path(out) / "grid.jsonl", grid(**settings)
-    rows = read(file)
+    kept, runs = Store(Path(out) / "grid.jsonl", KEYS), grid(**settings)
     for task, image in {(run["task"], run["image"]) for run in runs.values()}:
         load_case(task, image, size=next(iter(runs.values()))["size"])  # a wrong name ends here, not in a worker
 
-    def finished(name, row):
-        rows[name] = row
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, lambda stream: stream.writelines(
-            json.dumps(row).encode() + b"\n" for row in rows.values()))
-
-    sweep(measure, {name: run for name, run in runs.items() if name not in rows}, workers=workers, finished=finished,
-          progress=progress, label="lam x N")
-    return [rows[name] for name in runs if name in rows]
+    sweep(measure, {name: run for name, run in runs.items() if name not in kept.rows}, workers=workers,
+          finished=lambda _, row: kept.add(row), progress=progress, label="lam x N")
+    return [kept.rows[name] for name in runs if name in kept.rows]
 
 
 def read(file):
-    """Rows of a grid.jsonl, {key: row}; none where there is no file."""
-    if not file.exists():
-        return {}
-    try:
-        return {key(row): row for row in map(json.loads, file.read_text(encoding="utf-8").splitlines())}
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{file} is damaged: delete it to run the grid anew") from None
+    """Rows of a grid.jsonl, {key: row}; none where there is no file. InputError if it is damaged."""
+    return Store(file, KEYS).rows
 
 
 def measure(run, watch):
@@ -132,12 +115,14 @@ def measure(run, watch):
             return None
     smooth = smoothed(psnr)
     psnr_start = metrics.psnr(case.display(start), case.truth, case.data_range)
+    with threads.suited(observation):
+        made = provenance(start.device)
     row = {name: run[name] for name in KEYS} | dict(
         psnr=dict(start=psnr_start, best=max(psnr, default=None), final=psnr[-1] if psnr else None),
         best_step=int(np.argmax(psnr)) + 1 if psnr else None, rise=first_within(smooth, 1.0),
         overfitting=overfitting_start(psnr), diverged=diverged,
         truth_norm=float(np.linalg.norm(case.truth) / np.linalg.norm(case.array(start))), curve=curve,
-        seconds=round(time.perf_counter() - began, 2), **provenance(start.device))
+        seconds=round(time.perf_counter() - began, 2), **made)
     return plain(row)
 
 

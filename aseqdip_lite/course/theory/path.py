@@ -10,10 +10,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ...methods import configure
 from ...run.engine import iterate
 from ...study.sweep import sweep
-from ...tasks import load_case
+from ...study.trials import Trial
 
 #: Strength of the second noise, in units of the first, by which the degrees of freedom are probed.
 PROBE = 0.3
@@ -33,8 +32,8 @@ def measure(images, size, sigma, steps, arms, seeds=1, workers=None, progress=Tr
     Returns:
         [{"arm", "image", "seed", "noise": rms of n, "path": {column: list with one value a stage}}], see `follow`.
     """
-    jobs = {f"{arm} {image} {seed}": dict(arm=arm, settings=settings, image=image, seed=seed, size=size, sigma=sigma,
-                                          budget=steps)
+    jobs = {(arm, image, seed): dict(arm=arm, budget=steps, trial=Trial(
+                "denoising", "aseqdip", dict(image=image, size=size, sigma=sigma), settings, steps, seed, seed))
             for arm, settings in arms.items() for image in images for seed in range(seeds)}
     found = sweep(run, jobs, workers=workers, progress=progress, label="paths")
     if len(found) < len(jobs):
@@ -44,16 +43,15 @@ def measure(images, size, sigma, steps, arms, seeds=1, workers=None, progress=Tr
 
 def run(job, watch):
     """One arm on one picture, for `sweep`."""
-    case = load_case("denoising", job["image"], size=job["size"], sigma=job["sigma"], seed=job["seed"])
-    method = configure("aseqdip", "denoising", steps=None, **job["settings"]).with_steps(job["budget"])
+    trial, rows = job["trial"], []
+    case = trial.case()
     x = torch.from_numpy(case.truth).permute(2, 0, 1)[None]  # (H, W, 3) -> (1, 3, H, W)
-    rows = []
-    for row in follow(case.observation, method, x, job["seed"]):
+    for row in follow(case.observation, trial.configured(), x, trial.seed):
         rows.append(row)
         if watch(row["step"]):
             return None
     noise = float((case.observation.y - x).square().mean().sqrt())
-    return dict(arm=job["arm"], image=job["image"], seed=job["seed"], noise=noise,
+    return dict(arm=job["arm"], image=trial.problem["image"], seed=trial.seed, noise=noise,
                 path={column: [row[column] for row in rows] for column in COLUMNS})
 
 
