@@ -530,7 +530,8 @@ claim(
 # ### Exercise 4: the onset
 #
 # This course calls "onset" the first step after which the PSNR, averaged over 50 steps, **stays** more than 0.1 dB
-# below its maximum, and `None` if it does not stay below to the end. Write it for a list of PSNR values.
+# below the maximum of this average, and `None` if it does not stay below to the end. Write it for a list of PSNR
+# values.
 
 
 # %% tags=["exercise"]

@@ -1,36 +1,149 @@
 """Checks of the exercises: right answers pass in every form, wrong ones get the hint that names the mistake."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
-from answers import RIGHT, WRONG
+from right_forms import RIGHT
 
 from aseqdip_lite import InputError
-from aseqdip_lite.course.exercises import REGISTRY, aseqdip, check, judge
+from aseqdip_lite.course.exercises import REGISTRY, aseqdip, check, dip, judge
 from aseqdip_lite.course.exercises.input_sensitivity import bumps
 from aseqdip_lite.course.exercises.operators import BROKEN, Convolution, Pair, shake_kernel, suspects
+from aseqdip_lite.course.exercises.table import Exercise, all_close, attempt, entries
 from aseqdip_lite.course.theory.grid import overfitting_start
 from aseqdip_lite.operators import DotTestError, dot_test
 from aseqdip_lite.run.recorder import MovingVariance
 
-
-def test_every_exercise_is_tried_with_two_right_and_two_wrong_answers():
-    assert set(RIGHT) == set(WRONG) == set(REGISTRY)
-    assert all(len(answers) >= 2 for answers in (*RIGHT.values(), *WRONG.values()))
+ENTRIES = [(name, number, hint) for name, exercise in REGISTRY.items()
+           for number, (hint, _) in enumerate(entries(exercise.table(*exercise.cases()[0])))]
 
 
-@pytest.mark.parametrize("name, answer", [(n, a) for n, answers in RIGHT.items() for a in answers])
+def answer_of(name, number=0, change=lambda value: value):
+    """Entry `number` of a table as a function of a reader's, its values changed; 0 is the right one."""
+    def answer(*case):
+        value = entries(REGISTRY[name].table(*case))[number][1]
+        return change(value() if callable(value) else value)
+    return answer
+
+
+def each(change, value):
+    """A value with all of its numbers changed; None, words and sets of words stay."""
+    if isinstance(value, dict):
+        return {name: each(change, part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(each(change, part) for part in value)
+    return value if value is None or isinstance(value, (str, set)) else change(value)
+
+
+@pytest.mark.parametrize("name, number, hint", ENTRIES)
+def test_every_entry_of_every_table_gets_its_own_hint(name, number, hint):
+    assert judge(name, answer_of(name, number)) == hint
+
+
+@pytest.mark.parametrize("name", list(REGISTRY))
+def test_a_table_names_two_mistakes_and_each_once(name):
+    hints = [hint for other, _, hint in ENTRIES if other == name]
+    assert hints[0] is None and len(set(hints)) >= 3 and all("\n" not in (hint or "") for hint in hints)
+
+
+@pytest.mark.parametrize("name, answer", [(name, answer) for name, answers in RIGHT.items() for answer in answers])
 def test_right_answers_pass_in_every_form(name, answer):
     assert judge(name, answer) is None
 
 
-@pytest.mark.parametrize("name, hint, answer", [(n, h, a) for n, answers in WRONG.items() for h, a in answers.items()])
-def test_wrong_answers_get_the_hint_that_names_the_mistake(name, hint, answer):
-    assert hint in judge(name, answer)
+FORMS = {
+    "numpy": lambda value: np.asarray(value.detach() if isinstance(value, torch.Tensor) else value),
+    "list": lambda value: torch.as_tensor(value).tolist(),
+    "tensor": torch.as_tensor,
+    "single precision": lambda value: (value := torch.as_tensor(value)).to(
+        {torch.complex128: torch.complex64, torch.bool: torch.bool}.get(value.dtype, torch.float32)
+        if value.dtype != torch.complex64 else torch.complex64),
+}
+
+
+#: Where a form is a mistake: numbers without a graph; a kernel whose rank is that of rounding.
+MISTAKES = {("aseqdip.loss", "numpy"), ("aseqdip.loss", "list"), ("spectral.kernel", "single precision")}
+
+
+@pytest.mark.parametrize("name, form", sorted({(name, form) for name in REGISTRY for form in FORMS} - MISTAKES))
+def test_numbers_may_come_in_any_form(name, form):
+    assert judge(name, answer_of(name, 0, lambda value: each(FORMS[form], value))) is None
+
+
+MUTANTS = {
+    "NaN": lambda value: value * math.nan,
+    "infinite": lambda value: value * 0 + math.inf,
+    "zero": lambda value: value * 0,
+    "another": lambda value: value * 1.37 + 0.11,
+    "of another shape": lambda value: torch.ones(3, 5, 2),
+}
+
+
+#: Where it is right: an input that is brighter is like the image, too, and a kernel may have one more direction.
+EXCEPTIONS = {("input.blind", "another"), ("spectral.kernel", "another")}
+
+
+@pytest.mark.parametrize("name, mutant", sorted({(name, kind) for name in REGISTRY for kind in MUTANTS} - EXCEPTIONS))
+def test_what_is_no_answer_gets_a_hint_in_one_line(name, mutant):
+    wrong = answer_of(name, 0, lambda value: each(MUTANTS[mutant], value))
+    words = isinstance(answer_of(name)(*REGISTRY[name].cases()[0]), (str, set))
+    hint = judge(name, (lambda *case: "?") if words else wrong)
+    assert hint and "\n" not in hint and "raised" not in hint
 
 
 @pytest.mark.parametrize("name", list(REGISTRY))
-def test_dots_are_not_an_answer(name):
+def test_dots_and_nothing_are_not_answers(name):
     assert judge(name, ...) == "not answered yet: put your answer in place of the dots"
+    assert judge(name, lambda *case: None) == "not answered yet: your function returns nothing"
+
+
+def test_an_exception_becomes_the_hint_and_so_does_an_answer_that_is_no_function():
+    assert judge("mri.lam", lambda lam, H, W: lam / 0) .startswith("your answer raised ZeroDivisionError: ")
+    assert "raised TypeError" in judge("mri.lam", lambda lam: lam)
+    assert "raised TypeError" in judge("aseqdip.later", lambda less: "later")  # not the hint to a comparison with None
+    assert judge("mri.lam", 3.0) == "a function is expected, your answer is of type float"
+    assert judge("auto.count", lambda H, W: 3) == (
+        "2 things are expected: the numbers of the image and the numbers of the code; your answer has 1")
+
+
+def test_arguments_must_not_be_changed():
+    def in_place(params):
+        params["4.weight"].neg_()
+        return params
+
+    assert "changes its arguments" in judge("ntk.partner", in_place)
+
+
+def disc(observation):
+    """A bright disc with fresh noise."""
+    axis = torch.linspace(-1, 1, observation.start.shape[-1])
+    return (axis**2 + axis[:, None] ** 2 < 0.7) + 0.1 * torch.randn_like(observation.start)
+
+
+@pytest.mark.parametrize("answer", [disc, lambda o: 1 + 1e-3 * torch.randn_like(o.start)])
+def test_an_input_must_come_from_the_observation(answer):
+    assert "little to do with the image" in judge("input.blind", answer)
+
+
+def test_tables_compare_in_all_cases_or_at_the_first_that_goes_wrong():
+    def table(x):
+        return {None: x, "twice": 2 * x, "the square": [x**2, -x**2]}
+
+    for stepwise, expected in ((False, "no idea"), (True, "twice")):
+        asked = Exercise(table, lambda: [(1.0,), (2.0,), (3.0,)], "no idea", 1e-6, None, stepwise, "")
+        assert asked.judge(lambda x: 2 * x if x == 1 else x**3) == expected
+        assert asked.judge(lambda x: -x**2) == "the square"
+        assert asked.judge(lambda x: 1.0) == "your answer is the same for all arguments that were tried; no idea"
+
+
+def test_agreement_is_relative_to_the_norm_and_looser_in_single_precision():
+    a = torch.tensor([1.0, 1e-9], dtype=torch.float64)
+    assert all_close(a, torch.tensor([1.0, 0.0]).double()) and not all_close(a * (1 + 1e-5), a)
+    assert all_close(a.float() * (1 + 1e-5), a) and not all_close(a, a[:1]) and not all_close(a + 0j, a)
+    assert all_close((1, None), (1, None)) and not all_close((1, 2), (1, None)) and all_close(math.nan, math.nan)
+    assert all_close(attempt(lambda: 1 / 0), ZeroDivisionError()) and not all_close(10**400, 1.0)
 
 
 def test_check_prints_the_verdict_and_knows_its_exercises(capsys):
@@ -49,7 +162,7 @@ def test_check_prints_the_verdict_and_knows_its_exercises(capsys):
 def test_a_adjoint_gives_y_back_with_one_coil_and_not_with_three():
     for coils, holds in ((1, True), (3, False)):
         A = aseqdip.fourier(coils)
-        y = A.mask * aseqdip.draw(1, *A.out_shape, seed=9)  # any masked data
+        y = A.mask * aseqdip.complex_draw(1, *A.out_shape, seed=9)  # any masked data
         assert torch.allclose(A(A.adjoint(y)), y, atol=1e-5) == holds
 
 
@@ -59,13 +172,14 @@ def test_variance_of_a_straight_path_is_that_of_the_library(speed, W):
     variance = MovingVariance(W)
     for t in range(W + 3):
         variance.update(5 + t * speed * direction, t + 1)
-    assert variance.value == pytest.approx(speed**2 * (W**2 - 1) / 12, rel=1e-9)
+    assert variance.value == pytest.approx(dip.path(speed, W)[None], rel=1e-9)
 
 
 def test_the_curves_of_the_onset_are_what_their_names_say():
     onsets = {name: overfitting_start(curve) for name, curve in bumps().items()}
     assert onsets["rising"] is None and onsets["recovers"] is None
     assert 200 < onsets["hill"] < 230 and abs(onsets["dip"] - onsets["hill"]) < 5 and 290 < onsets["noisy"] < 340
+    assert onsets["twice"] > 320
 
 
 @pytest.mark.parametrize("name", list(suspects()))

@@ -6,12 +6,12 @@ import torch
 
 from ...operators import Identity, Mask
 from ...operators.mri import MRIOperator
-from . import NOTHING, exercise, nothing
+from .table import draw, exercise
 
 
-def draw(*shape, seed=0, dtype=torch.complex64):
-    """Seeded normal numbers."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+def complex_draw(*shape, seed=0):
+    """Seeded complex normal numbers in single precision."""
+    return draw(*shape, seed=seed, dtype=torch.complex64)
 
 
 def fourier(coils, seed=0, side=12):
@@ -19,158 +19,139 @@ def fourier(coils, seed=0, side=12):
 
     With one coil of S = 1 it fulfils A A^H y = y for every y = A x.
     """
-    sens_maps = draw(coils, side, side, seed=seed) if coils > 1 else torch.ones((1, side, side), dtype=torch.complex64)
-    sens_maps = sens_maps / sens_maps.abs().square().sum(dim=0).sqrt()
+    sens_maps = complex_draw(coils, side, side, seed=seed)
+    sens_maps = sens_maps / sens_maps.abs().square().sum(dim=0).sqrt() if coils > 1 else torch.ones_like(sens_maps)
     return MRIOperator(sens_maps, (torch.arange(side) % 2 == 0).float())
 
 
-@exercise("aseqdip.loss")
-def loss(answer):
+def stage():
+    """(x, z, A, y, lam) of a complex problem, x with a gradient."""
+    A = fourier(3)
+    z, y = complex_draw(1, *A.in_shape, seed=1), complex_draw(1, *A.out_shape, seed=2)
+    return [(complex_draw(1, *A.in_shape, seed=3).requires_grad_(), z, A, y, 0.7)]
+
+
+def energy(r):
+    """The sum of |r|^2, real."""
+    return r.abs().square().sum()
+
+
+def with_graph(loss, *_):
+    """A loss, and whether it has a gradient."""
+    return loss, isinstance(loss, torch.Tensor) and loss.requires_grad
+
+
+@exercise("aseqdip.loss", stage, tol=1e-4, trait=with_graph, form=": a loss is one number, the sum over all entries",
+          otherwise="first term: x through A against y. Second: x against z, both images. Square, sum, weight the "
+                    "second by lam")
+def loss(x, z, A, y, lam):
     """A function (x, z, A, y, lam) -> ||A x - y||^2 + lam ||x - z||^2, a real number with a gradient in x; complex."""
-    A, lam = fourier(3), 0.7
-    z, y = draw(1, *A.in_shape, seed=1), draw(1, *A.out_shape, seed=2)
-    x = draw(1, *A.in_shape, seed=3).requires_grad_()
-    got = answer(x, z, A, y, lam)
-    if nothing(got):
-        return NOTHING
-    if not isinstance(got, torch.Tensor) or got.numel() != 1:
-        return "a loss is one number: sum over all entries"
-    if got.is_complex():
-        return "the loss is complex: ||r||^2 is the sum of |r|^2, and r * r or r.square() of a complex r is not |r|^2"
-    if not got.requires_grad:
-        return "the loss has lost its graph: .item(), float() or .detach() cut it off, and no gradient reaches phi"
-
-    def close(value):
-        return math.isclose(got.item(), value.item(), rel_tol=1e-4)
-
-    data, gap = A(x) - y, x - z
-    ae = gap.abs().square().sum()
-    right = data.abs().square().sum() + lam * ae
-    if close(right):
-        return None
-    if close(data.abs().square().mean() + lam * gap.abs().square().mean()):
-        return "sums, not means: y has more entries than x here, so means would change the balance that lam sets"
-    if close(data.norm() + lam * gap.norm()):
-        return "the norms are squared"
-    if close(right - lam * ae) or close(right + (1 - lam) * ae):
-        return "the second term has the weight lam"
-    if close(right + (lam - 1) * (right - lam * ae) + (1 - lam) * ae):
-        return "lam belongs to the second term, not to the first"
-    if close(data.real.square().sum() + lam * gap.real.square().sum()):
-        return "the imaginary part counts too: |r|^2 = (Re r)^2 + (Im r)^2"
-    if close(right - lam * ae + lam * (x.abs() - z.abs()).square().sum()):
-        return "compare the complex images, not their magnitudes: a wrong phase is an error too"
-    if close(right - lam * ae + lam * (x - A.adjoint(y)).abs().square().sum()):
-        return "the second term pulls x to the present input z, not to A^H y; they are the same in the first stage only"
-    return "first term: x through A against y. Second: x against z, both images. Square, sum, weight the second by lam"
+    r, gap = A(x) - y, x - z
+    data, ae = energy(r), energy(gap)
+    return {
+        None: data + lam * ae,
+        "the loss has lost its graph: .item(), float() or .detach() cut it off, and no gradient reaches phi":
+            (data + lam * ae).item(),
+        "the loss is complex: ||r||^2 is the sum of |r|^2, and r * r or r.square() of a complex r is not |r|^2; "
+        "r * r.conj() still needs .real":
+            [(r * r).sum() + lam * (gap * gap).sum(), (r * r.conj()).sum() + lam * (gap * gap.conj()).sum()],
+        "sums, not means: y has more entries than x here, so means would change the balance that lam sets":
+            r.abs().square().mean() + lam * gap.abs().square().mean(),
+        "the norms are squared": r.norm() + lam * gap.norm(),
+        "the second term has the weight lam": [data, data + ae],
+        "lam belongs to the second term, not to the first": lam * data + ae,
+        "the imaginary part counts too: |r|^2 = (Re r)^2 + (Im r)^2":
+            r.real.square().sum() + lam * gap.real.square().sum(),
+        "compare the complex images, not their magnitudes: a wrong phase is an error too":
+            data + lam * energy(x.abs() - z.abs()),
+        "the second term pulls x to the present input z, not to A^H y; they are the same in the first stage only":
+            data + lam * energy(x - A.adjoint(y)),
+    }
 
 
-@exercise("aseqdip.input")
-def input_of_step(answer):
+@exercise("aseqdip.input", [(step, N) for N in (1, 2, 5) for step in range(1, 13)], (
+    "make the list for N = 2: steps 1 and 2 see z_0, steps 3 and 4 see z_1"))
+def input_of_step(step, N):
     """A function (step, N) -> k such that Adam step `step` (from 1) takes its gradient with the input z_k."""
-    tries = [(step, N, answer(step, N)) for N in (1, 2, 5) for step in range(1, 13)]
-    if nothing(*(k for *_, k in tries)):
-        return NOTHING
-
-    def all_are(formula):
-        return all(float(k) == formula(step, N) for step, N, k in tries)
-
-    if all_are(lambda step, N: (step - 1) // N):
-        return None
-    if all_are(lambda step, N: step // N):
-        return "one step early: z_1 is made after step N, so step N itself still sees z_0"
-    if all_are(lambda step, N: (step - 1) // N + 1):
-        return "that is the number of the stage; stage k has the input z_{k-1}"
-    if all_are(lambda step, N: (step - 1) % N) or all_are(lambda step, N: step % N):
-        return "that is the place of the step within its stage: count the whole stages before it instead"
-    if all_are(lambda step, N: (step - 1) / N):
-        return "round down: between two swaps the input stays"
-    if all_are(lambda step, N: step - 1):
-        return "so it is for N = 1 only: the input changes once in N steps"
-    return "make the list for N = 2: steps 1 and 2 see z_0, steps 3 and 4 see z_1"
+    return {
+        None: (step - 1) // N,
+        "one step early: z_1 is made after step N, so step N itself still sees z_0": step // N,
+        "that is the number of the stage; stage k has the input z_{k-1}": (step - 1) // N + 1,
+        "that is the place of the step within its stage: count the whole stages before it instead":
+            [(step - 1) % N, step % N],
+        "round down: between two swaps the input stays": (step - 1) / N,
+        "so it is for N = 1 only: the input changes once in N steps": step - 1,
+    }
 
 
-@exercise("aseqdip.exact")
-def exact_stages(answer):
+@exercise("aseqdip.exact", lambda: [(draw(1, 3, 4, 4, seed=1), draw(1, 3, 4, 4, seed=2), lam, k)
+                                    for lam in (0.5, 2.0) for k in (1, 2, 7)],
+          form=": z_k is an image like y",
+          otherwise="set the gradient 2 (x - y) + 2 lam (x - z) to zero, solve for x - y, and do it k times")
+def exact_stages(z0, y, lam, k):
     """A function (z0, y, lam, k) -> z_k for A = I if each stage reaches argmin_x ||x - y||^2 + lam ||x - z||^2."""
-    z0, y = draw(1, 3, 4, 4, seed=1, dtype=torch.float64), draw(1, 3, 4, 4, seed=2, dtype=torch.float64)
-    tries = [(lam, k, answer(z0, y, lam, k)) for lam in (0.5, 2.0) for k in (1, 2, 7)]
-    for *_, got in tries:
-        if nothing(got):
-            return NOTHING
-        if not isinstance(got, torch.Tensor) or got.shape != y.shape:
-            return f"z_k is an image like y, of shape {tuple(y.shape)}"
-
-    def all_are(factor):
-        return all(torch.allclose(got, y + factor(lam, k) * (z0 - y), rtol=1e-6, atol=1e-9) for lam, k, got in tries)
-
-    if all_are(lambda lam, k: (lam / (1 + lam)) ** k):
-        return None
-    if all_are(lambda lam, k: lam / (1 + lam)):
-        return "that is z_1: the next stage starts from it, so the factor comes once a stage"
-    if all_are(lambda lam, k: (lam / (1 + lam)) ** (k + 1)) or all_are(lambda lam, k: (lam / (1 + lam)) ** (k - 1)):
-        return "a stage too many or too few: z_0 is given, and z_1 comes after one stage"
-    if all_are(lambda lam, k: (1 / (1 + lam)) ** k):
-        return "the weights are exchanged: a large lam keeps x near z"
-    if all_are(lambda lam, k: lam**k):
-        return "2 (x - y) + 2 lam (x - z) = 0 gives x = (y + lam z) / (1 + lam): divide by the sum of both weights"
-    if all_are(lambda lam, k: 0.0):
-        return "y is the limit of many stages; after k of them something of z_0 is left"
-    return "set the gradient 2 (x - y) + 2 lam (x - z) to zero, solve for x - y, and do it k times"
+    factor, gap = lam / (1 + lam), z0 - y
+    return {
+        None: y + factor**k * gap,
+        "that is z_1: the next stage starts from it, so the factor comes once a stage": y + factor * gap,
+        "a stage too many or too few: z_0 is given, and z_1 comes after one stage":
+            [y + factor ** (k + 1) * gap, y + factor ** (k - 1) * gap],
+        "the weights are exchanged: a large lam keeps x near z": y + (1 / (1 + lam)) ** k * gap,
+        "2 (x - y) + 2 lam (x - z) = 0 gives x = (y + lam z) / (1 + lam): divide by the sum of both weights":
+            y + lam**k * gap,
+        "y is the limit of many stages; after k of them something of z_0 is left": y,
+    }
 
 
-@exercise("aseqdip.minimiser")
-def minimiser(answer):
-    """A function (A, y) -> z (1, *A.in_shape) with ||A z - y||^2 = 0, for A with A A^H y = y; tried on three tasks."""
+def three_tasks():
+    """(A, y) with A A^H y = y: denoising, in-painting, MRI with one coil."""
     holes = (torch.arange(8) % 3 != 1).float()
-    for name, A in (("denoising", Identity((3, 8, 8))), ("in-painting", Mask(holes, (3, 8, 8))),
-                    ("one-coil MRI", fourier(1))):
-        x = draw(1, *A.in_shape, seed=4, dtype=torch.complex64 if A.in_complex else torch.float32)
-        y = A(x)
-        z = answer(A, y)
-        if nothing(z):
-            return NOTHING
-        if not isinstance(z, torch.Tensor) or z.shape != x.shape or z.is_complex() != x.is_complex():
-            kind = "complex" if x.is_complex() else "real"
-            return f"{name}: z is a {kind} image of shape {tuple(x.shape)}"
-        value = float((A(z) - y).abs().square().sum())
-        if value <= 1e-8 * float(y.abs().square().sum()):
-            continue
-        if float(z.abs().max()) == 0:
-            return "z = 0 with f(0) = 0 fulfils the constraint, but its data term is ||y||^2"
-        if z.shape == y.shape and torch.equal(z, y):
-            return f"{name}: y is not an image here, A y is not y. What brings y back to where images live?"
-        return f"{name}: with f(z) = z the data term is ||A z - y||^2 = {value:.3g}, and it can be 0: use A A^H y = y"
-    return None
+    operators = Identity((3, 8, 8)), Mask(holes, (3, 8, 8)), fourier(1)
+    kinds = torch.float32, torch.float32, torch.complex64
+    return [(A, A(draw(1, *A.in_shape, seed=4, dtype=kind))) for A, kind in zip(operators, kinds, strict=True)]
 
 
-@exercise("aseqdip.later")
-def later(answer):
+def data_term(z, A, y):
+    """||A z - y||^2 relative to ||y||^2, and whether z is 0."""
+    value = float(energy(A(z) - y) / energy(y))
+    return (0.0 if value <= 1e-8 else value), not float(z.abs().max())
+
+
+@exercise("aseqdip.minimiser", three_tasks, lambda z, A, y: (
+    f"with f(z) = z the data term is ||A z - y||^2 = {data_term(z, A, y)[0]:.3g} ||y||^2 for {type(A).__name__}, and "
+    "it can be 0: use A A^H y = y"), tol=1e-3, trait=data_term, form=": z is an image")
+def minimiser(A, y):
+    """A function (A, y) -> z (1, *A.in_shape) with ||A z - y||^2 = 0, for A with A A^H y = y; tried on three tasks."""
+    return {
+        None: A.adjoint(y),
+        "z = 0 with f(0) = 0 fulfils the constraint, but its data term is ||y||^2": 0 * A.adjoint(y),
+        "y is not an image in MRI, A y is not y. What brings y back to where images live?": y,
+    }
+
+
+@exercise("aseqdip.later", [(100, 200), (200, 100), (100, None), (None, 100), (None, None), (100, 100)], stepwise=True,
+          otherwise="a number against a number: compare; a number against None: None is later; equal or both None: "
+                    "undecided")
+def later(less, more):
     """A function (less, more) of two onsets, None: not begun -> whether the second is "later", "earlier", "undecided".
     """
-    pairs = {(100, 200): "later", (200, 100): "earlier", (100, None): "later", (None, 100): "earlier",
-             (100, 100): "undecided", (None, None): "undecided"}
-    got = {}
-    for pair in pairs:
-        try:
-            got[pair] = answer(*pair)
-        except TypeError as error:
-            return f"None cannot be compared with a number ({error}): decide first what a run without an onset means"
-    if nothing(*got.values()):
-        return NOTHING
-    words = {word for word in got.values() if word not in ("later", "earlier", "undecided")}
-    if words:
-        return f"the words are 'later', 'earlier' and 'undecided', not {sorted(map(str, words))[0]!r}"
-    if got == pairs:
-        return None
-    if (got[100, 200], got[200, 100]) == ("earlier", "later"):
-        return "the other way round: is the onset of `more` later than that of `less`?"
-    if (got[100, None], got[None, 100]) == ("earlier", "later"):
-        return "None is not step 0: the run had not begun to overfit at its end, so its onset is later than any seen"
-    if "undecided" in (got[100, None], got[None, 100]):
-        return "one run overfits and the other has not begun: that is decided, the onset that was not seen is the later"
-    if got[None, None] != "undecided":
-        return "neither has begun: which of the two will be the later is not in the data"
-    if got[100, 100] != "undecided":
-        return "the same step: undecided"
-    return "a number against a number: compare; a number against None: None is later; equal or both None: undecided"
+    def compared(never, tie="undecided"):
+        a, b = (never if onset is None else onset for onset in (less, more))
+        return tie if a == b else "later" if b > a else "earlier"
+
+    right = compared(math.inf)
+    return {
+        None: right,
+        "None cannot be compared with a number: decide first what a run without an onset means":
+            lambda: "later" if more > less else "earlier",
+        "the other way round: is the onset of `more` later than that of `less`?":
+            {"later": "earlier", "earlier": "later"}.get(right, right),
+        "None is not step 0: the run had not begun to overfit at its end, so its onset is later than any seen":
+            compared(0),
+        "one run overfits and the other has not begun: that is decided, the onset that was not seen is the later":
+            "undecided" if None in (less, more) else right,
+        "neither has begun: which of the two will be the later is not in the data":
+            ["later" if more is None else right, "earlier" if less is None else right],
+        "the same step: undecided":
+            [right if None in (less, more) else compared(0, tie) for tie in ("later", "earlier")],
+    }

@@ -1,13 +1,8 @@
 """Exercises of lesson 09: sigma from y, the divergence by a probe, Stein's unbiased risk estimate, aSeqDIP's target."""
 
-import math
-
 import torch
 
-from . import NOTHING, exercise, nothing
-from .dip import close, number_fault
-from .double import close as same
-from .double import draw
+from .table import draw, exercise
 
 #: A normal variable lies within this many standard deviations of its mean with probability one half.
 QUARTILE = 0.6744897501960817
@@ -27,133 +22,125 @@ def edgy_picture():
     rows, columns = torch.meshgrid(torch.arange(256.0), torch.arange(256.0), indexing="ij")
     checks = ((rows + columns) % 2) * ((columns // 2) % 10 == 0)
     x = torch.stack([rows / 256, columns / 256, 0.5 * checks])[None].double()
-    return x + LEVEL * draw(*x.shape, seed=4)
+    return [(x + LEVEL * draw(*x.shape, seed=4),)]
 
 
-@exercise("denoising.sigma")
-def sigma(answer):
-    """A function y -> the noise level from the median of |diagonal Haar coefficients|; tried on y with edges."""
-    y = edgy_picture()
-    ours = answer(y)
-    if fault := number_fault(ours):
-        return fault
-    ours, w = float(ours), haar(y)
-    median = float(w.abs().median())
-    if math.isclose(ours, median / QUARTILE, rel_tol=0.02):  # overlapping blocks, and other medians, are as good
-        return None
-    if math.isclose(ours, float(y.std()), rel_tol=0.02):
-        return "that is the spread of the picture itself: take differences first, which the picture hardly has"
-    if math.isclose(ours, float(w.std()), rel_tol=0.02) or math.isclose(ours, float(w.square().mean().sqrt()),
-                                                                        rel_tol=0.02):
-        return "edges count with their squares in a standard deviation: take the median of the sizes"
-    if math.isclose(ours, median, rel_tol=0.02):
-        return "the median of |w| is 0.6745 sigma, not sigma: half of a normal variable's values lie within that"
-    if math.isclose(ours, median * QUARTILE, rel_tol=0.02):
-        return "upside down: the median is smaller than sigma, so divide it by 0.6745"
-    if any(math.isclose(ours, factor * median / QUARTILE, rel_tol=0.02) for factor in (0.5, 2)):
-        return "the four signs of a block: their sum has the variance 4 sigma^2, so divide it by 2"
-    if abs(ours) < 0.2 * LEVEL:
-        return "signs cancel: take the absolute values before the median"
-    if math.isclose(ours, float((y - y.median()).abs().median()) / QUARTILE, rel_tol=0.02):
-        return "right on noise alone, but y holds the picture too: take the diagonal differences of its 2 x 2 blocks"
-    return "w = (a - b - c + d) / 2 for each 2 x 2 block, then the median of |w| over all blocks, divided by 0.6745"
+def level(sigma, y):
+    """A noise level, 0 for one far below the true one."""
+    return float(sigma) if abs(float(sigma)) > 0.2 * LEVEL else 0.0
 
 
-@exercise("denoising.divergence")
-def divergence(answer):
-    """A function (h, y, b, eps) -> <b, h(y + eps b) - h(y)> / eps: the divergence of h, estimated by the probe b."""
-    y, b, eps = draw(1, 3, 5, 7, seed=1), draw(1, 3, 5, 7, seed=2), 1e-3
-    J = draw(105, 105, seed=3) / 10
-    maps = {
-        "linear": lambda v: (J @ v.flatten()).reshape(v.shape),  # (1, 3, 5, 7) -> (105,) -> (1, 3, 5, 7)
-        "not linear": lambda v: v**2 + 0.5,
+@exercise("denoising.sigma", edgy_picture, tol=0.02, trait=level, form=": the median is over all blocks", otherwise=(
+    "w = (a - b - c + d) / 2 for each 2 x 2 block, then the median of |w| over all blocks, divided by 0.6745"))
+def sigma(y):
+    """A function y -> the noise level from the median of |diagonal Haar coefficients|; tried on y with edges.
+
+    Overlapping blocks and other medians are as good: accepted within 2 %.
+    """
+    w = haar(y)
+    median = w.abs().median()
+    return {
+        None: median / QUARTILE,
+        "that is the spread of the picture itself: take differences first, which the picture hardly has": y.std(),
+        "edges count with their squares in a standard deviation: take the median of the sizes":
+            [w.std(), w.square().mean().sqrt()],
+        "the median of |w| is 0.6745 sigma, not sigma: half of a normal variable's values lie within that": median,
+        "upside down: the median is smaller than sigma, so divide it by 0.6745": median * QUARTILE,
+        "the four signs of a block: their sum has the variance 4 sigma^2, so divide it by 2":
+            [median / 2 / QUARTILE, 2 * median / QUARTILE],
+        "signs cancel: take the absolute values before the median": w.median() / QUARTILE,
+        "right on noise alone, but y holds the picture too: take the diagonal differences of its 2 x 2 blocks":
+            (y - y.median()).abs().median() / QUARTILE,
     }
-    expected = {"linear": float(b.flatten() @ J @ b.flatten()), "not linear": float((2 * y * b * b).sum())}
-    for kind, h in maps.items():
-        ours = answer(h, y, b, eps)
-        if fault := number_fault(ours):
-            return fault
-        ours, change, right = float(ours), h(y + eps * b) - h(y), expected[kind]
-        if math.isclose(ours, right, rel_tol=1e-2):  # differences to one side or to both
-            continue
-        if close(ours, (b * change).sum()):
-            return "divide by eps: the change is eps times a derivative"
-        if close(ours, (b * change).mean() / eps):
-            return "that is the mean over the pixels: the divergence is a sum of derivatives, of size m and not 1"
-        if close(ours, change.sum() / eps):
-            return "the probe is missing: only with <b, J b> do the entries outside of the diagonal cancel on average"
-        if close(ours, -(b * change).sum() / eps):
-            return "the sign: the value at y + eps b minus the value at y"
-        if close(ours, (b * h(y + eps * b)).sum() / eps) or close(ours, (b * h(eps * b)).sum() / eps):
-            return "a derivative is a difference: subtract h(y)"
-        if close(ours, (b * (h(y + b) - h(y))).sum()):
-            return "the step must be small, y + eps b: h need not be linear"
-        return f"wrong for a map that is {kind}: take the probe's inner product with (h(y + eps b) - h(y)) / eps"
-    return None
 
 
-@exercise("denoising.sure")
-def sure(answer):
+def two_maps():
+    """(h, y, b, eps) with a linear h and with one that is not."""
+    J = draw(105, 105, seed=3) / 10
+    return [(h, draw(1, 3, 5, 7, seed=1), draw(1, 3, 5, 7, seed=2), 1e-3)
+            for h in (lambda v: (J @ v.flatten()).reshape(v.shape), lambda v: v**2 + 0.5)]
+
+
+@exercise("denoising.divergence", two_maps, lambda ours, h, y, b, eps: (
+    f"wrong for a map that is {'not ' if float(h(0 * y).abs().max()) else ''}linear: take the probe's inner product "
+    "with (h(y + eps b) - h(y)) / eps"), tol=1e-2, form=": sum over all pixels")
+def divergence(h, y, b, eps):
+    """A function (h, y, b, eps) -> <b, h(y + eps b) - h(y)> / eps: the divergence of h, estimated by the probe b.
+
+    Accepted within 1 %: differences to one side or to both.
+    """
+    ahead = h(y + eps * b)
+    change = ahead - h(y)
+    return {
+        None: (b * change).sum() / eps,
+        "divide by eps: the change is eps times a derivative": (b * change).sum(),
+        "that is the mean over the pixels: the divergence is a sum of derivatives, of size m and not 1":
+            (b * change).mean() / eps,
+        "the probe is missing: only with <b, J b> do the entries outside of the diagonal cancel on average":
+            change.sum() / eps,
+        "the sign: the value at y + eps b minus the value at y": -(b * change).sum() / eps,
+        "a derivative is a difference: subtract h(y)": [(b * ahead).sum() / eps, (b * h(eps * b)).sum() / eps],
+        "that subtracts y: the change of h is h(y + eps b) minus h(y)": (b * (ahead - y)).sum() / eps,
+        "the step must be small, y + eps b: h need not be linear": (b * (h(y + b) - h(y))).sum(),
+    }
+
+
+@exercise("denoising.sure", [(70.0, 250.0, 0.3, 1000), (4.0, 10.0, 2.0, 50), (0.0, 50.0, 0.1, 50)], (
+    "||h - x||^2 = ||h - y||^2 + 2 <h - y, n> + ||n||^2, with E<y, n> = E||n||^2 = m sigma^2"), tol=1e-4)
+def sure(residual, divergence, noise_std, m):
     """A function (residual, divergence, noise_std, m) -> residual - m sigma^2 + 2 sigma^2 divergence."""
-    numbers = (70.0, 250.0, 0.3, 1000), (4.0, 10.0, 2.0, 50), (0.0, 50.0, 0.1, 50)
-    tries = [(given, answer(*given)) for given in numbers]
-    for _, ours in tries:
-        if fault := number_fault(ours):
-            return fault
-
-    def agree(formula):
-        return all(close(ours, formula(r, d, s, m)) for (r, d, s, m), ours in tries)
-
-    if agree(lambda r, d, s, m: r - m * s**2 + 2 * s**2 * d):
-        return None
-    if agree(lambda r, d, s, m: (r - m * s**2 + 2 * s**2 * d) / m):
-        return "that is the error of a pixel: here the sum over all of them is asked for, ||h(y) - x||^2"
-    if agree(lambda r, d, s, m: r - m * s**2):
-        return "the divergence is missing: h(y) depends on the noise, so <h(y), n> is not 0 on average"
-    if agree(lambda r, d, s, m: r + 2 * s**2 * d):
-        return "test it with h(y) = y: residual 0, divergence m, and the error is m sigma^2, not 2 m sigma^2"
-    if agree(lambda r, d, s, m: r - m * s**2 + s**2 * d):
-        return "test it with h(y) = y: residual 0, divergence m, and the error is m sigma^2, not 0"
-    if agree(lambda r, d, s, m: r - m * s**2 - 2 * s**2 * d):
-        return "the sign: what follows the noise (a positive divergence) looks better in the residual than it is"
-    if agree(lambda r, d, s, m: r + m * s**2 - 2 * s**2 * d):
-        return "that is right for the error against a second picture with fresh noise, not against x: mind both signs"
-    if agree(lambda r, d, s, m: r - m * s + 2 * s * d):
-        return "sigma is squared in both terms"
-    return "||h - x||^2 = ||h - y||^2 + 2 <h - y, n> + ||n||^2, with E<y, n> = E||n||^2 = m sigma^2"
+    noise, pull = m * noise_std**2, 2 * noise_std**2 * divergence
+    return {
+        None: residual - noise + pull,
+        "that is the error of a pixel: here the sum over all of them is asked for, ||h(y) - x||^2":
+            (residual - noise + pull) / m,
+        "the divergence is missing: h(y) depends on the noise, so <h(y), n> is not 0 on average": residual - noise,
+        "test it with h(y) = y: residual 0, divergence m, and the error is m sigma^2, not 2 m sigma^2": residual + pull,
+        "test it with h(y) = y: residual 0, divergence m, and the error is m sigma^2, not 0":
+            residual - noise + pull / 2,
+        "the sign: what follows the noise (a positive divergence) looks better in the residual than it is":
+            residual - noise - pull,
+        "that is right for the error against a second picture with fresh noise, not against x: mind both signs":
+            residual + noise - pull,
+        "sigma is squared in both terms": residual - m * noise_std + 2 * noise_std * divergence,
+    }
 
 
-@exercise("denoising.target")
-def target(answer):
+def hint_to_target(pair, y, z, lam):
+    """The hint to a pair (t, c) in which t is wrong, or c alone."""
+    t, c = least(y, z, lam)
+    if float((pair[0] - t).norm()) > 1e-4 * float(t.norm()):
+        return "set the gradient 2 (f - y) + 2 lam (f - z) to zero: its solution f is t"
+    return "c does not depend on f, so put in f = t: what the loss is there is c"
+
+
+def least(y, z, lam):
+    """The target t and the least loss c."""
+    return (y + lam * z) / (1 + lam), lam / (1 + lam) * (y - z).square().sum()
+
+
+def target_first(pair, y, z, lam):
+    """A pair (t, c), without c where t is wrong."""
+    t, c = pair
+    right = float((t - least(y, z, lam)[0]).norm()) <= 1e-4 * float(t.norm())
+    return t, (float(c) if right else 0.0)
+
+
+@exercise("denoising.target", lambda: [(draw(1, 3, 4, 5, seed=1), draw(1, 3, 4, 5, seed=2), lam)
+                                       for lam in (4.0, 0.25, 0.0)],
+          tol=1e-4, trait=target_first, stepwise=True, otherwise=hint_to_target,
+          form=", (t, c): an image of the shape of y, and a number")
+def target(y, z, lam):
     """A function (y, z, lam) -> (t, c) with ||f - y||^2 + lam ||f - z||^2 = (1 + lam) ||f - t||^2 + c for every f."""
-    y, z = draw(1, 3, 4, 5, seed=1), draw(1, 3, 4, 5, seed=2)
-    for lam in (4.0, 0.25, 0.0):
-        pair = answer(y, z, lam)
-        if nothing(pair):
-            return NOTHING
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or nothing(*pair):
-            return "two things are expected, (t, c): an image and a number"
-        t, c = pair
-        if not isinstance(t, torch.Tensor) or t.shape != y.shape:
-            return "t is an image of the shape of y: where the loss is least, its derivative in f is zero"
-        if fault := number_fault(c):
-            return fault
-        gap = float((y - z).square().sum())
-        if not same(t, (y + lam * z) / (1 + lam)):
-            if same(t, (z + lam * y) / (1 + lam)):
-                return "the weights are swapped: lam pulls to z, and with lam = 0 the target must be y"
-            if same(t, y + lam * z):
-                return "the weights 1 and lam must add up to 1: divide by 1 + lam"
-            if same(t, (y + z) / 2):
-                return "that is right for lam = 1 alone: y has the weight 1 and z the weight lam"
-            return "set the gradient 2 (f - y) + 2 lam (f - z) to zero: its solution f is t"
-        if close(c, lam / (1 + lam) * gap):
-            continue
-        if close(c, lam * gap):
-            return "that is the loss at f = y: put in f = t, where the loss is c"
-        if close(c, 0.0):
-            return "the two distances are not both 0 at f = t unless z = y: put f = t into the loss, it gives c"
-        if close(c, gap / (1 + lam)) or close(c, gap):
-            return "put f = t into the loss: t - y = lam (z - y) / (1 + lam) and t - z = (y - z) / (1 + lam)"
-        return "c does not depend on f, so put in f = t: what the loss is there is c"
-    return None
+    (t, c), gap = least(y, z, lam), (y - z).square().sum()
+    return {
+        None: (t, c),
+        "the weights are swapped: lam pulls to z, and with lam = 0 the target must be y":
+            ((z + lam * y) / (1 + lam), c),
+        "the weights 1 and lam must add up to 1: divide by 1 + lam": (y + lam * z, c),
+        "that is right for lam = 1 alone: y has the weight 1 and z the weight lam": ((y + z) / 2, c),
+        "that is the loss at f = y: put in f = t, where the loss is c": (t, lam * gap),
+        "the two distances are not both 0 at f = t unless z = y: put f = t into the loss, it gives c": (t, 0.0),
+        "put f = t into the loss: t - y = lam (z - y) / (1 + lam) and t - z = (y - z) / (1 + lam)":
+            [(t, gap / (1 + lam)), (t, gap)],
+    }

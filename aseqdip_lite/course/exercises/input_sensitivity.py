@@ -1,152 +1,162 @@
 """Exercises of lesson 03: scale and BatchNorm, distance of inputs, the onset of overfitting, an input without truth."""
 
-import math
+import functools
 
 import numpy as np
 import torch
 
 from ..experiments import f1
-from ..theory.grid import overfitting_start
-from . import NOTHING, exercise
-
-#: How far an answer's window of 50 steps may lie from the library's, which is centred.
-HALF_WINDOW = 25
+from ..theory.grid import overfitting_start, smoothed
+from .table import draw, exercise
 
 
-def draw(seed, shape=(1, 1, 9, 10)):
+def image(seed, shape=(1, 1, 9, 10)):
     """A random complex image (1, 1, H, W)."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.complex64)
+    return draw(*shape, seed=seed, dtype=torch.complex64)
 
 
-def agree(tries):
-    """Whether all pairs (got, expected) agree to a relative 1e-5."""
-    return all(math.isclose(float(got), float(expected), rel_tol=1e-5) for got, expected in tries)
-
-
-@exercise("input.eps")
-def eps(answer):
+@exercise("input.eps", [(1e-5, 10.0), (1e-5, 0.01), (1e-3, -3.0)], tol=1e-5, otherwise=(
+    "divide numerator and denominator of (c u - c mean(u)) / sqrt(c^2 var(u) + eps) by |c|"))
+def eps(eps, c):
     """A function (eps, c) -> the eps of the first BatchNorm with which f(z) is what f(c z) is with eps."""
-    tries = [(e, c, answer(e, c)) for e, c in ((1e-5, 10.0), (1e-5, 0.01), (1e-3, -3.0))]
-    if any(got is ... or got is None for *_, got in tries):
-        return NOTHING
-    if agree((got, e / c**2) for e, c, got in tries):
-        return None
-    if agree((got, e * c**2) for e, c, got in tries):
-        return "upside down: a large c makes eps unimportant, so the eps that does the same must be smaller"
-    if agree((got, e / abs(c)) for e, c, got in tries) or agree((got, e / c) for e, c, got in tries):
-        return "eps stands beside the variance, and the variance grows with the square of c"
-    if agree((got, e) for e, _, got in tries):
-        return "mean and standard deviation grow with c, eps does not: it means something else beside c^2 var(u)"
-    if agree((got, 0.0) for *_, got in tries):
-        return "eps = 0 is the limit of large c only: for c = 1 nothing may change"
-    return "divide numerator and denominator of (c u - c mean(u)) / sqrt(c^2 var(u) + eps) by |c|"
+    return {
+        None: eps / c**2,
+        "upside down: a large c makes eps unimportant, so the eps that does the same must be smaller": eps * c**2,
+        "eps stands beside the variance, and the variance grows with the square of c": [eps / abs(c), eps / c],
+        "mean and standard deviation grow with c, eps does not: it means something else beside c^2 var(u)": eps,
+        "eps = 0 is the limit of large c only: for c = 1 nothing may change": 0.0,
+    }
 
 
-@exercise("input.far")
-def far(answer):
-    """A function x -> z with ||z - x|| >= 2 ||x|| that is as good an input as x, however small eps: a real multiple."""
-    x = draw(1)
-    z = answer(x)
-    if z is ... or z is None:
-        return NOTHING
-    if not isinstance(z, torch.Tensor) or z.shape != x.shape:
-        return "return a tensor of the shape of x"
-    z = z.to(x.dtype)
+def factor(z, x):
+    """c of z = c x + something orthogonal to x."""
+    return complex(torch.vdot(x.flatten(), z.flatten()) / x.norm().square())
+
+
+def multiple(z, x):
+    """Which multiple of x an input is."""
+    c = factor(z, x)
     if float(z.norm()) < 1e-6 * float(x.norm()):
-        return "0 is a multiple of x too, but the one that keeps nothing: BatchNorm cannot scale it up again"
-    c = complex(torch.vdot(x.flatten(), z.flatten()) / x.norm().square())
+        return "zero"
     if float((z - c * x).norm()) > 1e-4 * float(z.norm()):
-        return "not a multiple of x: the normalised output of the first layer is then another one"
-    if abs(c.imag) > 1e-4 * abs(c):
-        return ("a complex factor mixes the real and the imaginary channel: the first convolution then sees another "
-                "image. Take a real one")
-    if abs(c.real - 1) < 2 - 1e-4:
-        return f"the distance of c x from x is |c - 1| ||x||, here {abs(c.real - 1):.2f} ||x||: too near"
-    return None
+        return "none"
+    return "complex" if abs(c.imag) > 1e-4 * abs(c) else "far" if abs(c.real - 1) >= 2 - 1e-4 else "near"
 
 
-@exercise("input.sigma")
-def sigma(answer):
+@exercise("input.far", lambda: [(image(1),)], trait=multiple, otherwise=lambda z, x: (
+    f"the distance of c x from x is |c - 1| ||x||, here {abs(factor(z, x).real - 1):.2f} ||x||: too near"))
+def far(x):
+    """A function x -> z with ||z - x|| >= 2 ||x|| that is as good an input as x, however small eps: a real multiple."""
+    return {
+        None: 3 * x,
+        "0 is a multiple of x too, but the one that keeps nothing: BatchNorm cannot scale it up again": 0 * x,
+        "not a multiple of x: the normalised output of the first layer is then another one": x + 3 * x.roll(1, -1),
+        "a complex factor mixes the real and the imaginary channel: the first convolution then sees another image. "
+        "Take a real one": 3j * x,
+    }
+
+
+@exercise("input.sigma", lambda: [(image(2), image(7)), (image(3, (1, 1, 6, 6)), image(8, (1, 1, 6, 6)))], tol=1e-5,
+          otherwise="write E ||sigma n||^2 as a sum over all components, set it to ||z - x||^2, and solve for sigma")
+def sigma(z, x):
     """A function (z, x) -> sigma with E ||sigma n||^2 = ||z - x||^2, n complex with unit variance per component."""
-    tries = []
-    for seed, shape in ((2, (1, 1, 9, 10)), (3, (1, 1, 6, 6))):
-        z, x = draw(seed, shape), draw(seed + 5, shape)
-        got = answer(z, x)
-        if got is ... or got is None:
-            return NOTHING
-        tries.append((float(got), float((z - x).norm()), x.numel(), float(x.norm())))
-    if agree((got, d / (2 * n) ** 0.5) for got, d, n, _ in tries):
-        return None
-    if agree((got, d / n**0.5) for got, d, n, _ in tries):
-        return "a complex pixel has two components, and each has variance sigma^2"
-    if agree((got, d**2 / (2 * n)) for got, d, n, _ in tries):
-        return "that is sigma^2: take the root"
-    if agree((got, d) for got, d, *_ in tries):
-        return "that is the distance of the whole image; sigma belongs to one component of one pixel"
-    if agree((got, d / size) for got, d, _, size in tries):
-        return "that is the distance relative to ||x||: sigma is in the units of z"
-    return "write E ||sigma n||^2 as a sum over all components, set it equal to ||z - x||^2, and solve for sigma"
+    distance, n = (z - x).norm(), x.numel()
+    return {
+        None: distance / (2 * n) ** 0.5,
+        "a complex pixel has two components, and each has variance sigma^2": distance / n**0.5,
+        "that is sigma^2: take the root": distance**2 / (2 * n),
+        "that is the distance of the whole image; sigma belongs to one component of one pixel": distance,
+        "that is the distance relative to ||x||: sigma is in the units of z": distance / x.norm(),
+    }
 
 
 def bumps():
-    """PSNR curves by name, each of 400 steps: rising, overfitting, and overfitting after a dip that recovers."""
+    """PSNR curves by name, each of 400 steps.
+
+    Two without an onset: rising, and with a dip that recovers. The others overfit: from a hill, after a dip before the
+    hill, after a dip behind the maximum, and with noise and a few lucky steps.
+    """
     steps = np.arange(400)
     hill = 25 - (steps - 150) ** 2 / 36000  # falls by 0.1 dB in 60 steps
     rising = 25 - 10 * np.exp(-steps / 80)
-    dip = hill - 3 * np.exp(-(((steps - 60) / 15) ** 2))
-    plateau = np.where(steps < 200, rising, rising[200] - 2 * np.exp(-(((steps - 260) / 20) ** 2)))
-    noise = 0.25 * np.random.default_rng(0).standard_normal(400)
+    early = hill - 3 * np.exp(-(((steps - 60) / 15) ** 2))
+    recovers = np.where(steps < 200, rising, rising[200] - 2 * np.exp(-(((steps - 260) / 20) ** 2)))
     late = np.minimum(rising, 23.0) - 0.8 * (steps > 330)
-    return dict(rising=rising, hill=hill, dip=dip, recovers=plateau, noisy=late + noise)
+    noise = 0.25 * np.random.default_rng(0).standard_normal(400) + 0.8 * (abs(steps - 200) < 2)
+    return dict(rising=rising, recovers=recovers, hill=hill, dip=early, twice=recovers - 0.8 * (steps > 350),
+                noisy=late + noise)
 
 
-@exercise("input.onset")
-def onset(answer):
+def place(step, psnr):
+    """Where an onset lies on a curve; wherever the window of 50 steps is put, it may differ by half of it."""
+    expected = overfitting_start(psnr)
+    if step is None or expected is None:
+        return step is None
+    return "onset" if abs(step - expected) <= 25 else "top" if abs(step - 1 - np.argmax(psnr)) <= 1 else "elsewhere"
+
+
+def first_drop(psnr):
+    """The first step at which the averaged curve is 0.1 dB below its maximum so far, whatever follows."""
+    smooth = smoothed(psnr, 50)
+    tops = np.maximum.accumulate(list(smooth.values()))
+    return next((step for (step, value), top in zip(smooth.items(), tops, strict=True) if value < top - 0.1), None)
+
+
+@exercise("input.onset", lambda: [(curve.tolist(),) for curve in bumps().values()], trait=place, stepwise=True,
+          otherwise=lambda step, psnr: (
+              "a curve that ends below its maximum has an onset: yours finds none" if step is None else
+              "the onset is where the averaged curve drops below its own maximum by 0.1 dB for the last time, about "
+              f"step {overfitting_start(psnr)}"))
+def onset(psnr):
     """A function of a PSNR curve -> first step after which its mean over 50 steps stays over 0.1 dB below its maximum.
 
-    None if it does not. Wherever the window is put, the step may differ by half of it.
+    The maximum is that of the mean. None if it does not stay below.
     """
-    curves = bumps()
-    found = {name: answer(list(map(float, curve))) for name, curve in curves.items()}
-    if any(step is ... for step in found.values()) or all(step is None for step in found.values()):
-        return "not answered yet: your function returns None for every curve"
-    for name in ("rising", "recovers"):
-        if found[name] is not None:
-            fault = "still rises at its end" if name == "rising" else "falls, but comes back to its maximum"
-            return f"a curve that {fault} has no onset: return None"
-    for name in ("hill", "dip", "noisy"):
-        expected, top = overfitting_start(curves[name]), int(np.argmax(curves[name])) + 1
-        if found[name] is None:
-            return "a curve that ends below its maximum has an onset: yours finds none"
-        if abs(found[name] - expected) <= HALF_WINDOW:
-            continue
-        if name == "noisy":
-            return "single steps jump by more than 0.1 dB: average over 50 steps before you compare"
-        if abs(found[name] - top) <= 1:
-            return "that is the step of the maximum: the onset is where the curve has fallen by 0.1 dB for good"
-        return f"the onset is where the curve drops below its maximum for the last time, about step {expected}"
-    return None
+    right, drop = overfitting_start(psnr), first_drop(psnr)
+    return {
+        None: right,
+        "a curve that still rises at its end has no onset: return None": right or len(psnr),
+        "a curve that falls, but comes back to its maximum has no onset: return None": drop,
+        "the curve comes back after that drop: the onset is the last one, from which it stays below": right and drop,
+        "that is the step of the maximum: the onset is where the curve has fallen by 0.1 dB for good":
+            right and int(np.argmax(psnr)) + 1,
+        "single steps jump by more than 0.1 dB: average over 50 steps before you compare":
+            [right and overfitting_start(psnr, window) for window in (1, 10)],
+    }
 
 
-@exercise("input.blind")
-def blind(answer):
-    """A function of an Observation -> input (1, 1, H, W) that is like the image, made without the truth."""
-    case, x, _ = f1.scan("brain-082", 32, 4, 5)
-    try:
-        z = answer(case.observation)
-    except AttributeError as error:
-        return f"an observation holds A, y, start, scale and noise_std, and no truth: {error}"
-    if z is ... or z is None:
-        return NOTHING
-    if not isinstance(z, torch.Tensor) or z.shape != x.shape:
-        return (f"the input must be an image of shape {tuple(x.shape)}: y itself lies in k-space, and A^H brings it "
-                "back")
-    if not z.is_complex():
-        return "the network has a channel for the real and one for the imaginary part: the input must be complex"
+@functools.cache
+def scans():
+    """Two simulated scans of unlike phase: [(Observation, truth in the units of y)]."""
+    found = (f1.scan(name, 32, 4, seed)[:2] for name, seed in (("brain-082", 5), ("brain-064", 6)))
+    return [(case.observation, x) for case, x in found]
+
+
+def likeness(z, x):
+    """|<z, x>| / (||z|| ||x||) of two images, each without its mean."""
+    z, x = ((part - part.mean()).flatten() for part in (z, x))
+    return abs(complex(torch.vdot(x, z))) / max(float(x.norm() * z.norm()), 1e-30)
+
+
+def kind(z, observation):
+    """What an input has to do with the image, more than with that of another scan."""
     if float((z - z.mean()).abs().max()) <= 1e-6 * float(z.abs().max()):
-        return "the same number at every pixel: such an input tells the network nothing about the image"
-    likeness = abs(complex(torch.vdot(x.flatten(), z.flatten()))) / float(x.norm() * z.norm())
-    if likeness < 0.5:
-        return (f"|<z, x>| / (||z|| ||x||) = {likeness:.2f} on a scan of ours: this input has little to do with the "
-                "image. What brings y back into image space?")
-    return None
+        return "constant"
+    found = {known is observation: likeness(z, x) for known, x in scans()}
+    return "image" if found[True] > max(0.5, found[False]) else "other"
+
+
+@exercise("input.blind", lambda: [(observation,) for observation, _ in scans()], (
+    "the input has little to do with the image: |<z, x>| / (||z|| ||x||), both without their means, is small or no "
+    "larger than with the image of another scan. What brings y back into image space?"),
+          trait=kind, form=": an image is expected")
+def blind(observation):
+    """A function of an Observation -> input (1, 1, H, W) that is like the image, made without the truth."""
+    z = observation.start
+    return {
+        None: z,
+        "an observation holds A, y, start, scale and noise_std, and no truth": lambda: observation.truth,
+        "y itself lies in k-space, and A^H brings it back to an image": observation.y,
+        "the network has a channel for the real and one for the imaginary part: the input must be complex": z.abs(),
+        "the same number at every pixel: such an input tells the network nothing about the image": torch.ones_like(z),
+    }
