@@ -125,19 +125,17 @@ def settings_of(task, method=None):
 
 def setting_options(settings):
     """The click options of settings {name: facts}; a setting with choices takes one of them alone."""
+    def check(context, option, value):
+        choices = settings[option.name]["choices"]
+        return value if choices is None or value is None else nearest(value, choices, option.name)
+
     options = []
     for name, facts in settings.items():
         choices = f": {' | '.join(facts['choices'])}" if facts["choices"] else ""
         default = "" if facts["default"] is None else f"  [default: {facts['default']}]"
-        options.append(click.Option([f"--{name.replace('_', '-')}", name], help=f"{facts['help']}{choices}{default}",
-                                    callback=functools.partial(check_choice, facts["choices"]),
-                                    **OPTION_TYPES[facts["type"]]))
+        options.append(click.Option([f"--{name.replace('_', '-')}", name], callback=check,
+                                    help=f"{facts['help']}{choices}{default}", **OPTION_TYPES[facts["type"]]))
     return options
-
-
-def check_choice(choices, context, option, value):
-    """Callback of an option: its value; InputError with the nearest choice if it is none of them."""
-    return value if choices is None or value is None else nearest(value, choices, option.name)
 
 
 def check_owners(given, task, method, sections):
