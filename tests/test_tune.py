@@ -98,4 +98,4 @@ def test_a_run_is_read_at_the_budgets_at_which_it_would_be_the_same_run(tmp_path
         trial = Trial("denoising", method, where, steps=4)
         row, = record([trial], read=partial(tune.budgets_read, budgets=[2, 4]), workers=1, progress=False)
         assert list(row.get("finals", {})) == read
-        assert 4 not in read or row["finals"][4] == row["psnr"]["final"]
+        assert 4 not in read or row["finals"][4] == row["answers"]["final"]["psnr"]
