@@ -96,7 +96,7 @@ def test_what_is_no_answer_gets_a_hint_in_one_line(name, mutant):
 @pytest.mark.parametrize("name", list(REGISTRY))
 def test_dots_and_nothing_are_not_answers(name):
     assert judge(name, ...) == "not answered yet: put your answer in place of the dots"
-    assert judge(name, lambda *case: None) == "not answered yet: your function returns nothing"
+    assert judge(name, lambda *case: None).startswith("not answered yet: your function returns ")
 
 
 def test_an_exception_becomes_the_hint_and_so_does_an_answer_that_is_no_function():

@@ -103,6 +103,7 @@ def first_drop(psnr):
 
 
 @exercise("input.onset", lambda: [(curve.tolist(),) for curve in bumps().values()], trait=place, stepwise=True,
+          nothing="not answered yet: your function returns None for every curve",
           otherwise=lambda step, psnr: (
               "a curve that ends below its maximum has an onset: yours finds none" if step is None else
               "the onset is where the averaged curve drops below its own maximum by 0.1 dB for the last time, about "

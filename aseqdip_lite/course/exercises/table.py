@@ -23,7 +23,7 @@ NOTHING = "not answered yet: your function returns nothing"
 REGISTRY = {}
 
 
-def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, form=""):
+def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, form="", nothing=NOTHING):
     """Decorator: enter a table under a name such as "mri.adjoint".
 
     The table is a function of a case that returns {hint: answer}: what a reader with this mistake gets for the case. A
@@ -39,10 +39,11 @@ def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, fo
             answers of the right form only.
         stepwise: whether answers are compared at the first case that goes wrong, and not in all of them.
         form: end of the hint to an answer of another shape.
+        nothing: the hint to a function that returns nothing in all cases.
     """
     def register(table):
         draw_cases = cases if callable(cases) else lambda: copy.deepcopy(cases)
-        REGISTRY[name] = Exercise(table, draw_cases, otherwise, tol, trait, stepwise, form)
+        REGISTRY[name] = Exercise(table, draw_cases, otherwise, tol, trait, stepwise, form, nothing)
         return table
     return register
 
@@ -177,6 +178,7 @@ class Exercise:
     trait: Callable | None
     stepwise: bool
     form: str
+    nothing: str = NOTHING
 
     def judge(self, answer):
         """None for an answer that agrees with a right one in the cases, else a hint.
@@ -191,7 +193,7 @@ class Exercise:
         columns = [(column[0][0], [attempt(value) for _, value in column]) for column in zip(*rows, strict=True)]
         right = columns[0][1]
         if all(map(is_unanswered, got)):
-            return NOTHING
+            return self.nothing
         seen, wanted = self.views(got, right, cases), self.views(right, right, cases)
         found = [hint for hint, values in columns if self.agree(seen, self.views(values, right, cases), wanted)]
         if found and found[0] is not None:
