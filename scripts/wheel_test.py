@@ -80,17 +80,20 @@ def with_colabs(python, site, wheel):
     call(python, "-c", ON_COLAB + COLAB.replace("git+{repository}", str(wheel)))
 
 
-VERSIONS = dict(ours=with_ours, colab=with_colabs)
+#: {name: (how it is installed, the notebooks)}; `make test` executes both trees of notebooks, so here each has one.
+VERSIONS = dict(ours=(with_ours, "lessons/solutions"), colab=(with_colabs, "lessons"))
 
 
-def lessons(python, folder):
-    """Execute all notebooks in `folder`, where nothing else is, by another environment's Python."""
+def lessons(python, folder, tree):
+    """Execute all notebooks of a tree in `folder`, where nothing else is, by another environment's Python."""
     kernel = folder / "jupyter" / "kernels" / "wheel"
     kernel.mkdir(parents=True)
     (kernel / "kernel.json").write_text(json.dumps(dict(
         argv=[str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"], display_name="wheel",
         language="python")))
-    shutil.copytree(ROOT / "lessons", folder / "lessons", ignore=shutil.ignore_patterns("*.py", ".ipynb_checkpoints"))
+    (folder / "lessons").mkdir()
+    for notebook in (ROOT / tree).glob("*.ipynb"):
+        shutil.copy(notebook, folder / "lessons")
     imported = call(python, "-c", "import aseqdip_lite; print(aseqdip_lite.__file__)", cwd=folder / "lessons").strip()
     if not Path(imported).is_relative_to(folder):
         raise click.ClickException(f"the lessons would import {imported}, not the wheel")
@@ -111,8 +114,9 @@ def main(versions):
             venv.create(folder / "venv", with_pip=True, symlinks=True)
             python = folder / "venv" / "bin" / "python"
             site = call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-            VERSIONS[name](python, Path(site), wheel)
-            click.echo(f"{name}: {lessons(python, folder)}")
+            install, tree = VERSIONS[name]
+            install(python, Path(site), wheel)
+            click.echo(f"{name}: {lessons(python, folder, tree)}")
 
 
 if __name__ == "__main__":
