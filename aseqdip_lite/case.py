@@ -1,7 +1,7 @@
 """Image -> Case: the truth and what was observed of it, kept apart.
 
-A method receives the `Observation` alone. The truth stays in the `Case`, where only the
-recorder of curves and metrics reads it.
+A method receives the `Observation` alone. The truth stays in the `Case`: curves, metrics and pictures read it, no
+method does.
 """
 
 from dataclasses import dataclass, field, replace

@@ -23,7 +23,7 @@ EVERY = 10
 def row(name, value, target=None, *, least=False):
     """One number of a report; `ok` says whether it is at most its target, or at least it if `least`.
 
-    None stands for what was never reached and misses every target.
+    None means that the value was never reached; it misses every target.
     """
     ok = None if target is None else value is not None and (value >= target if least else value <= target)
     return dict(name=name, value=value, target=target, ok=ok)

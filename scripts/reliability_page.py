@@ -34,8 +34,8 @@ those of an uninterrupted one, bit for bit, and a study has each line once and h
 DISK = """## A full disk, a read-only folder: `make faults`
 
 On a tmpfs of {mib:g} MiB, filled while the command runs. A run asks for {probe:g} MiB before it begins. A checkpoint
-that cannot be written is said once and tried again at the next one. All files of a result are written before the first
-is renamed into place, so that they are all new or all old.
+that cannot be written is reported once and tried again at the next one. All files of a result are written before the
+first is renamed into place, so that they are all new or all old.
 
 """
 

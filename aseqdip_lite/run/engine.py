@@ -129,7 +129,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
     """Run a method on a case and return its `Result`.
 
     Args:
-        case: the `Case`; its truth, if known, is read by the recorder alone.
+        case: the `Case`; its truth, if known, never reaches the method.
         method: a method with its settings.
         seed: initialisation seed.
         steps: last Adam step; the method's own budget by default.

@@ -85,7 +85,7 @@ def paired(rows, reference):
         rows: runs of one method; reference: {(image, seed): final PSNR}.
 
     Returns:
-        As of `interval`.
+        As `interval`.
     """
     pairs = [(answer(row, "final", "psnr"), reference.get((row["image"], row["seed"]))) for row in rows]
     return interval([final - other for final, other in pairs if final is not None and other is not None])

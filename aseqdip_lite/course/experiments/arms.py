@@ -47,7 +47,7 @@ def course(trial, result):
         step=result.curve["step"][every - 1::every], psnr=[round(value, 3) for value in psnr[every - 1::every]]))
 
 
-def of(rows, arm, **which):
+def rows_of(rows, arm, **which):
     """The rows of an arm, or of those of them with the given values, e.g. task="mri"."""
     return [row for row in rows if row["arm"] == arm and all(row[name] == value for name, value in which.items())]
 
@@ -77,7 +77,7 @@ def mean_curves(rows):
     """{arm: (steps, mean PSNR over its runs)} for `plot_curves`; runs that ended early are left out of the mean."""
     curves = {}
     for arm in dict.fromkeys(row["arm"] for row in rows):
-        group = of(rows, arm)
+        group = rows_of(rows, arm)
         longest = max((row["curve"] for row in group), key=lambda curve: len(curve["step"]))
         whole = [row["curve"]["psnr"] for row in group if len(row["curve"]["step"]) == len(longest["step"])]
         curves[arm] = (longest["step"], [statistics.fmean(values) for values in zip(*whole, strict=True)])

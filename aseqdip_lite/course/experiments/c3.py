@@ -2,7 +2,7 @@
 
 
 from . import Experiment, register
-from .arms import draw_curves, mean, of, run_arms
+from .arms import draw_curves, mean, rows_of, run_arms
 
 ARMS = {"aSeqDIP": dict(method="aseqdip"), "vanilla": dict(method="vanilla"), "tv": dict(method="tv"),
         "biharmonic": dict(method="biharmonic")}
@@ -20,7 +20,7 @@ def judge(ours):
     The published rivals are diffusion models, which are not run here.
     """
     rows = ours["rows"]
-    finals = {arm: mean(of(rows, arm), "final") for arm in ARMS}
+    finals = {arm: mean(rows_of(rows, arm), "final") for arm in ARMS}
     first = max(finals, key=finals.get) == "aSeqDIP"
     verdict = ("reproduced" if first else "same direction" if finals["aSeqDIP"] > finals["vanilla"]
                else "not reproduced")

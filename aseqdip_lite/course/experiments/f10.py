@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import Experiment, register
-from .arms import mean, of, run_arms
+from .arms import mean, rows_of, run_arms
 
 NS = (1, 2, 4)
 PROBLEMS = (dict(task="mri", image="brain-070"), dict(task="ct", image="ct-head", views=18),
@@ -28,7 +28,7 @@ def measure(size, steps, coils=8, seeds=1, progress=True):
 def finals(ours):
     """{task: {N: mean PSNR at the last step}}."""
     tasks = dict.fromkeys(row["task"] for row in ours["rows"])
-    return {task: {N: mean(of(ours["rows"], arm(N), task=task), "final") for N in NS} for task in tasks}
+    return {task: {N: mean(rows_of(ours["rows"], arm(N), task=task), "final") for N in NS} for task in tasks}
 
 
 def judge(ours):

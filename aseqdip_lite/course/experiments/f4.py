@@ -1,7 +1,7 @@
 """F4a and F4b: when Deep Image Priors overfit (aSeqDIP paper, Fig. 4)."""
 
 from . import Experiment, register
-from .arms import draw_curves, fall, mean, of, onset, onset_text, run_arms
+from .arms import draw_curves, fall, mean, onset, onset_text, rows_of, run_arms
 
 #: The four arms of the figure. aSeqDIP has the published lam and N; learning rates suit the narrow network.
 ARMS = {"vanilla": dict(method="vanilla"), "self-guided": dict(method="self_guided"),
@@ -18,7 +18,7 @@ def judge(ours):
     """Reproduced if vanilla overfits first and aSeqDIP with lam 1 last; same direction if lam 1 outlasts vanilla, and
     lam 0 too: the figure is about what the term with lam does."""
     rows = ours["rows"]
-    onsets = {arm: onset(of(rows, arm)) for arm in ARMS}
+    onsets = {arm: onset(rows_of(rows, arm)) for arm in ARMS}
     last = max(row["steps"] for row in rows)
     others = [onsets[arm] for arm in list(ARMS)[1:3]]
     ordered = onsets["vanilla"] < min(others) and max(others) <= onsets["aSeqDIP, lam 1"]
@@ -26,8 +26,8 @@ def judge(ours):
                 and onsets["aSeqDIP, lam 1"] >= onsets["aSeqDIP, lam 0"])
     verdict = "reproduced" if ordered and outlasts else "same direction" if outlasts else "not reproduced"
     return verdict, "Onset of overfitting (median), peak, dB lost by the last step: " + "; ".join(
-        f"{arm} {onset_text(of(rows, arm))}, {mean(of(rows, arm), 'oracle'):.2f} dB, {fall(of(rows, arm)):.2f} dB"
-        for arm in ARMS) + "."
+        f"{arm} {onset_text(found)}, {mean(found, 'oracle'):.2f} dB, {fall(found):.2f} dB"
+        for arm in ARMS for found in [rows_of(rows, arm)]) + "."
 
 
 def profiles(task, image, **settings):

@@ -2,7 +2,7 @@
 
 from ...methods import names
 from . import Experiment, register
-from .arms import draw_curves, fall, mean, of, onset_text, run_arms
+from .arms import draw_curves, fall, mean, onset_text, rows_of, run_arms
 
 #: Decibels by which a curve "falls very little".
 LITTLE = 0.5
@@ -24,11 +24,11 @@ def judge(ours):
     """Reproduced if aSeqDIP peaks highest and loses at most `LITTLE`; same direction if one of the two holds."""
     rows = ours["rows"]
     arms = list(dict.fromkeys(row["arm"] for row in rows))
-    peaks = {arm: mean(of(rows, arm), "oracle") for arm in arms}
-    highest, little = max(peaks, key=peaks.get) == "aseqdip", fall(of(rows, "aseqdip")) <= LITTLE
+    peaks = {arm: mean(rows_of(rows, arm), "oracle") for arm in arms}
+    highest, little = max(peaks, key=peaks.get) == "aseqdip", fall(rows_of(rows, "aseqdip")) <= LITTLE
     verdict = "reproduced" if highest and little else "same direction" if highest or little else "not reproduced"
     return verdict, "Peak, dB lost by the last step, onset: " + "; ".join(
-        f"{arm} {peaks[arm]:.2f}, {fall(of(rows, arm)):.2f}, {onset_text(of(rows, arm))}"
+        f"{arm} {peaks[arm]:.2f}, {fall(rows_of(rows, arm)):.2f}, {onset_text(rows_of(rows, arm))}"
         for arm in sorted(arms, key=peaks.get, reverse=True)) + "."
 
 

@@ -1,7 +1,7 @@
 """F9: the weight of the autoencoding term over many steps (aSeqDIP paper, Fig. 9)."""
 
 from . import Experiment, register
-from .arms import draw_curves, fall, mean, of, onset, onset_text, run_arms
+from .arms import draw_curves, fall, mean, onset, onset_text, rows_of, run_arms
 
 LAMS = (0.5, 1.0, 2.0)
 
@@ -20,7 +20,7 @@ def measure(images, size, steps, snr, coils=8, seeds=1, progress=True):
 
 def judge(ours):
     """Reproduced if lam 1 peaks highest and lam 0.5 is the first to fall; same direction if one of the two holds."""
-    rows = {lam: of(ours["rows"], arm(lam)) for lam in LAMS}
+    rows = {lam: rows_of(ours["rows"], arm(lam)) for lam in LAMS}
     best = max(LAMS, key=lambda lam: mean(rows[lam], "oracle")) == 1.0
     first = onset(rows[0.5]) < min(onset(rows[lam]) for lam in LAMS[1:])
     verdict = "reproduced" if best and first else "same direction" if best or first else "not reproduced"
