@@ -75,7 +75,6 @@ def measure(task, arm, steps, seed):
     run = follow(case, iterate(case.observation, method, seed=seed), steps=min(steps, method.steps),
                  patience=None if arm in OURS else PATIENCE)
     print(f"{task:12} {arm:26} seed {seed} {as_text(run)}", flush=True)
-    del run["curve"]["seconds"]  # what counts is the step's cost, see `costs`
     return run | dict(image=case.image, settings=method.to_dict(), cpu=machine()["cpu"])
 
 

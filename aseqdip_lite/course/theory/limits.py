@@ -36,14 +36,12 @@ def measure(width, n, layers, steps, seeds, factors, adam, kind="noise"):
         factors: values of beta lambda_max; adam: learning rates of Adam; kind: input, "x", "y" or "noise".
 
     Returns:
-        {"factors", "step_size": [[`step_size` of each seed, curves of the first alone] of each factor], "adam": rates,
+        {"factors", "step_size": [[`step_size` of each seed] of each factor], "adam": rates,
         "adam_path": [[`adam_path` of each seed] of each rate], "descent_path": [the same for gradient descent with
         beta lambda_max = 0.5, of each seed]}.
     """
     setups = [_setup(width, layers, n, kind, seed) for seed in range(seeds)]
     found = [[step_size(*setup, factor, steps) for setup in setups] for factor in factors]
-    for run in (run for runs in found for run in runs[1:]):
-        del run["predicted"], run["trained"]
     return dict(
         factors=list(factors), step_size=found, adam=list(adam),
         adam_path=[[path_distance(*setup, rate, steps, adam=True) for setup in setups] for rate in adam],
