@@ -22,21 +22,8 @@ PAGE = ROOT / "docs" / "LICENCES.md"
 #: Words by which a licence of the GPL family is known.
 COPYLEFT = re.compile(r"GPL|General Public License")
 
-HEAD = f"""# Licences
-
-Made by `python scripts/licences.py` from the metadata of the packages in an installation with all extras (Python
-{".".join(platform.python_version_tuple()[:2])}, {platform.system()}). A licence is what the package itself states.
-aseqdip-lite is under BSD-3-Clause; the licences of its images and data are in [data/README.md](../data/README.md).
-
-PyTorch's wheel for the CPU was installed. The one that PyPI has for Linux also brings NVIDIA's CUDA libraries
-(`nvidia-*`), which are proprietary and not in these tables. Optional programs under the GPL are named where they are
-offered (`aseqdip list parts`: torch-radon, astra-toolbox) and are never installed by themselves.
-"""
-
-TAIL = """
-`WITH GCC-exception-3.1` lets programs of any licence use these run-time libraries of the compiler; `OR` leaves the
-choice to the user.
-"""
+#: The page's prose, with a field for the tables.
+TEXT = PAGE.parent / "texts" / "licences.md"
 
 
 def normal(name):
@@ -116,7 +103,7 @@ def table(distributions):
 
 def page():
     """The page's text."""
-    sections = [HEAD]
+    sections = []
     for group, found in groups().items():
         title = "The default installation" if group == "default" else f"What the extra `{group}` adds"
         family = [f"{name} ({licence(one)})" for name, one in sorted(found.items()) if COPYLEFT.search(licence(one))]
@@ -124,7 +111,9 @@ def page():
         sections += [f"## {title}: {len(found)} packages\n", table(found),
                      f"Under GPL, AGPL or LGPL: {', '.join(family) or 'none'}. Parts inside of wheels whose licence "
                      f"files name such a licence: {', '.join(inside) or 'none'}.\n"]
-    return "\n".join(sections) + TAIL
+    return TEXT.read_text(encoding="utf-8").format(
+        python=".".join(platform.python_version_tuple()[:2]), system=platform.system(),
+        groups="\n".join(sections).rstrip())
 
 
 if __name__ == "__main__":

@@ -11,23 +11,8 @@ from aseqdip_lite.study.tables import markdown_table
 
 PAGE = ROOT / "docs" / "SEARCH.md"
 
-HEAD = """# How the defaults were found
-
-Made by `python scripts/search_page.py` from `aseqdip_lite/results/tuning_SEARCH.jsonl`, which `make tune TASK=...`
-records: every method of a task tries six settings on one tuning image with the same number of Adam steps, and where
-there is a second tuning image, the best four of them on that one, too. No other result of the project is computed on
-tuning images. The best mean final PSNR wins; the number of steps is chosen with it, from those listed, except for
-methods that stop by a rule of their own and for the classic solvers.
-
-**Median** is the PSNR of the middle one of the settings, each with its best number of steps, on the first image; the
-distance from **first image**, the winner there, is what tuning is worth. **At an edge** lists the numbers of a winner
-that are the least or the greatest that were tried: a better one may lie beyond.
-
-`TASK_lite-half` is of aSeqDIP with the network `lite-half`; its winners come along with `--network lite-half`. Single
-runs decide such a search by chance, so each of its trials is made with three seeds of the weights, and counts by their
-mean. In denoising, in-painting and CT both images are tried at both levels of difficulty, since an easy image and a
-hard one want other budgets.
-"""
+#: The page's prose, with a field for the searches.
+TEXT = PAGE.parent / "texts" / "search.md"
 
 
 def section(name, rows):
@@ -67,7 +52,8 @@ def entered(name):
 def page():
     """The page's text: the tasks whose search is complete."""
     searched = {name: entered(name) for name in SEARCHES}
-    return "\n".join([HEAD, *(section(name, rows) for name, rows in searched.items() if rows)])
+    sections = "\n".join(section(name, rows) for name, rows in searched.items() if rows)
+    return TEXT.read_text(encoding="utf-8").format(searches=sections.rstrip())
 
 
 if __name__ == "__main__":
