@@ -1,6 +1,4 @@
-"""What several tests share: seeded random tensors, and a state that went through a file."""
-
-import io
+"""Seeded random tensors, which several tests share."""
 
 import torch
 
@@ -17,11 +15,3 @@ def rand(*shape, seed=0):
 def randn(*shape, seed=0, dtype=torch.float64):
     """Standard normal; a complex dtype gives complex numbers of variance 1."""
     return torch.randn(shape, generator=generator(seed), dtype=dtype)
-
-
-def stored(state, device=None):
-    """A state_dict as a checkpoint would give it back."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True, map_location=device)

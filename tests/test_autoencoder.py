@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 import train_autoencoder
+from checks import Trap, error_of
 from draws import generator, randn
 
-from aseqdip_lite import InputError, load_case
+from aseqdip_lite import load_case
 from aseqdip_lite.case import Observation
 from aseqdip_lite.course.theory import autoencoder
 from aseqdip_lite.course.theory.autoencoder import WEIGHTS, Autoencoder, load_autoencoder, reconstruct_input
@@ -124,16 +125,6 @@ def test_shipped_weights_are_small_and_code_a_slice_that_they_never_saw():
     assert square(ImageNetwork(untrained, is_complex=True)(x).detach() - x) / square(x) > 10 * error
 
 
-class Trap:
-    """Unpickled, it would make a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-
 def test_other_files_are_refused(tmp_path):
     file, trap = tmp_path / "weights.npz", tmp_path / "trap"
     with np.load(WEIGHTS, allow_pickle=False) as archive:
@@ -142,9 +133,7 @@ def test_other_files_are_refused(tmp_path):
 
     def message(**contents):
         np.savez(file, **contents)
-        with pytest.raises(InputError) as caught:
-            load_autoencoder(file)
-        return str(caught.value)
+        return error_of(load_autoencoder, file)
 
     ending = ": make them with python data/train_autoencoder.py"
     names, shapes = "(the names of the weights differ)", "(the shapes of the weights differ)"
@@ -158,10 +147,8 @@ def test_other_files_are_refused(tmp_path):
     assert not trap.exists()
     for contents in (b"", b"not an archive", WEIGHTS.read_bytes()[:5000]):
         file.write_bytes(contents)
-        with pytest.raises(InputError, match="no weights of the autoencoder"):
-            load_autoencoder(file)
-    with pytest.raises(InputError, match="no weights of the autoencoder"):
-        load_autoencoder(tmp_path / "missing.npz")
+        assert "no weights of the autoencoder" in error_of(load_autoencoder, file)
+    assert "no weights of the autoencoder" in error_of(load_autoencoder, tmp_path / "missing.npz")
 
 
 def test_training_patches_are_seeded_cuts_in_the_units_of_a_method():

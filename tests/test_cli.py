@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from checks import contents
 from click.testing import CliRunner
 from PIL import Image as Picture
 
@@ -45,10 +46,6 @@ def run(out, *args):
     result = aseqdip("run", *args, "--out", out)
     assert result.exit_code == 0, result.stderr
     return json.loads((out / "metrics.json").read_text())
-
-
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def refused(out, *args):

@@ -8,12 +8,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from checks import error_of
 from click.testing import CliRunner
 from draws import generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aseqdip_lite import InputError, configure, dot_test, load_case, reconstruct
+from aseqdip_lite import configure, dot_test, load_case, reconstruct
 from aseqdip_lite.case import robust_peak
 from aseqdip_lite.cli import commands as cli
 from aseqdip_lite.images import Image, KSpace, load_image
@@ -29,12 +30,6 @@ ELLIPSES = ((1.0, 0.5, 0.7, 0.1, -0.1, 30.0), (0.6, 0.15, 0.1, -0.2, 0.3, -20.0)
 
 def phantom(size=32):
     return ellipse_image(ELLIPSES, size)
-
-
-def error_of(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    return str(caught.value)
 
 
 def as_tensor(truth, case):

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from draws import randn, stored
+from checks import stored
+from draws import randn
 
 from aseqdip_lite import dot_test, iterate, load_case, methods, networks, reconstruct
 from aseqdip_lite.course.experiments.t2 import TASKS

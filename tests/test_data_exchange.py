@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from checks import error_of
 
-from aseqdip_lite import InputError, load_case
+from aseqdip_lite import load_case
 from aseqdip_lite.images import Sinogram
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.images.phantoms import ellipse_image
@@ -50,12 +51,6 @@ def write(path, sinogram, angles, dark=100.0, beam=3000.0, rows=2, without=(), *
             if name not in without:
                 file[f"exchange/{name}"] = array
     return path
-
-
-def error_of(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    return str(caught.value)
 
 
 # Line integrals and angles.

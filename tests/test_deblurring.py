@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import torch
+from checks import error_of
 from draws import generator, rand, randn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aseqdip_lite import InputError, iterate, load_case, reconstruct
+from aseqdip_lite import iterate, load_case, reconstruct
 from aseqdip_lite.methods import configure
 from aseqdip_lite.methods.tv import TV, descend_tv, total_variation
 from aseqdip_lite.operators import Identity
@@ -224,9 +225,7 @@ def test_without_motion_noise_and_saturation_nothing_happens():
      "--checkpoint FILE, or neither"),
 ])
 def test_bad_settings(settings, words):
-    with pytest.raises(InputError) as caught:
-        Deblurring(**settings)
-    assert str(caught.value) == words
+    assert error_of(Deblurring, **settings) == words
 
 
 # Total variation by gradient descent.

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from checks import error_of
 
 from aseqdip_lite import InputError, Vanilla, iterate, load_case, methods, reconstruct
 from aseqdip_lite.case import Observation
@@ -153,10 +154,9 @@ def test_reference_guided_is_dip_with_the_reference_as_input(smoke_case):
 
 def test_the_image_itself_is_no_reference(smoke_case):
     case = smoke_case("mri")
-    with pytest.raises(InputError) as caught:
-        reconstruct(case, ReferenceGuided(reference=case.image), progress=False)
-    assert str(caught.value) == ("the reference brain-070 is the image itself: give another, e.g. "
-                                 "--reference brain-102")
+    said = error_of(reconstruct, case, ReferenceGuided(reference=case.image), progress=False)
+    assert said == ("the reference brain-070 is the image itself: give another, e.g. "
+                    "--reference brain-102")
 
 
 def test_a_reference_of_another_size_is_refused(tmp_path, smoke_case):
@@ -305,9 +305,8 @@ def test_the_rate_decays_and_the_noise_level_must_be_known(noisy):
     carry.step = 601
     method.step(noisy.observation, carry)
     assert carry.optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.81)
-    with pytest.raises(InputError) as caught:
-        method.init(replace(noisy.observation, noise_std=None), 0)
-    assert str(caught.value) == "rethinking_dip needs the noise level, which is not known here: use es_dip"
+    said = error_of(method.init, replace(noisy.observation, noise_std=None), 0)
+    assert said == "rethinking_dip needs the noise level, which is not known here: use es_dip"
 
 
 # What compares them.

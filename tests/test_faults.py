@@ -13,6 +13,7 @@ import determinism
 import numpy as np
 import pytest
 import torch
+from checks import contents, error_of
 from click.testing import CliRunner
 
 from aseqdip_lite import InputError, Vanilla, files, reconstruct
@@ -52,17 +53,6 @@ def file_limit(size):
 
 def run(case, method=None, **kwargs):
     return reconstruct(case, method or Vanilla(steps=STEPS), progress=False, **dict(window=4) | kwargs)
-
-
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def error_of(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 # ---------------------------------------------------------------- a full disk, a read-only folder

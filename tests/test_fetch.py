@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checks import error_of
 from click.testing import CliRunner
 
-from aseqdip_lite import InputError, load_case, load_image
+from aseqdip_lite import load_case, load_image
 from aseqdip_lite.cli.commands import main
 from aseqdip_lite.images import Image, KSpace, Sinogram, catalogue, everything, fetch
 
@@ -77,13 +78,6 @@ def sends(content, status=200, length=True, **headers):
         handler.end_headers()
         handler.wfile.write(content)
     return answer
-
-
-def error_of(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def files(folder):

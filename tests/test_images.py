@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from checks import error_of
 from PIL import Image as Picture
 
 from aseqdip_lite import tasks
@@ -51,9 +52,7 @@ def test_default_images_are_shipped_and_serve_results():
     ("x" * 5000, f"unknown image '{'x' * 5000}': known: brain-050, "),
 ])
 def test_unknown_name_brings_the_nearest(name, words):
-    with pytest.raises(InputError) as caught:
-        load_image(name)
-    assert str(caught.value).startswith(words)
+    assert error_of(load_image, name).startswith(words)
 
 
 def test_a_path_is_told_from_a_name(tmp_path, monkeypatch):
@@ -83,9 +82,7 @@ def test_an_npz_may_bring_its_pixel_size(tmp_path, key):
                            (0.0, "the pixel spacing must be one or two positive numbers of mm, got 0.0"),
                            (np.inf, "the pixel spacing must be one or two positive numbers of mm, got inf"),
                            ([1, 1, 1], "the pixel spacing must be one or two positive numbers of mm, got [1 1 1]")):
-        with pytest.raises(InputError) as caught:
-            load(pixel_spacing_mm=spacing)
-        assert str(caught.value) == f"{path}: {words}"
+        assert error_of(load, pixel_spacing_mm=spacing) == f"{path}: {words}"
 
 
 def test_what_is_fetched_does_not_count_as_shipped():

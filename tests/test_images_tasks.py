@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from checks import error_of
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
@@ -82,18 +83,15 @@ def test_same_seed_same_data_other_seed_other_data(task):
 def test_pictures_outside_of_the_unit_range(task, array, words):
     from aseqdip_lite import tasks
 
-    with pytest.raises(InputError) as caught:
-        tasks.get(task)().observe(Image("mine", array))
-    assert str(caught.value) == words.format(task)
+    assert error_of(tasks.get(task)().observe, Image("mine", array)) == words.format(task)
 
 
 @every_task
 def test_a_scan_is_not_a_picture(task):
     from aseqdip_lite import tasks
 
-    with pytest.raises(InputError) as caught:
-        tasks.get(task)().observe(KSpace("scan.h5", np.ones((2, 16, 16), np.complex64)))
-    assert str(caught.value) == f"scan.h5 is a measured scan: {task} needs a picture"
+    said = error_of(tasks.get(task)().observe, KSpace("scan.h5", np.ones((2, 16, 16), np.complex64)))
+    assert said == f"scan.h5 is a measured scan: {task} needs a picture"
 
 
 @every_task
@@ -104,9 +102,7 @@ def test_a_scan_is_not_a_picture(task):
     (dict(size=8), "size must be at least 16, got 8"),
 ])
 def test_bad_settings_of_all(task, settings, words):
-    with pytest.raises(InputError) as caught:
-        load_case(task, profile="smoke", **settings)
-    assert str(caught.value) == words
+    assert error_of(load_case, task, profile="smoke", **settings) == words
 
 
 @pytest.mark.parametrize("mode, name", [("L", "a.png"), ("RGB", "a.jpg"), ("RGB", "a.tif")])
@@ -197,9 +193,7 @@ def test_poisson_noise_counts_photons(photons):
     (dict(peak_photons=0.0), "peak_photons must be above 0, got 0.0"),
 ])
 def test_bad_settings_of_denoising(settings, words):
-    with pytest.raises(InputError) as caught:
-        Denoising(**settings)
-    assert str(caught.value) == words
+    assert error_of(Denoising, **settings) == words
 
 
 @pytest.mark.parametrize("shape", [(40, 33), (33, 40, 3)])
@@ -361,17 +355,15 @@ def test_mask_file_is_known_where_it_is_not_zero(channels, tmp_path):
 
 def test_mask_of_another_size(tmp_path):
     Picture.fromarray(np.eye(32, dtype=np.uint8) * 255).save(tmp_path / "mask.png")
-    with pytest.raises(InputError) as caught:
-        load_case("inpainting", profile="smoke", mask=str(tmp_path / "mask.png"))
-    assert str(caught.value) == (f"{tmp_path}/mask.png: the mask has 32 x 32 pixels, the image 64 x 64: make them "
-                                 "equal (--size sets that of shipped images)")
+    said = error_of(load_case, "inpainting", profile="smoke", mask=str(tmp_path / "mask.png"))
+    assert said == (f"{tmp_path}/mask.png: the mask has 32 x 32 pixels, the image 64 x 64: make them "
+                    "equal (--size sets that of shipped images)")
 
 
 def test_mask_without_a_hole(tmp_path):
     np.save(tmp_path / "mask.npy", 1 + np.eye(16))
-    with pytest.raises(InputError) as caught:
-        load_case_of("inpainting", picture((16, 16)), mask=str(tmp_path / "mask.npy"))
-    assert str(caught.value) == f"{tmp_path}/mask.npy: the mask has no zero, so there is no hole to fill"
+    said = error_of(load_case_of, "inpainting", picture((16, 16)), mask=str(tmp_path / "mask.npy"))
+    assert said == f"{tmp_path}/mask.npy: the mask has no zero, so there is no hole to fill"
 
 
 @pytest.mark.parametrize("settings, words", [
@@ -388,9 +380,7 @@ def test_mask_without_a_hole(tmp_path):
     (dict(mask="nowhere.png"), "nowhere.png: no such file (for the shipped images see: aseqdip list)"),
 ])
 def test_bad_masks(settings, words):
-    with pytest.raises(InputError) as caught:
-        load_case("inpainting", profile="smoke", **settings)
-    assert str(caught.value) == words
+    assert error_of(load_case, "inpainting", profile="smoke", **settings) == words
 
 
 @pytest.mark.parametrize("settings", [dict(hiar=0.1), dict(missing=0.6)])

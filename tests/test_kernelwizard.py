@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 import torch
+from checks import Trap, error_of
 from draws import generator, rand, randn
 
 from aseqdip_lite import InputError, iterate, load_case
@@ -123,9 +124,7 @@ def test_precision_of_a_copy_leaves_the_operator_alone():
 ])
 def test_images_that_kernelwizard_cannot_blur(shape, words, tmp_path):
     """Refused before the checkpoint is opened: there is none here."""
-    with pytest.raises(InputError) as caught:
-        KernelWizardBlur.load(tmp_path / "none.pth", shape, generator())
-    assert str(caught.value) == words
+    assert error_of(KernelWizardBlur.load, tmp_path / "none.pth", shape, generator()) == words
 
 
 def without(name):
@@ -151,19 +150,7 @@ def without(name):
 ])
 def test_wrong_weights(content, words, tmp_path):
     torch.save(content(), tmp_path / "kernel.pth")
-    with pytest.raises(InputError) as caught:
-        load_kernelwizard(tmp_path / "kernel.pth")
-    assert str(caught.value) == f"{tmp_path}/kernel.pth: {words}"
-
-
-class Trap:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
+    assert error_of(load_kernelwizard, tmp_path / "kernel.pth") == f"{tmp_path}/kernel.pth: {words}"
 
 
 @pytest.mark.parametrize("write", [
@@ -181,9 +168,7 @@ def test_damaged_and_dangerous_files(write, tmp_path):
 
 
 def test_missing_checkpoint(tmp_path):
-    with pytest.raises(InputError) as caught:
-        load_kernelwizard(tmp_path / "kernel.pth")
-    assert str(caught.value) == f"{tmp_path}/kernel.pth: no such checkpoint file"
+    assert error_of(load_kernelwizard, tmp_path / "kernel.pth") == f"{tmp_path}/kernel.pth: no such checkpoint file"
 
 
 def test_size_is_checked_before_anything_is_unpacked(tmp_path, monkeypatch):
@@ -194,8 +179,7 @@ def test_size_is_checked_before_anything_is_unpacked(tmp_path, monkeypatch):
         archive.writestr("archive/data/0", bytes(100_000))
     assert path.stat().st_size < 1000
     for bytes_found in (100_000, 20_000):
-        with pytest.raises(InputError) as caught:
-            load_kernelwizard(path)
-        assert str(caught.value) == (f"{path}: {bytes_found} bytes are too many for a KernelWizard checkpoint, at most "
-                                     "10000 are accepted")
+        said = error_of(load_kernelwizard, path)
+        assert said == (f"{path}: {bytes_found} bytes are too many for a KernelWizard checkpoint, at most "
+                        "10000 are accepted")
         path.write_bytes(bytes(20_000))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from checks import error_of
 from draws import generator
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aseqdip_lite import InputError
 from aseqdip_lite.operators.sampling import (
     PATTERNS,
     calibration_width,
@@ -22,12 +22,6 @@ from aseqdip_lite.operators.sampling import (
 COLUMNS = [column_mask, equispaced_mask]
 seeds = st.integers(0, 2**63 - 1)
 sides = st.integers(16, 90)
-
-
-def error_of(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    return str(caught.value)
 
 
 def is_mask(mask, shape):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sigpy
 import torch
+from checks import error_of
 from draws import generator
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,12 +23,6 @@ from aseqdip_lite.tasks.mri import MRI, smooth_phase
 
 def complex_randn(*shape, seed=0, dtype=torch.complex128):
     return torch.randn(shape, generator=generator(seed), dtype=dtype)
-
-
-def error_of(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    return str(caught.value)
 
 
 # The operator.

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from checks import error_of
 from draws import generator
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,10 +125,9 @@ def test_the_half_size_sees_each_pixel_once_and_has_the_image_between_them():
 @pytest.mark.parametrize("preset, stride", [("lite", 8), ("lite-half", 8), ("paper-shallow", 4), ("paper-medium", 8)])
 def test_image_too_small_for_the_poolings_is_refused(preset, stride):
     for h, w in ((stride, 32), (32, stride), (1, 1), (stride, stride)):
-        with pytest.raises(InputError) as caught:
-            build(preset, image(1, h, w), generator())
-        assert str(caught.value) == (f"an image of {h} x {w} is too small for the network '{preset}': each side needs "
-                                     f"at least {stride + 1} pixels")
+        said = error_of(build, preset, image(1, h, w), generator())
+        assert said == (f"an image of {h} x {w} is too small for the network '{preset}': each side needs "
+                        f"at least {stride + 1} pixels")
     smallest = image(1, stride + 1, stride + 1)
     assert build(preset, smallest, generator())(smallest).shape == smallest.shape
 

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from checks import error_of
 from draws import generator, randn
 from torch import nn
 
-from aseqdip_lite import InputError, networks
+from aseqdip_lite import networks
 from aseqdip_lite.course.theory import ntk
 from aseqdip_lite.course.theory.nets import antithetic, as_function, conv_net
 from aseqdip_lite.course.theory.ntk import NTK, eigenvalues, ntk_matrix
@@ -89,9 +90,7 @@ def test_seed_and_generator_determine_the_weights():
     (dict(width=0), "a network needs at least 2 layers and 1 channel, got layers 5, width 0, c_in 1"),
     (dict(kernel=4), "kernel must be odd so that lengths are kept, got 4")])
 def test_impossible_networks_are_refused(kwargs, message):
-    with pytest.raises(InputError) as caught:
-        conv_net(**kwargs)
-    assert str(caught.value) == message
+    assert error_of(conv_net, **kwargs) == message
 
 
 def test_function_is_the_network_and_residual_adds_the_input():
@@ -231,9 +230,8 @@ def test_eigenvalues_of_a_known_operator(count):
 
 @pytest.mark.parametrize("count", [0, 12, 40])
 def test_eigenvalue_count_is_bounded(count):
-    with pytest.raises(InputError) as caught:
-        eigenvalues(NTK(*signal_network()), count)
-    assert str(caught.value) == f"count must lie between 1 and 11 for an operator on 12 entries, got {count}"
+    said = error_of(eigenvalues, NTK(*signal_network()), count)
+    assert said == f"count must lie between 1 and 11 for an operator on 12 entries, got {count}"
 
 
 def test_complex_outputs_are_refused_and_their_channels_are_not():
@@ -243,8 +241,6 @@ def test_complex_outputs_are_refused_and_their_channels_are_not():
     f, params = as_function(networks.ImageNetwork(unet, is_complex=True).double())
     message = "the neural tangent kernel needs real outputs: take the network on the [Re, Im] channels"
     for make in (ntk_matrix, NTK):
-        with pytest.raises(InputError) as caught:
-            make(f, params, z)
-        assert str(caught.value) == message
+        assert error_of(make, f, params, z) == message
     f, params = as_function(unet)
     assert dot_test(NTK(f, params, networks.to_channels(z))) < 1e-10

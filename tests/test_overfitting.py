@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
+from checks import error_of
 
-from aseqdip_lite import InputError
 from aseqdip_lite.course.theory import figures, overfitting
 from aseqdip_lite.course.theory.descent import log_steps, sinusoid
 from aseqdip_lite.course.theory.nets import as_function, conv_net
@@ -62,9 +62,7 @@ def test_recorded_steps(last):
 
 
 def test_no_steps_are_refused():
-    with pytest.raises(InputError) as caught:
-        log_steps(0)
-    assert str(caught.value) == "steps must be at least 1, got 0"
+    assert error_of(log_steps, 0) == "steps must be at least 1, got 0"
 
 
 # The curve.

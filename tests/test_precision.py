@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from draws import generator, stored
+from checks import error_of, stored
+from draws import generator
 
-from aseqdip_lite import InputError, iterate, methods, networks
+from aseqdip_lite import iterate, methods, networks
 from aseqdip_lite.methods.base import square_norm
 from aseqdip_lite.networks import PRECISIONS, build, compute
 from aseqdip_lite.operators import Identity
@@ -113,7 +114,5 @@ def test_float32_is_the_network_itself_and_double_stays_double():
     lambda: methods.configure("aseqdip", "mri", precision="bfloat61"),
     lambda: build("lite", torch.zeros(1, 3, 16, 16), generator(), precision="bfloat61")])
 def test_unknown_precision_is_refused(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    assert str(caught.value) == ("unknown precision 'bfloat61': did you mean 'bfloat16'? "
-                                 f"known: {', '.join(networks.PRECISIONS)}")
+    assert error_of(call) == ("unknown precision 'bfloat61': did you mean 'bfloat16'? "
+                              f"known: {', '.join(networks.PRECISIONS)}")

@@ -7,8 +7,9 @@ import types
 import numpy as np
 import pytest
 import torch
+from checks import error_of
 
-from aseqdip_lite import InputError, dot_test
+from aseqdip_lite import dot_test
 from aseqdip_lite.images.phantoms import SHEPP_LOGAN, ellipse_image, shepp_logan
 from aseqdip_lite.operators import ct
 from aseqdip_lite.operators import torch_radon as radon_backend
@@ -63,12 +64,6 @@ def relative(a, b):
 
 def random_image(size, seed=0, dtype=torch.float64):
     return torch.rand((1, 1, size, size), generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def error_of(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    return str(caught.value)
 
 
 # Adjoint and gradients.

@@ -15,9 +15,10 @@ import time
 import numpy as np
 import pytest
 import torch
+from checks import Trap, error_of
 from PIL import Image as Picture
 
-from aseqdip_lite import ASeqDIP, InputError, Vanilla, files, iterate, methods, reconstruct
+from aseqdip_lite import ASeqDIP, Vanilla, files, iterate, methods, reconstruct
 from aseqdip_lite.run.engine import deferred_interrupt
 
 METHODS = {"aseqdip": ASeqDIP(N=3, K=30), "vanilla": Vanilla(steps=90)}
@@ -35,13 +36,6 @@ def assert_same(one, other):
         theirs = other.images[name]
         assert theirs is None if image is None else torch.equal(image, theirs), name
     assert one.metrics["psnr"] == other.metrics["psnr"] and one.metrics["ssim"] == other.metrics["ssim"]
-
-
-def error_of(call):
-    with pytest.raises(InputError) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 # iterate.
@@ -258,16 +252,6 @@ def intact(tiny_mri, tmp_path_factory):
     return (folder / "checkpoint.pt").read_bytes()
 
 
-class Touch:
-    """Unpickled, it would make a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-
 def damages():
     for share in (0, 0.001, 0.1, 0.5, 0.9, 0.999):
         yield f"cut to {share}", lambda data, share=share: data[:int(share * len(data))]
@@ -291,7 +275,7 @@ def test_damaged_checkpoint_is_refused(damage, intact, tiny_mri, tmp_path):
 
 def test_foreign_contents_are_refused_and_never_unpickled(tiny_mri, tmp_path):
     file, trap = tmp_path / "checkpoint.pt", tmp_path / "trap"
-    for contents in ([1, 2, 3], dict(weights=torch.zeros(3)), Touch(trap), dict(format=Touch(trap), identity={})):
+    for contents in ([1, 2, 3], dict(weights=torch.zeros(3)), Trap(trap), dict(format=Trap(trap), identity={})):
         torch.save(contents, file)
         message = error_of(lambda: run(tiny_mri, ASeqDIP(K=1), out=tmp_path, resume=True))
         assert message.startswith(f"{file}: the checkpoint is damaged (")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from draws import stored
+from checks import stored
 from hypothesis import given
 from hypothesis import strategies as st
 

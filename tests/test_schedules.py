@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from checks import error_of
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,9 +67,7 @@ def test_what_a_text_leaves_out_has_its_default():
     (dict(lam=ASeqDIP), f"lam must be of type float, got {ASeqDIP!r}"),
 ])
 def test_what_is_no_schedule_is_refused(settings, words):
-    with pytest.raises(InputError) as caught:
-        ASeqDIP(**settings)
-    assert str(caught.value) == words
+    assert error_of(ASeqDIP, **settings) == words
 
 
 def test_a_field_without_bounds_or_help_is_checked_by_its_type():

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from draws import generator, randn, stored
+from checks import error_of, stored
+from draws import generator, randn
 
-from aseqdip_lite import InputError, iterate
+from aseqdip_lite import iterate
 from aseqdip_lite.case import Observation
 from aseqdip_lite.course.theory import guidance, learned_input
 from aseqdip_lite.images import load_image
@@ -225,9 +226,7 @@ def test_denoising_term_draws_input_and_output_together(tiny_mri):
     (dict(draws=0), "draws must be at least 1, got 0"), (dict(z_lr=0.0), "z_lr must be above 0.0, got 0.0"),
 ])
 def test_bad_settings(settings, message):
-    with pytest.raises(InputError) as caught:
-        SelfGuided(**settings)
-    assert str(caught.value) == message
+    assert error_of(SelfGuided, **settings) == message
 
 
 # G3 and G4.

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from checks import error_of
 from draws import generator, rand, randn
 
-from aseqdip_lite import InputError
 from aseqdip_lite.course.theory import bands, square_wave
 from aseqdip_lite.course.theory.nets import as_function, conv_net
 from aseqdip_lite.course.theory.ntk import jacobian, ntk_matrix
@@ -224,9 +224,7 @@ def test_decoder_ignores_the_scale_of_its_noise():
     ((9, 5), 5, "5 layers shrink 9 x 5 to a single pixel: use at most 3"),
 ])
 def test_decoder_of_no_use(size, layers, message):
-    with pytest.raises(InputError) as caught:
-        DeepDecoder(size, 1, layers=layers)
-    assert str(caught.value) == message
+    assert error_of(DeepDecoder, size, 1, layers=layers) == message
 
 
 # G1.
