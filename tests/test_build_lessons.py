@@ -1,7 +1,5 @@
 """From a lesson's source to its two notebooks, not executed."""
 
-import sys
-
 import build_lessons
 import pytest
 
@@ -53,22 +51,6 @@ def test_title_gets_badge_and_minutes_and_colab_is_set_up_first(source):
     assert setup.metadata.tags == ["colab-setup"]
     assert "git+https://github.com/aseqdip-lite/aseqdip-lite" in setup.source
     assert "CPU: about 7 min" in setup.source
-
-
-def test_colab_setup_is_silent_elsewhere_and_keeps_torch_on_colab(source, monkeypatch, capsys):
-    setup = build_lessons.notebook_of(source, solved=False).cells[1].source
-    calls, versions = [], iter(("2.11.0", "2.11.0", "2.11.0", "2.12.0"))
-    monkeypatch.setattr("subprocess.run", lambda command, check: calls.append(command))
-    monkeypatch.setattr("importlib.metadata.version", lambda name: next(versions))
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    exec(setup, {})
-    assert (calls, capsys.readouterr().out) == ([], "")
-    monkeypatch.setitem(sys.modules, "google.colab", object())
-    exec(setup, {})
-    assert calls[0][1:6] == ["-m", "pip", "install", "--quiet", "--no-deps"]
-    assert capsys.readouterr().out == "CPU: about 7 min\n"
-    with pytest.raises(RuntimeError, match="the installation changed PyTorch"):
-        exec(setup, {})
 
 
 def test_the_same_source_makes_the_same_notebook(source):

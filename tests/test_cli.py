@@ -446,19 +446,10 @@ def test_mistake_in_a_command(tmp_path, monkeypatch, args, word):
 
 def bad_files():
     picture = np.random.default_rng(0).random((20, 20))
-    holed = picture.copy()
-    holed[3, 4] = np.nan
-    kspace = np.ones((2, 20, 20), np.complex64)
     return {
         "flat.npy": (picture[0], "an image must have shape (H, W) or (H, W, 3), got (20,)"),
-        "deep.npy": (np.ones((2, 2, 20, 20)), "an image must have shape (H, W) or (H, W, 3), got (2, 2, 20, 20)"),
-        "dot.npy": (picture[:1, :1], "an image must have at least 16 pixels on each side, got 1 x 1"),
-        "text.npy": (np.full((20, 20), "x"), "must hold numbers, got dtype <U1"),
-        "nan.npy": (holed, "the image holds NaN, Inf or values beyond single precision"),
-        "inf.npy": (np.where(picture > 0.9, np.inf, picture), "the image holds NaN, Inf"),
         "pickle.npy": (np.full((20, 20), None), "holds pickled objects, which are never loaded"),
-        "mask.npz": (dict(kspace=kspace, mask=np.zeros(20)), "the sampling mask is empty"),
-        "pickle.npz": (dict(kspace=kspace, mask=np.full(20, None)), "holds pickled objects, which are never loaded"),
+        "mask.npz": (dict(kspace=np.ones((2, 20, 20), np.complex64), mask=np.zeros(20)), "the sampling mask is empty"),
         "empty.png": (b"", "damaged or not a .png file"),
         "cut.h5": (b"\x89HDF\r\n\x1a\n" + bytes(40), "damaged or not a .h5 file"),
         "image.gif": (b"GIF89a", "unknown file type '.gif': did you mean '.tif'? known: .npy, "),
@@ -546,11 +537,9 @@ def test_resume_starts_in_an_empty_folder_and_goes_on_where_it_was(tmp_path):
 def test_resume_of_a_damaged_checkpoint(tmp_path):
     run(tmp_path, "mri", *TINY, "--steps", "2")
     file = tmp_path / "checkpoint.pt"
-    data, rng = file.read_bytes(), np.random.default_rng(0)
-    damaged = [data[:round(share * len(data))] for share in (0, 0.001, 0.3, 0.9, 0.9999)]
-    for place in rng.integers(0, len(data), 3):  # one bit that torch itself would let pass
-        damaged.append(data[:place] + bytes([data[place] ^ 4]) + data[place + 1:])
-    for content in damaged:
+    data = file.read_bytes()
+    place = len(data) // 2  # one bit that torch itself would let pass
+    for content in (data[:place], data[:place] + bytes([data[place] ^ 4]) + data[place + 1:]):
         file.write_bytes(content)
         line = refused(tmp_path, "run", "mri", *TINY, "--steps", "3", "--resume")
         assert line.startswith(f"{file}: the checkpoint is damaged (")

@@ -1,6 +1,5 @@
 """CT as a task: the scale of A, data from a finer grid, photon noise, units, the classic methods."""
 
-import json
 import math
 import subprocess
 import sys
@@ -9,14 +8,12 @@ import numpy as np
 import pytest
 import torch
 from checks import error_of
-from click.testing import CliRunner
 from draws import generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aseqdip_lite import configure, dot_test, load_case, reconstruct
 from aseqdip_lite.case import robust_peak
-from aseqdip_lite.cli import commands as cli
 from aseqdip_lite.images import Image, KSpace, load_image
 from aseqdip_lite.images.dicom import attenuation
 from aseqdip_lite.images.phantoms import ellipse_image
@@ -360,21 +357,6 @@ def test_tv_lowers_its_objective_from_the_fbp_and_tends_to_it(smoke_case):
         assert values[0] > values[1] > values[2] > 0
         assert values[3] == pytest.approx(values[2], rel=0.03)
         assert values[3] < objective(as_tensor(case.truth, case), lamda) * 1.001  # no image is better than the minimum
-
-
-def test_command_line_writes_a_reconstruction(tmp_path):
-    mine = tmp_path / "mine.npy"
-    np.save(mine, phantom())
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["run", "ct", "--method", "fbp", "--image", str(mine), "--views", "9", "--i0", "1e6",
-                  "--out", str(tmp_path / "out"), "--quiet"])
-    assert stop.value.code == 0
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert (metrics["task"], metrics["method"], metrics["settings"]["views"]) == ("ct", "fbp", 9)
-    assert np.load(tmp_path / "out" / "recon.npy").shape == (32, 32)
-    listed = CliRunner().invoke(cli.main, ["list"], standalone_mode=False).output
-    for name in ("ct-head", "ct-spine", "ct-brain", "shepp-logan", "fbp"):
-        assert f"  {name} " in listed
 
 
 def test_total_variation_of_ct_does_not_depend_on_what_was_solved_before():

@@ -135,12 +135,7 @@ def test_budgets():
     (lambda: methods.get("asegdip"), "unknown method 'asegdip': did you mean 'aseqdip'? known: "),
     (lambda: methods.configure("aseqdip", "mri", lamb=1.0), "unknown setting of aseqdip 'lamb': did you mean 'lam'?"),
     (lambda: methods.configure("sense", "denoising"), "unknown method for denoising 'sense': "),
-    (lambda: ASeqDIP(lam=-1.0), "lam must be at least 0.0, got -1.0"),
-    (lambda: ASeqDIP(N=0), "N must be at least 1, got 0"),
     (lambda: ASeqDIP(K=2.5), "K must be of type int, got 2.5"),
-    (lambda: ASeqDIP(lr=0.0), "lr must be above 0.0, got 0.0"),
-    (lambda: ASeqDIP(lr=float("inf")), "lr must be finite, got inf"),
-    (lambda: ASeqDIP(refresh="fersh"), "unknown refresh 'fersh': did you mean 'fresh'? known: fresh, stale, projected"),
 ])
 def test_bad_settings(call, message):
     assert error_of(call).startswith(message)

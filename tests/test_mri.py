@@ -187,7 +187,6 @@ def test_points_tell_more_than_columns():
     assert psnr["variable-density"] > max(psnr["random"], psnr["equispaced"]) + 3
 
 
-
 def test_fully_sampled_and_noiseless_start_is_the_truth():
     case = load_case("mri", profile="smoke", acceleration=1, snr=None)
     assert case.observation.A.mask.all()

@@ -1,6 +1,7 @@
 """The panel, driven by `.value` and `.click()`: its numbers, its states, its errors, its memory."""
 
 import asyncio
+import functools
 import re
 from dataclasses import dataclass
 
@@ -29,6 +30,14 @@ async def until(holds):
             return
         await asyncio.sleep(0.001)
     pytest.fail("the panel never got there")
+
+
+def in_a_loop(test):
+    """A test that is a coroutine, run by asyncio."""
+    @functools.wraps(test)
+    def run(*args, **kwargs):
+        return asyncio.run(test(*args, **kwargs))
+    return run
 
 
 def enabled(view):
@@ -65,18 +74,15 @@ def test_steps_shorten_run_sync_as_they_shorten_reconstruct(tiny_mri):
     assert result.metrics["steps"] == 5 and result.metrics["stop_reason"] == "budget"
 
 
-def test_a_run_that_is_paused_and_stepped_gives_the_same_curve_as_one_in_a_go():
-    async def interrupted():
-        view = tiny_panel(N=2, K=4)
-        view.buttons["Run"].click()
-        await until(lambda: view.session.steps >= 2)
-        view.buttons["Pause"].click()
-        view.buttons["Step"].click()
-        view.buttons["Run"].click()
-        await until(lambda: view.state == "done")
-        return view.session.result()
-
-    assert asyncio.run(interrupted()).curve["psnr"] == tiny_panel(N=2, K=4).run_sync().curve["psnr"]
+@in_a_loop
+async def test_a_run_that_is_paused_and_stepped_gives_the_same_curve_as_one_in_a_go():
+    view = tiny_panel(N=2, K=4)
+    view.buttons["Run"].click()
+    await until(lambda: view.session.steps >= 2)
+    for button in ("Pause", "Step", "Run"):
+        view.buttons[button].click()
+    await until(lambda: view.state == "done")
+    assert view.session.result().curve["psnr"] == tiny_panel(N=2, K=4).run_sync().curve["psnr"]
 
 
 def test_seed_and_data_seed_are_two():
@@ -90,90 +96,80 @@ def test_seed_and_data_seed_are_two():
 
 # --- buttons and states ----------------------------------------------------------------------------------------------
 
-def test_buttons_are_honest_at_each_stage():
-    async def drive():
-        view = tiny_panel()
-        assert (view.state, enabled(view)) == ("idle", {"Run", "Step"})
+@in_a_loop
+async def test_buttons_are_honest_at_each_stage():
+    view = tiny_panel()
+    assert (view.state, enabled(view)) == ("idle", {"Run", "Step"})
+    view.buttons["Run"].click()
+    await until(lambda: view.session.steps >= 2)
+    view.draw()
+    assert (view.state, enabled(view)) == ("running", {"Pause", "Stop", "Reset"})
+    assert all(control.disabled for control in view.controls.values())
+    view.buttons["Pause"].click()
+    assert (view.state, enabled(view)) == ("paused", {"Run", "Step", "Stop", "Reset", "Save"})
+    assert "to change settings, press Stop" in view.message.value
+    paused_at = view.session.steps
+    await asyncio.sleep(0.05)
+    assert view.session.steps == paused_at
+    view.buttons["Step"].click()
+    assert (view.state, view.session.steps) == ("paused", paused_at + 1)
+    view.buttons["Run"].click()
+    await until(lambda: view.session.steps > paused_at + 2)
+    view.buttons["Stop"].click()
+    assert (view.state, enabled(view)) == ("done", {"Run", "Step", "Reset", "Save"})
+    assert not any(control.disabled for control in view.controls.values())
+    assert "Stopped" in view.message.value
+    stopped_at = view.session.steps
+    await asyncio.sleep(0.05)
+    assert view.session.steps == stopped_at
+    view.buttons["Reset"].click()
+    assert (view.state, enabled(view), view.session.steps) == ("idle", {"Run", "Step"}, 0)
+    assert view.previous is None and alts(view)[0].startswith("Reconstruction of run B: aseqdip, start")
+
+
+@in_a_loop
+async def test_pressing_pause_and_run_at_once_leaves_one_driver():
+    view = tiny_panel()
+    for _ in range(4):
         view.buttons["Run"].click()
-        await until(lambda: view.session.steps >= 2)
-        view.draw()
-        assert (view.state, enabled(view)) == ("running", {"Pause", "Stop", "Reset"})
-        assert all(control.disabled for control in view.controls.values())
         view.buttons["Pause"].click()
-        assert (view.state, enabled(view)) == ("paused", {"Run", "Step", "Stop", "Reset", "Save"})
-        assert "to change settings, press Stop" in view.message.value
-        paused_at = view.session.steps
-        await asyncio.sleep(0.05)
-        assert view.session.steps == paused_at
-        view.buttons["Step"].click()
-        assert (view.state, view.session.steps) == ("paused", paused_at + 1)
-        view.buttons["Run"].click()
-        await until(lambda: view.session.steps > paused_at + 2)
-        view.buttons["Stop"].click()
-        assert (view.state, enabled(view)) == ("done", {"Run", "Step", "Reset", "Save"})
-        assert not any(control.disabled for control in view.controls.values())
-        assert "Stopped" in view.message.value
-        stopped_at = view.session.steps
-        await asyncio.sleep(0.05)
-        assert view.session.steps == stopped_at
-        view.buttons["Reset"].click()
-        assert (view.state, enabled(view), view.session.steps) == ("idle", {"Run", "Step"}, 0)
-        assert view.previous is None and alts(view)[0].startswith("Reconstruction of run B: aseqdip, start")
-
-    asyncio.run(drive())
+    view.buttons["Run"].click()
+    await until(lambda: view.session.steps >= 3)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    view.buttons["Stop"].click()
+    assert len(others) == 1
 
 
-def test_pressing_pause_and_run_at_once_leaves_one_driver():
-    async def drive():
-        view = tiny_panel()
-        for _ in range(4):
-            view.buttons["Run"].click()
-            view.buttons["Pause"].click()
-        view.buttons["Run"].click()
-        await until(lambda: view.session.steps >= 3)
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        view.buttons["Stop"].click()
-        return len(others)
-
-    assert asyncio.run(drive()) == 1
+@in_a_loop
+async def test_reset_while_running_ends_the_run():
+    view = tiny_panel()
+    view.buttons["Run"].click()
+    await until(lambda: view.session.steps >= 1)
+    view.buttons["Reset"].click()
+    await until(lambda: len(asyncio.all_tasks()) == 1)
+    assert view.state == "idle" and view.session.steps == 0
 
 
-def test_reset_while_running_ends_the_run():
-    async def drive():
-        view = tiny_panel()
-        view.buttons["Run"].click()
-        await until(lambda: view.session.steps >= 1)
-        view.buttons["Reset"].click()
-        await until(lambda: len(asyncio.all_tasks()) == 1)
-        assert view.state == "idle" and view.session.steps == 0
-
-    asyncio.run(drive())
+@in_a_loop
+async def test_a_run_that_makes_all_its_steps_is_done():
+    view = tiny_panel(N=1, K=3)
+    view.buttons["Run"].click()
+    await until(lambda: view.state == "done")
+    await until(lambda: len(asyncio.all_tasks()) == 1)
+    assert (view.session.steps, view.session.reason) == (3, "budget")
+    assert "all its steps" in view.message.value and enabled(view) == {"Run", "Step", "Reset", "Save"}
 
 
-def test_a_run_that_makes_all_its_steps_is_done():
-    async def drive():
-        view = tiny_panel(N=1, K=3)
-        view.buttons["Run"].click()
-        await until(lambda: view.state == "done")
-        await until(lambda: len(asyncio.all_tasks()) == 1)
-        assert (view.session.steps, view.session.reason) == (3, "budget")
-        assert "all its steps" in view.message.value and enabled(view) == {"Run", "Step", "Reset", "Save"}
-
-    asyncio.run(drive())
-
-
-def test_a_second_panel_pauses_the_first():
-    async def drive():
-        first, second = tiny_panel(), tiny_panel(method="vanilla")
-        first.buttons["Run"].click()
-        await until(lambda: first.session.steps >= 1)
-        second.buttons["Run"].click()
-        await until(lambda: second.session.steps >= 1)
-        assert (first.state, second.state) == ("paused", "running")
-        assert "Run" in enabled(first)
-        second.buttons["Stop"].click()
-
-    asyncio.run(drive())
+@in_a_loop
+async def test_a_second_panel_pauses_the_first():
+    first, second = tiny_panel(), tiny_panel(method="vanilla")
+    first.buttons["Run"].click()
+    await until(lambda: first.session.steps >= 1)
+    second.buttons["Run"].click()
+    await until(lambda: second.session.steps >= 1)
+    assert (first.state, second.state) == ("paused", "running")
+    assert "Run" in enabled(first)
+    second.buttons["Stop"].click()
 
 
 def test_text_tells_step_stage_psnr_and_time_left():
@@ -197,19 +193,15 @@ def test_a_session_refuses_what_its_state_does_not_allow(tiny_mri, state):
 
 # --- settings --------------------------------------------------------------------------------------------------------
 
-def test_another_lam_gives_another_result():
-    async def drive():
-        view = tiny_panel(N=2, K=2)
-        curves = []
-        for lam in (1.0, 0.0, 1.0):
-            view.controls["lam"].value = lam
-            view.buttons["Run"].click()
-            await until(lambda: view.state == "done")
-            curves.append(view.session.result().curve["psnr"])
-        return curves
-
-    first, second, third = asyncio.run(drive())
-    assert first == third and first != second
+@in_a_loop
+async def test_another_lam_gives_another_result():
+    view, curves = tiny_panel(N=2, K=2), []
+    for lam in (1.0, 0.0, 1.0):
+        view.controls["lam"].value = lam
+        view.buttons["Run"].click()
+        await until(lambda: view.state == "done")
+        curves.append(view.session.result().curve["psnr"])
+    assert curves[0] == curves[2] != curves[1]
 
 
 def test_every_setting_of_every_task_and_method_has_a_control_of_its_value():
@@ -382,16 +374,14 @@ class Broken(Method):
         return self.inner.to_dict()
 
 
-def run_broken(fault):
-    async def drive():
-        view = tiny_panel()
-        view.form.method = lambda: Broken(ASeqDIP(), fault)
-        view.buttons["Run"].click()
-        await until(lambda: view.state in ("done", "failed"))
-        await until(lambda: len(asyncio.all_tasks()) == 1)
-        return view
-
-    return asyncio.run(drive())
+@in_a_loop
+async def run_broken(fault):
+    view = tiny_panel()
+    view.form.method = lambda: Broken(ASeqDIP(), fault)
+    view.buttons["Run"].click()
+    await until(lambda: view.state in ("done", "failed"))
+    await until(lambda: len(asyncio.all_tasks()) == 1)
+    return view
 
 
 def test_an_exception_in_the_task_is_shown_with_its_traceback():

@@ -103,9 +103,8 @@ def figure(ours):
         values = np.array(ours["best"][kind])  # (sigmas, images)
         axis.plot(ours["sigmas"], values, style[1:], color=color, linewidth=0.6, alpha=0.6)
         axis.plot(ours["sigmas"], values.mean(axis=1), style, color=color, label=KINDS[kind])
-    axis.set_xscale("log")
-    axis.set_xlabel("standard deviation sigma of the noise in the input (image peak about 1)")
-    axis.set_ylabel("best PSNR over the steps (dB)")
+    axis.set(xscale="log", xlabel="standard deviation sigma of the noise in the input (image peak about 1)",
+             ylabel="best PSNR over the steps (dB)")
     axis.grid(alpha=0.3)
     axis.legend()
     return drawing

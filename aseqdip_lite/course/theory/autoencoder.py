@@ -29,6 +29,7 @@ from ...networks import ImageNetwork
 from ...run.metrics import psnr
 from ...settings import InputError
 from ...tasks import load_case
+from .figures import finish
 
 WEIGHTS = DATA / "autoencoder.npz"
 
@@ -169,9 +170,6 @@ def figure(result):
     for key, style, label in (("ceiling", "-.", "g(truth): the bottleneck's own loss"), ("start", ":", "zero-filled")):
         axis.axhline(np.mean(result[key]), linestyle=style, color="0.5", label=label)
     axis.set_xticks(places, [f"{lam:g}" for lam in result["lams"]])
-    axis.set_xlabel("lam_a (not to scale)")
-    axis.set_ylabel("PSNR (dB)")
-    axis.set_title(f"thick: mean of {len(result['images'])} images, thin: each", fontsize=10)
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=9)
+    finish(axis, f"thick: mean of {len(result['images'])} images, thin: each", 10, legend=9,
+          xlabel="lam_a (not to scale)", ylabel="PSNR (dB)")
     return figure

@@ -15,6 +15,7 @@ from ...operators.mri import Fourier
 from ...run.engine import iterate
 from ...run.metrics import psnr
 from ...tasks import load_case
+from .figures import finish
 
 #: Bands by distance from the centre of k-space, 1 being the Nyquist frequency of one axis.
 BANDS = {"low": (0.0, 0.15), "mid": (0.15, 0.5), "high": (0.5, 2.0)}
@@ -98,17 +99,12 @@ def figure(result):
     left, *others = bottom.subplots(1, 1 + len(runs))
     for run, style in zip(runs, ("-", "--", "-.") * 2, strict=False):
         left.plot(result["step"], run["psnr"], style, color="k", label=f"k-space at {run['snr']:g} dB")
-    left.set_ylabel("PSNR (dB)")
-    left.legend(fontsize=8)
+    steps = dict(xlabel="Adam step", xscale="log")
+    finish(left, legend=8, ylabel="PSNR (dB)", **steps)
     for axis, run in zip(others, runs, strict=True):
         for (name, errors), style in zip(run["bands"].items(), ("-", "--", "-."), strict=True):
             line, = axis.plot(result["step"], errors, style, label=name)
             axis.axvline(run["best"][name], color=line.get_color(), linestyle=":", linewidth=1)
-        axis.set_title(f"k-space at {run['snr']:g} dB (dotted: least error)", fontsize=9)
-        axis.set_ylabel("relative error of the band")
-        axis.legend(fontsize=8)
-    for axis in (left, *others):
-        axis.set_xlabel("Adam step")
-        axis.set_xscale("log")
-        axis.grid(alpha=0.3)
+        finish(axis, f"k-space at {run['snr']:g} dB (dotted: least error)", legend=8,
+              ylabel="relative error of the band", **steps)
     return figure

@@ -6,9 +6,11 @@ Lines differ in their dashes or markers and not in colour alone.
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.scale import SymmetricalLogScale
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+STEPS = dict(xscale=SymmetricalLogScale(None, linthresh=1), xlim=(0, None), xlabel="gradient step")
 ERRORS = {"relative": "||P - F|| / ||F||", "worst": "largest ||p - f|| / ||y - f_0||",
           "change": "||P - F|| / ||F - f_0||"}
 
@@ -26,15 +28,12 @@ def widths(measured):
             axis.loglog(measured["widths"], np.exp(np.log(values).mean(axis=1)), linestyle=DASHES[index], color=color,
                         label=f"{kind}: slope {slope:.2f}")
             axis.loglog(measured["widths"], values, MARKERS[index], color=color, fillstyle="none", markersize=4)
-        axis.set_title(title, fontsize=9)
-        axis.set_xlabel("width (channels)")
+        finish(axis, title, legend=6.5, xlabel="width (channels)")
         axis.set_xticks(measured["widths"], [str(w) for w in measured["widths"]])
         low, high = axis.get_ylim()
         ticks = [t for t in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if low <= t <= high]
         axis.set_yticks(ticks, [f"{100 * t:g}" for t in ticks])
         axis.minorticks_off()
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=6.5)
     axes[0].set_ylabel("%")
     return figure
 
@@ -49,8 +48,7 @@ def expectation(measured):
         for index, (name, color) in enumerate(zip(styles, _colors(len(styles)), strict=True)):
             axis.plot(measured["steps"], found[name], linestyle=DASHES[index], color=color, label=styles[name])
         axis.axhline(measured["noise"], color="gray", linewidth=0.8, label="error of y")
-        axis.set_title(f"input z = {kind}", fontsize=10)
-        _step_axis(axis)
+        finish(axis, f"input z = {kind}", 10, **STEPS)
         axis.set_yscale("symlog", linthresh=0.01)
     axes[0].set_ylabel("mean squared error to the truth x")
     axes[1].legend(fontsize=8, loc="lower left")  # its curves lie at the top
@@ -66,12 +64,9 @@ def limits(measured):
         run = measured["step_size"][measured["factors"].index(factor)][0]
         curves.semilogy(run["trained"], linestyle=DASHES[index], color=color, label=f"{factor:g}")
         curves.semilogy(run["predicted"], linestyle=DASHES[index], color=color, linewidth=0.7, alpha=0.7)
-    curves.set_title("by beta lambda_max at the start; thin: predicted", fontsize=9)
-    curves.set_xlabel("step")
-    curves.set_ylabel("residual ||f - y|| / ||f_0 - y||")
-    curves.set_ylim(0.05, 30)
+    finish(curves, "by beta lambda_max at the start; thin: predicted", xlabel="step",
+          ylabel="residual ||f - y|| / ||f_0 - y||", ylim=(0.05, 30))
     curves.legend(fontsize=7, loc="upper right")
-    curves.grid(alpha=0.3)
     _stability(ends, measured)
     _paths(paths, measured)
     return figure
@@ -89,12 +84,8 @@ def _stability(axis, measured):
     axis.set_xticks((0.25, 0.5, 1, 2, 4, 10, 25), ("0.25", "0.5", "1", "2", "4", "10", "25"))
     axis.set_yticks((0.25, 0.5, 1, 2, 4), ("0.25", "0.5", "1", "2", "4"))
     axis.minorticks_off()
-    axis.set_xlabel("beta lambda_max at the start")
-    axis.set_ylabel("beta lambda_max at the end")
-    axis.set_title("circles: networks; cross: some diverged", fontsize=9)
-    axis.set_ylim(0.2, 6)
-    axis.legend(fontsize=7)
-    axis.grid(alpha=0.3)
+    finish(axis, "circles: networks; cross: some diverged", legend=7, xlabel="beta lambda_max at the start",
+          ylabel="beta lambda_max at the end", ylim=(0.2, 6))
 
 
 def _paths(axis, measured):
@@ -106,10 +97,8 @@ def _paths(axis, measured):
             axis.plot(place, run["distance"], marker, color="black", fillstyle="none")
     axis.set_xticks(range(len(groups)), groups)
     axis.set_ylim(bottom=0)
-    axis.set_xlabel("optimiser and its rate")
+    finish(axis, "until the residual halved (v: not halved)", xlabel="optimiser and its rate")
     axis.set_ylabel("distance from the predicted path / ||y - f_0||", fontsize=9)
-    axis.set_title("until the residual halved (v: not halved)", fontsize=9)
-    axis.grid(alpha=0.3)
 
 
 def overfitting(measured):
@@ -127,11 +116,7 @@ def overfitting(measured):
         by_distance.plot(run["steps"], run["truth"], linestyle=DASHES[index % len(DASHES)], color=color, label=label)
     for axis in (by_input, by_distance):
         axis.axhline(first["x"]["noise"], color="gray", linewidth=0.8, label="error of y")
-        _step_axis(axis)
-        axis.set_yscale("log")
-        axis.set_ylim(0.01, 5)
-        axis.set_ylabel("mean squared error to the truth x")
-        axis.legend(fontsize=7)
+        finish(axis, legend=7, **STEPS, yscale="log", ylim=(0.01, 5), ylabel="mean squared error to the truth x")
     _when(when, measured, labels)
     return figure
 
@@ -144,16 +129,20 @@ def _when(axis, measured, labels):
         axis.semilogy(*zip(*points, strict=True), marker, color="black", fillstyle="none", label=title)
     axis.axhline(measured["steps"], linestyle=":", color="gray", label="last step: here or later")
     axis.set_xticks(range(len(labels)), labels, rotation=30, ha="right", fontsize=8)
-    axis.set_ylabel("step at which the noise is half learned")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=7)
+    finish(axis, legend=7, ylabel="step at which the noise is half learned")
 
 
-def _step_axis(axis):
-    axis.set_xscale("symlog", linthresh=1)
-    axis.set_xlim(left=0)
-    axis.set_xlabel("gradient step")
+def finish(axis, title=None, fontsize=9, legend=None, **properties):
+    """Set properties of an axis such as `xlabel`, with a grid; `legend` is the font size of its legend, if it has one.
+
+    The title is set where there is one, in `fontsize`.
+    """
+    if title is not None:
+        axis.set_title(title, fontsize=fontsize)
+    axis.set(**properties)
     axis.grid(alpha=0.3)
+    if legend is not None:
+        axis.legend(fontsize=legend)
 
 
 def _colors(count):

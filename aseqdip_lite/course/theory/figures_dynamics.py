@@ -6,6 +6,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from . import dynamics
+from .figures import finish
 from .verdict import failed, onset
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -28,10 +29,8 @@ def plot_modes(fast=0.2, slow=0.01, lams=(0.0, 0.5, 1.0, 2.0, 4.0), N=2, stages=
             for mode, width in ((0, 1.0), (1, 2.0)):
                 axis.plot(path[:, mode], linestyle=dash, color=colour, linewidth=width,
                           label=f"lam = {lam:g}" if mode else None)
-        axis.set_title(title, fontsize=10)
-        axis.set_xlabel("stage k")
         axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-        axis.grid(alpha=0.3)
+        finish(axis, title, 10, xlabel="stage k")
     axes[0].set_ylabel("error of the mode, from 1 at the start")
     axes[0].text(0.97, 0.97, f"thick: slow mode, 2 beta theta = {slow:g}\nthin: fast mode, {fast:g}", ha="right",
                  va="top", transform=axes[0].transAxes, fontsize=9)
@@ -50,10 +49,8 @@ def plot_frozen(found, y):
     for axis, (title, run) in zip(axes, found.items(), strict=True):
         for name, dash in (("trained", "-"), ("frozen", "--")):
             axis.plot((run[name] - y).norm(dim=1) / y.norm(), dash, label=name)
-        axis.set_title(f"{title}\nerror of the prediction {run['error']:.2g}", fontsize=10)
-        axis.set_xlabel("stage k")
-        axis.set_ylim(0, 1.2 * max(1.0, float((run["trained"] - y).norm(dim=1).max() / y.norm())))
-        axis.grid(alpha=0.3)
+        finish(axis, f"{title}\nerror of the prediction {run['error']:.2g}", 10, xlabel="stage k",
+              ylim=(0, 1.2 * max(1.0, float((run["trained"] - y).norm(dim=1).max() / y.norm()))))
     axes[0].set_ylabel("||z_k - y|| / ||y||")
     axes[0].legend(fontsize=9)
     return figure
@@ -94,10 +91,7 @@ def draw_curves(axis, rows, name, title, lams):
         if found:
             axis.plot(found[0]["step"], np.mean([curve[name] for curve in found], axis=0), linestyle=dash, color=colour,
                       label=f"lam = {lam:g}")
-    axis.set_title(title, fontsize=10)
-    axis.set_xlabel("Adam step")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
+    finish(axis, title, 10, legend=8, xlabel="Adam step")
 
 
 def draw_onsets(axis, rows):
@@ -120,11 +114,7 @@ def draw_onsets(axis, rows):
             for place, value, begun in points:
                 axis.plot(place, value, marker, color=colour, fillstyle="full" if begun else "none")
     axis.set_xticks(range(len(lams)), [f"{lam:g}" for lam in lams])
-    axis.set_title("overfitting starts (hollow: a lower bound)", fontsize=10)
-    axis.set_xlabel("lam")
-    axis.set_ylabel("Adam step")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
+    finish(axis, "overfitting starts (hollow: a lower bound)", 10, legend=8, xlabel="lam", ylabel="Adam step")
 
 
 def styles(values):

@@ -10,6 +10,7 @@ from ...methods.self_guided import SelfGuided
 from ...run.engine import iterate
 from ...run.metrics import psnr
 from ...tasks import load_case
+from .figures import finish
 
 #: Sizes of `measure`: pixels, weights alpha, Adam steps, learning rate of the weights, steps between two measurements.
 SIZES = {
@@ -56,11 +57,7 @@ def figure(result):
         left.plot(run["step"], run["raw"], style, linewidth=0.8, color=line.get_color(), alpha=0.7)
         right.plot(run["step"], run["gap"], style, linewidth=1.6, color=line.get_color())
     left.axhline(result["start"], color="0.6", linewidth=1, label="zero-filled")
-    left.set_ylabel("PSNR (dB)")
-    right.set_yscale("log")
-    right.set_ylabel("||E f(z + eta) - z||$^2$ (image units squared)")
-    for axis in (left, right):
-        axis.set_xlabel("Adam step")
-        axis.grid(alpha=0.3)
+    finish(left, xlabel="Adam step", ylabel="PSNR (dB)")
+    finish(right, xlabel="Adam step", yscale="log", ylabel="||E f(z + eta) - z||$^2$ (image units squared)")
     left.legend(fontsize=9, title="thick: average, thin: output")
     return figure

@@ -12,6 +12,7 @@ from ...run.engine import iterate
 from ...run.metrics import psnr
 from ...run.result import as_gray
 from ...tasks import load_case
+from .figures import finish
 
 #: Sizes of `measure`: pixels, Adam steps, learning rate, steps at which z is kept, steps between two measurements.
 SIZES = {
@@ -73,11 +74,7 @@ def figure(result, pictures):
                                                               "average": "moving average"}[name])
     loss = axis.twinx()
     loss.plot(result["step"], result["loss"], "-.", color="0.6", linewidth=1)
-    loss.set_yscale("log")
-    loss.set_ylabel("loss of Eq. 2 (dash-dotted)")
-    axis.set_xlabel("Adam step")
-    axis.set_ylabel("PSNR (dB)")
-    axis.set_xscale("log")
-    axis.grid(alpha=0.3)
+    loss.set(yscale="log", ylabel="loss of Eq. 2 (dash-dotted)")
+    finish(axis, xlabel="Adam step", ylabel="PSNR (dB)", xscale="log")
     axis.legend(loc="lower right", fontsize=9)
     return figure

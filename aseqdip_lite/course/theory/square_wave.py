@@ -126,15 +126,13 @@ def figure(result, spectra):
         axis.plot(result["truth"], color="0.6", linewidth=3, label="square wave")
         axis.plot(found["reconstruction"], "k-", linewidth=1, label=f"RMSE {found['adam'][0][-1]:.3f}")
         axis.set_title(f"{title}, Adam, step {result['step'][-1]}", fontsize=10)
-        axis.set_xlabel("sample")
-        axis.set_ylabel("amplitude")
+        axis.set(xlabel="sample", ylabel="amplitude")
         axis.legend(fontsize=8, loc="lower center")
         axis = axes[1, column]
         shown = axis.imshow(spectra[name], cmap="cividis", aspect="auto", origin="lower", vmin=0, vmax=0.4,
                             interpolation="nearest")
         axis.set_title(f"{title}: |FFT| of the left singular vectors", fontsize=10)
-        axis.set_xlabel("singular vector, largest value first")
-        axis.set_ylabel("frequency (periods per signal)")
+        axis.set(xlabel="singular vector, largest value first", ylabel="frequency (periods per signal)")
         figure.colorbar(shown, ax=axis, shrink=0.9, extend="max")
     curves, values = axes[0, 2], axes[1, 2]
     for (name, title), color, width in zip(NETWORKS.items(), ("#00204d", "#a59c74"), (1.2, 2.4), strict=True):
@@ -145,15 +143,10 @@ def figure(result, spectra):
         values.plot([value / found["values"][0] for value in found["values"]], "-" if name == "decoder" else "--",
                     color=color, linewidth=width, label=title)
     curves.axhline(result["zero_filled"][0], color="0.6", linewidth=1, label="zero-filled")
-    curves.set_xscale("log")
-    curves.set_xlabel("step")
-    curves.set_ylabel("RMSE")
+    curves.set(xscale="log", xlabel="step", ylabel="RMSE")
     curves.set_title("error (thin: decoder, thick: CNN)", fontsize=10)
     curves.set_ylim(0, 1.6 * curves.get_ylim()[1])  # room for the legend
     curves.legend(fontsize=6, ncols=2, loc="upper left", columnspacing=0.8, handlelength=1.8)
-    values.set_yscale("log")
-    values.set_ylim(1e-10, 2)
-    values.set_xlabel("index")
-    values.set_ylabel("singular value / largest")
+    values.set(yscale="log", ylim=(1e-10, 2), xlabel="index", ylabel="singular value / largest")
     values.legend(fontsize=8)
     return figure
