@@ -259,7 +259,7 @@ def changed(stored, path, value):
 def test_a_checkpoint_with_a_part_missing_or_of_another_kind_is_refused(case, parts, tmp_path):
     path = tmp_path / "checkpoint.pt"
     paths = [found for found in leaves(parts) if found[0] not in ("format", "contents", "identity")]
-    assert {("carry", "z"), ("carry", "optimizer", "state", 0, "exp_avg"), ("recorder", "rules", "wmv", "ring"),
+    assert {("carry", "z"), ("carry", "optimizer", "state", 0, "exp_avg"), ("recorder", "rules", "blind", "ring"),
             ("recorder", "curve", "loss"), ("carry", "generator"), ("seconds",)} <= set(paths)
     for index, found in enumerate([*paths, ("format",), ("contents",), ("identity",)]):
         for value in (None, "nonsense" if index % 2 else torch.zeros(3)):

@@ -16,7 +16,7 @@ def small_operator(coils=3, normalised=True):
     maps = torch.randn((coils, *SHAPE), generator=generator, dtype=torch.complex64)
     if normalised:
         maps = maps / maps.abs().square().sum(dim=0).sqrt()
-    return MRIOperator(maps, column_mask(SHAPE[1], 3, generator, centre=1)), generator
+    return MRIOperator(maps, column_mask(SHAPE[1], 3, generator)), generator
 
 
 def one_coil():
