@@ -82,13 +82,9 @@ def gradient(z, g, Jt, A, At, y, lam):
     }
 
 
-def spun():
-    """(g, x, shifts) with a g that sees where it is."""
-    mask, x = draw(1, 1, 6, 8, seed=1), draw(1, 1, 6, 8, seed=2)
-    return [(lambda x: torch.tanh(mask * x), x, [(0, 0), (1, 3), (4, 2)])]
-
-
-@exercise("auto.spin", spun, form=": an image is expected", otherwise=(
+@exercise("auto.spin", lambda: [(lambda x: torch.tanh(draw(1, 1, 6, 8, seed=1) * x),  # sees where it is
+                                 draw(1, 1, 6, 8, seed=2), [(0, 0), (1, 3), (4, 2)])],
+          form=": an image is expected", otherwise=(
     "for each (i, j): roll x by (i, j) along the last two axes, apply g, roll back by (-i, -j); then the mean"))
 def spin(g, x, shifts):
     """A function (g, x, shifts) -> mean over shifts (i, j) of g between a roll by (i, j) and the roll back."""

@@ -37,8 +37,7 @@ def response_slope(light, gamma, d):
             (light + d) ** (a - 1) * a,
         "the exponent did not come down: the derivative of t^a is a t^(a - 1)": (light + d) ** (a - 1) / span,
         "the exponent falls by one: the derivative of t^a is a t^(a - 1)": (light + d) ** a * a / span,
-        "d is missing: without it the slope at black is infinite":
-            [light ** (a - 1) * a / span, light ** (a - 1) * a],
+        "d is missing: without it the slope at black is infinite": [light ** (a - 1) * a / span, light ** (a - 1) * a],
         "that is the slope of the way back, from display values to light: here the exponent is 1 / gamma":
             span * gamma * (span * light + d**a) ** (gamma - 1),
     }

@@ -30,16 +30,12 @@ def draw(shape, generator):
     return torch.randn((1, *shape), generator=generator, dtype=torch.complex64)
 
 
-def unmasked():
-    """(y, sens_maps, mask) with maps that are not normalised and y that is not masked."""
-    A, generator = small_operator(normalised=False)
-    return [(draw(A.out_shape, generator), A.sens_maps, A.mask)]
-
-
 AXES = ": batch and channel axes stay, and the adjoint ends with a sum over coils"
 
 
-@exercise("mri.adjoint", unmasked, tol=1e-4, form=AXES, otherwise=(
+@exercise("mri.adjoint", lambda: [(draw(A.out_shape, generator), A.sens_maps, A.mask)
+                                  for A, generator in [small_operator(normalised=False)]],
+          tol=1e-4, form=AXES, otherwise=(
     "not A^H y: undo the three steps in reverse order, each by its adjoint: M, then F^H, then S^H"))
 def adjoint(y, s, mask):
     """A^H as a function of (y, sens_maps, mask); tried on maps that are not normalised and y that is not masked."""
@@ -58,8 +54,7 @@ def adjoint(y, s, mask):
         "divided by sum |S|^2: that is an inverse of S, but the adjoint divides by nothing":
             right / s.abs().square().sum(dim=0),
         "the shifts are missing: k-space has its centre in the middle, so ifftshift comes before the FFT, fftshift "
-        "after":
-            [S._adjoint(plain), S._adjoint(plain) / root, S._adjoint(torch.fft.fftshift(plain, dim=(-2, -1))),
+        "after": [S._adjoint(plain), S._adjoint(plain) / root, S._adjoint(torch.fft.fftshift(plain, dim=(-2, -1))),
              S._adjoint(torch.fft.ifft2(torch.fft.ifftshift(mask * y, dim=(-2, -1)), norm="ortho"))],
         'a factor sqrt(HW): F is orthonormal, norm="ortho", and only then its adjoint is its inverse':
             [right / root, right * root],
@@ -95,13 +90,8 @@ def lam(lam, H, W):
     }
 
 
-def measured():
-    """(f, y, A) with the measurements y of another image than f."""
-    A, generator = small_operator()
-    return [(draw(A.in_shape, generator), A(draw(A.in_shape, generator)), A)]
-
-
-@exercise("mri.project", measured, tol=1e-4, form=AXES, otherwise=(
+@exercise("mri.project", lambda: [(draw(A.in_shape, generator), A(draw(A.in_shape, generator)), A)
+                                  for A, generator in [small_operator()]], tol=1e-4, form=AXES, otherwise=(
     "replace the sampled k-space of S f by y, keep the rest, and return to the image by F^-1 and S^H"))
 def project(f, y, A):
     """A function (f, y, A) -> S^H F^-1((1 - M) F S f + M y), for maps with sum |S|^2 = 1."""

@@ -11,13 +11,8 @@ from .table import draw, exercise
 N, FREQUENCIES = 24, (0, 1, 2, 5)
 
 
-def spaces():
-    """(k_image, k_truth, mask)."""
-    k, truth = (draw(8, 9, seed=seed, dtype=torch.complex128) for seed in (1, 2))
-    return [(k, truth, draw(8, 9, seed=3) > 0.3)]
-
-
-@exercise("spectral.band", spaces, otherwise=(
+@exercise("spectral.band", lambda: [(*(draw(8, 9, seed=seed, dtype=torch.complex128) for seed in (1, 2)),
+                                     draw(8, 9, seed=3) > 0.3)], otherwise=(
     "take the complex differences inside the mask, their norm, and divide by the norm of the truth inside it"))
 def band(k, truth, mask):
     """A function (k_image, k_truth, mask) -> ||M (k_image - k_truth)|| / ||M k_truth|| of centred k-spaces (H, W)."""
