@@ -1,8 +1,7 @@
 """Forward operators A: call, adjoint, algebra, dot test, norm.
 
-An operator maps a batch of images (B, *in_shape) to a batch of measurements (B, *out_shape);
-the leading axis is always the batch. Everything is made of torch functions, so autograd runs
-through `A(x)` and through `A.H(y)`; a linear operator adds its exact adjoint and the algebra
+An operator maps a batch of images (B, *in_shape) to a batch of measurements (B, *out_shape). It is made of torch
+functions, so autograd runs through `A(x)` and `A.H(y)`; a linear operator adds its exact adjoint and the algebra
 `A @ B`, `A + B`, `2 * A`, `A.H`, `A.N` (= A^H A).
 """
 
@@ -10,16 +9,18 @@ import copy
 
 import torch
 
+__all__ = ["Adjoint", "Composition", "DotTestError", "Identity", "LinearOperator", "Mask", "Operator", "Scaled", "Sum",
+           "device_of", "dot_test", "random_like"]
+
 
 class Operator:
     """A map A from images to measurements, linear or not.
 
+    ValueError if called with a tensor of another shape or kind; names what was expected.
+
     Args:
         in_shape, out_shape: shapes of one image and of its measurements, without batch axis.
         in_complex, out_complex: whether the values are complex.
-
-    Raises:
-        ValueError: called with a tensor of another shape or kind; names what was expected.
     """
 
     def __init__(self, in_shape, out_shape, *, in_complex=False, out_complex=False):
@@ -45,9 +46,7 @@ class Operator:
 
     @property
     def replays(self):
-        """Whether a GPU may record it (see `methods.cuda_graphs`): torch functions alone, which read no number back, as
-        in all its parts. A subclass that computes elsewhere says False.
-        """
+        """Whether a GPU may record it (`methods.cuda_graphs`): only torch functions that read no number back."""
         return all(part.replays for part in vars(self).values() if isinstance(part, Operator))
 
     def to(self, device=None, *, double=None):
@@ -62,8 +61,7 @@ class Operator:
 
     def _check(self, role, x, shape, is_complex):
         if tuple(x.shape[1:]) != shape or x.is_complex() != is_complex:
-            kind = "complex" if is_complex else "real"
-            got = "complex" if x.is_complex() else "real"
+            kind, got = ("complex" if flag else "real" for flag in (is_complex, x.is_complex()))
             raise ValueError(f"{self}: {role} must be {kind} of shape (B, {', '.join(map(str, shape))}), "
                              f"got {got} of shape {tuple(x.shape)}")
 
@@ -147,8 +145,8 @@ class Sum(LinearOperator):
     """A + B on the same spaces."""
 
     def __init__(self, A, B):
-        if (A.in_shape, A.out_shape, A.in_complex, A.out_complex) != (
-                B.in_shape, B.out_shape, B.in_complex, B.out_complex):
+        if (A.in_shape, A.in_complex, A.out_shape, A.out_complex) != (
+                B.in_shape, B.in_complex, B.out_shape, B.out_complex):
             raise ValueError(f"cannot add {A!r} and {B!r}: shapes or kinds do not match")
         super().__init__(A.in_shape, A.out_shape, in_complex=A.in_complex, out_complex=A.out_complex)
         self.A, self.B = A, B
@@ -211,17 +209,15 @@ class DotTestError(AssertionError):
 def dot_test(A, *, double=True, tol=None, seed=0):
     """Check <A x, y> = <x, A^H y> on random x, y and return the relative error.
 
-    The error is |<A x, y> - <x, A^H y>| divided by ||A x|| ||y|| / sqrt(m), the size that the
-    number typically has for random y with m entries. The inner products are summed in double.
+    The error is |<A x, y> - <x, A^H y>| divided by ||A x|| ||y|| / sqrt(m), the number's typical size for random y with
+    m entries; the inner products are summed in double. DotTestError if the error is above tol; the message holds both
+    numbers.
 
     Args:
         A: LinearOperator (it is converted to the asked precision first).
         double: float64 / complex128 if True, float32 / complex64 if False.
         tol: largest accepted error; 1e-10 in double, 1e-5 in single precision by default.
         seed: seed of the random x and y.
-
-    Raises:
-        DotTestError: the error is above tol; the message holds both numbers.
     """
     A = A.to(double=double)
     tol = tol if tol is not None else (1e-10 if double else 1e-5)
@@ -264,6 +260,5 @@ def _precision(dtype, double):
     """`dtype` in double (True) or single (False) precision; unchanged for None and for integers."""
     if double is None or not (dtype.is_floating_point or dtype.is_complex):
         return dtype
-    if dtype.is_complex:
-        return torch.complex128 if double else torch.complex64
-    return torch.float64 if double else torch.float32
+    real = torch.float64 if double else torch.float32
+    return real.to_complex() if dtype.is_complex else real

@@ -5,15 +5,14 @@ from torch.nn import functional as F
 
 from .base import Operator
 
-#: Light added before the power law, so that the response's slope stays finite at black.
-DARK = 0.1
+DARK = 0.1  #: light added before the power law, so that the response's slope stays finite at black
 
 
 def to_light(x, gamma):
-    """Display values -> linear light, ((c x + DARK^(1/gamma))^gamma - DARK), 0 -> 0 and 1 -> 1.
+    """Display values -> linear light, ((c x + DARK^(1/gamma))^gamma - DARK), 0 -> 0 and 1 -> 1, for any shape.
 
-    c = (1 + DARK)^(1/gamma) - DARK^(1/gamma). Continued as an odd function below 0, so it is
-    smooth and strictly increasing everywhere; gamma 1 is the identity. Any shape.
+    c = (1 + DARK)^(1/gamma) - DARK^(1/gamma). Continued as an odd function below 0, so it is smooth and strictly
+    increasing everywhere; gamma 1 is the identity.
     """
     sign = torch.where(x < 0, -1.0, 1.0).to(x.dtype)
     foot, top = DARK ** (1 / gamma), (1 + DARK) ** (1 / gamma)
@@ -40,9 +39,8 @@ def saturate(light, knee):
 def motion_path(extent, generator, samples=1024):
     """A smooth random path (samples, 2) of (row, column) pixels, centroid at 0, equally spaced in time.
 
-    Each coordinate is a sum of four cosines of the exposure time with N(0, 1) / frequency
-    weights: slow at both ends, as a hand-held camera that settles. The path is scaled so that the
-    longer side of its bounding box is `extent` pixels.
+    Each coordinate is a sum of four cosines of the exposure time with N(0, 1) / frequency weights: slow at both ends,
+    as a hand-held camera that settles. The longer side of the path's bounding box is `extent` pixels.
     """
     time = (torch.arange(samples) + 0.5) / samples
     frequency = torch.arange(1, 5)
@@ -66,10 +64,9 @@ def path_kernel(path):
 class MotionBlur(Operator):
     """A(x) = response(saturate(exposure * (k * light(x)))): the camera moves while the shutter is open.
 
-    Display values are turned into linear light, where motion averages, blurred by the kernel k
-    with the border pixels repeated outwards, multiplied by the exposure, limited by the sensor
-    and turned back into display values. A constant image of value c stays constant, at
-    response(saturate(exposure light(c))), which is c at exposure 1 below the knee.
+    Display values are turned into linear light, where motion averages, blurred by the kernel k with the border pixels
+    repeated outwards, multiplied by the exposure, limited by the sensor and turned back. A constant image c stays
+    constant, at response(saturate(exposure light(c))), which is c at exposure 1 below the knee.
 
     Args:
         shape: (C, H, W) of the images; channels are blurred alike.

@@ -27,18 +27,14 @@ class CTOperator(Scaled):
 
 @lru_cache(maxsize=2)
 def ct_operator(kind, size, angles, detector):
-    """The operator of a geometry; the last two are kept, each at most `MOST_BYTES` large."""
+    """The `CTOperator` of a geometry; the last two are kept, each at most `MOST_BYTES` large."""
     return CTOperator(make_projector(kind, size, angles, detector))
 
 
 def make_projector(kind, size, angles, detector=None):
-    """A projector by name: "auto", "matrix", "rotation" or "torch-radon".
+    """A projector by name: "matrix", "rotation", "torch-radon" or "auto", the matrix up to `MOST_BYTES`, else rotation.
 
-    "auto" is the matrix where it fits into `MOST_BYTES` and the rotation above.
-
-    Raises:
-        InputError: unknown name, bad angles, a matrix that is too large, or torch-radon that is
-            not installed.
+    InputError for an unknown name, bad angles, a matrix that is too large, or torch-radon is not installed.
     """
     from .torch_radon import TorchRadonProjector
 

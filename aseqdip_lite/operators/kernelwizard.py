@@ -1,11 +1,10 @@
 """KernelWizard, the learned blur of the paper's nonlinear deblurring, and its use as a forward operator.
 
-Tran, Tran, Phung and Hoai, Explore Image Deblurring via Encoded Blur Kernel Space, CVPR 2021
-(BKSE). The published network maps a sharp RGB image and a latent kernel k to a blurred image,
-y = x + T(G(F(x), k)): feature extractor F (two strided convolutions and residual blocks),
-kernel adapter G (a U-Net with k joined at its bottom) and reconstruction trunk T. Its kernel
-extractor, which would encode k from a sharp and a blurred image, is needed for a checkpoint to
-be whole and is dropped after loading: blurring does not use it.
+Tran, Tran, Phung and Hoai, Explore Image Deblurring via Encoded Blur Kernel Space, CVPR 2021 (BKSE). The published
+network maps a sharp RGB image x and a latent kernel k to a blurred image y = x + T(G(F(x), k)): feature extractor F
+(two strided convolutions and residual blocks), kernel adapter G (a U-Net with k joined at its bottom), reconstruction
+trunk T. A checkpoint also holds its kernel extractor, which encodes k from a sharp and a blurred image; blurring does
+not use it, so it is dropped after loading.
 """
 
 import copy
@@ -69,10 +68,7 @@ class Level(nn.Module):
 
     def forward(self, x, kernel):
         below = self.down(x)  # (B, inner, H/2, W/2)
-        if self.submodule is None:
-            below = torch.cat([below, kernel], dim=1)
-        else:
-            below = self.submodule(below, kernel)
+        below = torch.cat([below, kernel], dim=1) if self.submodule is None else self.submodule(below, kernel)
         above = self.up(below)  # (B, outer, H, W)
         return above.tanh() if self.top else torch.cat([above, x], dim=1)
 
@@ -105,12 +101,12 @@ class KernelExtractor(nn.Module):
 class KernelWizard(nn.Module):
     """The network of BKSE with the published names: 159 tensors, 115,265,475 parameters at the default sizes.
 
+    Call with sharp (B, 3, H, W) in [0, 1], H and W multiples of 128, and kernel (B, 8 nf, H/128, W/128); returns the
+    blurred image (B, 3, H, W), not clipped.
+
     Args:
         nf: feature channels; the latent kernel has 8 nf (512).
         front, back: residual blocks before and after the adapter.
-
-    Call with sharp (B, 3, H, W) in [0, 1], H and W multiples of 128, and kernel
-    (B, 8 nf, H/128, W/128); returns the blurred image (B, 3, H, W), not clipped.
     """
 
     def __init__(self, nf=64, front=10, back=20):
@@ -137,12 +133,11 @@ class KernelWizard(nn.Module):
 class KernelWizardBlur(Operator):
     """A(x) = KernelWizard(x, k) with k fixed: a nonlinear operator on RGB images (3, H, W).
 
+    InputError if the kernel does not belong to images of `shape`.
+
     Args:
         network: `KernelWizard`; its weights are not trained.
         kernel: (1, 8 nf, H/128, W/128), drawn once; a new one at each call would be another blur each time.
-
-    Raises:
-        InputError: the kernel does not belong to images of `shape`.
     """
 
     def __init__(self, shape, network, kernel):
@@ -177,13 +172,10 @@ def check_shape(shape):
 
 
 def load_kernelwizard(path):
-    """A `KernelWizard` with the weights of a checkpoint file, without its kernel extractor.
+    """A `KernelWizard` with the weights of a checkpoint file, as float32, without its kernel extractor.
 
-    The file is a dictionary of tensors saved by torch.save; nothing else in it is unpickled.
-    Names and shapes must be those of the published network; values become float32.
-
-    Raises:
-        InputError: missing, damaged or too large file, wrong names or shapes, NaN or Inf.
+    The file is a dictionary of tensors saved by torch.save, with the published network's names and shapes; nothing else
+    in it is unpickled. InputError for a missing, damaged or too large file, wrong names or shapes, NaN or Inf.
     """
     path = Path(path)
     if not path.is_file():

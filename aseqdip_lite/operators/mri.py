@@ -66,13 +66,13 @@ def simulated_maps(coils, shape):
 def espirit_maps(kspace, mask):
     """Coil sensitivities (coils, H, W) estimated by sigpy's ESPIRiT from the calibration centre of y alone.
 
-    kspace: (coils, H, W) complex, zero-filled; mask: (W,) or (H, W). The calibration square is the
-    largest fully sampled one around the zero frequency, at most 24 wide; the kernel is a third of
-    it, between 3 and 6 wide, since few calibration lines hold too few patches for the usual 6. Maps
-    are normalised to sum |S|^2 = 1, and zero where ESPIRiT's eigenvalue is below 0.9: outside of the object.
+    The calibration square is the largest fully sampled one around the zero frequency, at most 24 wide; the kernel is a
+    third of it, between 3 and 6 wide, since few calibration lines hold too few patches for the usual 6. Maps are
+    normalised to sum |S|^2 = 1, and zero where ESPIRiT's eigenvalue is below 0.9: outside of the object. InputError if
+    the square is less than 6 wide, too few lines for ESPIRiT.
 
-    Raises:
-        InputError: the square is less than 6 wide, too few lines for ESPIRiT.
+    Args:
+        kspace: (coils, H, W) complex, zero-filled; mask: (W,) or (H, W).
     """
     from sigpy.mri.app import EspiritCalib
 

@@ -1,12 +1,9 @@
 """Parallel-beam projectors of CT: strip-integral matrix, matrix-free rotation; FBP.
 
-Geometry, the same for all: an image (N, N) has pixels of side 1 with centres at X = column -
-(N-1)/2 and Y = (N-1)/2 - row, so Y points up. A ray of the view at angle theta (radians) is the
-line s = X cos(theta) + Y sin(theta); detector bin j covers s from j - D/2 to j + 1 - D/2. A
-sinogram is [view, detector], in the unit of the image times pixels. Only the field of view, the
-disc inscribed in the square, is projected: pixels outside of it count as empty.
-
-A new projector is one pair of functions: a subclass of `Projector` with `project` and `backproject`.
+All share one geometry. An image (N, N) has pixels of side 1 with centres at X = column - (N-1)/2 and Y = (N-1)/2 - row,
+so Y points up. A ray of the view at angle theta (radians) is the line s = X cos(theta) + Y sin(theta); detector bin j
+covers s from j - D/2 to j + 1 - D/2. A sinogram is [view, detector], in the unit of the image times pixels. Pixels
+outside of the field of view, the disc inscribed in the square, count as empty.
 """
 
 import math
@@ -44,11 +41,11 @@ class _Linear(torch.autograd.Function):
 class Projector(LinearOperator):
     """R: images (B, 1, N, N) -> sinograms (B, views, D), real; R^T is the gradient.
 
+    Subclasses define `project`, from contiguous images to sinograms, and its adjoint `backproject`, without autograd.
+    InputError for no angle, or two that measure the same rays.
+
     Args:
         size: N. angles: one angle in radians per view. detector: D; as in `detector_bins` by default.
-
-    Raises:
-        InputError: no angle, or two that measure the same rays.
     """
 
     def __init__(self, size, angles, detector=None):
@@ -56,14 +53,6 @@ class Projector(LinearOperator):
         self.detector = detector_bins(size) if detector is None else detector
         super().__init__((1, size, size), (len(self.angles), self.detector))
         self.disc = disc(size)
-
-    def project(self, x):
-        """Sinograms (B, views, D) of images (B, 1, N, N), which are contiguous; autograd is not needed."""
-        raise TypeError(f"{type(self).__name__} defines no projection")
-
-    def backproject(self, y):
-        """Images (B, 1, N, N) from sinograms (B, views, D): the adjoint of `project`."""
-        raise TypeError(f"{type(self).__name__} defines no back-projection")
 
     def _apply(self, x):
         return _Linear.apply(x, self.project, self.backproject)
@@ -91,10 +80,10 @@ class MatrixProjector(Projector):
 
 
 class RotationProjector(Projector):
-    """Matrix-free: the image is turned by bilinear interpolation and summed along the rays, view by view.
+    """Matrix-free: bilinear interpolation turns the image, then its pixels are summed along the rays, view by view.
 
-    The adjoint is the gradient of this sum by autograd. Point samples one pixel apart stand for
-    the strip integrals, so single pixels differ from the matrix while smooth images agree.
+    The adjoint is the gradient of this sum by autograd. Point samples one pixel apart stand for the strip integrals, so
+    single pixels differ from the matrix while smooth images agree.
     """
 
     def project(self, x):
@@ -163,8 +152,8 @@ def positions(size, angle, pixel=1.0):
 def strip_weights(s, angle, detector, pixel=1.0):
     """Strip integrals of pixels: how the area of each is shared out among the detector bins.
 
-    The shadow of a square pixel is a trapezoid, flat over |u| <= v and falling to zero at |u| = w
-    around s; bin weights are differences of its integral.
+    The shadow of a square pixel is a trapezoid around s, flat over |u| <= v and falling to zero at |u| = w; bin weights
+    are differences of its integral.
 
     Args:
         s: (P,) positions of the pixel centres. angle: theta. detector: D. pixel: side of a pixel in bins.
@@ -237,8 +226,8 @@ def multiply(matrix, x):
 def ramp_filter(y):
     """The ramp filter along the detector, any shape (..., D): Kak and Slaney (1988), eq. 3.29, bins of width 1.
 
-    The kernel is h(0) = 1/4, h(n) = -1/(pi n)^2 for odd n, 0 for even n; y is zero-padded to twice
-    the detector, so that the convolution does not wrap around.
+    Kernel: h(0) = 1/4, h(n) = -1/(pi n)^2 for odd n, 0 for even n. Zero-padding to twice the detector keeps the
+    convolution from wrapping around.
     """
     length = 2 * y.shape[-1]
     n = torch.arange(length, dtype=torch.float64, device=y.device)

@@ -1,34 +1,25 @@
 """Sampling masks of Cartesian MRI: which columns or which points of k-space are measured.
 
-A mask (W,) picks columns: the phase encoding lines of a 2D scan, each read out along its H rows. A
-mask (H, W) picks points: a 3D scan has two phase encoding directions, and one slice across its
-readout shows each measured line as a point. All masks are float32 tensors of zeros and ones,
-and the zero frequency lies at index W // 2 (H // 2).
+A mask (W,) picks columns: the phase encoding lines of a 2D scan, each read out along its H rows. A mask (H, W) picks
+points: a 3D scan has two phase encoding directions, and one slice across its readout shows each measured line as a
+point. All masks are float32 tensors of zeros and ones, and the zero frequency lies at index W // 2 (H // 2).
+
+An acceleration is at least 1 and at most the number of columns (points), else InputError; random choices come from
+the `generator`, a torch.Generator.
 """
 
 import torch
 
 from ..settings import InputError
 
-#: Share of the samples that the fully sampled centre takes: 8 % of the columns at 4x, 4 % at 8x.
-CENTRE = 0.32
-
-#: Side of the largest calibration square.
-CALIBRATION = 24
-
-#: Exponent of the sampling density of points.
-DENSITY = 3
-
-#: The patterns that `draw_mask` knows.
-PATTERNS = ("random", "equispaced", "variable-density")
+CENTRE = 0.32  #: share of the samples that the fully sampled centre takes: 8 % of the columns at 4x, 4 % at 8x
+CALIBRATION = 24  #: side of the largest calibration square
+DENSITY = 3  #: exponent of the sampling density of points
+PATTERNS = ("random", "equispaced", "variable-density")  #: the patterns that `draw_mask` knows
 
 
 def draw_mask(pattern, shape, acceleration, generator):
-    """The mask of a pattern for k-space of shape (H, W): (W,) for the first two, else (H, W).
-
-    Raises:
-        InputError: the acceleration cannot be met.
-    """
+    """The mask of a pattern for k-space of shape (H, W): (W,) for the first two patterns, (H, W) for the last."""
     if pattern == "variable-density":
         return variable_density_mask(shape, acceleration, generator)
     columns = dict(random=column_mask, equispaced=equispaced_mask)
@@ -36,20 +27,9 @@ def draw_mask(pattern, shape, acceleration, generator):
 
 
 def column_mask(width, acceleration, generator):
-    """Exactly round(width / acceleration) sampled columns: the fully sampled centre and random others.
+    """Exactly round(width / acceleration) sampled columns, (width,): the fully sampled centre and random others.
 
     The centre takes 0.32 / acceleration of the width (8 % at 4x, 4 % at 8x), rounded, but at least the zero frequency.
-
-    Args:
-        width: number of k-space columns.
-        acceleration: at least 1 and at most width.
-        generator: torch.Generator of the random columns.
-
-    Returns:
-        (width,) float32 tensor of zeros and ones.
-
-    Raises:
-        InputError: no column would be sampled.
     """
     mask, others = _centre_columns(width, acceleration)
     outside = torch.nonzero(mask == 0).flatten()
@@ -58,13 +38,12 @@ def column_mask(width, acceleration, generator):
 
 
 def equispaced_mask(width, acceleration, generator):
-    """The fully sampled centre columns and a comb of equal spacing over the whole width.
+    """The fully sampled centre columns of `column_mask` and a comb of equal spacing over the whole width, (width,).
 
-    The arguments, the result and the error are those of `column_mask`. The spacing is that of fastMRI (Zbontar
-    et al., arXiv:1811.08839), (width - centre) / (round(width / acceleration) - centre): counted
-    outside of the centre, the comb then completes round(width / acceleration) columns, to within
-    one. It is rarely a whole number, so the gaps are the two whole numbers next to it. The random
-    offset is uniform in one spacing.
+    The spacing is that of fastMRI (Zbontar et al., arXiv:1811.08839), (width - centre) / (round(width / acceleration) -
+    centre): counted outside of the centre, the comb completes round(width / acceleration) columns, to within one. It is
+    rarely a whole number, so the gaps are the two whole numbers next to it. The random offset is uniform in one
+    spacing.
     """
     mask, others = _centre_columns(width, acceleration)
     if others:
@@ -76,23 +55,11 @@ def equispaced_mask(width, acceleration, generator):
 
 
 def variable_density_mask(shape, acceleration, generator):
-    """Exactly round(H W / acceleration) sampled points, dense near the zero frequency and thin at the corners.
+    """Exactly round(H W / acceleration) sampled points (H, W), dense near the zero frequency and thin at the corners.
 
-    A centre square of side 24, or less where that would take more than 0.32 of the samples or does not fit in, is
-    fully sampled, so that coil maps can be estimated from it. The other points
-    are drawn without replacement, with odds (1 - r)^3 where r is the distance from the zero
-    frequency, 1 beyond the corners (polynomial density: Lustig et al., MRM 2007).
-
-    Args:
-        shape: (H, W) of k-space.
-        acceleration: at least 1 and at most H W.
-        generator: torch.Generator of the random points.
-
-    Returns:
-        (H, W) float32 tensor of zeros and ones.
-
-    Raises:
-        InputError: no point would be sampled.
+    A centre square of side 24, or less where that takes more than 0.32 of the samples or does not fit, is fully
+    sampled, so that coil maps can be estimated from it. The others are drawn without replacement, with odds (1 - r)^3
+    where r is the distance from the zero frequency, 1 beyond the corners (polynomial density: Lustig et al., MRM 2007).
     """
     h, w = shape
     if not 1 <= acceleration <= h * w:
@@ -110,21 +77,10 @@ def variable_density_mask(shape, acceleration, generator):
 
 
 def hold_out(mask, shape, share, generator):
-    """Split a mask in what the methods see and what is held out to check their answers.
+    """Split a mask, (W,) or (H, W), into (seen, held): what methods see, and what is held out to check their answers.
 
-    Of the mask's columns (W,) or points (H, W) outside of the calibration square, `share` is
-    held out, rounded to a whole number and drawn at random.
-
-    Args:
-        mask: (W,) or (H, W) zeros and ones; shape: (H, W) of k-space.
-        share: between 0 and 1.
-        generator: torch.Generator of the choice.
-
-    Returns:
-        (seen, held), two masks of the shape of `mask` whose sum is `mask`.
-
-    Raises:
-        InputError: the share rounds to none or to all of them.
+    Of the mask's columns or points outside of the calibration square of k-space `shape`, a random `share` between 0 and
+    1 is held out, rounded to a whole number; InputError if that is none or all of them.
     """
     square = centre_square(shape, calibration_width(mask.expand(shape)))
     outside = mask.clone()
@@ -140,12 +96,10 @@ def hold_out(mask, shape, share, generator):
     return mask - held, held
 
 
-def calibration_width(mask, largest=CALIBRATION):
-    """Side of the largest fully sampled centred square of a (H, W) mask, up to `largest`."""
-    for width in range(min(largest, *mask.shape), 0, -1):
-        if bool((mask[centre_square(mask.shape, width)] == 1).all()):
-            return width
-    return 0
+def calibration_width(mask):
+    """Side of the largest fully sampled centred square of a (H, W) mask, up to `CALIBRATION`; 0 if there is none."""
+    widths = range(min(CALIBRATION, *mask.shape), 0, -1)
+    return next((width for width in widths if bool((mask[centre_square(mask.shape, width)] == 1).all())), 0)
 
 
 def centre_square(shape, width):

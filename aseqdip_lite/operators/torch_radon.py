@@ -1,9 +1,8 @@
 """torch-radon as an optional CT projector on CUDA devices.
 
-Two generations of the package are served: versions 2 and 3 (carterbox) with
-`ParallelBeam(det_count, angles)` and version 1 (Ronchetti) with `Radon(resolution, angles, det_count)`.
-Read in its sources: both use the geometry of `projectors`, with point samples along each ray
-forward and pixel-driven interpolation back, so that the adjoint is approximate.
+It serves versions 2 and 3 of the package (carterbox), with `ParallelBeam(det_count, angles)`, and version 1
+(Ronchetti), with `Radon(resolution, angles, det_count)`. Their sources use the geometry of `projectors`, with point
+samples along each ray forward and pixel-driven interpolation back, so that the adjoint is approximate.
 """
 
 import torch
@@ -15,18 +14,14 @@ INSTALL = ("projector torch-radon needs a CUDA device and the package torch-rado
            "carterbox-torch-radon, or, where nvcc is present, pip install --no-build-isolation --no-deps "
            "git+https://github.com/carterbox/torch-radon@v3.0.0; projector matrix needs neither")
 
-
-#: Where the kernels run.
-DEVICE = "cuda"
+DEVICE = "cuda"  #: where the kernels run
 
 
 class TorchRadonProjector(Projector):
     """R by torch-radon's ray-driven kernel, R^T by its pixel-driven one, in float32 on a CUDA device.
 
-    Tensors that lie elsewhere or in double precision are moved there and back.
-
-    Raises:
-        InputError: torch-radon is not installed, cannot be loaded, or there is no CUDA device.
+    Tensors that lie elsewhere or in double precision are moved there and back. InputError if torch-radon is not
+    installed, cannot be loaded, or there is no CUDA device.
     """
 
     replays = False  # whether its kernels follow torch's stream is not known
