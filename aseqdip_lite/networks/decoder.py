@@ -2,13 +2,11 @@
 
     B_{i+1} = cn(relu(U_i B_i C_i)),   i = 0..d-1;   image = B_d C_d
 
-B_i holds one row a pixel and one column a channel. C_i mixes channels (a 1x1 convolution), U_i
-upsamples linearly by two, relu is pointwise, and cn normalises each channel over the pixels to
-mean 0 and variance 1, then scales and shifts it. B_0 is fixed noise. Neighbouring pixels are
-coupled by U_i alone: that, and the small number of weights, is the whole prior.
-
-One class serves signals and images. Where the paper ends with a sigmoid, this decoder has no
-output activation, as the U-Nets of `networks`: MRI images are complex and not confined to [0, 1].
+B_i holds one row a pixel and one column a channel. C_i mixes channels (a 1x1 convolution), U_i upsamples linearly by
+two, relu is pointwise, and cn normalises each channel over the pixels to mean 0 and variance 1, then scales and shifts
+it. B_0 is fixed noise. U_i alone couples neighbouring pixels: that, and the small number of weights, is the whole
+prior. Where the paper ends with a sigmoid, this decoder has no output activation, since MRI images are complex and
+not confined to [0, 1].
 """
 
 import math
@@ -24,20 +22,16 @@ INTERPOLATIONS = {1: "linear", 2: "bilinear"}
 
 
 class DeepDecoder(nn.Module):
-    """Deep Decoder for signals of n samples or images of H x W pixels.
+    """Deep Decoder for signals of n samples or images of H x W pixels, with d k^2 + 2 d k + k c_out weights.
+
+    Input (B, k, *coarse) with `coarse` an attribute, see `noise`; output (B, c_out, *size). InputError if size is not
+    of one or two axes, or the noise would be a single pixel, which has no variance to normalise by.
 
     Args:
         size: (n,) or (H, W) of the output; need not be divisible by anything.
         c_out: output channels (2 for one complex channel).
         channels: k, columns of every B_i (64 or 128 in the paper).
         layers: d, number of upsamplings, each by two; the noise has ceil(size / 2^d) pixels.
-
-    Input (B, k, *coarse) with `coarse` an attribute, see `noise`; output (B, c_out, *size). It has
-    d k^2 + 2 d k + k c_out weights.
-
-    Raises:
-        InputError: size is not of one or two axes, or the noise would be a single pixel, which has
-            no variance to normalise by.
     """
 
     def __init__(self, size, c_out, channels=64, layers=5):
@@ -71,10 +65,7 @@ def most_layers(size):
 
 
 def decoder(size, c_out, generator, channels=64, layers=5):
-    """A `DeepDecoder` whose mixing weights are drawn N(0, 1 / k), biases 0 and normalisation weights 1.
-
-    generator: torch.Generator (CPU); other arguments as in `DeepDecoder`.
-    """
+    """A `DeepDecoder` with mixing weights drawn N(0, 1 / k) by a CPU `generator`, biases 0, normalisation weights 1."""
     network = DeepDecoder(size, c_out, channels, layers)
     with torch.no_grad():
         for conv in (*network.mix, network.head):

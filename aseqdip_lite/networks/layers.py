@@ -1,10 +1,10 @@
 """Convolution, BatchNorm and upsampling whose sums keep their order, where PyTorch is asked to and on a GPU.
 
-On a CPU PyTorch shares some sums among its threads, so that their number decides the order of additions: those of
-BatchNorm over the pixels, and the weights' gradients of convolutions that oneDNN does not make, or makes with kernels
-of one pixel. Adam turns such roundings into whole steps, and after some hundred of them two runs differ in the first
-digits. With `torch.use_deterministic_algorithms(True)` these layers add in an order of their own, at some cost.
-docs/RELIABILITY.md has what that gives. Without that mode they are PyTorch's layers.
+On a CPU the number of threads decides the order in which PyTorch adds some sums: those of BatchNorm over the pixels,
+and the weights' gradients of convolutions that oneDNN does not make, or makes with kernels of one pixel. Adam turns
+such roundings into whole steps, and after some hundred of them two runs differ in the first digits. With
+`torch.use_deterministic_algorithms(True)` these layers add in an order of their own, at some cost (measured in
+docs/RELIABILITY.md). Without that mode they are PyTorch's layers.
 
 On a GPU the pass back of PyTorch's bilinear upsampling adds in any order. `enlarged` makes it of matrix products there,
 which do not, and cost no more. A bias before a BatchNorm, which costs a tenth of a step there, is left out.

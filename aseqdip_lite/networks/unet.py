@@ -1,8 +1,7 @@
 """The networks f_phi and the one adapter between images and channels.
 
-`build` gives a network that takes an image of any size, real or complex, and returns an image
-of the same kind: padding, cropping and the split of complex images into [Re, Im] channels
-happen here and nowhere else.
+`build` gives a network that takes an image of any size, real or complex, and returns an image of the same kind.
+Padding, cropping and the split of complex images into [Re, Im] channels happen here and nowhere else.
 """
 
 import torch
@@ -11,6 +10,9 @@ from torch.nn import functional as F
 
 from ..settings import InputError, nearest
 from .layers import BatchNorm2d, Conv2d, enlarged
+
+__all__ = ["KINDS", "PRECISIONS", "PRESETS", "Block", "HalfUNet", "ImageNetwork", "UNet", "build", "compute",
+           "count_parameters", "from_channels", "initialise", "to_channels"]
 
 #: Channel widths from the top of the U to its bottom; one pooling between neighbours.
 PRESETS = {
@@ -27,8 +29,8 @@ PRECISIONS = ("float32", "bfloat16")
 class Block(nn.Sequential):
     """(3x3 convolution -> BatchNorm -> ReLU) twice.
 
-    BatchNorm has no running statistics: with a batch of one it normalises each channel of the
-    one image, in training and afterwards alike, which is how the paper's code uses it.
+    BatchNorm has no running statistics: it normalises each channel of the one image, in training and afterwards alike,
+    as the paper's code does.
     """
 
     def __init__(self, c_in, c_mid, c_out):
@@ -40,12 +42,12 @@ class Block(nn.Sequential):
 class UNet(nn.Module):
     """U-Net of the paper: max-pooling down, bilinear upsampling and concatenation up, no output activation.
 
+    Input (B, c_in, H, W) with H and W divisible by `stride` = 2^poolings; output (B, c_out, H, W).
+
     Args:
         widths: channels per level, e.g. (64, 128, 256, 256) for three poolings.
         c_in, c_out: channels of input and output.
         top: channels that come out of the U and go into its head; by default the first width.
-
-    Input (B, c_in, H, W) with H and W divisible by `stride` = 2^poolings; output (B, c_out, H, W).
     """
 
     about = "U-Net"
@@ -78,13 +80,8 @@ class UNet(nn.Module):
 class HalfUNet(UNet):
     """A U-Net on an image of half the size, whose pixels are the 2 x 2 blocks of the image, and one layer at full size.
 
-    Most of a U-Net's time goes into its first level, where the image is largest; this one begins at the second. Not
-    of the paper.
-
-    Args:
-        widths: as in `UNet`, at least two; the first is that of the half size. c_in, c_out, top: as in `UNet`.
-
-    Input (B, c_in, H, W) with H and W divisible by `stride`; output (B, c_out, H, W).
+    Most of a U-Net's time goes into its first level, where the image is largest; this one begins at the second. Not of
+    the paper. Arguments, input and output as in `UNet`, with at least two `widths`, the first that of the half size.
     """
 
     about = "U-Net at half the size and one layer at full size"
@@ -99,8 +96,7 @@ class HalfUNet(UNet):
         return self.head(self.full(enlarged(x)))
 
 
-#: Presets that are not a plain `UNet`.
-KINDS = {"lite-half": HalfUNet}
+KINDS = {"lite-half": HalfUNet}  #: presets that are not a plain `UNet`
 
 
 class ImageNetwork(nn.Module):
@@ -131,8 +127,7 @@ def compute(network, x, precision):
     """network(x), computed in float32 or bfloat16 and returned in the dtype of x.
 
     "bfloat16" is torch's autocast: convolutions, and upsampling on a GPU, round their inputs and weights to 8
-    significant bits and sum up in float32; what autocast holds to be delicate stays float32. Weights and their
-    gradients stay float32, so that no update is too small to be added.
+    significant bits and sum up in float32; delicate operations, weights and their gradients stay float32.
     """
     with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         return network(x).to(x.dtype)
@@ -157,15 +152,14 @@ def from_channels(x):
 def build(preset, image, generator, c_in=None, precision="float32"):
     """A freshly initialised network for images like `image`.
 
+    InputError for an unknown preset or precision, or an image too small for the preset's poolings.
+
     Args:
         preset: "lite", "lite-half", "paper-shallow" or "paper-medium".
         image: (B, C, H, W) real or complex; only its shape, kind and device are used.
         generator: torch.Generator (CPU) of the initial weights.
         c_in: input channels; by default those of the image (2C for a complex image).
         precision: "float32" or "bfloat16", see `compute`.
-
-    Raises:
-        InputError: unknown preset or precision, or an image too small for the preset's poolings.
     """
     widths = PRESETS[nearest(preset, PRESETS, "network")]
     nearest(precision, PRECISIONS, "precision")
