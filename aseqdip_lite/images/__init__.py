@@ -4,7 +4,7 @@
 or what a scanner measured: a `KSpace` (MRI) or a `Sinogram` (CT).
 """
 
-from .facts import DATA, catalogue, everything
+from .fetch import DATA, catalogue, everything
 from .load import load_image
 from .types import Image, KSpace, Sinogram, fit
 

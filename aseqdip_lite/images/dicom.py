@@ -1,7 +1,7 @@
 """CT slices in DICOM files and folders, turned from Hounsfield units to attenuation (needs pydicom).
 
-Attenuation is relative to water, mu / mu_water = 1 + HU / 1000: water is 1, air 0, dense bone
-about 2 to 3. Values below 0, such as the padding (-2000) around a scanner's field of view, become 0.
+Attenuation is relative to water, mu / mu_water = 1 + HU / 1000: water is 1, air 0, dense bone about 2 to 3. Values
+below 0, such as the padding (-2000) around a scanner's field of view, become 0.
 """
 
 from pathlib import Path
@@ -9,36 +9,32 @@ from pathlib import Path
 import numpy as np
 
 from ..settings import InputError
-from .types import Image, as_image, count_values
+from .types import Image, as_image, count_values, slice_of
 
-#: Largest accepted file, in bytes; its pixels are counted before any are read.
-MOST_FILE = 256 * 2**20
-
-#: Most files looked at in a folder.
-MOST_FILES = 4096
+MOST_FILE = 256 * 2**20  #: largest accepted file, in bytes; its pixels are counted before any are read
+MOST_FILES = 4096  #: most files looked at in a folder
 
 
 def load_dicom(path, slice_index=None):
     """A CT slice as an `Image` in attenuation relative to water.
 
     Args:
-        path: a DICOM file, of one frame or several, or a folder that holds the slices of one
-            series; these are sorted along the axis of the scanner. Other files in it are passed over.
+        path: a DICOM file, of one frame or several, or a folder that holds the slices of one series; these are sorted
+            along the axis of the scanner. Other files in it are passed over.
         slice_index: slice of the folder or frame of the file; the middle one by default.
 
     Raises:
         InputError: not a DICOM file, no CT, no pixel data, too large, no such slice, several
             series in one folder, a compression that cannot be read, or pydicom is not installed.
     """
-    pydicom = _import_pydicom()
-    path = Path(path)
-    if not path.is_dir():
-        array, spacing = _read(pydicom, path, slice_index)
-        return Image(path.name, array, spacing_mm=spacing)
-    slices = _sorted_slices(pydicom, path)
-    index = _index(slice_index, len(slices))
-    array, spacing = _read(pydicom, slices[index], None)
-    return Image(f"{path.name}[{index}]", array, spacing_mm=spacing)
+    pydicom, path = _import_pydicom(), Path(path)
+    name, file, frame = path.name, path, slice_index
+    if path.is_dir():
+        slices = _sorted_slices(pydicom, path)
+        index = slice_of(slice_index, len(slices))
+        name, file, frame = f"{path.name}[{index}]", slices[index], None
+    array, spacing = _read(pydicom, file, frame)
+    return Image(name, array, spacing_mm=spacing)
 
 
 def wheel_image(key):
@@ -66,10 +62,7 @@ def _import_pydicom():
 
 
 def _read(pydicom, path, frame):
-    """Attenuation (H, W) of one frame of a file and the side of its pixels in mm, None if that is not stored.
-
-    Every header entry is checked before pixels are read.
-    """
+    """Attenuation (H, W) of one frame and its pixels' side in mm or None; checks the header before it reads pixels."""
     if path.stat().st_size > MOST_FILE:
         raise InputError(f"too large: {path.stat().st_size >> 20} MiB, at most {MOST_FILE >> 20} are accepted")
     header = _header(pydicom, path, defer_size=1024)
@@ -82,7 +75,7 @@ def _read(pydicom, path, frame):
         raise InputError(f"holds {header.SamplesPerPixel} values per pixel: a gray CT slice is expected")
     count_values((header.Rows, header.Columns))
     spacing = pixel_side(header.get("PixelSpacing", None) or None)
-    index = _index(frame, int(header.get("NumberOfFrames", None) or 1))
+    index = slice_of(frame, int(header.get("NumberOfFrames", None) or 1))
     try:
         stored = pydicom.pixels.pixel_array(str(path), index=index).astype(np.float64)
     except Exception as error:  # decoders raise many kinds, also for a compression that none of them knows
@@ -100,8 +93,7 @@ def _read(pydicom, path, frame):
 def pixel_side(spacing):
     """The side in mm of square pixels from their spacing, one number or two (down, across); None for None.
 
-    Raises:
-        InputError: not one or two positive numbers, or pixels that are not square to 1 %.
+    InputError unless the numbers are positive and the pixels square to 1 %.
     """
     if spacing is None:
         return None
@@ -150,9 +142,3 @@ def _place(header):
         return float(np.cross(across, down) @ np.array(position, dtype=float))
     return float(header.get("InstanceNumber", None) or 0)
 
-
-def _index(wanted, count):
-    index = count // 2 if wanted is None else wanted
-    if not 0 <= index < count:
-        raise InputError(f"slice {index} does not exist: there are slices 0 to {count - 1}")
-    return index

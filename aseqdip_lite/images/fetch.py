@@ -1,25 +1,35 @@
-"""What a user fetches: files of known size, sha256, licence and citation; `fetch` alone uses the network.
+"""Facts about the images that have a name, and the files among them that a user fetches; only `fetch` uses the network.
 
-A registered file is looked for under its name in the folder that the environment variable
-ASEQDIP_DATA names, which is only read, and then in the cache folder, which `fetch` alone writes
-to. It counts as here if size and sha256 are those of the registry; a file is never unpickled.
+A registered file has a known size, sha256, licence and citation. It is looked for under its name in the folder that the
+environment variable ASEQDIP_DATA names, which is only read, and then in the cache folder, to which `fetch` alone
+writes. It counts as here if size and sha256 are those of the registry; a file is never unpickled.
 """
 
+import json
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..settings import InputError, nearest
-from .facts import everything
 
-#: Environment variable that names a folder of files that were fetched or brought otherwise.
-FOLDER = "ASEQDIP_DATA"
+DATA = Path(__file__).resolve().parents[1] / "data"  #: arrays and the catalogue that ship inside the package
+FOLDER = "ASEQDIP_DATA"  #: environment variable that names a folder of files that were fetched or brought otherwise
+SCHEME = "https"  #: the only kind of url that is fetched from; redirections are not followed
+PATIENCE = 30  #: seconds without an answer after which a server counts as out of reach
 
-#: The only kind of url that is fetched from; redirections are not followed.
-SCHEME = "https"
 
-#: Seconds without an answer after which a server counts as out of reach.
-PATIENCE = 30
+def everything():
+    """Facts about all images that have a name: {name: {"task", "role", "what", "origin", "licence", "citation", ...}}.
+
+    "source" and "key" say where the pixels come from: an array of colin27.npz ("npz"), a file of the pydicom or of the
+    scikit-image wheel ("pydicom", "skimage"), a function of `phantoms` ("generated"), or a file to fetch ("fetch").
+    """
+    return json.loads((DATA / "catalogue.json").read_text(encoding="utf-8"))
+
+
+def catalogue():
+    """Facts about the shipped images, as in `everything`."""
+    return {name: facts for name, facts in everything().items() if facts["source"] != "fetch"}
 
 
 def registry():
@@ -40,8 +50,7 @@ def cache_folder():
 def find(name):
     """Path of a registered file on this machine, or None if it is not here.
 
-    Raises:
-        InputError: unknown name, a file of that name with other contents, or ASEQDIP_DATA is no folder.
+    InputError for an unknown name, a file of that name with other contents, or ASEQDIP_DATA is no folder.
     """
     facts = _facts(name)
     folders = [cache_folder()]
@@ -49,14 +58,11 @@ def find(name):
         folders.insert(0, Path(os.environ[FOLDER]))
         if not folders[0].is_dir():
             raise InputError(f"{FOLDER} names {folders[0]}, which is not a folder: correct it or unset it")
-    for folder in folders:
-        path = folder / facts["file"]
-        if path.is_file():
-            if not _is_registered(path, facts):
-                raise InputError(f"{path} is damaged or another file than the registered {name} (size or sha256 "
-                                 "differ): delete it or move it away, and fetch it again")
-            return path
-    return None
+    path = next((folder / facts["file"] for folder in folders if (folder / facts["file"]).is_file()), None)
+    if path is not None and not _is_registered(path, facts):
+        raise InputError(f"{path} is damaged or another file than the registered {name} (size or sha256 differ): "
+                         "delete it or move it away, and fetch it again")
+    return path
 
 
 def require(name):
@@ -78,7 +84,7 @@ def how(name):
 
 
 def describe(name):
-    """What to read of a file before it is fetched: rows (title, text), among them size, licence, citation and url."""
+    """Rows (title, text) of facts to read before a file is fetched: size, licence, citation, url, ..."""
     facts = _facts(name)
     return [("name", name), ("what", facts["what"]), ("size", f"{megabytes(facts)} ({facts['bytes']} bytes)"),
             ("licence", facts["licence"]), ("cite", facts["citation"]), ("origin", facts["origin"]),
@@ -93,8 +99,7 @@ def megabytes(facts):
 def fetch(name):
     """Download a registered file into the cache folder and return its path; one that is here is not fetched again.
 
-    A temporary file receives the data; it takes its place after its size and sha256 are found
-    right, and is deleted otherwise.
+    A temporary file takes its place once its size and sha256 are found right, and is deleted otherwise.
 
     Raises:
         InputError: unknown name, no url, not https, no network, an answer other than the file, too

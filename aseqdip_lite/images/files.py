@@ -1,7 +1,6 @@
 """Loaders of a user's files: .npy, .npz, pictures, fastMRI multi-coil .h5; DICOM is in `dicom`.
 
-Every loader checks shape, kind and size before it allocates, unpickles nothing, and names the
-file and the fault in its error.
+Every loader checks shape, kind and size before it allocates, unpickles nothing, and names the fault in its error.
 """
 
 import io
@@ -15,26 +14,23 @@ import numpy as np
 from ..settings import InputError, nearest
 from .dicom import attenuation, load_dicom, pixel_side
 from .projections import GROUP, load_projections
-from .types import Image, as_image, as_kspace, count_values, sampling_mask
+from .types import Image, as_image, as_kspace, count_values, sampling_mask, slice_of
 
-#: Bytes of an .npy file that surely hold its header: numpy refuses a header above 10,000 bytes.
-HEAD = 16384
+HEAD = 16384  #: bytes of an .npy file that surely hold its header: numpy refuses a header above 10,000 bytes
 
 
 def load_file(path, slice_index=None):
     """Read a user's file; returns an `Image` or what was measured, a `KSpace` (MRI) or a `Sinogram` (CT).
 
-    * .npy: an image (H, W) or (H, W, 3); integers and reals become float32, complex complex64. A complex array of
-      three axes is k-space (coils, H, W): zero where not measured, zero frequency at [H // 2, W // 2].
-    * .npz: `image` as in .npy or `hu` (H, W), Hounsfield units, which become attenuation, with
-      optional `pixel_spacing_mm` (one number or two); or `kspace` (coils, H, W), complex, with
-      optional `mask` (W,) or (H, W) and `reference` (h, w), which is compared with the centre of
-      the reconstruction.
-    * .png, .jpg, .tif: 8 or 16 bit gray or 8 bit RGB, scaled to [0, 1]; a palette becomes RGB,
-      an alpha channel is dropped, 16 bit colour is read as 8 bit.
-    * .h5: fastMRI multi-coil: `kspace` (slices, coils, H, W), optional `mask` and
-      `reconstruction_rss` (slices, h, w); a full scan is cropped to the field of view of the latter.
-      Or Data Exchange: projections of a parallel-beam scan, see `projections.load_projections`.
+    * .npy: an image (H, W) or (H, W, 3); integers and reals become float32, complex complex64. A complex array of three
+      axes is k-space (coils, H, W): zero where not measured, zero frequency at [H // 2, W // 2].
+    * .npz: `image` as in .npy or `hu` (H, W), Hounsfield units, which become attenuation, with optional
+      `pixel_spacing_mm` (one number or two); or `kspace` (coils, H, W), complex, with optional `mask` (W,) or (H, W)
+      and `reference` (h, w), which is compared with the centre of the reconstruction.
+    * .png, .jpg, .tif: 8 or 16 bit gray or 8 bit RGB, scaled to [0, 1]; a palette becomes RGB, an alpha channel is
+      dropped, 16 bit colour is read as 8 bit.
+    * .h5: fastMRI multi-coil: `kspace` (slices, coils, H, W), optional `mask` and `reconstruction_rss` (slices, h, w);
+      a full scan is cropped to the field of view of the latter. Or Data Exchange, see `projections.load_projections`.
     * .dcm, .ima or a folder: CT slices, see `dicom.load_dicom`.
 
     Args:
@@ -42,8 +38,7 @@ def load_file(path, slice_index=None):
         slice_index: slice of an .h5 volume, a DICOM file or folder; the middle one by default.
 
     Raises:
-        InputError: missing, unknown or damaged file, wrong shape or kind, NaN or Inf, too small,
-            too large, no such slice.
+        InputError: missing, unknown or damaged file, wrong shape, kind or size, NaN or Inf, no such slice.
     """
     path = Path(path)
     readers = {".npy": _npy, ".npz": _npz, ".png": _picture, ".jpg": _picture, ".jpeg": _picture,
@@ -159,9 +154,7 @@ def _fastmri(path, slice_index):
             raise InputError("'kspace' must be complex of shape (slices, coils, H, W), "
                              f"got {kspace.dtype} of shape {kspace.shape}")
         slices = len(kspace)
-        index = slices // 2 if slice_index is None else slice_index
-        if not 0 <= index < slices:
-            raise InputError(f"slice {index} does not exist: the file has slices 0 to {slices - 1}")
+        index = slice_of(slice_index, slices, "the file has")
         if rss is not None and (rss.ndim != 3 or len(rss) != slices):
             raise InputError(f"'reconstruction_rss' must have shape ({slices}, h, w), got {rss.shape}")
         count_values(kspace.shape[1:])
@@ -180,15 +173,10 @@ def _fastmri(path, slice_index):
 
 def crop_field_of_view(kspace, shape):
     """Fully sampled k-space (coils, H, W) of the central `shape` part of the image: the crop is made on the image."""
-    axes = (-2, -1)
+    import sigpy
+
     if shape[0] > kspace.shape[-2] or shape[1] > kspace.shape[-1]:
         raise InputError(f"the reference of {shape} is larger than the k-space of {kspace.shape[-2:]}")
-
-    def centred(transform, array):
-        return np.fft.fftshift(transform(np.fft.ifftshift(array, axes), axes=axes, norm="ortho"), axes)
-
-    image = centred(np.fft.ifft2, kspace)
+    image = sigpy.ifft(kspace, axes=(-2, -1))
     top, left = ((n - m) // 2 for n, m in zip(image.shape[-2:], shape, strict=True))
-    return centred(np.fft.fft2, image[..., top:top + shape[0], left:left + shape[1]])
-
-
+    return sigpy.fft(image[..., top:top + shape[0], left:left + shape[1]], axes=(-2, -1))

@@ -10,8 +10,7 @@ import numpy as np
 from ..settings import InputError, nearest
 from . import phantoms
 from .dicom import wheel_image
-from .facts import DATA, everything
-from .fetch import require
+from .fetch import DATA, everything, require
 from .files import load_file
 from .types import Image, as_kspace
 
@@ -19,26 +18,21 @@ from .types import Image, as_kspace
 def load_image(name, slice_index=None):
     """A shipped or fetched image by its name, or a user's file by its path; nothing is downloaded.
 
-    Args:
-        name: e.g. "brain-070" or "tooth", or the path of a .npy, .npz, .png, .jpg, .tif, fastMRI
-            or Data Exchange .h5 file, a DICOM file (.dcm) or a folder of DICOM slices.
-        slice_index: which slice of a volume (.h5, DICOM); the middle one by default.
+    InputError for an unknown name, a data set that was not fetched (with the command that does), missing file or bad
+    contents; names the file and the fault.
 
-    Raises:
-        InputError: unknown name, a data set that was not fetched (with the command that does),
-            missing file or bad contents; names the file and the fault.
+    Args:
+        name: e.g. "brain-070" or "tooth", or the path of a file or folder that `files.load_file` reads.
+        slice_index: which slice of a volume (.h5, DICOM); the middle one by default.
     """
     known = everything()
-    if name in known and known[name]["source"] == "fetch":
-        return _fetched(name, known[name], slice_index)
-    if name in known:
-        if slice_index is not None:
-            raise InputError(f"{name} has no slices to choose from: only .h5 volumes and DICOM have")
-        return _shipped(name, known[name])
-    path = Path(name)
-    if path.suffix or os.sep in str(name) or os.path.isdir(name):
-        return load_file(path, slice_index)
-    nearest(name, known, "image")
+    if name not in known and (Path(name).suffix or os.sep in str(name) or os.path.isdir(name)):
+        return load_file(name, slice_index)
+    facts = known[nearest(name, known, "image")]
+    fetched = facts["source"] == "fetch"
+    if slice_index is not None and (not fetched or facts["task"] == "mri"):
+        raise InputError(f"{name} has no slices to choose from: only .h5 volumes and DICOM have")
+    return _fetched(name, facts, slice_index) if fetched else _shipped(name, facts)
 
 
 def _shipped(name, facts):
@@ -60,8 +54,6 @@ def _fetched(name, facts, slice_index):
     """A data set that was fetched before: its `KSpace`, `Sinogram` or `Image` under its registered name."""
     path = require(name)
     if facts["task"] == "mri":
-        if slice_index is not None:
-            raise InputError(f"{name} has no slices to choose from: only .h5 volumes and DICOM have")
         return as_kspace(name, np.load(path, allow_pickle=False))
     image = load_file(path, slice_index)
     image = replace(image, name=image.name.replace(path.name, name))
@@ -80,5 +72,3 @@ def _wheel_picture(key):
     side = min(array.shape[:2])
     top, left = ((n - side) // 2 for n in array.shape[:2])
     return array[top:top + side, left:left + side]
-
-

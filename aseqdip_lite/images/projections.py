@@ -10,31 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from ..settings import InputError
-from .types import LEAST_SIDE, Sinogram, count_values
+from .types import LEAST_SIDE, Sinogram, count_values, slice_of
 
-#: The group that tells such a file from other .h5 files.
-GROUP = "exchange"
-
-#: Smallest transmission I / I_0 that is told from none: a ray of less counts as this much.
-LEAST_TRANSMISSION = 1e-4
-
-#: Largest relative change of the attenuation of a whole view that noise and drift may explain.
-MOST_CHANGE = 0.1
+GROUP = "exchange"  #: the group that tells such a file from other .h5 files
+LEAST_TRANSMISSION = 1e-4  #: smallest transmission I / I_0 that is told from none: a ray of less counts as this much
+MOST_CHANGE = 0.1  #: largest relative change of the attenuation of a whole view that noise and drift may explain
 
 
 def load_projections(path, row=None):
     """One row of a parallel-beam scan as a `Sinogram`; of more than half a turn only the first half is taken.
 
-    `exchange` holds `data` (views, rows, D), `data_white` and `data_dark` (n, rows, D), all in
-    counts, and `theta` (views,) in degrees. Line integrals are -log of
-    (data - mean dark) / (mean white - mean dark).
+    `exchange` holds `data` (views, rows, D), `data_white` and `data_dark` (n, rows, D), all in counts, and `theta`
+    (views,) in degrees. Line integrals are -log of (data - mean dark) / (mean white - mean dark). InputError if
+    something is missing or has the wrong shape or kind, no such row, too large or too small, dead bins, views that
+    leave a gap, an object that is wider than the detector.
 
     Args:
         path: the file. row: detector row, a slice of the object; the middle one by default.
-
-    Raises:
-        InputError: something is missing or has the wrong shape or kind, no such row, too large or
-            too small, dead bins, views that leave a gap, an object that is wider than the detector.
     """
     import h5py
 
@@ -48,9 +40,7 @@ def load_projections(path, row=None):
             raise InputError("'data', 'data_white', 'data_dark' and 'theta' must have shapes (views, rows, D), "
                              "(n, rows, D), (n, rows, D) and (views,), got "
                              + ", ".join(str(part.shape) for part in (*parts, theta)))
-        row = rows // 2 if row is None else row
-        if not 0 <= row < rows:
-            raise InputError(f"slice {row} does not exist: the file has slices 0 to {rows - 1}")
+        row = slice_of(row, rows, "the file has")
         for part in parts:
             count_values((len(part), bins))
         count_values((views,))
@@ -92,18 +82,15 @@ def half_turn(angles):
 def rotation_centre(sinogram, angles):
     """Where the axis of rotation falls on the detector, in bins, from the centroids of the views.
 
-    The centroid of the view at angle t is centre + X cos(t) + Y sin(t) for the object's centre of
-    mass (X, Y), the moment condition of first order on parallel projections (Natterer, The
-    Mathematics of Computerized Tomography, 1986, theorem II.4.2); the three numbers are fitted
-    by least squares. Three rounds let the bins that are used lie evenly around the axis found
-    before: a constant error of the open beam then does not move it. The condition of order zero,
-    that all views have the same sum, is checked.
+    The centroid of the view at angle t is centre + X cos(t) + Y sin(t) for the object's centre of mass (X, Y), the
+    moment condition of first order on parallel projections (Natterer, The Mathematics of Computerized Tomography, 1986,
+    theorem II.4.2); least squares fits the three numbers. Three rounds let the bins that are used lie evenly around the
+    axis found before, so that a constant error of the open beam does not move it. By the condition of order zero all
+    views have the same sum. InputError for an empty view, sums of the views that differ, or the centre lies off the
+    detector.
 
     Args:
         sinogram: (views, D) line integrals of an object that lies within every view. angles: (views,) radians.
-
-    Raises:
-        InputError: an empty view, sums of the views that differ, or the centre lies off the detector.
     """
     sums = sinogram.sum(axis=1)
     if not sums.min() > 0:

@@ -6,11 +6,8 @@ import numpy as np
 
 from ..settings import InputError
 
-#: Largest accepted number of values in one array (a 4096 x 4096 image, or 64 coils of 512 x 512).
-MOST_VALUES = 4096 * 4096
-
-#: Shortest accepted side in pixels: below it the U-Net's poolings and the window of SSIM have no room.
-LEAST_SIDE = 16
+MOST_VALUES = 4096 * 4096  #: largest accepted number of values in one array, e.g. 64 coils of 512 x 512
+LEAST_SIDE = 16  #: shortest accepted side in pixels: the U-Net's poolings and the window of SSIM need room
 
 #: Accepted peak sizes: their squares, summed, neither vanish nor overflow in single precision.
 LEAST_PEAK, MOST_PEAK = 1e-12, 1e12
@@ -20,8 +17,8 @@ LEAST_PEAK, MOST_PEAK = 1e-12, 1e12
 class Image:
     """A picture taken as truth: array (H, W) or (H, W, 3), float32 in [0, 1] or any finite unit, or complex64.
 
-    `shipped` images, and fetched ones, are resampled to the task's size; a user's own keeps its
-    pixels. `spacing_mm` is the side of a pixel in mm, None if it is not known.
+    `shipped` images, and fetched ones, are resampled to the task's size; a user's own keeps its pixels. `spacing_mm` is
+    the side of a pixel in mm, None if it is not known.
     """
 
     name: str
@@ -65,8 +62,8 @@ class Sinogram:
 def sampling_mask(kspace):
     """The mask read off the zeros of k-space (coils, H, W): (W,) or (H, W) bool, or None if all of it was measured.
 
-    Zeros along the edges, as many on one side as on the other, are the zero filling that scanners
-    add to enlarge a picture: such a scan counts as measured in full.
+    Zeros along the edges, as many on one side as on the other, are the zero filling that scanners add to enlarge a
+    picture: such a scan counts as measured in full.
     """
     sampled = (kspace != 0).any(axis=0)
     rows, columns = sampled.any(axis=1), sampled.any(axis=0)
@@ -137,6 +134,14 @@ def count_values(shape):
     return values
 
 
+def slice_of(wanted, count, where="there are"):
+    """The slice `wanted` of a volume of `count`, by default the middle one; InputError if there is none."""
+    index = count // 2 if wanted is None else wanted
+    if not 0 <= index < count:
+        raise InputError(f"slice {index} does not exist: {where} slices 0 to {count - 1}")
+    return index
+
+
 def _check_sides(what, shape):
     if min(shape) < LEAST_SIDE:
         raise InputError(f"{what} must have at least {LEAST_SIDE} pixels on each side, got {shape[0]} x {shape[1]}")
@@ -159,15 +164,15 @@ def _single_precision(what, array):
 def fit(image, size):
     """The array of an `Image` at the size that is worked with.
 
-    Shipped images are centred on a square and resampled (anti-aliased) to size x size; a user's
-    own image, or any image with size None, is returned as it is.
+    Shipped images are centred on a square and resampled (anti-aliased) to size x size; a user's own image, or any
+    image with size None, is returned as it is.
     """
     if size is None or not image.shipped:
         return image.array
     from skimage.transform import resize
 
-    h, w = image.array.shape[:2]
-    side = max(h, w)
-    pad = [((side - h) // 2, side - h - (side - h) // 2), ((side - w) // 2, side - w - (side - w) // 2)]
+    sides = image.array.shape[:2]
+    side = max(sides)
+    pad = [((side - n) // 2, side - n - (side - n) // 2) for n in sides]
     square = np.pad(image.array, pad + [(0, 0)] * (image.array.ndim - 2))
     return resize(square, (size, size), order=3, anti_aliasing=size < side).clip(0, None).astype(np.float32)
