@@ -64,10 +64,9 @@ class DeepinvDIP(FixedInput):
         """One Adam step; the image is the one that it was taken at, as no other is computed."""
         output = carry.network(carry.z)
         loss = MCLoss()(real(observation.y), output, Forward(observation.A, observation.start.is_complex()))
-        descend(carry, loss)
+        terms = descend(carry, loss, dict(loss=loss))
         image = output.detach()
-        return State(carry.step, from_channels(image) if observation.start.is_complex() else image,
-                     dict(loss=loss.detach()), carry)
+        return State(carry.step, from_channels(image) if observation.start.is_complex() else image, terms, carry)
 
 
 def agrees(observation, steps=3):

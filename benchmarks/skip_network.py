@@ -67,7 +67,7 @@ class OriginalDIP(FixedInput):
         jitter = torch.randn(carry.z.shape, generator=carry.generator) / 30
         output = carry.network(carry.z + jitter)
         loss = square_norm(observation.A(output) - observation.y) / observation.y.numel()
-        descend(carry, loss)
+        terms = descend(carry, loss, dict(loss=loss))
         image = output.detach()
         carry.update_average(image, 0.99)
-        return State(carry.step, image, dict(loss=loss.detach()), carry, average=carry.average)
+        return State(carry.step, image, terms, carry, average=carry.average)

@@ -1,8 +1,7 @@
 """The methods, one file each, and their registry.
 
-A method is a frozen `Settings` dataclass with `init(observation, seed)` and
-`step(observation, carry)`; it never receives the truth. Every module of this folder is
-imported here, so a new file with a `@register`ed class is at once tested and on the command line.
+A method is a frozen `Settings` dataclass with `init(observation, seed)` and `step(observation, carry)`; it never
+receives the truth. Importing this package imports every module of the folder, which registers its methods.
 """
 
 import importlib
@@ -16,8 +15,7 @@ from .base import Carry, Method, State  # noqa: F401  (public names)
 
 REGISTRY = {}
 
-#: Adam steps of a method in the profile "smoke", which is to take seconds and shows only that it runs.
-SMOKE_STEPS = 60
+SMOKE_STEPS = 60  #: Adam steps in the profile "smoke", which takes seconds and shows only that a method runs
 
 
 def register(cls):
@@ -39,6 +37,8 @@ def get(name):
 def configure(name, task, profile="laptop", steps=None, **settings):
     """A method with the settings found for a task by the recorded search, or the published ones.
 
+    InputError for an unknown task, profile, method or setting, a method not defined for the task, a bad value.
+
     Args:
         name: method name.
         task: task name; the method must be defined for it.
@@ -46,9 +46,6 @@ def configure(name, task, profile="laptop", steps=None, **settings):
             `SMOKE_STEPS` Adam steps. A network with a search of its own, "lite-half", brings its settings along.
         steps: budget of Adam steps (solver iterations for classic methods); None keeps the default.
         **settings: the method's own settings; they win over the defaults.
-
-    Raises:
-        InputError: unknown task, profile, method or setting, a method not defined for the task, a bad value.
     """
     cls = get(name)
     nearest(name, names(task), f"method for {task}")

@@ -7,17 +7,7 @@ import torch
 
 from ..settings import InputError, setting
 from . import register
-from .base import (
-    Carry,
-    Method,
-    State,
-    advance,
-    forward,
-    network_setting,
-    precision_setting,
-    square_norm,
-    start_network,
-)
+from .base import Carry, Method, State, advance, forward, network_setting, precision_setting, square_norm, start_network
 from .controller import Controller, check, control
 from .schedules import Schedule, parse, whole
 
@@ -27,8 +17,8 @@ class StageCarry(Carry):
     """A `Carry` that knows where in a stage it is.
 
     Attributes:
-        controller: what sets lam and N.
-        stage: the stage k that the last step belonged to, from 1; 0 before the first step.
+        controller: sets lam and N.
+        stage: the stage k of the last step, from 1; 0 before the first step.
         inner: steps made in it, 1 to N; 0 where it is finished.
         swap: ||f(z_{k-1}) - z_{k-1}||^2 at its first step, a scalar; None before the first step.
     """
@@ -46,25 +36,24 @@ class ASeqDIP(Method):
 
         L(phi) = ||A f_phi(z_{k-1}) - y||^2 + lam ||f_phi(z_{k-1}) - z_{k-1}||^2        (Eq. 3)
 
-    starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI,
-    CT) or y. The answer is z_K.
+    starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI, CT) or y. The
+    answer is z_K.
 
-    Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints
-    phi_0 ~ N(0, I), which no trainable U-Net uses: weights are drawn as in `networks.initialise`.
-    One Adam object lives through all stages; the paper is silent, the released code does so.
+    Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints phi_0 ~ N(0, I), which
+    no trainable U-Net uses: `networks.initialise` draws the weights. One Adam object lives through all stages, as in
+    the released code; the paper is silent.
 
-    lam and N may be schedules (see `schedules`), which the paper leaves as future work; then the loss that descends
-    is (3) times a damping, and the curve has what they were. With `heldout` the loss leaves measurements out, and the
-    curve's data term does not, so that stopping rules compare it with the energy of all the noise.
+    lam and N may be schedules (see `schedules`), which the paper leaves as future work. The loss that descends is then
+    (3) times a damping. `heldout` leaves measurements out of the loss, but not out of the curve's data term, which
+    stopping rules compare with the energy of all the noise.
 
-    `refresh` chooses how z_k is made at the end of a stage:
+    `refresh` says how a stage makes z_k:
 
-    * "fresh": a new forward pass after the N-th update, as in Algorithm 1.
+    * "fresh": a forward pass after the N-th update, as in Algorithm 1.
     * "stale": the output of the last pass before the N-th update, as in the released code; saves
       one of 3 N + 1 pass units a stage and lags one update behind.
-    * "projected": the fresh output with its sampled k-space replaced by the data, as the released
-      MRI code does: z = A^H(y - A f) + f, that is S^H F^-1((1 - M) F S f + M y) where
-      sum |S|^2 = 1. Only for linear A.
+    * "projected": the fresh output with its sampled k-space replaced by the data, as the released MRI code does:
+      z = A^H(y - A f) + f, that is S^H F^-1((1 - M) F S f + M y) where sum |S|^2 = 1. Only for linear A.
     """
 
     name: ClassVar[str] = "aseqdip"
@@ -90,20 +79,19 @@ class ASeqDIP(Method):
         return whole(self.N) * self.K
 
     def with_steps(self, steps):
-        """As many stages as hold `steps` Adam steps; the last stage is cut short if N does not divide them."""
+        """As many stages as hold `steps` Adam steps; the last is cut short if N does not divide them."""
         return replace(self, K=-(-steps // whole(self.N)))
 
     def init(self, observation, seed, z0=None):
         """Network drawn from `seed`; input z0, by default the observation's start."""
         if self.refresh == "projected" and not hasattr(observation.A, "adjoint"):
             raise InputError("refresh 'projected' needs a linear forward operator: use 'fresh' or 'stale'")
-        generator = torch.Generator().manual_seed(seed)
-        carry = self.begin(observation, start_network(observation, observation.start, self, generator))
+        carry = self.begin(observation, start_network(observation, observation.start, self, seed))
         carry.z = carry.controller.start if z0 is None else z0
         return carry
 
     def begin(self, observation, carry):
-        """The `StageCarry` before the first stage of a `Carry`: its network, optimiser and input, whatever they are."""
+        """A `StageCarry` before its first stage, with the network, optimiser and input of any `Carry`."""
         return self._take_over(observation, StageCarry(**vars(carry)))
 
     def step(self, observation, carry):
@@ -126,14 +114,14 @@ class ASeqDIP(Method):
 
     @staticmethod
     def objective(observation, controller, output, z):
-        """What is minimised, and (3) without what is held out, "loss", with its terms "data" and "autoencoding"."""
+        """What is minimised, and {"loss", "data", "autoencoding"}: (3) over what is not held out, and its terms."""
         residual = observation.A(output) - observation.y
         data, autoencoding = square_norm(residual), square_norm(output - z)
         loss = controller.seen(data, residual) + controller.lam * autoencoding
         return controller.damping * loss, dict(loss=loss, data=data, autoencoding=autoencoding)
 
     def _take_over(self, observation, carry):
-        """A carry goes on with this method's lam and N; recorded steps have the old lam, so they are dropped."""
+        """Go on with this method's lam and N; recorded steps hold the old lam, so they are dropped."""
         carry.controller = control(self.lam, self.N, observation, carry.generator.initial_seed())
         carry.replays, carry.graphs = carry.replays and carry.controller.replays, None
         return carry
@@ -143,6 +131,4 @@ class ASeqDIP(Method):
         if self.refresh == "stale":
             return stale
         fresh = forward(carry)
-        if self.refresh == "projected":
-            return fresh + observation.A.adjoint(observation.y - observation.A(fresh))
-        return fresh
+        return fresh if self.refresh == "fresh" else fresh + observation.A.adjoint(observation.y - observation.A(fresh))

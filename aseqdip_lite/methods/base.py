@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,16 +15,16 @@ from .cuda_graphs import Graphs
 
 @dataclass
 class Carry:
-    """All that changes while a method runs, and all that a checkpoint needs to go on bit for bit.
+    """All that changes while a method runs: a checkpoint of it continues the run bit for bit.
 
     Attributes:
         network, optimizer: f_phi and its one Adam object.
         z: the network's input (1, C, H, W).
         generator: the run's own random numbers.
         step: Adam steps made so far.
-        output: f_phi(z) with its graph, kept for the next step if it is already computed.
+        output: f_phi(z) with its graph, if it is already computed for the next step.
         done: whether the method has ended its run by a rule of its own, before the budget.
-        replays: whether steps may be recorded on a GPU and replayed (`cuda_graphs`); graphs: the recording, once made.
+        replays: whether a GPU may record steps and replay them (`cuda_graphs`); graphs: the recording, once made.
     """
 
     network: torch.nn.Module
@@ -37,12 +37,12 @@ class Carry:
     replays: bool = False
     graphs: Graphs | None = None
 
-    #: Fields that a checkpoint does not hold: they are made again of the same settings, weights and z.
+    #: Fields that a checkpoint leaves out, since settings, weights and z determine them.
     MADE_AGAIN: ClassVar = ("output", "replays", "graphs")
 
     @property
     def saved(self):
-        """{name: value} of the fields that a checkpoint holds, those that a subclass adds among them."""
+        """{name: value} of the fields that a checkpoint holds, with those that a subclass adds."""
         return {name: part for name, part in vars(self).items() if name not in self.MADE_AGAIN}
 
     def state_dict(self):
@@ -86,11 +86,9 @@ class State:
         step: Adam steps made (1 for the first state).
         stage: outer stage k of sequential methods, from 1; 0 otherwise.
         image: raw output (1, C, H, W) under the weights after this step, in the units of y.
-        terms: the loss and its terms at which this step took its gradient, numbers or scalars on the device: whoever
-            reads them as `losses` waits for it, so that a loop that does not read them does not wait.
-        carry: the method's carry, to look into or to go on from.
-        average: what the method would return now where that is not the raw output: a running average
-            of the outputs, a posterior mean, the pick of a stopping rule.
+        terms: the loss and its terms at which this step took its gradient. A scalar on a GPU makes its reader wait.
+        carry: the method's carry, to inspect or to continue from.
+        average: what the method would return now where that is not the raw output, e.g. a running average; else None.
         deviation: standard deviation of each pixel of `average`, (1, C, H, W) real, for methods that sample.
     """
 
@@ -99,8 +97,8 @@ class State:
     terms: dict[str, float | torch.Tensor]
     carry: Any
     stage: int = 0
-    average: torch.Tensor | None = field(default=None)
-    deviation: torch.Tensor | None = field(default=None)
+    average: torch.Tensor | None = None
+    deviation: torch.Tensor | None = None
 
     @cached_property
     def losses(self):
@@ -114,7 +112,7 @@ class State:
 
     @property
     def is_finite(self):
-        """Whether losses, image and estimate hold finite numbers only; a run where they do not is ended."""
+        """Whether losses, image and estimate are finite; the engine ends a run where they are not."""
         images = [self.image] if self.average is None else [self.image, self.average]
         return math.isfinite(sum(self.losses.values())) and all(bool(image.isfinite().all()) for image in images)
 
@@ -124,7 +122,7 @@ class Method(Settings):
     """Base of all methods. Subclasses define `steps`, `init` and `step`.
 
     Class attributes: `name`, `about` (one line), `tasks` (names, or None for all), `budget` (the
-    field that only says when to end, so that a run may be resumed with more of it).
+    field that only says when to end, so that a resumed run may raise it).
     """
 
     name: ClassVar[str] = ""
@@ -152,7 +150,7 @@ def network_setting():
 
 
 def precision_setting():
-    """The setting `precision` of every method with a network; not printed, as it says how to compute and not what."""
+    """The setting `precision` of every method with a network; not printed: it says how, not what."""
     return setting("float32", "what the network computes in; bfloat16 is quicker on CPUs with AMX, AMD CPUs with "
                    "AVX512-BF16 and for wide networks on GPUs, and slower on other CPUs", choices=networks.PRECISIONS,
                    repr=False)
@@ -160,10 +158,7 @@ def precision_setting():
 
 @dataclass(frozen=True)
 class FixedInput(Method):
-    """Base of the methods that fit a network at an input z that stays: subclasses define `init`, and what differs.
-
-    `objective` is what they minimise, `disturb` what they do to the weights after an Adam step.
-    """
+    """Base of the methods that fit a network at a fixed input z; subclasses define `init`."""
 
     steps: int = setting(2000, "Adam steps", low=1)
     lr: float = setting(1e-3, "learning rate of Adam", above=0.0)
@@ -177,7 +172,7 @@ class FixedInput(Method):
         return State(carry.step, carry.output.detach(), terms, carry)
 
     def objective(self, observation, output):
-        """What is minimised, and the terms that are shown, {"loss": it, "data": ||A output - y||^2, ...}: scalars."""
+        """What is minimised, and the terms to show, {"loss": it, "data": ||A output - y||^2, ...}: scalars."""
         data = square_norm(observation.A(output) - observation.y)
         return data, dict(loss=data, data=data)
 
@@ -185,8 +180,9 @@ class FixedInput(Method):
         """Change the weights after an Adam step; by default leave them."""
 
 
-def start_network(observation, z, method, generator, c_in=None):
-    """Carry with the method's network, initialised for the observation's image, its Adam and input z."""
+def start_network(observation, z, method, seed, c_in=None):
+    """A `Carry` with the method's network, drawn from `seed` for the observation's image, its Adam and input z."""
+    generator = torch.Generator().manual_seed(seed)
     network = networks.build(method.network, observation.start, generator, c_in=c_in, precision=method.precision)
     return Carry(network, adam(network, method.lr), z, generator, replays=observation.A.replays)
 
@@ -203,13 +199,12 @@ def forward(carry):
 
 
 def advance(carry, objective):
-    """One Adam step on an objective: the output at which its gradient was taken, and the terms without their graph.
+    """One Adam step on an objective: the output at which it took the gradient, and the terms without their graph.
 
-    On a GPU the first step is made operation by operation; then, where the carry `replays`, the passes are recorded,
-    and all further steps replay them. All that the objective reads but output and z must stay as it is.
+    On a GPU a carry that `replays` records its second step and replays it from then on. The objective must then read
+    nothing that changes but output and z.
 
-    objective: function of f_phi(z) and z that returns what is minimised, a scalar with its graph, and {name: scalar}
-        of the terms to show.
+    objective: function of f_phi(z) and z that returns a scalar to minimise, with its graph, and {name: scalar} to show.
     """
     if carry.replays and carry.graphs is None and carry.z.is_cuda and carry.optimizer.state:
         carry.output = None  # its graph would tie the recording to the stream that it was made on
@@ -217,19 +212,19 @@ def advance(carry, objective):
     output = forward(carry) if carry.output is None else carry.output
     if carry.graphs is None:
         loss, terms = objective(output, carry.z)
-        descend(carry, loss)
-        return output.detach(), detached(terms)
+        return output.detach(), descend(carry, loss, terms)
     carry.step, carry.output = carry.step + 1, None
     return output, carry.graphs.descend()
 
 
-def descend(carry, loss):
-    """One Adam step on a scalar loss; the kept output belongs to the old weights and is dropped."""
+def descend(carry, loss, terms):
+    """One Adam step on a scalar loss; drops the old weights' kept output. Returns the terms without their graph."""
     carry.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     carry.optimizer.step()
     carry.step += 1
     carry.output = None
+    return detached(terms)
 
 
 def detached(terms):
@@ -240,7 +235,7 @@ def detached(terms):
 def square_norm(x):
     """||x||^2, the sum of squared magnitudes, for real and complex tensors; differentiable.
 
-    Row by row and then the rows: of up to 32768 rows PyTorch adds in an order that does not depend on the threads.
+    It sums rows first: of up to 32768 rows PyTorch adds in an order that does not depend on the threads.
     """
     x = torch.view_as_real(x).flatten(-2) if x.is_complex() else x  # (..., W) complex -> (..., 2W) real
     return x.square().sum(-1).sum()

@@ -33,7 +33,6 @@ class Classic(Method):
     tasks: ClassVar[tuple[str, ...] | None] = ("mri",)
     steps: ClassVar[int] = 1
     budget: ClassVar[str] = ""
-
     gradients: ClassVar[int] = 0
 
     def with_steps(self, steps):
@@ -41,31 +40,26 @@ class Classic(Method):
         return replace(self, iterations=steps) if hasattr(self, "iterations") else self
 
     def init(self, observation, seed, z0=None):
-        """Nothing to draw: the carry only says whether the step was made."""
         return Solved()
 
     def step(self, observation, carry):
-        """Solve; the image is the answer."""
+        """Solve; the image is the answer, the one term ||A x - y||^2."""
         with seeded_numpy():
             image = self.solve(observation)
         carry.step = 1
-        return State(1, image, dict(data=data_residual(observation, image)), carry)
+        data = (observation.A(image) - observation.y).abs().square().sum()
+        return State(1, image, dict(data=float(data)), carry)
 
 
 @contextmanager
 def seeded_numpy(seed=0):
-    """Seed numpy's global generator, from which sigpy's power method starts, and give it back as it was."""
+    """Seed numpy's global generator, from which sigpy's power method starts, and restore it afterwards."""
     before = np.random.get_state()
     np.random.seed(seed)
     try:
         yield
     finally:
         np.random.set_state(before)
-
-
-def data_residual(observation, image):
-    """||A x - y||^2 as a number."""
-    return float((observation.A(image) - observation.y).abs().square().sum())
 
 
 def solve_with_sigpy(app, observation, lamda, iterations, **options):

@@ -29,7 +29,7 @@ class FBP(Classic):
 
 
 def as_sigpy(A):
-    """A real LinearOperator on the CPU as a sigpy Linop on arrays of one image, (*A.in_shape) -> (*A.out_shape)."""
+    """A real LinearOperator on the CPU as a sigpy Linop, (*A.in_shape) -> (*A.out_shape) without batch axis."""
     from sigpy.linop import Linop
 
     class Wrapped(Linop):

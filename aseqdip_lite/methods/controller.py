@@ -91,15 +91,14 @@ class Controller:
 class HeldOutController(Controller):
     """Holds measurements out, follows how well they are predicted, and takes the run back when that has ceased.
 
+    InputError if the share of measurements rounds to nothing or to everything.
+
     Attributes, further to those of `Controller`:
         kept: ones and zeros, (H, W) as the last two axes of y; what is held out is 0.
         average: of the inputs so far, (1, C, H, W); None before the first stage.
         risk: ||A average - y||^2 over what is held out; of z_0 before the first stage.
         best: where the risk was least: {"risk", "step", "average", "z", "network", "optimizer"}; None before.
         since: step of the last return.
-
-    Raises:
-        InputError: the share rounds to nothing or to everything.
     """
 
     STATE = (*Controller.STATE, "average", "risk", "best", "since")

@@ -1,8 +1,8 @@
-"""CUDA graphs: on a GPU the passes of a step are recorded once, and then replayed with one launch each.
+"""CUDA graphs: a GPU records the passes of a step once, and then replays each with one launch.
 
-A step of a small network is some hundreds of kernels, most of which take less time than their launch; replayed,
-they follow each other without the host. The kernels are the same, on the same memory. So what they read must stay
-where it was, which is why a recording is dropped when a carry takes over a saved state.
+A step of a small network is some hundreds of kernels, most of which take less time than their launch. A replay runs
+the same kernels on the same memory. So what they read must stay where it was: a carry that takes over a saved state
+drops its recording.
 """
 
 import torch

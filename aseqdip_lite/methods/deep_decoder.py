@@ -29,10 +29,9 @@ class ImageDecoder(torch.nn.Module):
 class Decoder(FixedInput):
     """Deep Decoder: min over phi of ||A f_phi(z) - y||^2, f_phi 1x1 convolutions and upsampling alone, z noise.
 
-    See `networks.decoder.DeepDecoder`. Published setting: 5 upsamplings, 64 or 128 channels, Adam with lr 0.01,
-    input noise of standard deviation 0.1. Ours has no sigmoid at the end, since MRI images are complex,
-    and standard normal noise, whose scale the channel normalisation divides out. With `channels` 64 and
-    an RGB image of 128 x 128 it has 21312 weights for 49152 numbers.
+    See `networks.decoder.DeepDecoder`. Published setting: 5 upsamplings, 64 or 128 channels, Adam with lr 0.01, input
+    noise of standard deviation 0.1. Ours has no sigmoid at the end, since MRI images are complex, and standard normal
+    noise, whose scale the channel normalisation divides out.
     """
 
     name: ClassVar[str] = "deep_decoder"
@@ -44,7 +43,7 @@ class Decoder(FixedInput):
                                  low=1, high=12)
 
     def init(self, observation, seed, z0=None):
-        """Weights, then the input noise, drawn from `seed`; z0 replaces the noise, (1, channels, h, w)."""
+        """Weights, then the input noise (1, channels, h, w), drawn from `seed`; z0 replaces the noise."""
         generator = torch.Generator().manual_seed(seed)
         image = observation.start
         c_out = image.shape[1] * (2 if image.is_complex() else 1)

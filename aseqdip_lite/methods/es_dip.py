@@ -25,13 +25,12 @@ class Stopping(Carry):
 class ESDIP(Vanilla):
     """ES-DIP: vanilla DIP, ended once the variance of its outputs has had no new minimum for P steps.
 
-    The answer is the output at the minimum, before the first whole window the raw output. "wmv" is the
-    variance of the last W outputs, "emv" its exponential form with weight alpha for the newest;
-    both keep running sums (see `run.stopping`), so a step costs the same whatever W is. Memory: W images
-    for "wmv", one for "emv".
+    The answer is the output at the minimum; before the first whole window it is the raw output. "wmv" is the variance
+    of the last W outputs and keeps W images, "emv" its exponential form with weight alpha for the newest, which keeps
+    one; running sums make a step cost the same whatever W is (see `run.stopping`).
 
-    Published setting: W 100, P 1000, or alpha 0.1, P 1000; the released notebooks go on to the end and
-    draw a line where they would have stopped. Our runs are shorter than theirs, and P with them.
+    Published setting: W 100, P 1000, or alpha 0.1, P 1000; the released notebooks go on to the end and draw a line
+    where they would have stopped. Our runs are shorter, and P with them.
     """
 
     name: ClassVar[str] = "es_dip"
@@ -43,7 +42,6 @@ class ESDIP(Vanilla):
     P: int = setting(1000, "patience: steps without a new minimum after which the run ends", low=1)
 
     def init(self, observation, seed, z0=None):
-        """Network and noise as in vanilla DIP; the rule has seen nothing."""
         rule = MovingVariance(self.W) if self.rule == "wmv" else ExponentialVariance(self.alpha, self.W)
         return Stopping(**vars(super().init(observation, seed, z0)), rule=rule)
 

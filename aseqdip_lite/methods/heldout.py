@@ -1,12 +1,11 @@
 """A run that is judged by measurements it does not see: the schedule "heldout", which `HeldOutController` applies.
 
-A share of the measurements is held out of the data term. Their noise n is independent of an image x
-that was made without them, so
+The noise n of measurements that are held out of the data term is independent of an image x made without them, so
 
     E ||A x - y||^2 = E ||A x - A x_true||^2 + E ||n||^2        (over what is held out),
 
-an unbiased estimate, but for a constant, of the error that counts: no truth and no noise level is needed,
-and A may be any forward operator. Whatever improves the prediction is signal, whatever does not is noise.
+an unbiased estimate, up to a constant, of the error that counts. It needs no truth and no noise level, and A may be
+any forward operator.
 """
 
 from dataclasses import dataclass
@@ -48,10 +47,7 @@ class HeldOut(Schedule):
 def kept(observation, share, generator):
     """(H, W) ones and zeros over the last two axes of y: 0 at a random share of what was measured.
 
-    Of k-space the calibration centre is kept.
-
-    Raises:
-        InputError: the share rounds to nothing or to everything.
+    The calibration centre of k-space is kept. InputError if the share rounds to nothing or to everything.
     """
     y = observation.y
     measured = (y != 0).reshape(-1, *y.shape[-2:]).any(dim=0).float().cpu()  # (n, H, W) -> (H, W)

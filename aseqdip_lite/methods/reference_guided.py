@@ -17,11 +17,10 @@ from .base import FixedInput, network_setting, start_network
 class ReferenceGuided(FixedInput):
     """Reference-guided DIP: min over phi of ||A f_phi(z) - y||^2 with z fixed, a prior image of a similar subject.
 
-    The reference is a shipped image by its name, or a file. It is brought to the size of the case and
-    to the scale of y (99.5th percentile 1), real where images are complex: nobody knows the phase. Another
-    slice of the same head, as among the shipped ones, is closer than any reference in practice:
-    the result then flatters the method. Other tasks ship no second image of a similar subject, so the
-    method is for MRI.
+    The reference, a shipped image or a file, is brought to the size of the case and the scale of y (99.5th percentile
+    1), real where images are complex: nobody knows the phase. Another slice of the same head, as among the shipped
+    ones, is closer than any reference in practice and flatters the method. Only MRI ships a second image of a similar
+    subject.
 
     Published setting: a U-Net, the mean of a data base or another subject's scan as reference, 5000 steps.
     """
@@ -40,17 +39,14 @@ class ReferenceGuided(FixedInput):
                              "--reference brain-102")
 
     def init(self, observation, seed, z0=None):
-        """Network drawn from `seed`; input the reference, or z0."""
-        generator = torch.Generator().manual_seed(seed)
         z = reference_like(self.reference, observation.start) if z0 is None else z0
-        return start_network(observation, z, self, generator)
+        return start_network(observation, z, self, seed)
 
 
 def reference_like(name, start):
     """The image `name` as an input (1, C, H, W) of the size, kind and device of `start`.
 
-    Raises:
-        InputError: the image is a scan, or a file of another size.
+    InputError if the image is a scan, or a file of another size.
     """
     image = load_image(name)
     if not isinstance(image, Image):

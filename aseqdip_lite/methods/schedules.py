@@ -7,8 +7,8 @@ dataclass with a text form, which the command line takes and which metrics and c
     growth:first=1,power=2,begin=white,most=64
     heldout:first=0.25,factor=4,share=0.05              (see `heldout`; "auto" is this one)
 
-It never sees the truth. After each stage it is shown a `Stage`; what it remembers lies in a plain
-dictionary of the run's controller, so that a resumed run goes on bit for bit (see `controller`).
+After each stage it sees a `Stage`, never the truth, and may write to a plain dictionary that the run's controller
+keeps and checkpoints hold.
 """
 
 from dataclasses import dataclass, fields
@@ -19,20 +19,14 @@ import torch
 from ..case import Observation
 from ..settings import InputError, Settings, fields_of, nearest, setting
 
-#: {name: Schedule class}, filled by `register`.
-REGISTRY = {}
-
-#: What `--lam auto` stands for.
-AUTO = "heldout"
-
-#: A curve is past its minimum when it has had no new one for this share of the steps made.
-PASSED = 0.2
+REGISTRY = {}  #: {name: Schedule class}, filled by `register`
+AUTO = "heldout"  #: what `--lam auto` stands for
+PASSED = 0.2  #: a curve is past its minimum when it has had no new one for this share of the steps made
 
 #: Weight of the newest input in the moving variance, and the steps before it counts.
 ALPHA, WARM_UP = 0.1, 100
 
-#: Draws of white noise whose correlation behind A^H is what `whiteness` is measured from.
-DRAWS = 8
+DRAWS = 8  #: draws of white noise whose correlation behind A^H is what `whiteness` is measured from
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class Stage:
         step: Adam steps made so far.
         z: the stage's input z_{k-1}; output: the next one, z_k; both (1, C, H, W).
         residual: A f - y of the stage's last step, in the shape of y.
-        swap: ||f(z_{k-1}) - z_{k-1}||^2 at the stage's first step: what the swap of the input did to the output.
+        swap: ||f(z_{k-1}) - z_{k-1}||^2 at the stage's first step.
     """
 
     observation: Observation
@@ -155,10 +149,7 @@ def whole(N):
 def parse(text):
     """A schedule of its text form, e.g. "growth:first=1,power=2"; settings that are left out have their defaults.
 
-    "auto" is `AUTO`; a schedule is returned as it is.
-
-    Raises:
-        InputError: not the form of a schedule, or a value out of its bounds.
+    "auto" is `AUTO`; a schedule is returned as it is. InputError for another form or a value out of its bounds.
     """
     if isinstance(text, Schedule):
         return text

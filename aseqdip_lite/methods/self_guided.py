@@ -7,17 +7,7 @@ import torch
 
 from ..settings import setting
 from . import register
-from .base import (
-    AverageCarry,
-    Method,
-    State,
-    descend,
-    detached,
-    network_setting,
-    precision_setting,
-    square_norm,
-    start_network,
-)
+from .base import AverageCarry, Method, State, descend, network_setting, precision_setting, square_norm, start_network
 
 
 @dataclass
@@ -25,7 +15,7 @@ class SelfGuidedCarry(AverageCarry):
     """An `AverageCarry` whose input z is a variable with an optimiser of its own.
 
     Attributes:
-        z_optimizer: Adam over z; it holds z itself, so z is only ever changed in place.
+        z_optimizer: Adam over z; it holds z itself, so z only ever changes in place.
         drawn: state of the generator before the draws of eta behind the kept `output`.
     """
 
@@ -52,21 +42,16 @@ class SelfGuided(Method):
 
         ||A E[f_phi(z + eta)] - y||^2 + alpha ||E[f_phi(z + eta)] - z||^2       (Eq. 2 of the aSeqDIP paper)
 
-    with E the mean over `draws` draws of eta, fresh at each step. The raw output is E[f_phi(z + eta)]
-    under the weights and input after the step; the answer is its moving average.
+    with E the mean over `draws` draws of eta, fresh at each step. The raw output is E[f_phi(z + eta)] after the step;
+    the answer is its moving average, which starts at the first output and trails by about 1 / (1 - ema) steps.
 
-    Published setting: alpha 2, learning rates 3e-4 (phi) and 0.1 (z), 3 draws, average with factor
-    0.99, a U-Net of five poolings, and z uniform on [0, 1) at the start. Each draw is a pass of its
-    own, since BatchNorm would mix the images of a batch: a step costs `draws` forward and backward
-    passes, those to the input included.
+    Published setting: alpha 2, learning rates 3e-4 (phi) and 0.1 (z), 3 draws, average with factor 0.99, a U-Net of
+    five poolings, z uniform on [0, 1) at the start. Each draw is a pass of its own, since BatchNorm would mix the
+    images of a batch: a step costs `draws` forward and backward passes, those to the input included.
 
-    eta is uniform on [0, max|z| / 2), drawn for real and imaginary part alike where z is complex. The
-    released code takes the largest entry of z's real channels; the largest magnitude equals it for
-    real images that are nowhere very negative, and unlike it does not change when the phase of the
-    whole image is turned. eta follows z but no gradient runs through its size.
-
-    The average starts at the first output, as the exponential average of a series does; it trails the
-    output by about 1 / (1 - ema) steps.
+    eta is uniform on [0, max|z| / 2), drawn for real and imaginary part alike where z is complex; no gradient runs
+    through its size. The released code takes the largest entry of z's real channels instead of max|z|: equal for real
+    images that are nowhere very negative, but it changes when the phase of the whole image turns.
     """
 
     name: ClassVar[str] = "self_guided"
@@ -83,17 +68,14 @@ class SelfGuided(Method):
 
     @property
     def gradients(self):
-        """One for each draw."""
         return self.draws
 
     def init(self, observation, seed, z0=None):
         """Network, then a uniform input, drawn from `seed`; z0 replaces the uniform input by a given image."""
-        generator = torch.Generator().manual_seed(seed)
-        image = observation.start
-        start = start_network(observation, image, self, generator)
-        z = uniform_like(image, generator) if z0 is None else z0.detach().clone()
+        start = start_network(observation, observation.start, self, seed)
+        z = uniform_like(observation.start, start.generator) if z0 is None else z0.detach().clone()
         z.requires_grad_()
-        return SelfGuidedCarry(start.network, start.optimizer, z, generator,
+        return SelfGuidedCarry(start.network, start.optimizer, z, start.generator,
                                z_optimizer=torch.optim.Adam([z], lr=self.z_lr))
 
     def step(self, observation, carry):
@@ -103,12 +85,11 @@ class SelfGuided(Method):
         denoising = square_norm(output - carry.z)
         loss = data + self.alpha * denoising
         carry.z_optimizer.zero_grad()
-        descend(carry, loss)
+        terms = descend(carry, loss, dict(loss=loss, data=data, denoising=denoising))
         carry.z_optimizer.step()
         carry.output = self.expect(carry)
         image = carry.output.detach()
         carry.update_average(image, self.ema)
-        terms = detached(dict(loss=loss, data=data, denoising=denoising))
         return State(carry.step, image, terms, carry, average=carry.average)
 
     def expect(self, carry):

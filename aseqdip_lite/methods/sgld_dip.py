@@ -45,15 +45,14 @@ class Samples(Carry):
 class SGLDDIP(Vanilla):
     """SGLD-DIP: after each Adam step Gaussian noise of standard deviation `noise` lr on the convolutions' weights.
 
-    So the weights do not settle but wander, and after a burn-in the outputs are samples, approximately
-    of the posterior. The answer is their mean, and their standard deviation says pixel by pixel how
-    far they disagree; before the first sample the answer is the raw output. As in the released code
-    biases and normalisation weights get no noise, and Adam does not know of it.
+    The weights wander instead of settling, and after a burn-in the outputs are samples, approximately of the posterior.
+    The answer is their mean (before the first sample the raw output), with their standard deviation at each pixel. As
+    in the released code biases and normalisation weights get no noise, and Adam does not know of it.
 
-    Published setting: lr 0.01, noise 2 lr, 20000 steps, burn-in 7000, a sample every 50th step, input
-    jitter of standard deviation 1/30. Within the 4000 steps of the aSeqDIP paper's comparison such a
-    burn-in would leave nothing, so it is a share of the budget, as published: 0.35, and `thin` keeps the
-    number of samples. There is no jitter, as for our vanilla DIP, and lr is tuned by a search of equal budget.
+    Published setting: lr 0.01, noise 2 lr, 20000 steps, burn-in 7000, a sample every 50th step, input jitter of
+    standard deviation 1/30. Ours keeps the published share of the burn-in, 0.35, and the number of samples within the
+    fewer steps of the aSeqDIP paper's comparison, has no jitter, as our vanilla DIP, and its lr from a search of equal
+    budget.
     """
 
     name: ClassVar[str] = "sgld_dip"
@@ -69,7 +68,6 @@ class SGLDDIP(Vanilla):
         return replace(self, steps=steps, burn_in=round(self.burn_in * scale), thin=max(round(self.thin * scale), 1))
 
     def init(self, observation, seed, z0=None):
-        """Network and noise as in vanilla DIP; no sample yet."""
         return Samples(**vars(super().init(observation, seed, z0)))
 
     def disturb(self, carry):

@@ -1,13 +1,11 @@
 """Total variation, min over x of 1/2 ||A x - y||^2 + lamda TV(x), for every task.
 
-`solve_tv` chooses the solver by the type of the operator A. Gradient descent serves every
-differentiable A; a file that knows a better solver for its operator registers it:
+`solve_tv` chooses the solver by the type of the operator A. Gradient descent serves every differentiable A; a file
+with a better solver for its operator registers it, with its defaults of `lamda` and `iterations`:
 
     @solve_tv.register(MyOperator)
     def _(A, observation, lamda=1e-2, iterations=100):
         ...                      # returns the image (1, *A.in_shape) in the units of observation.y
-
-The defaults of `lamda` and `iterations` stand in the signature of each solver.
 """
 
 from dataclasses import dataclass
@@ -22,8 +20,7 @@ from . import register
 from .base import square_norm
 from .classic import Classic, solve_with_sigpy
 
-#: Rounding of the corner of the norm in `total_variation`, in units where the image is of size about 1.
-EPSILON = 0.01
+EPSILON = 0.01  #: rounding of the corner of the norm in `total_variation`, in units where the image is of size about 1
 
 
 @register
@@ -48,24 +45,23 @@ class TV(Classic):
         return solve_tv(observation.A, observation, **given)
 
 
-def total_variation(x, epsilon=EPSILON):
-    """Isotropic TV of (B, C, H, W): sum of sqrt(|dx/drow|^2 + |dx/dcolumn|^2 + epsilon^2) - epsilon, a scalar.
+def total_variation(x):
+    """Isotropic TV of (B, C, H, W): sum of sqrt(|dx/drow|^2 + |dx/dcolumn|^2 + EPSILON^2) - EPSILON, a scalar.
 
-    Forward differences, zero across the lower and right border; channels are added up. The
-    rounding `epsilon` makes it differentiable where the image is flat.
+    Forward differences, zero across the lower and right border, summed over channels; `EPSILON` makes it
+    differentiable where the image is flat.
     """
     rows = torch.nn.functional.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))
     columns = torch.nn.functional.pad(x[..., :, 1:] - x[..., :, :-1], (0, 1))
     squares = rows.abs().square() + columns.abs().square()
-    return ((squares + epsilon**2).sqrt() - epsilon).sum()
+    return ((squares + EPSILON**2).sqrt() - EPSILON).sum()
 
 
-def descend_tv(A, y, start, lamda, iterations, epsilon=EPSILON):
-    """Gradient descent on 1/2 ||A(x) - y||^2 + lamda TV_epsilon(x) from `start`, for any differentiable A.
+def descend_tv(A, y, start, lamda, iterations):
+    """Gradient descent on 1/2 ||A(x) - y||^2 + lamda TV(x) from `start`, for any differentiable A.
 
-    The step is halved until the objective falls by at least a tenth of what its slope promises
-    (Armijo) and doubled after each success, so the objective never rises; the search ends early
-    where no step down to 1e-12 lowers it.
+    The step is halved until the objective falls by at least a tenth of what its slope promises (Armijo) and doubled
+    after each success. The search ends early where no step down to 1e-12 lowers the objective.
 
     Args:
         A: operator; y: (1, *A.out_shape); start: (1, *A.in_shape), real or complex.
@@ -75,7 +71,7 @@ def descend_tv(A, y, start, lamda, iterations, epsilon=EPSILON):
         (image, objectives): the last image and the objective at the start and after each step.
     """
     def objective(x):
-        return 0.5 * square_norm(A(x) - y) + lamda * total_variation(x, epsilon)
+        return 0.5 * square_norm(A(x) - y) + lamda * total_variation(x)
 
     x, step = start.detach(), 1.0
     history = [float(objective(x))]

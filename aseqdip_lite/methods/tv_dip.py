@@ -12,12 +12,11 @@ from .vanilla import Vanilla
 @register
 @dataclass(frozen=True)
 class TVDIP(Vanilla):
-    """TV-DIP: min over phi of ||A f_phi(z) - y||^2 + rho TV(f_phi(z)) with z fixed uniform noise.
+    """TV-DIP: min over phi of ||A f_phi(z) - y||^2 + rho TV(f_phi(z)) with z fixed uniform noise; rho 0 is vanilla DIP.
 
-    TV is isotropic and rounded at its corner, see `total_variation`; of complex images it takes the
-    magnitudes of the differences. The aSeqDIP paper compares at weight 1 in its own units; rho
-    weighs a sum over pixels against a sum of squares over measurements, in units where the image is
-    of size about 1, and is found by a search of equal budget. rho 0 is vanilla DIP.
+    TV is isotropic and rounded at its corner, see `total_variation`; of complex images it takes the magnitudes of the
+    differences. The aSeqDIP paper compares at weight 1 in its own units. Here rho weighs a sum over pixels against a
+    sum of squares over measurements, in units where the image is of size about 1; a search of equal budget found it.
     """
 
     name: ClassVar[str] = "tv_dip"
@@ -26,7 +25,6 @@ class TVDIP(Vanilla):
     rho: float = setting(0.1, "weight of the total variation of the output", low=0.0)
 
     def objective(self, observation, output):
-        """The objective of vanilla DIP plus rho TV."""
         data, terms = super().objective(observation, output)
         variation = total_variation(output)
         loss = data + self.rho * variation
