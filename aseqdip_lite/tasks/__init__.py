@@ -1,8 +1,7 @@
 """The tasks, one file each: a forward model, how it is observed, and its settings.
 
-A task is a frozen `Settings` dataclass with `observe(image, seed)`, which makes a `Case`.
-Every module of this folder is imported here, so a new file with a `@register`ed class is at
-once in the registry that feeds the tests, the command line and the panels.
+A task is a frozen `Settings` dataclass with `observe(image, seed)`, which makes a `Case`. Importing this package
+imports every module of the folder, which registers its task for tests, command line and panels.
 """
 
 import importlib
@@ -33,6 +32,8 @@ def get(name):
 def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, **settings):
     """Image -> `Case`: load an image or a scan and observe it by a task.
 
+    InputError for an unknown task, image or setting, or a value out of its bounds.
+
     Args:
         task: "mri", ... (see `names`).
         image: a shipped image's name or a file's path; the task's default image if None.
@@ -40,9 +41,6 @@ def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, *
         profile: "smoke", "laptop" or "paper": sizes, unless `settings` say otherwise.
         slice_index: slice of a volume; the middle one by default.
         **settings: the task's own settings, e.g. acceleration=8.
-
-    Raises:
-        InputError: unknown task, image or setting, or a value out of its bounds.
     """
     cls = get(task)
     nearest(profile, cls.profiles, "profile")

@@ -1,7 +1,6 @@
 """Sparse-view CT: y = C R x + n, parallel beam, a few views out of half a turn.
 
-The unit of images is attenuation relative to water, mu / mu_water: water 1, air 0. The
-projectors and their geometry are in `operators.projectors`.
+The unit of images is attenuation relative to water, mu / mu_water: water 1, air 0.
 """
 
 import math
@@ -20,22 +19,17 @@ from ..operators.projectors import detector_bins, disc, distinct, equal_angles, 
 from ..settings import InputError, Settings, setting
 from . import register
 
-#: Linear attenuation coefficient of water at 70 keV in 1/mm (NIST XCOM, interpolated).
-MU_WATER = 0.0193
-
-#: Side of an image in mm where neither its file nor a setting says it.
-FIELD_OF_VIEW = 250.0
-
-#: Side of the largest image that is taken as it is.
-MOST_SIDE = 2048
+MU_WATER = 0.0193  #: linear attenuation coefficient of water at 70 keV in 1/mm (NIST XCOM, interpolated)
+FIELD_OF_VIEW = 250.0  #: side of an image in mm where neither its file nor a setting says it
+MOST_SIDE = 2048  #: side in pixels of the largest image that is taken as it is
 
 
 def fine_object(image, size):
     """The object on a grid twice as fine as the reconstruction's: (2N, 2N) float32, at least 0, 0 outside of the disc.
 
-    An image is averaged to gray, padded to a square and resampled by cubic splines; N is `size` for
-    shipped images and the longer side of a user's own. Data made from this grid differ from what
-    A makes of the truth, its means over 2 x 2 pixels, as real data do: no inverse crime.
+    An image is averaged to gray, padded to a square and resampled by cubic splines; N is `size` for shipped images and
+    the longer side of a user's own. Data made from this grid differ from what A makes of the truth, its means over 2 x
+    2 pixels, as real data do: no inverse crime.
     """
     array = image.array.mean(axis=-1) if image.array.ndim == 3 else image.array
     side = size if image.shipped and size is not None else max(array.shape)
@@ -48,16 +42,15 @@ def fine_object(image, size):
 def transmission(sinogram, i0, mu, generator):
     """Post-log data of photon counts: N ~ Poisson(i0 exp(-mu p)), p^ = -log(max(N, 1) / i0) / mu.
 
-    A ray on which no photon arrived counts as one photon, so that its logarithm is finite; its
-    value is then too small. All arguments are positive.
+    A ray on which no photon arrives counts as one photon, so that its logarithm is finite but too small.
 
     Args:
         sinogram: line integrals p (views, D) in pixels. i0: photons sent along each ray.
         mu: attenuation of water per pixel. generator: torch.Generator of the counts.
 
     Returns:
-        (p^, std, starved): noisy line integrals, the standard deviation of their noise (root mean
-        square of 1 / (mu sqrt(max(N, 1))), read off the counts), the number of rays without a photon.
+        (p^, std, starved): noisy line integrals, the standard deviation of their noise (root mean square of
+        1 / (mu sqrt(max(N, 1))), read off the counts), the number of rays without a photon.
     """
     counts = torch.poisson(i0 * torch.exp(-mu * sinogram), generator=generator)
     seen = counts.clamp(min=1)
@@ -70,17 +63,16 @@ def transmission(sinogram, i0, mu, generator):
 class CT(Settings):
     """Sparse-view parallel-beam CT (paper: 512 x 512, 18 and 30 of 180 views, noiseless post-log data).
 
-    Values of an image are attenuation relative to water. DICOM files and the `hu` of an .npz are
-    converted when they are loaded; the values of a .npy or a picture are taken as attenuation, or,
-    with unit "hu", as Hounsfield units. Values below 0 become 0, and all that lies outside of the
-    disc inscribed in the square, the field of view, is left out.
+    Values of an image are attenuation relative to water. DICOM files and the `hu` of an .npz are converted when they
+    are loaded; a .npy or a picture holds attenuation, or, with unit "hu", Hounsfield units. Values below 0 become 0,
+    and all outside of the field of view, the disc inscribed in the square, is left out.
 
-    Measured projections (a `Sinogram`) are taken over instead of simulated: `views` of them, rebinned
-    to `size`. They are compared with the FBP of all views, which is no truth: it has noise and
-    streaks, in part those of the data. A high PSNR then says that the answer is close to that FBP.
+    Measured projections (a `Sinogram`) are taken over instead of simulated: `views` of them, rebinned to `size`. They
+    are compared with the FBP of all views, which is no truth: it has noise and streaks, in part those of the data. A
+    high PSNR then says that the answer is close to that FBP.
 
-    z_0 is A^T y times the number that fits the data best, ||A^T y||^2 / ||A A^T y||^2: the
-    unfiltered back-projection in the right size, from y alone. The scale is the 99.5th percentile of it.
+    z_0 is A^T y times the number that fits the data best, ||A^T y||^2 / ||A A^T y||^2: the unfiltered back-projection
+    in the right size, from y alone. The scale is the 99.5th percentile of it.
     """
 
     name: ClassVar[str] = "ct"
@@ -110,9 +102,7 @@ class CT(Settings):
     def observe(self, image, seed=0):
         """Project an `Image`, or take over a measured `Sinogram`, and return its `Case`.
 
-        Raises:
-            InputError: the image is k-space or complex, has the wrong unit or nothing inside the
-                field of view, or a setting does not fit.
+        InputError for k-space, a complex image, a wrong unit, an empty field of view, a setting that does not fit.
         """
         if isinstance(image, Sinogram):
             return self._measured(image, seed)
@@ -178,11 +168,10 @@ class CT(Settings):
         if self.angles is None:
             return equal_angles(self.views)
         try:
-            return distinct(math.radians(float(degrees)) for degrees in self.angles.split(","))
-        except InputError:
-            raise
+            degrees = [float(number) for number in self.angles.split(",")]
         except ValueError:
             raise InputError(f"angles must be numbers of degrees separated by commas, got '{self.angles}'") from None
+        return distinct(map(math.radians, degrees))
 
     def _attenuation(self, image):
         if not isinstance(image, Image) or np.iscomplexobj(image.array):

@@ -1,8 +1,7 @@
 """Nonlinear deblurring: y = A(x) + n, a motion blur in linear light seen through a camera's response.
 
-Two forward models, neither of which has an adjoint: z_0 = y and gradients come from autograd.
-`MotionBlur` is physical and needs no file; `kernelwizard.KernelWizardBlur` is the paper's
-learned blur (Tran et al., CVPR 2021) and needs its checkpoint.
+Neither of the two forward models has an adjoint: z_0 = y, and autograd gives gradients. `MotionBlur` is physical and
+needs no file; `kernelwizard.KernelWizardBlur`, the paper's learned blur (Tran et al., CVPR 2021), needs its checkpoint.
 """
 
 from dataclasses import dataclass
@@ -23,8 +22,7 @@ from .pictures import gaussian, natural_case, natural_truth, to_tensor
 class Deblurring(Settings):
     """Nonlinear deblurring of pictures in [0, 1]; z_0 = y (paper: 256 x 256, learned blur, noise 0.05 = 12.75 / 255).
 
-    The motion path, or the latent kernel, is drawn once from the data seed: A is the same at
-    every call. y is not clipped after the noise.
+    The data seed draws the motion path or the latent kernel, once. y is not clipped after the noise.
     """
 
     name: ClassVar[str] = "deblurring"
@@ -51,11 +49,7 @@ class Deblurring(Settings):
                              "--checkpoint FILE, or neither")
 
     def observe(self, image, seed=0):
-        """Blur a picture, add noise and return its `Case`.
-
-        Raises:
-            InputError: the image is not a real picture with values in [0, 1], or the checkpoint does not fit.
-        """
+        """Blur a picture, add noise and return its `Case`; InputError for a bad picture or checkpoint."""
         generator = torch.Generator().manual_seed(seed)
         truth = natural_truth(self, image, self.size)
         x = to_tensor(truth)

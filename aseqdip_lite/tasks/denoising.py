@@ -33,11 +33,7 @@ class Denoising(Settings):
     size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
     def observe(self, image, seed=0):
-        """Add noise to a picture and return its `Case`.
-
-        Raises:
-            InputError: the image is not a real picture with values in [0, 1].
-        """
+        """Add noise to a picture and return its `Case`; InputError for a bad picture (`natural_truth`)."""
         generator = torch.Generator().manual_seed(seed)
         truth = natural_truth(self, image, self.size)
         x = to_tensor(truth)

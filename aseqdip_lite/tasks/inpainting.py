@@ -13,19 +13,15 @@ from ..settings import InputError, Settings, setting
 from . import register
 from .pictures import gaussian, natural_case, natural_truth, to_tensor
 
-#: Hole-to-image area ratio where no mask is asked for.
-HIAR = 0.25
+HIAR = 0.25  #: hole-to-image area ratio where no mask is asked for
 
 
 def box_mask(shape, hiar):
     """A mask (H, W) of ones with a central box of zeros of `hiar` times the image's area.
 
-    The box has the image's proportions within two pixels of height: of the heights
-    round(H sqrt(hiar)) - 2 ... + 2, each with width round(hiar H W / height), the one is taken
-    whose area is nearest to hiar H W. Where the margins are odd the box lies half a pixel up and left.
-
-    Raises:
-        InputError: the hole rounds to nothing or covers the whole image.
+    Of the boxes of height round(H sqrt(hiar)) - 2 ... + 2, each with width round(hiar H W / height), the one is taken
+    whose area is nearest to hiar H W. Where the margins are odd it lies half a pixel up and left. InputError if the
+    hole rounds to nothing or covers the whole image.
     """
     h, w = shape
     middle = round(h * hiar**0.5)
@@ -40,11 +36,7 @@ def box_mask(shape, hiar):
 
 
 def random_mask(shape, missing, generator):
-    """A mask (H, W) with exactly round(missing H W) zeros at random places and ones elsewhere.
-
-    Raises:
-        InputError: no pixel or every pixel would be missing.
-    """
+    """A mask (H, W) with round(missing H W) zeros at random places, else ones; InputError for no or only zeros."""
     pixels = shape[0] * shape[1]
     holes = round(missing * pixels)
     if not 0 < holes < pixels:
@@ -61,11 +53,7 @@ def known_mean(y, mask):
 
 
 def read_mask(path, shape):
-    """A user's mask file as (H, W) zeros and ones: a pixel that is not zero, in any channel, is known.
-
-    Raises:
-        InputError: the file cannot be read, holds no picture or has another size than the image.
-    """
+    """A mask file as (H, W): 1 where a pixel is not zero, in any channel; InputError for no picture or another size."""
     from ..images.files import load_file
 
     image = load_file(Path(path))
@@ -86,15 +74,14 @@ def read_mask(path, shape):
 class Inpainting(Settings):
     """In-painting of gray or RGB pictures in [0, 1] with a mask that all channels share; z_0 = y.
 
-    The paper has a central box of hole-to-image area ratio (HIAR) 0.1 and 0.25, hole set to zero,
-    no noise, and a random mask with 97 % of the pixels missing. At most one of `hiar`,
-    `missing` and `mask` may be given; with none the box has HIAR 0.25.
+    The paper has a central box of hole-to-image area ratio (HIAR) 0.1 and 0.25, hole set to zero, no noise, and a
+    random mask with 97 % of the pixels missing. At most one of `hiar`, `missing` and `mask` may be given; with none the
+    box has HIAR 0.25.
 
-    `fill` "mean" subtracts the mean of the known pixels of each channel from them, so that zero, which
-    y and z_0 hold in the hole, is their mean and not black; it is added again to every answer. What a
-    network puts into a hole at first is near zero, whatever z_0 holds there, and small steps hardly move
-    it where no data pull: black holes stay dark (lesson 10). The paper sets the hole to zero (`fill`
-    "zero"); its released code fills it with 0.4.
+    `fill` "mean" subtracts the mean of the known pixels of each channel, so that zero, which y and z_0 hold in the
+    hole, is their mean and not black; every answer gets it back. A network's output in a hole starts near zero,
+    whatever z_0 holds there, and small steps hardly move it where no data pull: black holes stay dark (lesson 10). The
+    paper sets the hole to zero (`fill` "zero"); its released code fills it with 0.4.
     """
 
     name: ClassVar[str] = "inpainting"
@@ -119,11 +106,7 @@ class Inpainting(Settings):
             raise InputError(f"{' and '.join(given)} exclude each other: give one of hiar, missing and mask")
 
     def observe(self, image, seed=0):
-        """Mask a picture and return its `Case`.
-
-        Raises:
-            InputError: the image is not a real picture with values in [0, 1], or the mask does not fit.
-        """
+        """Mask a picture and return its `Case`; InputError for a bad picture (`natural_truth`) or mask."""
         generator = torch.Generator().manual_seed(seed)
         truth = natural_truth(self, image, self.size)
         mask = self._mask(truth.shape[:2], generator)

@@ -1,8 +1,8 @@
 """Multi-coil MRI: y = M F S x + n.
 
-S multiplies the image by the coil sensitivities, F is the orthonormal centred 2D FFT and M
-keeps the sampled columns or points of k-space (paper, section 2.1; `operators.sampling`). Measurements are
-stored zero-filled: (1, coils, H, W) complex64 with zeros where nothing was sampled.
+S multiplies the image by the coil sensitivities, F is the orthonormal centred 2D FFT and M keeps the sampled columns
+or points of k-space (paper, section 2.1; `operators.sampling`). Measurements are stored zero-filled:
+(1, coils, H, W) complex64 with zeros where nothing was sampled.
 """
 
 from dataclasses import dataclass, replace
@@ -36,14 +36,13 @@ def smooth_phase(shape, generator):
 class MRI(Settings):
     """Multi-coil Cartesian MRI (paper: 15 coils, 320 x 320, columns at 4x and 8x).
 
-    `pattern` and `acceleration` say how a picture or a fully sampled scan is undersampled; a
-    scan that is undersampled already keeps its mask. `acceleration` R means: "random" samples
-    exactly round(W / R) columns of k-space, "equispaced" as many to within one column, and
-    "variable-density" exactly round(H W / R) points. See `operators.sampling`.
+    `pattern` and `acceleration` say how a picture or a fully sampled scan is undersampled; a scan that is undersampled
+    already keeps its mask. `acceleration` R samples exactly round(W / R) columns of k-space ("random"), as many to
+    within one column ("equispaced"), or exactly round(H W / R) points ("variable-density"). See `operators.sampling`.
 
-    `holdout` keeps a share of the measurements from the methods: columns of a mask of columns, points
-    of a mask of points, none of the calibration centre. The error of an answer on them, the
-    `heldout_residual`, needs no truth and, unlike the data residual, does not fall by fitting noise.
+    `holdout` keeps a share of the measurements from the methods: columns of a mask of columns, points of a mask of
+    points, none of the calibration centre. The error of an answer on them, the `heldout_residual`, needs no truth and,
+    unlike the data residual, does not fall by fitting noise.
     """
 
     name: ClassVar[str] = "mri"
@@ -67,11 +66,7 @@ class MRI(Settings):
     size: int | None = setting(192, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
     def observe(self, image, seed=0):
-        """Simulate (from an `Image`) or take over (from a `KSpace`) a scan and return its `Case`.
-
-        Raises:
-            InputError: a setting does not fit the image or the data.
-        """
+        """The `Case` of a simulated (`Image`) or measured (`KSpace`) scan; InputError if a setting does not fit."""
         generator = torch.Generator().manual_seed(seed)
         if isinstance(image, KSpace):
             return self._measured(image, generator, seed)

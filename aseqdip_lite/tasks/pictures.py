@@ -1,8 +1,7 @@
 """What the tasks on natural images share: a truth in [0, 1], Gaussian noise given in 1/255, and the `Case`.
 
-Pictures are taken in their display values, 0 black and 1 white, and y is kept in the same unit:
-the observation's scale is 1, so no statistic of y is needed. Answers are clipped to [0, 1]
-before they are shown and measured; PSNR has data range 1.
+Pictures, and y in the same unit, are display values, 0 black and 1 white: the observation's scale is 1. Answers are
+clipped to [0, 1] before they are shown and measured; PSNR has data range 1.
 """
 
 import numpy as np
@@ -16,11 +15,8 @@ from ..settings import InputError
 def natural_truth(task, image, size):
     """The picture that a task works on, (H, W) gray or (H, W, 3) RGB, float32 in [0, 1].
 
-    Shipped images are resampled to size x size, where the cubic overshoot is clipped; a user's
-    image keeps its pixels.
-
-    Raises:
-        InputError: a scan instead of a picture, a complex image, or values outside of [0, 1].
+    Shipped images are resampled to size x size and clipped; a user's image keeps its pixels. InputError for a scan
+    instead of a picture, a complex image, or values outside of [0, 1].
     """
     if not isinstance(image, Image):
         raise InputError(f"{image.name} is a measured scan: {task.name} needs a picture")
