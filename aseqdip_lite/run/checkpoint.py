@@ -14,15 +14,12 @@ FORMAT = 5
 
 
 def save(path, identity, **parts):
-    """Write a checkpoint.
+    """Write a checkpoint; OSError if it cannot be written, and an earlier file is then as it was.
 
     Args:
         path: the file, usually `checkpoint.pt` in the out folder.
         identity: flat dictionary of what makes the run this run; see `load`.
         **parts: state dictionaries of tensors, numbers, strings, lists and dictionaries.
-
-    Raises:
-        OSError: it cannot be written; an earlier file is then as it was.
     """
     stored = dict(identity=identity, **parts)
     stored |= dict(format=FORMAT, contents=contents(stored))
@@ -39,9 +36,7 @@ def save(path, identity, **parts):
 def load(path, identity, device="cpu"):
     """Read a checkpoint of the run `identity` (weights_only, tensors onto `device`) and return its parts.
 
-    Raises:
-        InputError: the file is damaged, of another format, or of a run with other settings; the
-            differences are listed.
+    InputError for a damaged file, another format, or a run with other settings; it lists the differences.
     """
     try:
         with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums that it writes
@@ -65,11 +60,7 @@ def load(path, identity, device="cpu"):
 
 
 class Keeper:
-    """Keeps the state of the run `identity` in `checkpoint.pt` of the folder `out`; None keeps nothing.
-
-    Raises:
-        InputError: the folder cannot be written to.
-    """
+    """Keeps the run `identity` in `checkpoint.pt` of `out`, None keeps nothing; InputError if it cannot write there."""
 
     def __init__(self, out, identity):
         self.file = None if out is None else Path(out) / "checkpoint.pt"
@@ -80,7 +71,7 @@ class Keeper:
                 half.unlink(missing_ok=True)
 
     def save(self, carry, recorder, seconds):
-        """Write the checkpoint. If it cannot be written, the one before stays, and the first time one line says so."""
+        """Write the checkpoint. If that fails, the one before stays, and a line says so the first time."""
         if self.file is None:
             return
         try:
@@ -94,8 +85,7 @@ class Keeper:
     def restore(self, carry, recorder, device):
         """Bring a run to where its checkpoint is; returns the seconds that it had taken, 0 without a checkpoint.
 
-        Raises:
-            InputError: as `load`; also parts that do not fit the run, such as those of another version's networks.
+        InputError as in `load`, and for parts that do not fit the run, such as those of another version's networks.
         """
         if self.file is None or not self.file.exists():
             return 0.0
@@ -109,16 +99,13 @@ class Keeper:
 
 
 def damaged(path, error):
-    """The InputError of a file that cannot be used, whatever it was that came out of reading it."""
+    """The InputError of a file that cannot be used, whatever error its reading raised."""
     return InputError(f"{path}: the checkpoint is damaged ({type(error).__name__}): "
                       "delete it, or run without --resume to start again")
 
 
 def contents(value):
-    """Kind and size of every part of nested dictionaries, in text: a file whose parts do not fit it was tampered with.
-
-    Tensors are told by dtype and shape, lists by their length and the types in them.
-    """
+    """Kind and size of every part of nested dictionaries, in text; a file that does not match it was tampered with."""
     if isinstance(value, dict):
         return {str(key): contents(part) for key, part in value.items()}
     if isinstance(value, torch.Tensor):

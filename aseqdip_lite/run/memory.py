@@ -1,6 +1,6 @@
-"""Memory: what is freed in a step stays with the process for the next; and the most that a run took.
+"""Memory: keeps what a step frees for the next step, and measures the most that a run took.
 
-That is the most of the GPU where it ran on one, else of this process (Linux).
+That is memory of the GPU where the run is on one, else of this process (Linux).
 """
 
 import contextlib
@@ -24,8 +24,8 @@ KEPT = {-1: 256 * 2**20, -3: 32 * 2**20}
 def keep():
     """Ask glibc to keep up to 256 MiB of what is freed; does nothing where there is no glibc.
 
-    A step frees all its activations and the next one needs as many. As glibc comes it gives many of them back to the
-    system each time, which then has to map and clear them anew: over a thousand pages a step of 128 x 128 pixels.
+    A step frees all its activations and the next one needs as many. By default glibc returns many of them to the
+    system, which then maps and clears them anew: over a thousand pages a step of 128 x 128 pixels.
     """
     if platform.libc_ver()[0] == "glibc":
         for option, size in KEPT.items():
@@ -42,8 +42,7 @@ def reset(device):
 
 
 def peak(device):
-    """Most memory since `reset` in MiB: tensors on the GPU, or all that the process held, with what it kept of former
-    runs (see `keep`); None if not known."""
+    """Most memory since `reset` in MiB, None if not known: tensors on the GPU, or all of the process (see `keep`)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     try:

@@ -10,8 +10,7 @@ from PIL import Image
 from ..files import to_bytes
 from .stopping import StopReason
 
-#: Largest resolution of a stored figure, in dots per inch.
-LARGEST_DPI = 100
+LARGEST_DPI = 100  #: largest resolution of a stored figure, in dots per inch
 
 
 def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
@@ -80,9 +79,5 @@ def to_png(figure):
     """A figure as PNG bytes of at most `LARGEST_DPI` and 256 colours, a third of the size of true colour."""
     dpi = min(figure.dpi, LARGEST_DPI)
     picture = Image.open(io.BytesIO(to_bytes(lambda buffer: figure.savefig(buffer, format="png", dpi=dpi))))
-    return to_bytes(lambda buffer: few_colours(picture).save(buffer, format="png", optimize=True, dpi=(dpi, dpi)))
-
-
-def few_colours(picture):
-    """A PIL image with the 256 colours that represent it best."""
-    return picture.convert("RGB").quantize(256)
+    few = picture.convert("RGB").quantize(256)  # the 256 colours that represent it best
+    return to_bytes(lambda buffer: few.save(buffer, format="png", optimize=True, dpi=(dpi, dpi)))

@@ -13,8 +13,7 @@ from . import memory, threads
 from .recorder import ANSWERS
 from .stopping import StopReason
 
-#: The answers that `psnr` and `ssim` of the metrics are given of, whatever the run.
-SHOWN = ("start", "final", "blind", "oracle")
+SHOWN = ("start", "final", "blind", "oracle")  #: the answers whose `psnr` and `ssim` every run's metrics have
 
 #: Files that not every run has: one of an earlier run in the same folder would be taken for this one's.
 OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy")
@@ -30,8 +29,8 @@ class Result:
         curve: {column: list}, one row per step.
         metrics: what metrics.json holds: "answers", see `Recorder.answers`; "psnr" and "ssim" of `SHOWN` again, each
             {answer: number or None}; settings and provenance.
-        deviation: standard deviation of each pixel of the final image, as `Case.array` gives images, for
-            methods that sample; None for the others.
+        deviation: standard deviation of each pixel of the final image, as `Case.array` gives images, of methods that
+            sample; else None.
     """
 
     case: Case
@@ -89,9 +88,7 @@ class Result:
         if self.images["blend"] is not None:
             files |= self.files("blend", self.images["blend"])
         if self.deviation is not None:
-            window = (0.0, float(self.deviation.max()) or 1.0)
-            files["deviation.npy"] = to_bytes(lambda buffer: np.save(buffer, self.deviation, allow_pickle=False))
-            files["deviation.png"] = to_bytes(lambda buffer: save_picture(buffer, self.deviation, window))
+            files |= encoded("deviation", self.deviation, self.deviation, (0.0, float(self.deviation.max()) or 1.0))
         try:
             out.mkdir(parents=True, exist_ok=True)
             write_together({out / name: lambda file, content=content: file.write(content)
@@ -109,14 +106,12 @@ class Result:
 
     def files(self, name, image):
         """An image as {"NAME.png": the displayed one, "NAME.npy": its numbers}, as bytes."""
-        shown = self.case.display(image)
-        return {f"{name}.png": to_bytes(lambda buffer: save_picture(buffer, shown, self.case.window)),
-                f"{name}.npy": to_bytes(lambda buffer: np.save(buffer, self.case.array(image), allow_pickle=False))}
+        return encoded(name, self.case.display(image), self.case.array(image), self.case.window)
 
-    def plot(self, **kwargs):
-        """Pictures of start, answer and truth with the curve beside them; returns a matplotlib Figure."""
+    def plot(self):
+        """Pictures of start, answer and truth with their errors; returns a matplotlib Figure."""
         from .plots import plot_result
-        return plot_result(self, **kwargs)
+        return plot_result(self)
 
     def __str__(self):
         return summary(self.metrics)
@@ -133,7 +128,7 @@ def answer(row, name, value):
 
 
 def read_row(row):
-    """Metrics, or a row made of them, with `answers`, also if an earlier version wrote it in its shape.
+    """Metrics, or a row made of them, with `answers`, even if an earlier version wrote it.
 
     There "psnr", "ssim", "data_residual" and "heldout_residual" were the only place of {answer: number}, "peak_step"
     that of the oracle's step, and "stops" had {rule: {"step", "psnr", "ssim"}}; older ones lack the last two. What an
@@ -175,11 +170,13 @@ def summary(metrics):
     return "\n".join(lines + [reason.explanation] * reason.is_fault)
 
 
-def save_picture(file, shown, window):
-    """An 8 bit PNG of a displayed image, see `as_gray`."""
+def encoded(name, shown, array, window):
+    """{"NAME.png": an 8 bit PNG of a displayed image, see `as_gray`, "NAME.npy": an array}, as bytes."""
     from PIL import Image as Picture
 
-    Picture.fromarray(as_gray(shown, window)).save(file, format="png")
+    picture = Picture.fromarray(as_gray(shown, window))
+    return {f"{name}.png": to_bytes(lambda buffer: picture.save(buffer, format="png")),
+            f"{name}.npy": to_bytes(lambda buffer: np.save(buffer, array, allow_pickle=False))}
 
 
 def as_gray(shown, window):
