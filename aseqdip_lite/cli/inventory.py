@@ -5,8 +5,8 @@ A row is a tuple of columns; the last one may be long or have several lines.
 
 import importlib.util
 import inspect
-from importlib import metadata
 
+from ..files import installed
 from ..settings import InputError
 from .options import catalogue
 
@@ -77,10 +77,9 @@ def list_parts():
     """Optional parts: package, its version, what it serves and, if it is missing, how to install it; the GPU."""
     import torch
 
-    rows = []
-    for module, (package, what, install) in OPTIONAL.items():
-        found = version(module)
-        rows.append((package, found or "not installed", what if found else f"{what}\n{install}"))
+    found = {module: version(module) for module in OPTIONAL}
+    rows = [(package, found[module] or "not installed", what if found[module] else f"{what}\n{install}")
+            for module, (package, what, install) in OPTIONAL.items()]
     count = torch.cuda.device_count()
     rows.append(("CUDA GPU", f"{count} found", torch.cuda.get_device_name(0) if count else "all runs on the CPU"))
     return {"Optional parts": rows}
@@ -103,10 +102,7 @@ def version(module):
     """Version of an optional part, None if it is not installed."""
     if importlib.util.find_spec(module) is None:
         return None
-    try:
-        return metadata.version(OPTIONAL[module][0])
-    except metadata.PackageNotFoundError:  # some builds have another name
-        return "installed"
+    return installed(OPTIONAL[module][0]) or "installed"  # some builds have another name
 
 
 #: The parts of the list, in this order; the course adds its own.

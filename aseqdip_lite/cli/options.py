@@ -11,8 +11,7 @@ import click
 
 from ..settings import InputError, nearest
 
-#: The settings of all tasks and methods, made by `python scripts/check_docs.py --write`: their classes need PyTorch,
-#: for which --help does not wait.
+#: All settings, made by `python scripts/check_docs.py --write`: their classes need PyTorch, and --help does not wait.
 SETTINGS = Path(__file__).parent / "settings.json"
 
 #: The settings that a recorded search found for each task, network or profile, and method.
@@ -42,10 +41,8 @@ class Commands(click.Group):
 class SettingsCommand(click.Command):
     """A command on a TASK whose options include the settings of that task and, if it has --method, of that method.
 
-    Once the task is known, `context.obj` holds what `settings_of` returns.
-
-    Raises:
-        InputError: unknown task or method, a method not defined for the task, a setting that neither of them has.
+    Once the task is known, `context.obj` holds what `settings_of` returns. InputError for an unknown task or method, a
+    method not defined for the task, a setting that neither has.
     """
 
     def parse_args(self, context, args):
@@ -77,13 +74,13 @@ class SettingsCommand(click.Command):
         own, sections = self.own_and_settings(context)
         sections = {f"{self.name.capitalize()} options": own} | {f"Settings of {owner}": options
                                                                  for owner, options in sections.items()}
-        for heading, options in sections.items():
-            with formatter.section(heading):
-                rows = [option.get_help_record(context) for option in options if isinstance(option, click.Option)]
-                formatter.write_dl(rows or [("none", "")])
+        rows = {heading: [option.get_help_record(context) for option in options if isinstance(option, click.Option)]
+                for heading, options in sections.items()}
         if not context.obj:
-            with formatter.section("Tasks"):
-                formatter.write_dl([(name, facts["about"]) for name, facts in catalogue()["tasks"].items()])
+            rows["Tasks"] = [(name, facts["about"]) for name, facts in catalogue()["tasks"].items()]
+        for heading, records in rows.items():
+            with formatter.section(heading):
+                formatter.write_dl(records or [("none", "")])
         formatter.write_paragraph()
         formatter.write_text(self.next_step(context))
 
@@ -149,10 +146,11 @@ def check_owners(given, task, method, sections):
 
 def split_settings(task, settings):
     """The settings that have a value, as two dictionaries: those of the task, and the others, of the method."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    of_task = given.keys() & catalogue()["tasks"][task]["settings"].keys()
-    return ({name: value for name, value in given.items() if name in of_task},
-            {name: value for name, value in given.items() if name not in of_task})
+    of_task, of_method = {}, {}
+    for name, value in settings.items():
+        if value is not None:
+            (of_task if name in catalogue()["tasks"][task]["settings"] else of_method)[name] = value
+    return of_task, of_method
 
 
 def checked_device(name):
