@@ -17,15 +17,14 @@ from .settings import InputError
 class Observation:
     """What a method may know: y = A x + n in units where the image is of size about 1.
 
+    InputError if y or start hold NaN or infinite numbers.
+
     Attributes:
         A: the forward operator.
         y: measurements (1, *A.out_shape), divided by `scale`.
         scale: image in physical units = scale * image in the units of `y`; computed from y alone.
         start: z_0, (1, *A.in_shape): A^H y (MRI, CT) or y, in the units of `y`.
         noise_std: standard deviation of n per real component, in the units of `y`; None if unknown.
-
-    Raises:
-        InputError: y or start hold NaN or infinite numbers.
     """
 
     A: Operator
@@ -44,11 +43,10 @@ class Observation:
     def noise_energy(self):
         """E ||n||^2 in the units of ||y||^2: noise_std^2 times the real numbers measured; None if not known.
 
-        Measured is what is not exactly 0: noise leaves no sample at 0, and a mask sets the others to it.
+        What is exactly 0 was not measured: a mask sets it so, and noise leaves no sample at 0.
         """
-        if self.noise_std is None:
-            return None
-        return self.noise_std**2 * int(torch.count_nonzero(self.y)) * (2 if self.y.is_complex() else 1)
+        measured = int(torch.count_nonzero(self.y)) * (2 if self.y.is_complex() else 1)
+        return None if self.noise_std is None else self.noise_std**2 * measured
 
     def to(self, device):
         """The same observation on another device."""
@@ -70,12 +68,11 @@ class Case:
         window: (low, high) of the gray scale of pictures; also clips natural images.
         clip: whether answers are clipped to `window` before they are measured (natural images).
         crop: (height, width) of the central part that is compared with the truth, or None for all.
-        support: (H, W) of zeros and ones, the field of view of CT: nothing is known outside, the image is shown
-            as 0 there; None for all.
-        heldout: (A, y) of measurements that no method sees, in the units of the observation, to check answers
-            by where no truth is known; None if none are held out.
-        offset: what was subtracted from the image before y was made, and is added to every answer; a number or one
-            for each channel, (C,); computed from y alone.
+        support: (H, W) of zeros and ones, the field of view of CT, outside of which images are 0; None for all.
+        heldout: (A, y) of measurements that no method sees, in the units of the observation, to check answers without a
+            truth; None if none are held out.
+        offset: what was subtracted from the image before y was made, and is added to every answer; a number or one for
+            each channel, (C,); computed from y alone.
         notes: facts about how the data were made that a reader must know.
     """
 
@@ -100,11 +97,7 @@ class Case:
         return array if self.support is None else array * self.support
 
     def display(self, image):
-        """An image of the method (1, C, H, W) as it is shown and measured: (H, W) or (H, W, 3) float32.
-
-        Multiplies by the observation's scale, takes the magnitude of complex images and clips
-        natural images to their range.
-        """
+        """An image of the method (1, C, H, W) as shown and measured, in physical units: (H, W) or (H, W, 3) float32."""
         return self.shown(self.array(image))
 
     def shown(self, array):
@@ -137,8 +130,7 @@ def centre_crop(array, shape):
 def robust_peak(image):
     """The 99.5th percentile of |image|: a scale taken from y alone that single pixels do not move.
 
-    Raises:
-        InputError: the image is zero almost everywhere or not finite, so y holds no signal.
+    InputError if the image is zero almost everywhere or not finite, so y holds no signal.
     """
     magnitude = image.abs().flatten().cpu().numpy()
     peak = float(np.quantile(magnitude, 0.995)) or float(magnitude.max())

@@ -1,6 +1,6 @@
-"""Files: written whole or not at all; and what every result says of where it was made.
+"""Atomic file writes, JSON, and where and with what a result was made.
 
-Nothing here waits for PyTorch to be imported, so that the command line answers quickly.
+Importing it does not import PyTorch, so that the command line answers quickly.
 """
 
 import io
@@ -14,20 +14,15 @@ from pathlib import Path
 
 from .settings import InputError
 
-#: Keys whose values say which run it was: they keep all their digits.
-EXACT = ("settings", "problem")
-
-#: Characters that a line of JSON has at most, but for a list of numbers, which is never broken.
-WIDTH = 120
-
-#: Bytes that must find room in the out folder before a run begins: about what its pictures and tables take.
-PROBE = 2**20
+EXACT = ("settings", "problem")  #: keys whose values say which run it was: they keep all their digits
+WIDTH = 120  #: characters of a line of JSON at most, but for a list of numbers, which is never broken
+PROBE = 2**20  #: bytes that must find room in the out folder before a run: about what its pictures and tables take
 
 
 def write_atomically(path, write):
     """Call `write(file)` on a temporary file beside `path`, flush it to disk and rename it into place.
 
-    A reader sees the old file or the new one, whole, whenever the process is killed.
+    A reader sees the whole old file or the whole new one, even if the process is killed.
     """
     write_together({path: write})
 
@@ -35,7 +30,7 @@ def write_atomically(path, write):
 def write_together(writers):
     """Write several files, {path: write}, as `write_atomically` does, and rename none before all are on the disk.
 
-    So a full disk leaves all of them as they were; a kill between two renames may leave old ones beside new ones.
+    A full disk leaves all of them as they were; a kill between two renames may leave old ones beside new ones.
     """
     temporaries = {}
     try:
@@ -46,8 +41,10 @@ def write_together(writers):
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
+        mask = os.umask(0o022)  # it can only be read by setting it
+        os.umask(mask)
         for path, temporary in temporaries.items():
-            os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files that only their owner may read
+            os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes files that only their owner may read
             os.replace(temporary, path)
     except BaseException:
         for temporary in temporaries.values():
@@ -61,19 +58,8 @@ def write_together(writers):
             os.close(handle)
 
 
-def current_umask():
-    """The process's file mode mask; it can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
 def make_folder(path):
-    """Make the folder `path` if it is not there, and try whether it takes a file of `PROBE` bytes.
-
-    Raises:
-        InputError: it cannot be made or written to, or the disk is full.
-    """
+    """Make the folder `path` if needed and try a file of `PROBE` bytes in it; InputError if it cannot be written."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path) as file:
@@ -95,7 +81,7 @@ def to_bytes(write):
 def plain(value, digits=6):
     """The same nested structure as results hold it: floats of six significant digits, None for NaN and infinity.
 
-    Whole numbers are not touched, nor is what lies under a key of `EXACT`. plain(plain(x)) == plain(x).
+    Whole numbers and what lies under a key of `EXACT` stay as they are. plain(plain(x)) == plain(x).
     """
     if isinstance(value, dict):
         return {key: plain(item, 17 if key in EXACT else digits) for key, item in value.items()}  # 17 lose no bit

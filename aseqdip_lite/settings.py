@@ -1,14 +1,14 @@
 """Settings that check themselves, the base of every task and every method; the profile and the device by default.
 
-A task or a method is a frozen dataclass whose fields are made by `setting`. The same few
-facts (help, bounds, choices) then serve the check, the command line, `aseqdip list` and the
-panels, so they are written once.
+A task or a method is a frozen dataclass whose fields are made by `setting`. Its facts (help, bounds, choices) serve the
+check, the command line, `aseqdip list` and the panels.
 """
 
 import dataclasses
 import difflib
 import functools
 import math
+import operator
 import os
 import typing
 
@@ -23,8 +23,8 @@ class InputError(ValueError):
 def setting(default, help, *, low=None, above=None, high=None, below=None, choices=None, parse=None, repr=True):
     """Dataclass field with a help text and bounds: low <= value <= high, above < value < below.
 
-    `parse` takes in a text that is no number and returns a value that is no number, as lam can be a schedule. `repr`
-    says whether the field is printed with the others.
+    `parse` turns a text that is no number into a value that is no number, e.g. a schedule of lam. `repr` says whether
+    the field is printed with the others.
     """
     facts = dict(help=help, low=low, above=above, high=high, below=below, choices=choices, parse=parse)
     return dataclasses.field(default=default, metadata=facts, repr=repr)
@@ -41,11 +41,7 @@ def nearest(name, known, kind):
 
 @functools.cache
 def profile():
-    """Name of the profile, "smoke", "laptop" (default) or "paper": ASEQDIP_PROFILE, read once.
-
-    Raises:
-        InputError: the variable holds another word.
-    """
+    """The profile, "smoke", "laptop" (default) or "paper": ASEQDIP_PROFILE, read once; InputError for another word."""
     return nearest(os.environ.get("ASEQDIP_PROFILE", "laptop"), PROFILES, "profile in ASEQDIP_PROFILE")
 
 
@@ -64,18 +60,13 @@ def whole_number(name, value, low):
 
 
 class Settings:
-    """Base of frozen dataclasses made of `setting` fields.
-
-    Raises:
-        InputError: a value has the wrong type, is not finite or leaves its bounds.
-    """
+    """Base of frozen dataclasses made of `setting` fields; InputError for a wrong type, not finite or out of bounds."""
 
     def __post_init__(self):
         for field, kind, optional in fields_of(type(self)):
             value = getattr(self, field.name)
-            if value is None and optional:
-                continue
-            object.__setattr__(self, field.name, _checked(field, kind, value))
+            if value is not None or not optional:
+                object.__setattr__(self, field.name, _checked(field, kind, value))
 
     def to_dict(self):
         """The settings as a plain dictionary, ready for JSON; a schedule in its text form."""
@@ -97,7 +88,10 @@ def _checked(field, kind, value):
         try:
             value = kind(value)
         except (TypeError, ValueError):
-            return _parsed(name, facts["parse"], kind, value)
+            try:
+                return facts["parse"](value)
+            except InputError as error:
+                raise InputError(f"{name} must be of type {kind.__name__} or a schedule: {error}") from None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -106,17 +100,8 @@ def _checked(field, kind, value):
         raise InputError(f"{name} must be finite, got {value}")
     if facts.get("choices") is not None:
         return nearest(value, facts["choices"], name)
-    bounds = (("low", "at least", lambda b: value >= b), ("above", "above", lambda b: value > b),
-              ("high", "at most", lambda b: value <= b), ("below", "below", lambda b: value < b))
-    for key, words, holds in bounds:
-        bound = facts.get(key)
-        if bound is not None and not holds(bound):
-            raise InputError(f"{name} must be {words} {bound}, got {value}")
+    for key, words, holds in (("low", "at least", operator.ge), ("above", "above", operator.gt),
+                              ("high", "at most", operator.le), ("below", "below", operator.lt)):
+        if facts.get(key) is not None and not holds(value, facts[key]):
+            raise InputError(f"{name} must be {words} {facts[key]}, got {value}")
     return value
-
-
-def _parsed(name, parse, kind, value):
-    try:
-        return parse(value)
-    except InputError as error:
-        raise InputError(f"{name} must be of type {kind.__name__} or a schedule: {error}") from None
