@@ -18,6 +18,7 @@ from dataclasses import replace
 import click
 import torch
 from common import machine, row, save
+from growth import seconds_of
 from torch.utils.flop_counter import FlopCounterMode
 
 from aseqdip_lite import ASeqDIP, load_case
@@ -61,12 +62,6 @@ def matrix_seconds(repeats=5):
     """Seconds of `repeats` products of two 2048 x 2048 float32 matrices, the machine's reference."""
     a, b = (torch.randn(2048, 2048, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
     return [seconds_of(lambda: a @ b) for _ in range(repeats + 1)][1:]
-
-
-def seconds_of(call):
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 class Clock:

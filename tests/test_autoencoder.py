@@ -37,7 +37,6 @@ def small_observation(size=16):
 
 # The network.
 
-
 def test_no_more_passes_than_the_code_holds():
     """The Jacobian's rank, 4 x 4 numbers for 512 of the image: with a skip connection it would be 512."""
     network = small(widths=(8, 16, 32), code=4).network
@@ -53,7 +52,6 @@ def test_images_of_any_size(size):
 
 
 # Eq. 18.
-
 
 @pytest.mark.parametrize("lam_a", [0.0, 1.5])
 def test_loss_and_gradient_are_those_of_the_equation(lam_a):
@@ -111,7 +109,6 @@ def test_an_image_that_is_coded_without_loss_stays():
 
 # The shipped weights.
 
-
 def test_shipped_weights_are_small_and_code_a_slice_that_they_never_saw():
     assert WEIGHTS.stat().st_size < 1_000_000
     network = load_autoencoder()
@@ -163,7 +160,6 @@ def test_training_patches_are_seeded_cuts_in_the_units_of_a_method():
 
 
 # F7.
-
 
 def test_f7_measures_and_draws():
     result = autoencoder.measure(**autoencoder.SIZES["smoke"])

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import nbformat
 import pytest
+from licences import applies
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -19,15 +20,11 @@ COLAB = Path(sys.prefix).name == ".venv-colab"
 NOT_THERE = ("jupytext", "nbval", "playwright")
 
 
-def applies(requirement):
-    """Whether a requirement counts on this Python, without any extra."""
-    return requirement.marker is None or requirement.marker.evaluate(dict(extra=""))
-
-
 def pins(file):
     """{package: its pin} of a list of exact versions."""
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    return {canonicalize_name(pin.name): pin for line in lines if "==" in line and applies(pin := Requirement(line))}
+    return {canonicalize_name(pin.name): pin for line in lines
+            if "==" in line and applies(pin := Requirement(line), ())}
 
 
 @pytest.mark.skipif(not COLAB, reason="only in .venv-colab: make colab")
@@ -81,7 +78,7 @@ def test_on_colab_it_installs_the_course_and_those_dependencies_that_colab_lacks
     assert set(options[2:]) == set(ours) - set(there)  # what Colab lacks, no more
     assert all(one.specifier.contains(str(there[name].specifier)[2:]) for name, one in ours.items() if name in there)
     needs = {canonicalize_name(one.name) for name in options[2:] for one in map(Requirement, requires(name) or ())
-             if applies(one)}
+             if applies(one, ())}
     assert needs <= set(there) | set(options[2:])
 
 

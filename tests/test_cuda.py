@@ -148,17 +148,11 @@ def test_a_network_is_that_of_the_cpu(preset):
 
 
 @needs_gpu
-@pytest.mark.parametrize("task", ["mri", "ct", "denoising", "inpainting"])
+@pytest.mark.parametrize("task, settings", [("mri", {}), ("ct", {}), ("ct", dict(projector="rotation")),
+                                            ("denoising", {}), ("inpainting", {})])
 @pytest.mark.parametrize("double", [False, True])
-def test_adjoints(task, double, smoke_case):
-    assert dot_test(on_gpu(smoke_case, task).A, double=double) < 1e-4
-
-
-@needs_gpu
-@pytest.mark.parametrize("double", [False, True])
-def test_the_adjoint_of_the_rotation(double, smoke_case):
-    A = smoke_case("ct", size=32, projector="rotation").to("cuda").observation.A
-    assert dot_test(A, double=double) < 1e-4
+def test_adjoints(task, settings, double, smoke_case):
+    assert dot_test(smoke_case(task, size=32, **settings).to("cuda").observation.A, double=double) < 1e-4
 
 
 def close(one, other):

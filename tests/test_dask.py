@@ -10,7 +10,6 @@ import pytest
 from checks import error_of
 from distributed import Client, LocalCluster
 
-from aseqdip_lite import InputError
 from aseqdip_lite.study.compare import compare
 from aseqdip_lite.study.sweep import sweep
 
@@ -84,18 +83,11 @@ def test_a_comparison_over_the_scheduler_is_that_of_one_process(cluster, tmp_pat
     assert not shared  # the sweep clears its folder away
 
 
-def test_an_address_without_scheduler_is_a_clear_error():
-    with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:1: start one by `dask schedul"):
-        sweep(square, dict(job=dict(x=1, budget=1)), scheduler="tcp://127.0.0.1:1", progress=False)
-    with pytest.raises(InputError, match="no Dask scheduler answers at nonsense"):
-        sweep(square, dict(job=dict(x=1, budget=1)), scheduler="nonsense", progress=False)
-
-
 @pytest.mark.parametrize("address", ["nonsense", "", "tcp://127.0.0.1", "nothing://127.0.0.1:1", "tcp://127.0.0.1:1"])
 def test_an_address_that_fails_leaves_no_open_client_to_the_garbage_collector(address):
     """It would be closed while any code runs; under the lock of Dask's loops, which closing takes, that never ends."""
-    with pytest.raises(InputError, match="no Dask scheduler answers"):
-        sweep(square, dict(job=dict(x=1, budget=1)), scheduler=address, progress=False)
+    said = error_of(sweep, square, dict(job=dict(x=1, budget=1)), scheduler=address, progress=False)
+    assert said.startswith(f"no Dask scheduler answers at {address}: start one by `dask schedul")
     clients = [thing for thing in gc.get_objects() if type(thing) is Client]
     assert all(client.status in ("closed", "newly-created") for client in clients)
 

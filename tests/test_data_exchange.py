@@ -55,7 +55,6 @@ def write(path, sinogram, angles, dark=100.0, beam=3000.0, rows=2, without=(), *
 
 # Line integrals and angles.
 
-
 def test_line_integrals_do_not_depend_on_gain_and_offset():
     rng = np.random.default_rng(0)
     truth, gain, offset = rng.uniform(0, 3, (5, 20)), rng.uniform(1e3, 3e3, 20), rng.uniform(50, 99, 20)
@@ -91,7 +90,6 @@ def test_views_that_leave_a_gap_are_refused(degrees, gap):
 
 # The axis of rotation.
 
-
 @pytest.mark.parametrize("centre", [40.0, 46.3, 50.0, 57.75])
 def test_axis_of_rotation_is_found(centre):
     angles = ANGLES
@@ -122,7 +120,6 @@ def test_an_object_beyond_the_detector_is_refused():
 
 # New bins.
 
-
 @pytest.mark.parametrize("centre", [50.0, 44.0, 56.4])
 @pytest.mark.parametrize("bins", [17, 33, 80])
 def test_rebinned_keeps_the_attenuation_and_centres_the_axis(centre, bins):
@@ -150,7 +147,6 @@ def test_the_image_is_attenuation_per_bin_whatever_the_size():
 
 
 # The file.
-
 
 @pytest.fixture
 def file(tmp_path):
@@ -200,7 +196,6 @@ def test_claimed_sizes_are_refused_before_they_are_allocated(tmp_path):
 
 
 # The task.
-
 
 def test_a_measured_scan_is_taken_over_by_ct(file):
     case = load_case("ct", str(file), profile="smoke", views=8, size=48)

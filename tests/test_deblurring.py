@@ -73,7 +73,6 @@ def test_knee_one_clips_hard():
 
 # The motion.
 
-
 @given(st.integers(0, 1000), st.floats(0.5, 20))
 def test_path_is_smooth_centred_and_as_long_as_asked_for(seed, extent):
     path = motion_path(extent, generator(seed))
@@ -120,7 +119,6 @@ def test_blur_averages_the_shifted_images_of_the_path():
 
 
 # The forward operator.
-
 
 @given(shapes, st.floats(0, 1), gammas, st.floats(0.5, 3), st.floats(0, 1), st.integers(0, 20))
 def test_constant_image_stays_constant_up_to_the_response(shape, value, gamma, exposure, knee, seed):
@@ -189,7 +187,6 @@ def test_members_of_a_batch_do_not_meet():
 
 # The task.
 
-
 def test_operator_is_the_same_at_every_call_and_drawn_from_the_seed():
     one, again, other = (load_case("deblurring", profile="smoke", size=32, seed=seed) for seed in (0, 0, 1))
     x = rand(1, 3, 32, 32).float()
@@ -214,11 +211,6 @@ def test_without_motion_noise_and_saturation_nothing_happens():
 
 
 @pytest.mark.parametrize("settings, words", [
-    (dict(motion=-1.0), "motion must be at least 0, got -1.0"),
-    (dict(gamma=0.5), "gamma must be at least 1, got 0.5"),
-    (dict(knee=1.5), "knee must be at most 1, got 1.5"),
-    (dict(exposure=0.0), "exposure must be above 0, got 0.0"),
-    (dict(blur="fysical"), "unknown blur 'fysical': did you mean 'physical'? known: physical, kernelwizard"),
     (dict(blur="kernelwizard"), "blur kernelwizard and a checkpoint go together: give --blur kernelwizard "
      "--checkpoint FILE, or neither"),
     (dict(checkpoint="a.pth"), "blur kernelwizard and a checkpoint go together: give --blur kernelwizard "
@@ -229,7 +221,6 @@ def test_bad_settings(settings, words):
 
 
 # Total variation by gradient descent.
-
 
 def test_total_variation_of_known_images():
     """A step of height 2 along 5 rows has TV 10; a ramp and a corner follow from the formula; a constant has none."""

@@ -42,7 +42,6 @@ def stable(f, params, A, z, lam, share=0.2):
 
 # The linear recursion.
 
-
 @every_operator
 @every_setting
 def test_momentum_form_equals_literal_gradient_descent(A, lam, N):
@@ -102,7 +101,6 @@ def test_proximal_point_without_lam_is_the_limit_of_small_lam(A):
 
 # Single modes, A = I.
 
-
 def mode_path(theta, gain, lam, N, stages=40):
     one = torch.ones(1, dtype=torch.float64)
     theta, eye = theta * one.diag(), one.diag()
@@ -161,7 +159,6 @@ def test_negative_gain_has_the_tighter_bound_of_stability():
 
 # Fixed points and the null space.
 
-
 @every_operator
 @every_setting
 def test_fixed_points_of_the_recursion_do_not_depend_on_lam_and_N(A, lam, N):
@@ -211,7 +208,6 @@ def test_only_lam_brakes_a_velocity_in_the_null_space_of_a_residual_network(lam,
 
 
 # Exact statements E1 to E3, with real networks.
-
 
 def gradients(network, loss):
     trained = [p for p in network.parameters() if p.requires_grad]
@@ -333,7 +329,6 @@ def test_rounding_errors_are_enough_for_adam_to_leave(smoke_case):
 
 
 # Trained networks against the linear theory.
-
 
 def test_network_that_is_linear_follows_the_recursion_exactly():
     """`trained_path`, `frozen_path` and their error on f = f_0 + G z + J w, where nothing is neglected."""

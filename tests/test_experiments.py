@@ -1,6 +1,7 @@
 """The ledger: every experiment runs in smoke, stores what it found, and judges by its own numbers."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -97,14 +98,15 @@ def test_the_input_of_f1_with_little_noise_is_the_truth(monkeypatch):
     assert float(noise) == pytest.approx(10 ** (-25 / 20), rel=0.1)  # the data's own noise, 25 dB below the signal
 
 
+FAKE = experiments.Experiment(
+    id="F99", about="a fake", published="42", profiles={name: {} for name in ("smoke", "laptop", "paper")},
+    measure=lambda: dict(answer=41.0, none=float("nan")), figure=lambda ours: Figure(),
+    judge=lambda ours: ("same direction", f"41 is near {ours['answer']}"), alt="nothing")
+
+
 def test_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    fake = experiments.Experiment(
-        id="F99", about="a fake", published="42", profiles={name: {} for name in ("smoke", "laptop", "paper")},
-        measure=lambda: dict(answer=41.0, none=float("nan")), figure=lambda ours: Figure(),
-        judge=lambda ours: ("same direction", f"41 is near {ours['answer']}"), alt="nothing")
-
-    monkeypatch.setattr(experiments, "REGISTRY", {"F99": fake})
+    monkeypatch.setattr(experiments, "REGISTRY", {"F99": FAKE})
     found = aseqdip("experiment", "F99", "--out", "here")
     assert found.exit_code == 0 and "F99: same direction. 41 is near 41.0" in found.stdout
     assert json.loads((tmp_path / "here" / "F99.json").read_text())["ours"] == dict(answer=41.0, none=None)
@@ -116,10 +118,8 @@ def test_command_line(tmp_path, monkeypatch):
 def test_finished_runs_are_recorded_in_the_out_folder(tmp_path, monkeypatch):
     """A folder that cannot be written to is refused before anything is measured."""
     measured = []
-    fake = experiments.Experiment(
-        id="F99", about="a fake", published="42", profiles=dict(smoke=dict(size=8, file="F99_runs.json")),
-        measure=lambda size, file: measured.append(file) or {}, figure=lambda ours: Figure(),
-        judge=lambda ours: ("same direction", "as near as 41"), alt="nothing")
+    fake = replace(FAKE, profiles=dict(smoke=dict(size=8, file="F99_runs.json")),
+                   measure=lambda size, file: measured.append(file) or dict(answer=41.0))
     monkeypatch.setattr(experiments, "REGISTRY", {"F99": fake})
     report = experiments.run("F99", "smoke", out=tmp_path / "new")
     assert measured == [tmp_path / "new" / "F99_runs.json"]

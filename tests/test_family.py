@@ -35,7 +35,6 @@ def same(images, others):
 
 # TV-DIP.
 
-
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 def test_the_gradient_of_tv_dips_objective_is_its_finite_difference(dtype):
     generator = torch.Generator().manual_seed(0)
@@ -61,7 +60,6 @@ def test_tv_dip_without_weight_is_vanilla_and_with_it_is_flatter(noisy):
 
 
 # SGLD-DIP.
-
 
 def test_sgld_noise_has_the_published_scale_and_touches_convolutions_alone(noisy):
     method = SGLDDIP(lr=3e-3, noise=2.0)
@@ -105,7 +103,6 @@ def test_burn_in_and_thinning_are_shares_of_the_budget():
 
 # ES-DIP.
 
-
 def test_es_dip_is_vanilla_ended_at_the_minimum_of_its_variance(noisy):
     """Against the definition: the variance of each window of the outputs, in double precision."""
     W, P = 10, 15
@@ -141,7 +138,6 @@ def test_es_dip_without_a_whole_window_returns_its_last_output(noisy):
 
 # Reference-guided DIP.
 
-
 def test_reference_guided_is_dip_with_the_reference_as_input(smoke_case):
     case = smoke_case("mri")
     z = reference_like("brain-102", case.observation.start)
@@ -166,7 +162,6 @@ def test_a_reference_of_another_size_is_refused(tmp_path, smoke_case):
 
 
 # Deep Decoder.
-
 
 @pytest.mark.parametrize("task", ["denoising", "mri"])
 def test_the_deep_decoder_has_fewer_weights_than_the_image_has_numbers(task, smoke_case):
@@ -194,7 +189,6 @@ def test_the_deep_decoder_fits_a_picture_but_not_noise():
 
 
 # Rethinking-DIP.
-
 
 class Convolved(torch.nn.Module):
     """A small nonlinear map of images whose Jacobian can be written down."""
@@ -310,7 +304,6 @@ def test_the_rate_decays_and_the_noise_level_must_be_known(noisy):
 
 
 # What compares them.
-
 
 def test_the_methods_of_each_task():
     family = {"aseqdip", "vanilla", "es_dip", "tv_dip", "sgld_dip", "self_guided", "deep_decoder", "tv"}

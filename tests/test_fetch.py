@@ -90,7 +90,6 @@ def aseqdip(*args, **kwargs):
 
 # The registry.
 
-
 def test_every_data_set_has_its_facts():
     for name, entry in fetch.registry().items():
         for key in ("task", "role", "what", "licence", "citation", "origin", "file"):
@@ -124,7 +123,6 @@ def test_chest_slices_bring_their_pixel_size_and_are_resampled(fetched):
 
 
 # What is here.
-
 
 def test_a_file_is_found_in_the_named_folder_first_and_then_in_the_cache(cache, tmp_path, monkeypatch):
     assert fetch.find("thing") is None
@@ -179,7 +177,6 @@ def test_what_has_no_slices_says_so(fetched):
 
 
 # Fetching.
-
 
 @pytest.mark.parametrize("length", [True, False])
 def test_a_file_is_fetched_once(server, cache, length):
@@ -244,7 +241,6 @@ def test_https_alone_is_used(registered, cache, url):
 
 
 # The command.
-
 
 def test_the_command_shows_the_facts_before_it_asks_and_fetches_after_a_yes(server, cache):
     asked = server(sends(CONTENT))

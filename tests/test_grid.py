@@ -28,7 +28,6 @@ def run_of(input, lam, N, task="denoising", steps=6):
 
 # When overfitting starts.
 
-
 def curve(peak, fall, steps=1000):
     """PSNR that rises by 10 dB to step `peak` and then falls by `fall` dB until the last step, in straight lines."""
     t = np.arange(1, steps + 1)
@@ -56,7 +55,6 @@ def test_short_and_empty_curves():
 
 
 # One run.
-
 
 @pytest.mark.parametrize("task", ["denoising", "mri"])
 def test_fixed_input_without_lam_is_vanilla_dip_from_the_same_input(task):
@@ -103,7 +101,6 @@ def test_a_stopped_run_is_no_row():
 
 
 # The grid.
-
 
 def test_grid_holds_every_combination_once_and_its_controls():
     runs = grid.grid()
@@ -159,7 +156,6 @@ def test_bad_input_is_named(tmp_path):
 
 
 # The verdict.
-
 
 def made_up(onset_of, steps=1500):
     """Rows of a grid whose overfitting starts at onset_of(input, N, lam), None for never, "failed" for a failed run."""

@@ -3,7 +3,9 @@
 That they run is tested by nbval, see `make test`.
 """
 
+import base64
 import copy
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import build_lessons
 import check_lessons
 import nbformat
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED = [(source, solved) for source in build_lessons.sources() for solved in (False, True)]
@@ -67,8 +70,8 @@ def edit_code(notebook):
     notebook.cells[3].source += "\nprint(1)"
 
 
-def add_cell(notebook):
-    notebook.cells.append(nbformat.v4.new_markdown_cell("more"))
+def add_markdown(text):
+    return lambda notebook: notebook.cells.append(nbformat.v4.new_markdown_cell(text))
 
 
 def drop_tag(notebook):
@@ -80,50 +83,47 @@ def run_out_of_order(notebook):
     cells[0].execution_count, cells[1].execution_count = 2, 1
 
 
-def add_error(notebook):
-    check_lessons.code_cells(notebook)[0].outputs.append(
-        nbformat.v4.new_output("error", ename="ValueError", evalue="", traceback=[]))
+def add_output(*kind, **content):
+    """A mutation: the first code cell has one more output."""
+    return lambda notebook: check_lessons.code_cells(notebook)[0].outputs.append(
+        nbformat.v4.new_output(*kind, **content))
 
 
-def add_stderr(notebook):
-    check_lessons.code_cells(notebook)[0].outputs.append(
-        nbformat.v4.new_output("stream", name="stderr", text="a warning"))
+add_error = add_output("error", ename="ValueError", evalue="", traceback=[])
+add_stderr = add_output("stream", name="stderr", text="a warning")
+store_view = add_output("display_data", {build_lessons.WIDGET: {}, "text/plain": "Panel()"})
+store_path = add_output("stream", text="saved to /ho" "me/jane/recon.png")
+second_title = add_markdown("text\n\n# Another title")
 
 
-def set_html(notebook, change):
-    data = first(notebook, "text/html").outputs[0].data
-    data["text/html"] = change(data["text/html"])
+def change_html(change):
+    """A mutation: the first picture's HTML becomes change(HTML)."""
+    def mutate(notebook):
+        data = first(notebook, "text/html").outputs[0].data
+        data["text/html"] = change(data["text/html"])
+    return mutate
 
 
-def drop_alt(notebook):
-    set_html(notebook, lambda html: html.split(" alt=")[0] + ">")
+def other_picture(source):
+    """A mutation: the first picture has another source, and its alt text."""
+    return change_html(lambda html: f'<img src="{source}" alt{html.split(" alt")[1]}')
 
 
-def shorten_alt(notebook):
-    set_html(notebook, lambda html: html.split(" alt=")[0] + ' alt="figure">')
+def sharp_png():
+    buffer = io.BytesIO()
+    Image.new("L", (9, 9)).save(buffer, format="png", dpi=(300, 300))
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+drop_alt = change_html(lambda html: html.split(" alt=")[0] + ">")
+shorten_alt = change_html(lambda html: html.split(" alt=")[0] + ' alt="figure">')
+huge_picture = change_html(lambda html: html.replace('" alt', 4 * "A" * 300_000 + '" alt'))
+remote_picture = other_picture("https://site.org/a.png")
+sharp_picture = other_picture(sharp_png())
 
 
 def plain_png(notebook):
     first(notebook, "text/html").outputs[0].data = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}
-
-
-def remote_picture(notebook):
-    set_html(notebook, lambda html: f'<img src="https://site.org/a.png" alt{html.split(" alt")[1]}')
-
-
-def huge_picture(notebook):
-    set_html(notebook, lambda html: html.replace('" alt', 4 * "A" * 300_000 + '" alt'))
-
-
-def sharp_picture(notebook):
-    import base64
-    import io
-
-    from PIL import Image
-    buffer = io.BytesIO()
-    Image.new("L", (9, 9)).save(buffer, format="png", dpi=(300, 300))
-    data = base64.b64encode(buffer.getvalue()).decode()
-    set_html(notebook, lambda html: f'<img src="data:image/png;base64,{data}" alt{html.split(" alt")[1]}')
 
 
 def nameless_markdown_picture(notebook):
@@ -134,38 +134,23 @@ def store_widgets(notebook):
     notebook.metadata["widgets"] = {}
 
 
-def store_view(notebook):
-    check_lessons.code_cells(notebook)[0].outputs.append(
-        nbformat.v4.new_output("display_data", {build_lessons.WIDGET: {}, "text/plain": "Panel()"}))
+def change_exercise(change):
+    """A mutation: the first exercise's source becomes change(source)."""
+    def mutate(notebook):
+        cell = first(notebook, "exercise")
+        cell.source = change(cell.source)
+    return mutate
 
 
-def store_path(notebook):
-    check_lessons.code_cells(notebook)[0].outputs.append(
-        nbformat.v4.new_output("stream", text="saved to /ho" "me/jane/recon.png"))
-
-
-def second_title(notebook):
-    notebook.cells.append(nbformat.v4.new_markdown_cell("text\n\n# Another title"))
-
-
-def exercise_without_check(notebook):
-    cell = first(notebook, "exercise")
-    cell.source = cell.source.split("check(")[0]
-
-
-def exercise_with_unknown_check(notebook):
-    cell = first(notebook, "exercise")
-    cell.source = cell.source.replace('check("mri.', 'check("ct.')
+exercise_without_check = change_exercise(lambda source: source.split("check(")[0])
+exercise_with_unknown_check = change_exercise(lambda source: source.replace('check("mri.', 'check("ct.'))
+leave_marks = change_exercise(lambda source: source + "\n    # end")
 
 
 def too_few_exercises(notebook):
     for cell in check_lessons.code_cells(notebook)[5:]:
         if check_lessons.tagged(cell, "exercise"):
             cell.metadata.tags = []
-
-
-def leave_marks(notebook):
-    first(notebook, "exercise").source += "\n    # end"
 
 
 def answer_it(notebook):
@@ -227,7 +212,7 @@ def test_the_command_refuses_a_folder_with_an_edited_notebook(lesson, tmp_path):
 @pytest.mark.parametrize("mutate, fault", [
     (edit_code, "cell 3 differs from the source"),
     (drop_tag, "differs from the source"),
-    (add_cell, "cells, the source makes"),
+    (add_markdown("more"), "cells, the source makes"),
 ])
 def test_notebook_out_of_step_with_its_source_is_found(lesson, mutate, fault):
     notebook, expected = lesson

@@ -31,7 +31,6 @@ def is_mask(mask, shape):
 
 # All patterns.
 
-
 @given(pattern=st.sampled_from(PATTERNS), h=sides, w=sides, acceleration=st.floats(1, 16), seed=seeds)
 def test_every_mask_meets_its_acceleration(pattern, h, w, acceleration, seed):
     mask = draw_mask(pattern, (h, w), acceleration, generator(seed))
@@ -55,7 +54,6 @@ def test_acceleration_1_samples_everything(pattern):
 
 
 # Columns.
-
 
 @pytest.mark.parametrize("pattern", COLUMNS)
 @given(width=st.integers(8, 400), acceleration=st.sampled_from([4, 8]), seed=seeds)
@@ -128,7 +126,6 @@ def test_column_errors(pattern):
 
 # Points.
 
-
 @pytest.mark.parametrize("shape, acceleration, side", [
     ((320, 320), 4, 24), ((320, 320), 8, 24), ((192, 192), 8, 24), ((64, 64), 4, 18), ((64, 64), 8, 12),
     ((65, 47), 8, 11), ((16, 400), 1, 16), ((16, 16), 256, 1)])
@@ -168,7 +165,6 @@ def test_point_errors():
 
 # The calibration square.
 
-
 def test_calibration_width_is_the_largest_full_square():
     assert calibration_width(torch.ones(64, 64)) == 24
     assert calibration_width(torch.ones(64, 10)) == 10
@@ -180,7 +176,6 @@ def test_calibration_width_is_the_largest_full_square():
 
 
 # What is held out.
-
 
 @given(pattern=st.sampled_from(PATTERNS), h=sides, w=sides, acceleration=st.floats(1, 5), share=st.floats(0.02, 0.9),
        seed=seeds)

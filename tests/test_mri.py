@@ -27,7 +27,6 @@ def complex_randn(*shape, seed=0, dtype=torch.complex128):
 
 # The operator.
 
-
 @pytest.mark.parametrize("h, w", [(8, 8), (7, 7), (8, 7), (7, 10), (1, 6), (5, 1)])
 def test_fourier_is_the_centred_unitary_fft(h, w):
     F, x = Fourier((2, h, w)), complex_randn(1, 2, h, w)
@@ -74,7 +73,6 @@ def test_norm_is_one_for_maps_of_unit_rss(coils):
 
 
 # Coil maps.
-
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 20)])
 @pytest.mark.parametrize("coils", [1, 2, 4, 15])
@@ -138,7 +136,6 @@ def test_espirit_maps_from_the_square_of_a_mask_of_points():
 
 
 # The observation.
-
 
 def test_a_scan_too_large_for_memory_is_refused_before_it_is_made(monkeypatch):
     monkeypatch.setattr("aseqdip_lite.tasks.mri.MOST_SAMPLES", 4 * 32 * 32)
@@ -303,7 +300,6 @@ def test_complex_image_keeps_its_phase():
 
 # What is held out.
 
-
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_methods_do_not_see_what_is_held_out(pattern):
     """The residual on it is 0 for the truth without noise and 1 for no image; scale and start are made of the rest."""
@@ -345,7 +341,6 @@ def test_held_out_residual_is_recorded_and_printed():
 
 # A real scan, which has no truth.
 
-
 def test_real_scan_with_its_own_maps(fetched):
     """8 coils, 8x Poisson disc: the mask of points, its calibration square, maps of unit norm, a fit that improves."""
     path = fetched("brain-real-8x")
@@ -375,23 +370,11 @@ def test_real_scan_with_its_own_maps(fetched):
 
 # Errors.
 
-
 @pytest.mark.parametrize("settings, message", [
     (dict(acceleration=65), "acceleration must lie between 1 and the 64 columns of k-space, got 65.0"),
-    (dict(acceleration=0.5), "acceleration must be at least 1, got 0.5"),
-    (dict(acceleration=float("nan")), "acceleration must be finite, got nan"),
     (dict(acceleration=5000.0, pattern="variable-density"),
      "acceleration must lie between 1 and the 4096 points of k-space, got 5000"),
-    (dict(pattern="equispace"), "unknown pattern 'equispace': did you mean 'equispaced'? "
-                                "known: random, equispaced, variable-density"),
-    (dict(holdout=0.0), "holdout must be above 0, got 0.0"),
-    (dict(holdout=1.0), "holdout must be below 1, got 1.0"),
     (dict(holdout=0.01), "holdout 0.01 takes 0 of the 11 measured columns outside of the calibration centre"),
-    (dict(coils=0), "coils must be at least 1, got 0"),
-    (dict(coils=2.5), "coils must be of type int, got 2.5"),
-    (dict(snr=-30), "snr must be at least -20, got -30.0"),
-    (dict(size=8), "size must be at least 16, got 8"),
-    (dict(maps="espirt"), "unknown maps 'espirt': did you mean 'espirit'? known: true, espirit"),
     (dict(accelaration=8), "unknown setting of mri 'accelaration': did you mean 'acceleration'? "
                            "known: acceleration, pattern, coils, snr, maps, holdout, size"),
     (dict(image="brain-071"), "unknown image 'brain-071': did you mean 'brain-07"),

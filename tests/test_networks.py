@@ -75,7 +75,6 @@ def test_complex_image_has_two_channels():
 
 # Any size.
 
-
 @pytest.mark.parametrize("is_complex", [False, True])
 @pytest.mark.parametrize("h, w", [(32, 32), (9, 9), (33, 40), (17, 63), (50, 10)])
 @pytest.mark.parametrize("preset", ["lite", "lite-half", "paper-shallow"])
@@ -139,7 +138,6 @@ def test_unknown_preset_is_refused():
 
 # Complex images and channels.
 
-
 @given(b=st.integers(1, 3), c=st.integers(1, 4), h=st.integers(1, 6), w=st.integers(1, 6), seed=st.integers(0, 99))
 def test_channels_round_trip(b, c, h, w, seed):
     x = torch.randn((b, c, h, w), generator=generator(seed), dtype=torch.complex64)
@@ -169,7 +167,6 @@ def test_real_image_is_its_own_channels():
 
 
 # Layers.
-
 
 def test_batch_norm_on_a_batch_of_one_is_instance_normalisation():
     block = Block(3, 5, 4)
@@ -201,7 +198,6 @@ def test_output_has_no_activation():
 
 
 # Initial weights.
-
 
 def test_initialisation_is_determined_by_the_generator():
     one, same, other = (build("lite", image(2), generator(seed)).state_dict() for seed in (0, 0, 1))

@@ -48,7 +48,6 @@ class Symmetric(LinearOperator):
 
 # Networks.
 
-
 @pytest.mark.parametrize("width, layers, kernel, c_in, parameters", [
     (64, 5, 3, 1, (3 + 1) * 64 + 3 * (3 * 64 * 64 + 64) + 3 * 64 + 1), (4, 2, 5, 3, (15 + 1) * 4 + 5 * 4 + 1)])
 def test_shape_and_parameters_of_the_1d_network(width, layers, kernel, c_in, parameters):
@@ -115,7 +114,6 @@ def test_antithetic_partner_has_the_same_kernel_and_the_opposite_output(make):
 
 # The matrix.
 
-
 @pytest.mark.parametrize("limit", [1, 12 * 60, ntk.JACOBIAN])
 @pytest.mark.parametrize("chunk", [None, 5])
 @pytest.mark.parametrize("c_in", [1, 2])
@@ -171,7 +169,6 @@ def test_kernel_of_a_two_layer_network_in_closed_form():
 
 # The operator.
 
-
 def test_operator_is_the_matrix_on_signals():
     f, params, z = signal_network(residual=True)
     theta, operator = ntk_matrix(f, params, z), NTK(f, params, z)
@@ -226,7 +223,6 @@ def test_eigenvalues_of_a_known_operator(count):
 
 
 # Errors.
-
 
 @pytest.mark.parametrize("count", [0, 12, 40])
 def test_eigenvalue_count_is_bounded(count):

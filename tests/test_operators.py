@@ -127,7 +127,6 @@ def gradient_error(A, seed=0):
 
 # Registered tasks: a new task is tested here by being registered.
 
-
 @pytest.mark.parametrize("task", tasks.REGISTRY)
 def test_operator_of_every_task_has_its_adjoint_or_gradient(task, smoke_case):
     A = smoke_case(task).observation.A
@@ -150,7 +149,6 @@ def test_gradient_of_every_task_reaches_its_input(task, smoke_case):
 
 
 # The adjoint.
-
 
 @linear
 def test_dot_test(A):
@@ -208,7 +206,6 @@ def test_dot_test_takes_a_tolerance():
 
 # The algebra, against matrices.
 
-
 def test_algebra_agrees_with_matrices():
     A, B, C = cplx(5, 4, 1), cplx(5, 4, 2), cplx(4, 5, 3)
     a, b, c = matrix_of(A), matrix_of(B), matrix_of(C)
@@ -245,7 +242,6 @@ def test_norm_is_a_lower_bound_that_rises():
 
 # Autograd.
 
-
 @linear
 def test_gradcheck_through_the_operator_and_its_adjoint(A):
     A = A.to(double=True)
@@ -262,7 +258,6 @@ def test_gradient_of_a_nonlinear_operator():
 
 
 # Precision and device.
-
 
 @linear
 def test_double_precision_reaches_every_part(A):
@@ -289,7 +284,6 @@ def test_device_of_nested_operators():
 
 
 # Errors.
-
 
 def message(call):
     with pytest.raises(ValueError) as caught:

@@ -34,7 +34,6 @@ def test_overfitting_step_is_invariant_to_the_unit_of_the_error():
 
 # The problem.
 
-
 def test_sinusoid_and_its_noise():
     signals = sinusoid(5000, periods=7, sigma=0.5, seed=2)
     assert {s.shape for s in signals} == {(1, 1, 5000)} and {s.dtype for s in signals} == {torch.float64}
@@ -66,7 +65,6 @@ def test_no_steps_are_refused():
 
 
 # The curve.
-
 
 @pytest.mark.parametrize("residual", [True, False])
 def test_curve_is_gradient_descent_on_the_mean_squared_error(residual):
@@ -125,7 +123,6 @@ def test_curve_ends_early_when_told_to():
 
 
 # The measurement.
-
 
 def measure_here(**sizes):
     """`measure` in this process, without a bar."""

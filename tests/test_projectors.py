@@ -68,7 +68,6 @@ def random_image(size, seed=0, dtype=torch.float64):
 
 # Adjoint and gradients.
 
-
 @pytest.mark.parametrize("kind", BACKENDS)
 @pytest.mark.parametrize("size, angles", [(32, equal_angles(18)), (33, equal_angles(7)), (24, (0.1, 2.0, 1.0))])
 def test_adjoint_is_exact(kind, size, angles):
@@ -123,7 +122,6 @@ def test_double_precision_agrees_with_single(kind):
 
 
 # Line integrals.
-
 
 @pytest.mark.parametrize("kind", (*BACKENDS, "stream"))
 def test_sinogram_of_an_asymmetric_phantom_is_within_1_percent_of_the_line_integrals(kind):
@@ -234,7 +232,6 @@ def test_streamed_sinogram_is_the_matrix_on_its_own_grid_and_exact_on_a_replicat
 
 # Other libraries.
 
-
 def test_astra_gives_the_same_strip_integrals():
     astra = pytest.importorskip("astra", reason="ASTRA is not installed", exc_type=ImportError)
     size, detector = 64, detector_bins(64)
@@ -258,7 +255,6 @@ def test_skimage_turns_the_same_way():
 
 
 # Filtered back-projection.
-
 
 def test_ramp_filter_is_the_kernel_of_kak_and_slaney_without_wrap_around():
     delta = torch.zeros(3, 9, dtype=torch.float64)
@@ -297,7 +293,6 @@ def test_fbp_gets_better_with_more_views():
 
 
 # What a user can get wrong, and the choice of the backend.
-
 
 def test_angles_must_be_there_finite_and_distinct():
     assert error_of(lambda: make_projector("auto", 16, ())) == "a scan needs at least one view, got none"

@@ -71,7 +71,6 @@ def test_reconstruct_records_what_iterate_yields(tiny_mri):
 
 # Recording every n steps.
 
-
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_recording_less_often_leaves_out_rows_and_changes_nothing_else(method, tiny_mri, tmp_path):
     whole, sparse = run(tiny_mri, method, steps=60), run(tiny_mri, method, steps=60, record_every=15)
@@ -143,7 +142,6 @@ def test_steps_that_nobody_looks_at_are_not_waited_for(name, tiny_mri, monkeypat
 
 # Resuming.
 
-
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_resumed_run_equals_the_uninterrupted_one(method, tiny_mri, tmp_path):
     whole = run(tiny_mri, method)
@@ -184,7 +182,6 @@ def test_time_adds_up_over_resumed_runs(tiny_mri, tmp_path):
 
 
 # Checkpoints.
-
 
 def test_write_survives_an_exception(tmp_path):
     file = tmp_path / "checkpoint.pt"
@@ -285,7 +282,6 @@ def test_foreign_contents_are_refused_and_never_unpickled(tiny_mri, tmp_path):
 
 
 # Interruptions within the process.
-
 
 def test_interrupt_ends_the_run_after_the_current_step(tiny_mri, tmp_path):
     class Interrupting(ASeqDIP):

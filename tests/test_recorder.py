@@ -26,7 +26,6 @@ def variance_by_definition(images):
 
 # Moving variance.
 
-
 @given(window=st.integers(2, 9), n=st.integers(1, 30), seed=st.integers(0, 999),
        dtype=st.sampled_from([torch.float32, torch.float64, torch.complex64, torch.complex128]))
 def test_moving_variance_is_the_variance_of_the_window(window, n, seed, dtype):
@@ -78,7 +77,6 @@ def test_moving_variance_goes_on_from_its_state(cut, through_file):
 
 
 # Recorder.
-
 
 def states(images, averages=None):
     averages = averages or [None] * len(images)
@@ -234,7 +232,6 @@ def test_recorder_goes_on_from_its_state(cut, tiny_mri):
 
 
 # What ends a run.
-
 
 def falling_and_rising(case, turn):
     """Script of outputs whose fluctuation is least at the step `turn`, as where DIP begins to fit noise."""

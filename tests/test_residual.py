@@ -38,7 +38,6 @@ def largest(theta):
 
 # The closed form.
 
-
 def test_closed_form_solves_the_recursion():
     """Eq. 12 is the solution of Eq. 11, f_{t+1} = f_t + beta Theta (y - f_t)."""
     root, f, y = randn(5, 5), randn(1, 1, 5, seed=1), randn(1, 1, 5, seed=2)
@@ -76,7 +75,6 @@ def test_step_limit_is_two_over_the_largest_eigenvalue():
 
 # Remark A.2.
 
-
 def test_prediction_from_the_measurement_is_flat_and_from_the_truth_starts_perfect():
     f, params, signals = small_network()
     theta = ntk_matrix(f, params, signals.y)
@@ -101,7 +99,6 @@ def test_measurement_as_input_is_flat_in_expectation_at_every_width(width):
 
 
 # Training.
-
 
 @pytest.mark.parametrize("factor", [0.3, 1.9])
 def test_training_a_model_linear_in_its_weights_is_the_closed_form(factor):
@@ -168,7 +165,6 @@ def test_training_records_the_steps_asked_for():
 
 # Errors and slopes.
 
-
 def test_errors_of_a_trajectory_by_hand():
     y = torch.tensor([[[3.0, 4.0]]])
     outputs = torch.tensor([[[[0.0, 0.0]]], [[[1.0, 2.0]]], [[[2.0, 2.0]]]])
@@ -205,7 +201,6 @@ def test_slope_and_its_error_agree_with_numpy():
 
 # Width and expectation.
 
-
 def test_error_and_kernel_movement_fall_with_width():
     narrow, wide = ([run_width(width, "noise", True, seed, n=16, layers=3, steps=200) for seed in range(3)]
                     for width in (8, 128))
@@ -227,7 +222,6 @@ def test_pairs_start_at_the_input_and_lie_nearer_to_the_theorem():
 
 
 # What breaks it.
-
 
 def test_linear_model_diverges_above_the_step_limit_as_predicted():
     f, params, z, y, theta = linear_model()
@@ -260,7 +254,6 @@ def test_path_of_descent_on_a_linear_model_is_the_predicted_one_and_adams_is_not
 
 
 # Measurements and their figures.
-
 
 @pytest.mark.parametrize("measure, sizes, draw", [
     (functools.partial(residual.measure_widths, workers=1, progress=False), residual.WIDTHS, figures.widths),

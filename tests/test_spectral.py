@@ -72,7 +72,6 @@ def assert_close(a, b, tol):
 
 # The limit and the way to it.
 
-
 def test_rows_are_orthonormal_samples_of_the_spectrum():
     assert_close(A @ A.T, torch.eye(9, dtype=torch.float64), 1e-13)
     whole = fourier_rows(N, range(N // 2 + 1))
@@ -129,7 +128,6 @@ def test_limit_has_the_least_kernel_norm_among_all_that_fit():
 
 
 # Exact recovery, and null(A).
-
 
 def test_exact_recovery_in_the_range_of_w_at(J):
     W = well_conditioned(J)
@@ -193,7 +191,6 @@ def test_singular_spectra_are_those_of_the_svd(J):
 
 # The Deep Decoder.
 
-
 @pytest.mark.parametrize("size, layers", [((128,), 5), ((50,), 3), ((33, 20), 3)])
 def test_decoder_makes_any_size_from_few_weights(size, layers):
     network = decoder(size, 2, generator(), channels=6, layers=layers)
@@ -229,7 +226,6 @@ def test_decoder_of_no_use(size, layers, message):
 
 # G1.
 
-
 def test_kernel_predicts_the_network_while_it_moves_little():
     """Gradient descent on real networks, initial output subtracted, against the path under their own kernel."""
     x = square_wave.square_wave(N)
@@ -262,7 +258,6 @@ def test_g1_measures_and_draws():
 
 
 # G2.
-
 
 def test_bands_share_out_all_of_k_space():
     for shape in ((64, 64), (33, 50)):
