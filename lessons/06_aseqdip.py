@@ -696,7 +696,7 @@ claim(
 # `scripts/grid.py` made it and keeps a line for each run.
 
 # %% tags=["stored-result"]
-by_key = {grid.key(row): row for row in stored("grid/grid")}
+by_key = {grid.key(row, grid.KEYS): row for row in stored("grid/grid")}
 rows = [by_key[key] for key in grid.grid()]
 tasks = list(dict.fromkeys(row["task"] for row in rows))
 print(", ".join(f"{number} runs of {task}" for task, number in Counter(row["task"] for row in rows).items()))

@@ -80,11 +80,6 @@ def run_grid(out, *, workers=None, progress=True, **settings):
     return [kept.rows[name] for name in runs if name in kept.rows]
 
 
-def read(file):
-    """Rows of a grid.jsonl, {key: row}; none where there is no file. InputError if it is damaged."""
-    return Store(file, KEYS).rows
-
-
 def measure(run, watch):
     """One run: its row, or None if `watch` said to stop.
 
