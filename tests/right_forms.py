@@ -132,7 +132,6 @@ RIGHT = {
                                               + lam * torch.linalg.vector_norm(x - z) ** 2)],
     "aseqdip.input": [lambda step, N: math.ceil(step / N) - 1],
     "aseqdip.exact": [lambda z0, y, lam, k: functools.reduce(lambda z, _: (y + lam * z) / (1 + lam), range(k), z0)],
-    "aseqdip.minimiser": [lambda A, y: A.adjoint(y) + A.adjoint(y - A(A.adjoint(y)))],
     "auto.skip": [lambda: torch.nn.init.dirac_(torch.empty(2, 2, 3, 3))],
     "auto.count": [lambda H, W: [2.0 * H * W, 0.375 * H * W]],
     "auto.gradient": [lambda z, g, Jt, A, At, y, lam: by_autograd(

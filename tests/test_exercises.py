@@ -58,8 +58,7 @@ FORMS = {
     "list": lambda value: torch.as_tensor(value).tolist(),
     "tensor": torch.as_tensor,
     "single precision": lambda value: (value := torch.as_tensor(value)).to(
-        {torch.complex128: torch.complex64, torch.bool: torch.bool}.get(value.dtype, torch.float32)
-        if value.dtype != torch.complex64 else torch.complex64),
+        value.dtype if value.dtype == torch.bool else torch.complex64 if value.is_complex() else torch.float32),
 }
 
 

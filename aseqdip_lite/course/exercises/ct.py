@@ -81,11 +81,6 @@ def lam(lam, norm):
     }
 
 
-def shepp_logan(n):
-    """The kernel of the Shepp-Logan filter, which damps what the ramp lifts most."""
-    return -2 / (math.pi**2 * (4 * n**2 - 1))
-
-
 @exercise("ct.ramp", lambda: [(draw(3, 21, seed=5),)], otherwise=(
     "(h * y)(j) = sum over i of h(j - i) y(i), with h(0) = 1/4, h(n) = -1 / (pi n)^2 for odd n, 0 for even n"))
 def ramp(y):
@@ -115,7 +110,8 @@ def ramp(y):
             y @ kernel(torch.minimum(n.abs(), D - n.abs())),
         "|sigma| sampled in frequency: its kernel repeats with the FFT's length, and the mean of each view is lost; "
         "sample h(n) in space instead": [in_frequency(D), in_frequency(2 * D)],
-        "that is the kernel of Shepp and Logan, a ramp times a sinc: no window is asked for here": y @ shepp_logan(n),
+        "that is the kernel of Shepp and Logan, a ramp times a sinc: no window is asked for here":
+            y @ (-2 / (math.pi**2 * (4 * n**2 - 1))),
     }
 
 

@@ -43,13 +43,8 @@ def response_slope(light, gamma, d):
     }
 
 
-def exposed_camera():
-    """(A, x, v) with an exposure above 1 and a low knee."""
-    A = camera(exposure=1.3, knee=0.5)
-    return [(A, uniform(A.in_shape, seed=2, low=0.1), uniform(A.out_shape, seed=3, low=-1.0))]
-
-
-@exercise("deblurring.vjp", exposed_camera, (
+@exercise("deblurring.vjp", lambda: [(A, uniform(A.in_shape, seed=2, low=0.1), uniform(A.out_shape, seed=3, low=-1.0))
+                                     for A in [camera(exposure=1.3, knee=0.5)]], (
     "not J^H v: take the four factors of J in reverse order, slopes as they are, and B^H in place of B"))
 def camera_vjp(A, x, v):
     """A function (A, x, v) -> J(x)^H v of a `MotionBlur`; tried with an exposure above 1 and a low knee."""

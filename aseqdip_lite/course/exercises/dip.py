@@ -5,13 +5,9 @@ import math
 from .table import draw, exercise
 
 
-def fitted():
-    """(f, x, n): an image f = x + 0.3 n + another error."""
-    x, n, e = (draw(1, 3, 7, 9, seed=seed) for seed in (3, 4, 5))
-    return [(2 + x + 0.3 * n + 0.5 * e, 2 + x, n)]
-
-
-@exercise("dip.share", fitted, tol=1e-4, form=": sum over all pixels", otherwise=(
+@exercise("dip.share", lambda: [(2 + x + 0.3 * n + 0.5 * error, 2 + x, n)
+                                for x, n, error in [[draw(1, 3, 7, 9, seed=seed) for seed in (3, 4, 5)]]],
+          tol=1e-4, form=": sum over all pixels", otherwise=(
     "minimise ||f - x - a n||^2 over the number a: where its derivative is zero, f - x - a n is orthogonal to n"))
 def share(f, x, n):
     """A function (f, x, n) -> <f - x, n> / <n, n>, for images (1, 3, H, W): how much of the noise n is in f."""
