@@ -36,12 +36,8 @@ def energy(r):
     return r.abs().square().sum()
 
 
-def with_graph(loss, *_):
-    """A loss, and whether it has a gradient."""
-    return loss, isinstance(loss, torch.Tensor) and loss.requires_grad
-
-
-@exercise("aseqdip.loss", stage, tol=1e-4, trait=with_graph, form=": a loss is one number, the sum over all entries",
+@exercise("aseqdip.loss", stage, tol=1e-4, trait=lambda loss, *case: (loss, loss.requires_grad),
+          form=": a loss is one number, the sum over all entries",
           otherwise="first term: x through A against y. Second: x against z, both images. Square, sum, weight the "
                     "second by lam")
 def loss(x, z, A, y, lam):

@@ -25,12 +25,8 @@ def edgy_picture():
     return [(x + LEVEL * draw(*x.shape, seed=4),)]
 
 
-def level(sigma, y):
-    """A noise level, 0 for one far below the true one."""
-    return float(sigma) if abs(float(sigma)) > 0.2 * LEVEL else 0.0
-
-
-@exercise("denoising.sigma", edgy_picture, tol=0.02, trait=level, form=": the median is over all blocks", otherwise=(
+@exercise("denoising.sigma", edgy_picture, tol=0.02, trait=lambda sigma, y: sigma * (abs(sigma) > 0.2 * LEVEL),
+          form=": the median is over all blocks", otherwise=(
     "w = (a - b - c + d) / 2 for each 2 x 2 block, then the median of |w| over all blocks, divided by 0.6745"))
 def sigma(y):
     """A function y -> the noise level from the median of |diagonal Haar coefficients|; tried on y with edges.

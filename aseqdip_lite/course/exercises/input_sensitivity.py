@@ -28,14 +28,9 @@ def eps(eps, c):
     }
 
 
-def factor(z, x):
-    """c of z = c x + something orthogonal to x."""
-    return complex(torch.vdot(x.flatten(), z.flatten()) / x.norm().square())
-
-
 def multiple(z, x):
     """Which multiple of x an input is."""
-    c = factor(z, x)
+    c = complex(torch.vdot(x.flatten(), z.flatten()) / x.norm().square())
     if float(z.norm()) < 1e-6 * float(x.norm()):
         return "zero"
     if float((z - c * x).norm()) > 1e-4 * float(z.norm()):
@@ -44,7 +39,7 @@ def multiple(z, x):
 
 
 @exercise("input.far", lambda: [(image(1),)], trait=multiple, otherwise=lambda z, x: (
-    f"the distance of c x from x is |c - 1| ||x||, here {abs(factor(z, x).real - 1):.2f} ||x||: too near"))
+    f"the distance of c x from x is |c - 1| ||x||, here {float((z - x).norm() / x.norm()):.2f} ||x||: too near"))
 def far(x):
     """A function x -> z with ||z - x|| >= 2 ||x|| that is as good an input as x, however small eps: a real multiple."""
     return {

@@ -1,8 +1,5 @@
 """Exercises of lesson 01: the dot test, broken adjoints, the gradient of any A, null spaces, filter factors."""
 
-import functools
-import math
-
 import torch
 
 from ...operators import LinearOperator, Mask, random_like
@@ -110,23 +107,19 @@ def dot(A, x, v):
     }
 
 
-def named(answer):
-    """Names in any collection, or a single one."""
-    return {answer} if isinstance(answer, str) else set(answer)
+def verdict(answer):
+    """A name that is accused wrongly, else the first of the broken ones that is not among the names, else nothing."""
+    names = {answer} if isinstance(answer, str) else set(answer)
+    missing = [name for name in ("coils 1", "views 2", "shake") if name not in names]
+    return [*sorted(map(str, names - BROKEN)), *missing, ""][0]
 
 
 def acquitted(answer):
-    """The hint to a set of names that is wrong in a way of its own."""
-    if unknown := sorted(map(str, named(answer) - set(suspects()))):
-        return f"there is no suspect '{unknown[0]}': the names are {', '.join(suspects())}"
-    return (f"'{sorted(named(answer) - BROKEN)[0]}' is innocent: its error is rounding, about 1e-16 in double "
-            "precision; set the threshold well above that")
-
-
-def verdict(answer):
-    """The names if one is accused wrongly, else the first of the broken ones that is not among them."""
-    missing = [name for name in ("coils 1", "views 2", "shake") if name not in named(answer)]
-    return named(answer) if named(answer) - BROKEN else set(missing[:1])
+    """The hint to names of which one is accused wrongly."""
+    if verdict(answer) not in suspects():
+        return f"there is no suspect '{verdict(answer)}': the names are {', '.join(suspects())}"
+    return (f"'{verdict(answer)}' is innocent: its error is rounding, about 1e-16 in double precision; set the "
+            "threshold well above that")
 
 
 @exercise("operators.suspects", [()], acquitted, trait=verdict)
@@ -172,26 +165,18 @@ def gradient(A, x, y):
     }
 
 
-@functools.cache
-def inverse(A):
-    """The pseudo-inverse (n, m) of a linear A by its matrix, and the matrix (m, n)."""
-    n = math.prod(A.in_shape)
-    basis = torch.eye(n, dtype=torch.complex128 if A.in_complex else torch.float64)
-    matrix = A(basis.reshape(n, *A.in_shape)).reshape(n, -1).T
-    return torch.linalg.pinv(matrix, rtol=1e-6), matrix
-
-
 def seen(A, w):
-    """The part of w (1, *A.in_shape) that is orthogonal to the null space of A."""
-    pinv, matrix = inverse(A)
-    return (pinv @ (matrix @ w.flatten())).reshape(w.shape)
+    """The part of w (1, *A.in_shape) that is orthogonal to the null space of A, by the explicit pseudo-inverse."""
+    basis = torch.eye(w.numel(), dtype=w.dtype).reshape(-1, *A.in_shape)
+    matrix = A(basis).reshape(len(basis), -1).T  # (m, n)
+    return (torch.linalg.pinv(matrix, rtol=1e-6) @ (matrix @ w.flatten())).reshape(w.shape)
 
 
-@functools.cache
-def blind_operators():
-    """A mask, MRI of one coil and CT from two angles."""
+def images():
+    """(A, w) for a mask, MRI of one coil and CT from two angles."""
     rays = CTOperator(MatrixProjector(16, equal_angles(2)))
-    return suspects()["hole"], one_coil().to(double=True), rays.to(double=True)
+    operators = suspects()["hole"], one_coil().to(double=True), rays.to(double=True)
+    return [(A, random_like(A, "in", 4, True)) for A in operators]
 
 
 def not_unseen(u, A, w):
@@ -201,8 +186,7 @@ def not_unseen(u, A, w):
             "in the null space, but not w's part of it: what you take off w must be the shortest image with A w")
 
 
-@exercise("operators.unseen", lambda: [(A, random_like(A, "in", 4, True)) for A in blind_operators()], not_unseen,
-          tol=1e-2)
+@exercise("operators.unseen", images, not_unseen, tol=1e-2)
 def unseen(A, w):
     """A function (A, w) -> part of the image w in the null space of a linear A, tried on a mask, MRI and CT."""
     part = seen(A, w)

@@ -3,6 +3,7 @@
 
 import torch
 
+from .aseqdip import energy
 from .table import draw, exercise
 
 
@@ -23,11 +24,6 @@ def target(z):
             torch.complex(z.imag, z.imag),
         "zero is not the minimum: at x = 0 both channels still miss Re z": 0 * z,
     }
-
-
-def energy(r):
-    """The sum of |r|^2, real."""
-    return r.abs().square().sum()
 
 
 def broken(x, z):
