@@ -357,17 +357,6 @@ def test_slices_of_a_file(tmp_path, fastmri):
     assert run(tmp_path / "out", *args[1:])["image"] == "under.h5[1]"
 
 
-@pytest.mark.parametrize("task", [name for name in tasks.names() if name != "mri"])
-def test_a_scan_is_for_mri_only(tmp_path, fastmri, task):
-    line = refused(tmp_path / "out", "run", task, "--profile", "smoke", "--image", fastmri / "full.h5")
-    assert line.startswith("full.h5[1] is ") and ("scan" in line or "k-space" in line)
-
-
-def test_espirit_needs_six_centre_lines(tmp_path, fastmri):
-    assert refused(tmp_path / "out", "run", "mri", "--image", fastmri / "full.h5", "--acceleration", "8").startswith(
-        "ESPIRiT needs a fully sampled centre of at least 6 lines, got 3: use a lower acceleration")
-
-
 # ---------------------------------------------------------------- mistakes
 
 @pytest.mark.parametrize("args, words", [

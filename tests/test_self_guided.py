@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from checks import stored
 from draws import generator, randn
 
 from aseqdip_lite import iterate
@@ -197,19 +196,6 @@ def test_answer_is_the_moving_average_of_the_outputs(tiny_mri):
     torch.testing.assert_close(states[-1].estimate, average)
     raw = list(iterate(tiny_mri.observation, SelfGuided(steps=3, ema=0.0)))
     assert all(torch.equal(state.image, state.estimate) for state in raw)
-
-
-def test_eight_and_eight_steps_equal_sixteen(tiny_mri):
-    """Through a file, between any two steps: both optimisers, input, generator and average go on bit for bit."""
-    observation, method = tiny_mri.observation, SelfGuided(steps=16)
-    whole = [(state.image, state.average, state.losses) for state in iterate(observation, method)]
-    first = list(iterate(observation, method, steps=8))
-    carry = method.init(observation, 7)
-    z = carry.z
-    carry.load_state_dict(stored(first[-1].carry.state_dict()))
-    assert carry.z is z is carry.z_optimizer.param_groups[0]["params"][0]
-    for state, (image, average, losses) in zip(iterate(observation, method, carry=carry), whole[8:], strict=True):
-        assert torch.equal(state.image, image) and torch.equal(state.average, average) and state.losses == losses
 
 
 def test_denoising_term_draws_input_and_output_together(tiny_mri):
