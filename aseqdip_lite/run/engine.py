@@ -18,20 +18,17 @@ from .stopping import StopReason
 #: Steps between two checkpoints.
 CHECKPOINT_EVERY = 50
 
-#: A run whose data term is above this many times its first one has diverged: it misses y by a thousand times what an
-#: untrained network does. Rates of use come nowhere near it; docs/RELIABILITY.md has the growth measured at each rate.
+#: A run whose data term is above this many times its first one has diverged. Rates of use come nowhere near it:
+#: docs/RELIABILITY.md has the growth measured at each rate.
 DIVERGED = 1e6
 
-#: A network is dead after more than so many constant outputs in a row. Fewer may be a stumble: Adam's momentum, 0.9,
-#: still moves the weights by a tenth of its last step after 20 steps without a gradient, and so might revive it.
+#: A network is dead after more than so many constant outputs in a row. Fewer may be a stumble: after 20 steps without
+#: a gradient Adam's momentum still moves the weights by a tenth of its last step.
 DEAD = 20
 
 
 def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
-    """Yield the `State` after each Adam step. To pause, stop pulling; to stop, leave the loop.
-
-    A method with a stopping rule of its own may end before the last step: its carry is then `done`. A small image gets
-    one thread, see `threads`.
+    """Yield the `State` after each Adam step, until the last or until the method's own rule ends the run.
 
     Args:
         observation: the `Observation`; the truth is not part of it.
@@ -39,8 +36,8 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
         seed: seed of the initial weights and of all the run's random numbers.
         steps: last step to make, counted from the start of the run; the method's own by default.
         z0: network input (1, C, H, W) to start from instead of the method's own.
-        carry: go on from this carry (e.g. the last state's) instead of starting anew; the method may have other
-            settings than the one that made it, but for network and optimiser, which the carry brings along.
+        carry: go on from this carry (e.g. the last state's), which brings its network and optimiser along; all other
+            settings are those of `method`.
 
     Yields:
         State: step, stage, image, losses, carry; images are in the units of `observation.y`.
@@ -67,7 +64,7 @@ class Run:
         seconds: wall time since each `start`, as of the last step.
 
     Raises:
-        InputError: bad settings, or a method that cannot honestly be run on the case.
+        InputError: see `reconstruct`.
     """
 
     def __init__(self, case, method, *, seed=0, steps=None, patience=None, window=100, record_every=1):
@@ -89,7 +86,7 @@ class Run:
         return self.recorder.steps
 
     def start(self):
-        """Start the clock, or go on after a pause; a run that has nothing left to do ends here."""
+        """Start the clock, or go on after a pause; the run ends here if nothing is left to do."""
         self._since, self.reason = time.perf_counter(), self._ended()
 
     def advance(self):
@@ -133,22 +130,18 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         method: a method with its settings.
         seed: initialisation seed.
         steps: last Adam step; the method's own budget by default.
-        out: folder for `checkpoint.pt` (every 50 steps or where recorded after that, and at the end); None keeps
-            nothing.
-        resume: go on from the checkpoint in `out`; start anew where there is none.
-        patience: stop when the moving variance of the outputs has had no new minimum for this
-            many steps; the answer is then the image at the minimum. None runs to the budget.
+        out: folder for `checkpoint.pt`, written at the first recorded step from each 50th on and at the end. One that
+            cannot be written, on a full disk, is reported once and tried again; the one before stays whole.
+        resume: go on from the checkpoint in `out`, if there is one.
+        patience: stop when the moving variance of the outputs has had no new minimum for so many steps; the answer is
+            then the image at the minimum. None runs to the budget.
         window: window of the moving variance, in steps; at least 3 recorded outputs.
-        record_every: steps from one recorded step to the next, a divisor of the budget. Recording waits for the
-            device and measures the image; a step that is not recorded does neither, so a GPU runs ahead. Images,
-            stopping rules, faults and checkpoints are those of the recorded steps.
+        record_every: steps from one recorded step to the next, a divisor of the budget. Images, stopping rules, faults
+            and checkpoints are those of recorded steps; between them a GPU runs ahead.
         progress: show a progress bar with loss, PSNR where the truth is known, and time left.
-        watch: function that is called with the step after each step; a true answer ends the run as Ctrl-C does.
+        watch: called with the step after each one; a true answer ends the run as Ctrl-C does: after its current step.
 
-    The result says why the run ended, its `stop_reason`, one of `StopReason`. After a fault the last good image is
-    kept, and the last checkpoint. Ctrl-C ends a run after its current step, a second one at once.
-
-    A checkpoint that cannot be written, on a full disk, is reported once and tried again; the one before stays whole.
+    A second Ctrl-C ends it at once. A fault, see `StopReason`, leaves the last good image and the last checkpoint.
 
     Raises:
         InputError: a checkpoint that is damaged or of another run; an out folder that cannot be written to; bad
@@ -212,10 +205,10 @@ def check_run(**numbers):
 
 
 def check_divides(record_every, budget):
-    """InputError unless every run of this budget ends at a recorded step; says the nearest number that would do."""
+    """InputError, with the nearest divisor, unless a run of this budget ends at a recorded step."""
     if budget % record_every:
-        divisors = (number for number in range(1, budget + 1) if budget % number == 0)
-        near = min(divisors, key=lambda number: abs(number - record_every))
+        near = min((number for number in range(1, budget + 1) if budget % number == 0),
+                   key=lambda number: abs(number - record_every))
         raise InputError(f"record_every {record_every} does not divide the {budget} steps of the run: choose {near}")
 
 
@@ -223,8 +216,7 @@ def check_divides(record_every, budget):
 def deferred_interrupt():
     """Collect a first Ctrl-C in the yielded list instead of raising it; a second one raises KeyboardInterrupt.
 
-    So a run never stops half way through an optimiser step. Only the main thread receives signals;
-    elsewhere the list stays empty.
+    Only the main thread receives signals; elsewhere the list stays empty.
     """
     caught = []
     if threading.current_thread() is not threading.main_thread():

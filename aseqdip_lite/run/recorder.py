@@ -17,20 +17,17 @@ class Recorder:
     """Follows a run: one row of the curve per step, and its answers, `images` and the steps that they are of, `at`.
 
     * start: z_0, or A^H y, before any step.
-    * final: the method's answer at the last step; one of a dead network, constant over all pixels, is passed over.
-    * blind, emv, discrepancy: the answer at the step that each of the `rules` picks, which are followed side by side
-      whatever the method does (see `stopping`): the moving variance, its exponential form, and the discrepancy
-      principle where the noise level is known. None before one window.
-    * blend: the mean of three of these.
+    * final: the method's answer at the last step whose output is not constant over all pixels.
+    * blind, emv, discrepancy: the answers that the `rules` pick (see `stopping`), the last one where the noise level is
+      known; None before one window. The two variances look back over the same stretch of the run however often it is
+      recorded: of 100 steps, recorded every 10, they see 10 outputs.
+    * blend: the mean of final, blind and emv.
     * oracle: the answer of highest PSNR over the steps, which needs the truth; None without one.
-
-    Both variances look back over the same stretch of the run however often it is recorded: of a window of 100 steps,
-    recorded every 10, the moving variance sees 10 outputs, and the exponential one forgets ten steps at a time.
 
     Args:
         case: the `Case`; the only place where the truth is read.
-        window: window of the moving variance in steps, and those before its exponential form counts; at least
-            `FEWEST` recorded outputs, where the window has so many steps.
+        window: steps of the moving variance, and before its exponential form counts; at least `FEWEST` recorded
+            outputs, where the window has so many steps.
         every: steps from one recorded step to the next.
     """
 
@@ -79,11 +76,10 @@ class Recorder:
 
     @property
     def blend(self):
-        """The mean of both variances' picks and the final image, of those that there are; None before there is a pick.
+        """The mean of final and of those of blind and emv that there are; None before there is one.
 
-        ||mean x_i - x||^2 is the mean of ||x_i - x||^2 less the mean of ||x_i - mean||^2: it errs less than its members
-        do on average, by how far they lie apart, so that a pick that came too early or a run that went on too long
-        costs less.
+        ||mean x_i - x||^2 is the mean of ||x_i - x||^2 less the mean of ||x_i - mean||^2: the farther its members lie
+        apart, the less it errs than they do on average.
         """
         picks = [self.images[name] for name in ("blind", "emv") if self.images[name] is not None]
         return sum(picks, self.images["final"]) / (len(picks) + 1) if picks else None
@@ -94,10 +90,8 @@ class Recorder:
         return self.curve["step"][-1] if self.curve else 0
 
     def answers(self):
-        """{name: {"step", "psnr", "ssim", "data_residual", "heldout_residual"}} of those of `ANSWERS` that there are.
-
-        The residuals are `metrics.residual` on y and on the measurements that are held out. None where there is no
-        truth, nothing is held out, or, of the blend, no one step.
+        """{name: {"step", "psnr", "ssim", "data_residual", "heldout_residual"}} of those of `ANSWERS` that there are,
+        each None where it is unknown. The residuals are `metrics.residual` on y and on the measurements held out.
         """
         observation, heldout = self.case.observation, self.case.heldout
         images = self.images | dict(blend=self.blend)
@@ -107,8 +101,8 @@ class Recorder:
                 for name in ANSWERS if (image := images.get(name)) is not None}
 
     def score(self, name, image):
-        """PSNR in dB ("psnr") or SSIM ("ssim") of an image of the method; None without image or truth."""
-        if image is None or self.case.truth is None:
+        """PSNR in dB ("psnr") or SSIM ("ssim") of an image of the method; None without a truth."""
+        if self.case.truth is None:
             return None
         return getattr(metrics, name)(self.case.display(image), self.case.truth, self.case.data_range)
 

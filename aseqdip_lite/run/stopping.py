@@ -1,8 +1,4 @@
-"""Why a run ended, and rules that pick one of its images without the truth.
-
-The rules are two variances of the outputs and the discrepancy principle. Each is shown every step by `update` and
-answers whether its pick is now this step's image; `best_step` is the step of its pick, 0 before the first.
-"""
+"""Why a run ended, and rules that pick one of its images without the truth."""
 
 import copy
 import math
@@ -43,7 +39,11 @@ def as_vector(image):
 
 
 class Rule:
-    """What the rules share: the best value so far, its step, and a state that a checkpoint can hold."""
+    """A rule is shown every step by `update`, and answers whether its pick is now this step's image.
+
+    Attributes:
+        value: the last one; best, best_step: the least value so far and its step, 0 before the first.
+    """
 
     def __init__(self):
         self.value, self.best, self.best_step = math.nan, math.inf, 0
@@ -66,10 +66,9 @@ class Rule:
 class MovingVariance(Rule):
     """Windowed moving variance of the outputs (ES-DIP: Wang et al., TMLR 2023, WMV).
 
-    The variance of the last W outputs, VAR = mean ||x||^2 - ||mean x||^2 over the window, falls
-    while the image forms and rises when noise is fitted. Its minimum is a blind pick of the
-    image; early stopping waits `patience` further steps for a new minimum. Running sums are
-    kept in double precision, so a step costs a few passes over one image whatever W is.
+    The variance of the last W outputs, VAR = mean ||x||^2 - ||mean x||^2 over the window, falls while the image forms
+    and rises when noise is fitted: the minimum is the pick. With running sums a step costs a few passes over one
+    image whatever W is.
 
     Args:
         window: W, number of outputs (100 as published).
@@ -104,9 +103,8 @@ class ExponentialVariance(Rule):
 
         d = x - mean,   mean <- mean + alpha d,   VAR <- (1 - alpha) (VAR + alpha ||d||^2)
 
-    This is the variance under the weights alpha (1 - alpha)^j of the output j steps ago. It starts at
-    0, so the first `warm_up` outputs do not count: by then the first one's weight, (1 - alpha)^100, is
-    below 3e-5 at alpha 0.1.
+    This is the variance under the weights alpha (1 - alpha)^j of the output j steps ago. It starts at 0, so the first
+    `warm_up` outputs do not count.
 
     Args:
         alpha: weight of the newest output.
@@ -132,8 +130,6 @@ class ExponentialVariance(Rule):
 
 class Discrepancy(Rule):
     """Morozov's discrepancy principle: the first step whose data term is at most the expected energy of the noise.
-
-    It needs the noise level, which the variances do not, and looks at the residual alone.
 
     Args:
         energy: E ||n||^2 in the units of the data term, see `Observation.noise_energy`.

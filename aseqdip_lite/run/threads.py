@@ -1,8 +1,7 @@
 """How many threads a run gets: one where the image is small, otherwise all that PyTorch has.
 
-On small images threads wait for each other more than they compute, and they wait at full load: on a busy machine two
-of them have taken ten times the processor time of one. `iterate`, `reconstruct` and the panel all ask here, so that a
-run gives the same bits wherever it is started.
+On small images threads wait for each other, at full load: on a busy machine two have taken ten times the processor time
+of one. All that steps a run asks here, so that it gives the same bits wherever it is started.
 """
 
 import os

@@ -23,19 +23,17 @@ from .trials import Trial
 
 def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=None, out, device="cpu", workers=None,
             scheduler=None, progress=True, **settings):
-    """Run methods on the same cases and write what they reach.
+    """Run methods on the same measurements and write what they reach.
 
-    Run number s uses s as data seed and as initialisation seed, so within an image and a seed
-    every method sees the same y. Each run has its own folder IMAGE-METHOD-seedS in `out`, with a
-    checkpoint: an interrupted comparison that is started again goes on where it was, and finished
-    runs are not made again.
+    A seed is both data seed and initialisation seed. Each run has its own folder IMAGE-METHOD-seedS in `out`, with a
+    checkpoint: a comparison that is started again goes on where it was, and finished runs are not made again.
 
     Args:
         task: task name; names: method names; seeds: number of seeds.
         images: shipped images or files; None is the task's default.
         profile: "smoke", "laptop" or "paper"; steps: Adam steps of every iterative method.
-        out: folder of compare.json, compare.md, compare.csv, and of a figure of each image, compare.png and
-            curves.png for the first, compare-IMAGE.png and curves-IMAGE.png for the others.
+        out: folder of compare.json, compare.md, compare.csv, and of compare.png and curves.png of the first image,
+            compare-IMAGE.png and curves-IMAGE.png of each other one.
         workers: runs at a time (see `sweep`); by default one for each core, or 1 on a GPU.
         scheduler: address of a Dask scheduler whose workers make the runs; they must see the folder `out`.
         **settings: the task's settings.
@@ -50,9 +48,8 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     out, device = Path(out), torch.device(device)
     images = [tasks.get(task).default_image if image is None else str(image) for image in images]
     labels = [Path(image).stem for image in images]
-    for label in labels:
-        if labels.count(label) > 1:
-            raise InputError(f"two images are called {label}: rename one, their results would mix")
+    if doubled := [label for label in labels if labels.count(label) > 1]:
+        raise InputError(f"two images are called {doubled[0]}: rename one, their results would mix")
     jobs, left_out = {}, []
     for image, label in zip(images, labels, strict=True):
         for name in names:
@@ -97,11 +94,10 @@ def write(out, report):
     table = io.StringIO()
     writer = csv.writer(table)
     facts = ("method", "image", "seed", "steps", "gradients", "seconds", "peak_memory_mib", "stop_reason")
-    scores = [(score, name) for score in ("step", "psnr", "ssim") for name in ANSWERS]
-    writer.writerow([*facts, *(f"{score}_{name}" for score, name in scores)])
-    for row in report["rows"]:
-        writer.writerow([*(row[fact] for fact in facts),
-                         *(answer(row, name, score) for score, name in scores)])
+    scores = {f"{score}_{name}": (name, score) for score in ("step", "psnr", "ssim") for name in ANSWERS}
+    writer.writerow([*facts, *scores])
+    writer.writerows([*(row[fact] for fact in facts), *(answer(row, *score) for score in scores.values())]
+                     for row in report["rows"])
     contents = {"compare.json": to_json(report),
                 "compare.md": as_markdown(report["summary"]), "compare.csv": table.getvalue()}
     write_together({out / name: lambda file, content=content: file.write(content.encode())

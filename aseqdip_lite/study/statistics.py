@@ -26,9 +26,9 @@ def summarise(rows):
             runs, those that are known, each {"mean", "std"}; "lost" is dB below the highest PSNR over the steps.
         to_aseqdip: {"mean", "low", "high"} or None, see `paired`.
 
-        "std" is the sample deviation over the seeds of an image; over all images it is the root mean
-        square of theirs, so that it says what another seed changes and not how unlike the images
-        are; None of a single seed. What is unknown in one of the runs is unknown of all.
+        "std" is the sample deviation over the seeds of an image, or None of a single seed; over all images it is the
+        root mean square of theirs: what another seed changes, not how unlike the images are. What is unknown of one
+        run is unknown of all.
     """
     images = list(dict.fromkeys(row["image"] for row in rows))
     names = list(dict.fromkeys(row["method"] for row in rows))
@@ -79,23 +79,16 @@ def spread(rows, values):
 
 
 def paired(rows, reference):
-    """Final PSNR minus the reference's of the same image and seed; None without pairs.
-
-    Args:
-        rows: runs of one method; reference: {(image, seed): final PSNR}.
-
-    Returns:
-        As `interval`.
-    """
+    """`interval` of the final PSNR of some runs minus the reference's, {(image, seed): final PSNR}."""
     pairs = [(answer(row, "final", "psnr"), reference.get((row["image"], row["seed"]))) for row in rows]
     return interval([final - other for final, other in pairs if final is not None and other is not None])
 
 
 def interval(gaps):
-    """{"mean", "low", "high"} of differences: from three on the 95 % bootstrap interval of their mean (percentiles of
-    9999 draws); None without any.
+    """{"mean", "low", "high"} of differences, None without any; the bounds are those of the 95 % bootstrap interval of
+    the mean (percentiles of 9999 draws), None of fewer than three.
     """
-    if len(gaps) == 0:
+    if not len(gaps):
         return None
     gaps, low, high = np.array(gaps), None, None
     if len(gaps) > 2:

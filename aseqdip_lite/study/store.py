@@ -15,10 +15,10 @@ def key(entry, names):
 
 
 class Store:
-    """Rows of finished runs, read from a file at the start and appended to it one by one.
+    """Rows of finished runs, read from a file at the start and appended to it one by one, perhaps by several processes.
 
     A row is on the disk when `add` returns. A killed process leaves at most a last line without its end, which does not
-    count and is cut off by the next `add`. Several processes may append to one file.
+    count and is cut off by the next `add`.
 
     Args:
         file: path of the JSON lines; None keeps the rows in memory alone.
@@ -37,18 +37,15 @@ class Store:
         data = self.file.read_bytes() if self.file and self.file.exists() else b""
         for number, line in enumerate(data.split(b"\n")[:-1], 1):
             try:
-                self._take(json.loads(line))
+                row = json.loads(line)
+                self.rows[key(row, names)] = row
             except (ValueError, KeyError, TypeError):
                 raise InputError(f"{self.file}, line {number} is damaged: put the file back as it was, or take the "
                                  "line out to run its trial again") from None
 
     def add(self, row):
-        """Take in a row, plain JSON, and write it.
-
-        Raises:
-            InputError: the file cannot be written; it is then as it was.
-        """
-        self._take(row)
+        """Take in a row, plain JSON, and write it; InputError if it cannot be written: the file is then as before."""
+        self.rows[key(row, self.names)] = row
         if self.file is None:
             return
         line = json.dumps(row).encode() + b"\n"
@@ -69,7 +66,4 @@ class Store:
         except OSError as error:
             raise InputError(f"cannot write to {self.file}: {error.strerror or error}; make room and start again, it "
                              "goes on there") from None
-
-    def _take(self, row):
-        self.rows[key(row, self.names)] = row
 

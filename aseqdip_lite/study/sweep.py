@@ -17,45 +17,50 @@ REFRESH = 0.5
 
 
 class Watch:
-    """Reports a run's step from another process and tells it to stop, both by files in a shared folder.
+    """What a run calls with each step that it has made; a true answer asks it to stop. Files carry both ways."""
 
-    A run calls its watch with the step that it has made; a true answer asks it to stop.
-    """
-
-    def __init__(self, shared_folder, key):
-        self.shared_folder, self.key = Path(shared_folder), key
+    def __init__(self, folder, number):
+        self._step, self._stop = Path(folder) / f"{number}.step", Path(folder) / "stop"
 
     def __call__(self, step):
         with suppress(OSError):  # a full disk must not end a run that only reports its step
-            (self.shared_folder / f"{self.key}.step").write_text(str(step))
-        return (self.shared_folder / "stop").exists()
+            self._step.write_text(str(step))
+        return self.stopped
+
+    @property
+    def stopped(self):
+        """Whether all runs of the sweep shall stop."""
+        return self._stop.exists()
+
+    @property
+    def step(self):
+        """The step last reported; 0 before the first, or while it is being written."""
+        try:
+            return int(self._step.read_text())
+        except (OSError, ValueError):
+            return 0
 
     def stop(self):
         """Tell all runs of the sweep to stop."""
-        (self.shared_folder / "stop").touch()
+        self._stop.touch()
 
 
 def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished=None, progress=True, label="sweep"):
     """Run function(job, watch) for every job and return what they return.
 
-    With several workers each is a process with one thread: on a CPU these small networks gain
-    little from a second thread. With one, the jobs run in this process, one after the other. With a
-    scheduler, its workers take the jobs, on this machine or on others; should one die, another gets
-    its job, so a job must be able to begin again.
-
-    Ctrl-C stops the running jobs after their current step and starts no other; so does a job that
-    calls `watch.stop()`.
+    One worker is this process; several are processes of one thread each, as small networks gain little from a second.
+    If a scheduler's worker dies, another one takes its job from the beginning. Ctrl-C, or a job that calls
+    `watch.stop()`, ends the running jobs after their current step and starts no other.
 
     Args:
-        function: a module's function of (job, watch); it calls watch(step) after each step and ends
-            early if the answer is true. A result that is None counts as not finished.
-        jobs: {key: job}; a job is a dictionary with "budget", its number of steps, for the bar.
-        workers: processes; by default one for each core, but no more than jobs. A scheduler has its own.
+        function: a module's function of (job, watch); it calls watch(step) after each step and ends early if the answer
+            is true. A result that is None counts as not finished.
+        jobs: {key: job}; a job is a dictionary with "budget", its number of steps.
+        workers: jobs at a time; by default one for each core. A scheduler has its own.
         scheduler: address of a Dask scheduler, e.g. "tcp://10.0.0.5:8786"; None for processes of this machine.
-        folder: where progress is left, a folder that all workers see; by default a temporary one of this machine.
+        folder: a folder that all workers see, for a temporary one in it; by default this machine's.
         finished: called with (key, result) in this process as jobs finish.
-        progress: show a bar over the steps of all jobs, with time left.
-        label: what stands before the bar.
+        progress, label: whether to show a bar over the steps of all jobs, and its name.
 
     Returns:
         {key: result} of the jobs that finished, in the order of `jobs`.
@@ -65,12 +70,12 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
     """
     results, done = {}, threading.Event()
     with (backend(min(workers or os.cpu_count(), max(len(jobs), 1)), scheduler) as workers,
-          tempfile.TemporaryDirectory(dir=folder) as shared_folder, deferred_interrupt() as interrupted):
-        watches = {key: Watch(shared_folder, index) for index, key in enumerate(jobs)}
+          tempfile.TemporaryDirectory(dir=folder) as shared, deferred_interrupt() as interrupted):
+        watches = {key: Watch(shared, number) for number, key in enumerate(jobs)}
 
         def waiting():
             for key, job in jobs.items():
-                if (Path(shared_folder) / "stop").exists():
+                if watches[key].stopped:
                     return
                 yield delayed(_call)(function, key, job, watches[key])
 
@@ -130,19 +135,9 @@ def _follow(jobs, watches, results, interrupted, done, progress, label):
             if interrupted:
                 next(iter(watches.values())).stop()
             for key, job in jobs.items():
-                steps[key] = max(steps[key], _steps(watches[key], job["budget"], key in results))
+                steps[key] = job["budget"] if key in results else max(steps[key], watches[key].step)
             bar.n = sum(steps.values())
             bar.set_postfix_str(f"{len(results)} of {len(jobs)} runs", refresh=False)
             bar.refresh()
             if last:
                 return
-
-
-def _steps(watch, budget, finished):
-    """Steps of a run so far."""
-    if finished:
-        return budget
-    try:
-        return int((watch.shared_folder / f"{watch.key}.step").read_text())
-    except (OSError, ValueError):  # not begun, or in the middle of being written
-        return 0

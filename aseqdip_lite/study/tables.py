@@ -2,54 +2,45 @@
 
 from ..run.result import answer
 
-#: Headings of the columns of PSNR.
-HEADS = dict(start="PSNR start", final="PSNR final (dB)", blind="PSNR blind pick", oracle="PSNR oracle")
 
-#: The answers that end a run without the truth, and their headings: the rules' names (see `stopping`).
-STOPS = dict(final="the last step", blind="wmv", emv="emv", discrepancy="discrepancy", blend="blend")
+def of(name, score, digits):
+    """A column: what is shown of a row of the summary, here a score of an answer, and its digits."""
+    return lambda row: answer(row, name, score), digits
+
+
+def entry(name, digits=0):
+    """A column that shows an entry of the row itself."""
+    return lambda row: row[name], digits
+
+
+#: {heading: column} of what it took, of what was reached, of the same where no truth is known, and of what stopping at
+#: the pick of each rule would have lost (see `stopping`).
+COSTS = {"steps": entry("steps"), "gradients": entry("gradients"), "seconds": entry("seconds"),
+         "memory (MiB)": entry("peak_memory_mib")}
+QUALITY = {"PSNR start": of("start", "psnr", 2), "PSNR final (dB)": of("final", "psnr", 2),
+           "PSNR blind pick": of("blind", "psnr", 2), "PSNR oracle": of("oracle", "psnr", 2),
+           "SSIM final": of("final", "ssim", 3), "final - aseqdip (dB)": entry("to_aseqdip", 2)} | COSTS
+RESIDUALS = {"residual final": of("final", "data_residual", 4),
+             "residual held out": of("final", "heldout_residual", 4)} | COSTS
+STOPPING = {"step of the peak": of("oracle", "step", 0), "lost by the last step": of("final", "lost", 2),
+            "lost by wmv": of("blind", "lost", 2), "lost by emv": of("emv", "lost", 2),
+            "lost by discrepancy": of("discrepancy", "lost", 2), "lost by blend": of("blend", "lost", 2)}
 
 
 def as_markdown(summary):
     """The two tables of `statistics.summarise`, the second only where peaks are known.
 
-    Numbers are means over runs, in brackets the standard deviation over the seeds, in square brackets the
-    interval of a difference. A column in which nothing is known is left out; without a truth
-    the residuals stand in place of PSNR and SSIM.
+    Numbers are means over runs, in brackets the standard deviation over the seeds, in square brackets the interval of
+    a difference. Columns of which nothing is known are left out; without a truth residuals replace PSNR and SSIM.
     """
     known = any(answer(row, "final", "psnr") for row in summary)
-    text = table(summary, quality_columns() if known else residual_columns())
-    stopping = table(summary, stopping_columns())
+    text = table(summary, QUALITY if known else RESIDUALS)
+    stopping = table(summary, STOPPING)
     if stopping is not None and any(answer(row, "oracle", "step") for row in summary):
         blend = " (blend: the mean of the images of wmv, emv and the last step)" * ("lost by blend" in stopping)
         text += ("\nSteps to the highest PSNR, dB lost from there to the last step, and dB below it where a rule that "
                  f"needs no truth would have stopped{blend}:\n\n{stopping}")
     return text
-
-
-def quality_columns():
-    """{heading: (cell as a function of a summary row, digits)} of what was reached."""
-    columns = {head: (lambda row, name=name: answer(row, name, "psnr"), 2) for name, head in HEADS.items()}
-    columns["SSIM final"] = (lambda row: answer(row, "final", "ssim"), 3)
-    columns["final - aseqdip (dB)"] = (lambda row: row["to_aseqdip"], 2)
-    return columns | cost_columns()
-
-
-def residual_columns():
-    """The same where no truth is known."""
-    return {"residual final": (lambda row: answer(row, "final", "data_residual"), 4),
-            "residual held out": (lambda row: answer(row, "final", "heldout_residual"), 4)} | cost_columns()
-
-
-def cost_columns():
-    """What it took."""
-    return {"steps": (lambda row: row["steps"], 0), "gradients": (lambda row: row["gradients"], 0),
-            "seconds": (lambda row: row["seconds"], 0), "memory (MiB)": (lambda row: row["peak_memory_mib"], 0)}
-
-
-def stopping_columns():
-    """When a run was best, what it lost after that, and what each rule would have lost."""
-    return {"step of the peak": (lambda row: answer(row, "oracle", "step"), 0)} | {
-        f"lost by {rule}": (lambda row, name=name: answer(row, name, "lost"), 2) for name, rule in STOPS.items()}
 
 
 def table(summary, columns):

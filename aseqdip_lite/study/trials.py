@@ -40,7 +40,7 @@ class Trial:
 
     @property
     def key(self):
-        """What identifies the trial, as canonical JSON; a `Store` with `NAMES` finds its row by it."""
+        """What identifies the trial in a `Store` with `NAMES`."""
         return store.key(asdict(self), NAMES)
 
     @property
@@ -72,10 +72,8 @@ NAMES = tuple(each.name for each in fields(Trial))
 
 
 def run_trial(trial, watch, read=None):
-    """Make a trial and return its row, or None if it was interrupted.
-
-    The row holds the trial, `KEPT` of its metrics, `made`, the steps made, and what read(trial, result) returns, a
-    dictionary.
+    """Make a trial and return its row: the trial, `KEPT` of its metrics, `made`, the steps made, and the dictionary
+    that read(trial, result) returns. None if it was interrupted.
     """
     result = trial.run(watch)
     if result.stop_reason is StopReason.INTERRUPTED:
