@@ -9,7 +9,6 @@ import importlib
 import json
 import pkgutil
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +56,11 @@ def register(experiment):
     """Enter an experiment under its id."""
     REGISTRY[experiment.id] = experiment
     return experiment
+
+
+def graded(reproduced, same_direction):
+    """The verdict, one of `VERDICTS`, of two findings, the first of which decides."""
+    return VERDICTS[0 if reproduced else 1 if same_direction else 2]
 
 
 def names():
@@ -112,20 +116,6 @@ def stored(name, out):
     if not isinstance(report, dict) or not {"id", "ours", "verdict", "provenance"} <= set(report):
         raise InputError(f"{file} is damaged: remove it and run the experiment again")
     return report
-
-
-def stored_arrays(name, out):
-    """The pictures {name: array} that an earlier `run` stored beside what `stored` returns.
-
-    Raises:
-        InputError: the file is not there or damaged.
-    """
-    file = Path(out) / f"{name}.npz"
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, zipfile.BadZipFile):
-        raise InputError(f"{file} is missing or damaged: run the experiment again") from None
 
 
 for _module in pkgutil.iter_modules(__path__):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..theory import figures, limits, residual
-from . import Experiment, register
+from . import Experiment, graded, register
 
 #: The bar for the prediction at the greatest width: mean ||P - F|| / ||F|| until the training residual has halved.
 ENOUGH = 0.05
@@ -35,7 +35,7 @@ def judge(ours):
     kernel = np.mean([run["kernel"] for runs in found["runs"].values() for run in runs[-1]])
     parts = [f"{kind} {100 * ends[kind]:.1f} % (slope {slopes[kind]['slope']:.2f})" for kind in rows]
     worst = np.mean([run["worst"] for runs in found["runs"].values() for run in runs[-1]])
-    verdict = "reproduced" if falls and enough else "same direction" if falls else "not reproduced"
+    verdict = graded(falls and enough, falls)
     return verdict, (
         f"Mean error ||P - F|| / ||F|| of the predicted trajectory at width {found['widths'][-1]}, until the training "
         f"residual has halved or the steps are used up, and its slope against width in logarithms: {'; '.join(parts)}. "

@@ -1,7 +1,7 @@
 """C3: in-painting with 97 % of the pixels missing at random places (aSeqDIP paper, appendix C.3)."""
 
 
-from . import Experiment, register
+from . import Experiment, graded, register
 from .arms import draw_curves, mean, rows_of, run_arms
 
 ARMS = {"aSeqDIP": dict(method="aseqdip"), "vanilla": dict(method="vanilla"), "tv": dict(method="tv"),
@@ -22,8 +22,7 @@ def judge(ours):
     rows = ours["rows"]
     finals = {arm: mean(rows_of(rows, arm), "final") for arm in ARMS}
     first = max(finals, key=finals.get) == "aSeqDIP"
-    verdict = ("reproduced" if first else "same direction" if finals["aSeqDIP"] > finals["vanilla"]
-               else "not reproduced")
+    verdict = graded(first, finals["aSeqDIP"] > finals["vanilla"])
     images = len({row["image"] for row in rows})
     return verdict, (f"PSNR at the last step, {images} images: " + ", ".join(
         f"{arm} {value:.2f}" for arm, value in sorted(finals.items(), key=lambda item: -item[1]))

@@ -13,7 +13,7 @@ from ...run import metrics
 from ...run.engine import iterate
 from ...study.sweep import sweep
 from ...tasks.mri import smooth_phase
-from . import Experiment, register
+from . import Experiment, graded, register
 
 KINDS = {"truth + noise": "z = x* + noise", "noise": "z = noise alone"}
 
@@ -88,7 +88,7 @@ def judge(ours):
     means = {kind: np.mean(ours["best"][kind], axis=1) for kind in KINDS}
     truth, noise = means["truth + noise"], means["noise"]
     falls, above = truth[0] > truth[-1], truth > noise
-    verdict = "reproduced" if falls and above.all() else "same direction" if falls and above.any() else "not reproduced"
+    verdict = graded(falls and above.all(), falls and above.any())
     low, high = ours["sigmas"][0], ours["sigmas"][-1]
     return verdict, (
         f"Mean best PSNR with x* + noise: {truth[0]:.2f} dB at sigma {low:g}, {truth[-1]:.2f} dB at {high:g}; with "

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import Experiment, register
+from . import Experiment, graded, register
 from .arms import mean, rows_of, run_arms
 
 NS = (1, 2, 4)
@@ -35,8 +35,7 @@ def judge(ours):
     """Reproduced if N = 2 ends highest on every task; same direction on at least half of them."""
     table = finals(ours)
     won = [task for task, by_N in table.items() if max(by_N, key=by_N.get) == 2]
-    verdict = ("reproduced" if len(won) == len(table) else "same direction" if 2 * len(won) >= len(table)
-               else "not reproduced")
+    verdict = graded(len(won) == len(table), 2 * len(won) >= len(table))
     numbers = "; ".join(f"{task} " + ", ".join(f"{value:.2f}" for value in by_N.values())
                         for task, by_N in table.items())
     return verdict, (f"N = 2 ends highest on {len(won)} of {len(table)} tasks. PSNR at the last step for N = 1, 2, 4: "

@@ -1,6 +1,6 @@
 """F4a and F4b: when Deep Image Priors overfit (aSeqDIP paper, Fig. 4)."""
 
-from . import Experiment, register
+from . import Experiment, graded, register
 from .arms import draw_curves, fall, mean, onset, onset_text, rows_of, run_arms
 
 #: The four arms of the figure. aSeqDIP has the published lam and N; learning rates suit the narrow network.
@@ -24,7 +24,7 @@ def judge(ours):
     ordered = onsets["vanilla"] < min(others) and max(others) <= onsets["aSeqDIP, lam 1"]
     outlasts = (onsets["vanilla"] <= last and onsets["aSeqDIP, lam 1"] > onsets["vanilla"]
                 and onsets["aSeqDIP, lam 1"] >= onsets["aSeqDIP, lam 0"])
-    verdict = "reproduced" if ordered and outlasts else "same direction" if outlasts else "not reproduced"
+    verdict = graded(ordered and outlasts, outlasts)
     return verdict, "Onset of overfitting (median), peak, dB lost by the last step: " + "; ".join(
         f"{arm} {onset_text(found)}, {mean(found, 'oracle'):.2f} dB, {fall(found):.2f} dB"
         for arm in ARMS for found in [rows_of(rows, arm)]) + "."

@@ -8,7 +8,7 @@ from ...methods import configure
 from ...run.engine import reconstruct
 from ...run.result import as_gray
 from ...tasks import load_case
-from . import Experiment, register
+from . import Experiment, graded, register
 
 #: The published settings of each task, and the classic method that stands beside vanilla DIP and aSeqDIP.
 PROBLEMS = {"mri": (dict(image="brain-070", acceleration=8.0), "tv"), "ct": (dict(image="ct-head", views=18), "tv"),
@@ -65,8 +65,7 @@ def judge(ours):
     """Reproduced if aSeqDIP has the least error in the box on every task; same direction on most."""
     errors = {task: {name: row["box"] for name, row in found["rows"].items()} for task, found in ours.items()}
     won = [task for task, by_method in errors.items() if min(by_method, key=by_method.get) == "aseqdip"]
-    verdict = ("reproduced" if len(won) == len(errors) else "same direction" if 2 * len(won) > len(errors)
-               else "not reproduced")
+    verdict = graded(len(won) == len(errors), 2 * len(won) > len(errors))
     numbers = "; ".join(f"{task} " + ", ".join(f"{name} {value:.3f}" for name, value in by_method.items())
                         for task, by_method in errors.items())
     return verdict, (f"aSeqDIP has the least error in the box on {len(won)} of {len(errors)} tasks. Root mean squared "

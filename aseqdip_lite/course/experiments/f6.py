@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..theory import figures, overfitting
-from . import Experiment, register
+from . import Experiment, graded, register
 
 #: The effect counts as the paper's if the truth as input delays overfitting at least so many times.
 ENOUGH = 10
@@ -15,7 +15,7 @@ def judge(ours):
     bound = "at least " if any(found["is_bound"] for found in ours["ratios"]["overfitting"]) else ""
     if None in ratios:
         return "not reproduced", f"With noise as input the noise was not half learned by step {ours['steps']}."
-    verdict = "reproduced" if min(ratios) >= ENOUGH else "same direction" if min(ratios) > 1 else "not reproduced"
+    verdict = graded(min(ratios) >= ENOUGH, min(ratios) > 1)
     steps = {kind: [run["overfitting"] for run in ours["inputs"][kind]] for kind in ("x", "noise")}
     later = np.mean([run["overfitting"] or ours["steps"] for runs in ours["by_distance"][:1] for run in runs])
     return verdict, (

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..theory import autoencoder
-from . import Experiment, register
+from . import Experiment, graded, register
 
 #: Decibels between the best and the worst lam_a from which on the PSNR "varies with" it.
 VARIES = 0.5
@@ -13,8 +13,8 @@ def judge(ours):
     """Reproduced if the mean PSNR varies by `VARIES` and its maximum lies inside of the range of lam_a."""
     mean, lams = np.array(ours["mean"]), ours["lams"]
     best, spread = int(mean.argmax()), float(np.ptp(mean))
-    inside = 0 < best < len(lams) - 1
-    verdict = ("not reproduced" if spread < VARIES else "reproduced" if inside else "same direction")
+    varies, inside = spread >= VARIES, 0 < best < len(lams) - 1
+    verdict = graded(varies and inside, varies)
     curve = ", ".join(f"{lam:g}: {value:.2f}" for lam, value in zip(lams, mean, strict=True))
     return verdict, (
         f"Mean PSNR by lam_a ({curve} dB): our maximum lies at {lams[best]:g}, {mean[best]:.2f} dB; zero-filled "

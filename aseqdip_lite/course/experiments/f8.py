@@ -1,7 +1,7 @@
 """F8: PSNR curves of the family in denoising (aSeqDIP paper, Fig. 8)."""
 
 from ...methods import names
-from . import Experiment, register
+from . import Experiment, graded, register
 from .arms import draw_curves, fall, mean, onset_text, rows_of, run_arms
 
 #: Decibels by which a curve "falls very little".
@@ -26,7 +26,7 @@ def judge(ours):
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     peaks = {arm: mean(rows_of(rows, arm), "oracle") for arm in arms}
     highest, little = max(peaks, key=peaks.get) == "aseqdip", fall(rows_of(rows, "aseqdip")) <= LITTLE
-    verdict = "reproduced" if highest and little else "same direction" if highest or little else "not reproduced"
+    verdict = graded(highest and little, highest or little)
     return verdict, "Peak, dB lost by the last step, onset: " + "; ".join(
         f"{arm} {peaks[arm]:.2f}, {fall(rows_of(rows, arm)):.2f}, {onset_text(rows_of(rows, arm))}"
         for arm in sorted(arms, key=peaks.get, reverse=True)) + "."

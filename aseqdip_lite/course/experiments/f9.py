@@ -1,6 +1,6 @@
 """F9: the weight of the autoencoding term over many steps (aSeqDIP paper, Fig. 9)."""
 
-from . import Experiment, register
+from . import Experiment, graded, register
 from .arms import draw_curves, fall, mean, onset, onset_text, rows_of, run_arms
 
 LAMS = (0.5, 1.0, 2.0)
@@ -23,7 +23,7 @@ def judge(ours):
     rows = {lam: rows_of(ours["rows"], arm(lam)) for lam in LAMS}
     best = max(LAMS, key=lambda lam: mean(rows[lam], "oracle")) == 1.0
     first = onset(rows[0.5]) < min(onset(rows[lam]) for lam in LAMS[1:])
-    verdict = "reproduced" if best and first else "same direction" if best or first else "not reproduced"
+    verdict = graded(best and first, best or first)
     return verdict, "Peak, last step, dB lost, onset: " + "; ".join(
         f"{arm(lam)} {mean(found, 'oracle'):.2f}, {mean(found, 'final'):.2f}, {fall(found):.2f}, {onset_text(found)}"
         for lam, found in rows.items()) + "."

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..theory import square_wave
-from . import Experiment, register
+from . import Experiment, graded, register
 
 
 def judge(ours):
@@ -14,7 +14,7 @@ def judge(ours):
     limit = {name: float(np.mean(found["limit"])) for name, found in ours["networks"].items()}
     lazy = {name: float(np.mean(found["lazy"])) for name, found in ours["networks"].items()}
     ahead = best["decoder"] < best["cnn"]
-    verdict = "reproduced" if ahead and best["decoder"] < zero else "same direction" if ahead else "not reproduced"
+    verdict = graded(ahead and best["decoder"] < zero, ahead)
     return verdict, (
         f"Best RMSE with Adam: Deep Decoder {best['decoder']:.3f}, wide CNN {best['cnn']:.3f}, zero-filled {zero:.3f}. "
         f"Limit of the fixed kernel: {limit['decoder']:.3f} and {limit['cnn']:.3f}; gradient descent leaves the "

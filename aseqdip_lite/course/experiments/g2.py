@@ -3,7 +3,7 @@
 import math
 
 from ..theory import bands
-from . import Experiment, register
+from . import Experiment, graded, register
 
 
 def judge(ours):
@@ -11,8 +11,7 @@ def judge(ours):
     orders = [[math.inf if run["learned"][band] is None else run["learned"][band] for band in bands.BANDS]
               for run in ours["runs"]]
     ordered = all(low < mid <= high for low, mid, high in orders)
-    verdict = "reproduced" if ordered else "same direction" if any(low < high for low, _, high in orders) else (
-        "not reproduced")
+    verdict = graded(ordered, any(low < high for low, _, high in orders))
     parts = [f"at {run['snr']:g} dB {', '.join(listed(run, band) for band in bands.BANDS)}" for run in ours["runs"]]
     return verdict, (f"First step with a relative error of at most {bands.LEARNED:g}, and the step of the least error: "
                      f"{'; '.join(parts)}.")

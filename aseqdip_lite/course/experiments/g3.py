@@ -1,7 +1,7 @@
 """G3: the denoising term of Self-Guided DIP (Fig. 3 of its paper)."""
 
 from ..theory import guidance
-from . import Experiment, register
+from . import Experiment, graded, register
 
 #: Decibels from the best to the last image from which on a run counts as overfitted.
 FALL = 0.1
@@ -18,7 +18,7 @@ def judge(ours):
     free = next(run for run in ours["runs"] if run["alpha"] == 0)
     best = max((run for run in ours["runs"] if run["alpha"] > 0), key=peak)
     higher, steadier = peak(best) > peak(free), fall(free) >= FALL and fall(best) < fall(free)
-    verdict = "reproduced" if higher and steadier else "same direction" if higher or steadier else "not reproduced"
+    verdict = graded(higher and steadier, higher or steadier)
     return verdict, (
         f"Best PSNR of the moving average: {peak(free):.2f} dB with alpha 0, {peak(best):.2f} dB with alpha "
         f"{best['alpha']:g}; lost by the last step: {fall(free):.2f} and {fall(best):.2f} dB. Zero-filled "

@@ -1,7 +1,7 @@
 """G4: how the learned input of Self-Guided DIP becomes an image (Fig. 4 of its paper)."""
 
 from ..theory import learned_input
-from . import Experiment, register
+from . import Experiment, graded, register
 
 
 def judge(ours):
@@ -9,7 +9,7 @@ def judge(ours):
     start, end = ours["snapshots"][0]["psnr"], ours["input"][-1]
     best = max(ours["input"])
     gained = end - start
-    verdict = "reproduced" if gained >= 10 else "same direction" if gained > 0 else "not reproduced"
+    verdict = graded(gained >= 10, gained > 0)
     return verdict, (
         f"PSNR of the input: {start:.1f} dB as uniform noise, at best {best:.1f} dB, {end:.1f} dB at the last step; of "
         f"the moving average {ours['average'][-1]:.1f} dB.")

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..theory import path
-from . import Experiment, register
+from . import Experiment, graded, register
 
 #: Settings of aSeqDIP that are compared; N and the learning rate are those of the defaults.
 ARMS = {f"lam {lam:g}": dict(lam=lam) for lam in (0.0, 1.0, 4.0, 16.0)}
@@ -84,7 +84,7 @@ def judge(ours):
         ratio > 1 for ratio in against(runs, "lam 0", "rest"))
     on_average = bool(larger) and means["lam 0"] is not None and max(means[arm] for arm in larger) < min(
         0.0, means["lam 0"])
-    verdict = "reproduced" if always else "same direction" if on_average else "not reproduced"
+    verdict = graded(always, on_average)
     gap = statistics.fmean(run["freedom_gap"] for run in runs)
     levels = ", ".join(f"{level:g}" for level in LEVELS)
     return verdict, (f"Where shares of {levels} of the noise have been fitted, against lam 1 on the same picture: "

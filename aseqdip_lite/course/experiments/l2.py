@@ -8,15 +8,13 @@ import json
 import statistics
 from dataclasses import dataclass
 
-from matplotlib.figure import Figure
-
 from ...methods import configure
 from ...run.result import answer
 from ...study.statistics import interval
 from ...study.store import key
 from ...study.trials import NAMES, Trial, record
-from . import Experiment, register
-from .t2 import TASKS, title
+from . import Experiment, graded, register
+from .t2 import TASKS, rows_figure
 
 #: The tuning image of each task, with its settings; the seed of a search is 0.
 TUNING = {"mri": dict(image="brain-076"), "ct": dict(image="ct-brain", views=30),
@@ -231,8 +229,7 @@ def judge(ours):
     lines = ours["tasks"]
     reached = [line for line in lines if worst(line) >= ABOVE and line["fall"] <= BELOW]
     above = [line for line in lines if worst(line) > 0]
-    verdict = ("reproduced" if len(reached) >= OFTEN else "same direction" if 2 * len(above) > len(lines)
-               else "not reproduced")
+    verdict = graded(len(reached) >= OFTEN, 2 * len(above) > len(lines))
     words = [f"{line['task']} {as_text(line['to_double'])} and {as_text(line['to_budget'])}, {line['fall']:.2f} below "
              "its own peak" for line in lines]
     parts = ", ".join(f"{arm} {as_text(gap)}" for arm, gap in ours["rivals"].items() if gap)
@@ -254,8 +251,7 @@ def figure(ours):
     """Last PSNR minus that of the best fixed setting at twice the budget, a row for each part; a bar for auto."""
     parts = ours["parts"]
     names = ["auto", "default", "default, wmv", "default, discrepancy"]
-    picture = Figure(figsize=(8.0, 0.42 * len(parts) + 1.6), layout="constrained")
-    axis = picture.subplots()
+    picture, axis = rows_figure(parts, "last PSNR minus that of the best fixed lam and N, at twice the budget (dB)")
     for index, name in enumerate(names):
         gaps = [(line["gap"], row) for row, part in enumerate(parts) for line in part["arms"] if line["arm"] == name]
         axis.plot([gap["mean"] for gap, _ in gaps], [row for _, row in gaps], "osD^"[index], label=name,
@@ -263,11 +259,6 @@ def figure(ours):
         for gap, row in gaps if name == "auto" else ():
             if gap["low"] is not None:
                 axis.plot([gap["low"], gap["high"]], [row, row], color="C0", linewidth=2)
-    axis.axvline(0, color="0.4", linewidth=1)
-    axis.set_yticks(range(len(parts)), [title(part) for part in parts])
-    axis.invert_yaxis()
-    axis.set_xlabel("last PSNR minus that of the best fixed lam and N, at twice the budget (dB)")
-    axis.grid(axis="x", alpha=0.3)
     axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return picture
 

@@ -7,7 +7,7 @@ from ... import methods
 from ...settings import InputError
 from ...study.statistics import ALL, summarise
 from ...study.trials import Trial, record
-from . import Experiment, register
+from . import Experiment, graded, register
 
 #: Per task: images, the two published settings, and what is given to the smaller of the two comparisons.
 TASKS = {
@@ -92,8 +92,7 @@ def judge(ours):
         first += [part] * (family[0] == "aseqdip")
         over_all += [part] * (next(iter(table)) == "aseqdip")
         places.append(f"{title(part)}: " + ", ".join(f"{name} {value:.2f}" for name, value in table.items()))
-    verdict = ("reproduced" if len(first) == len(parts) else "same direction" if 2 * len(first) > len(parts)
-               else "not reproduced")
+    verdict = graded(len(first) == len(parts), 2 * len(first) > len(parts))
     hours = ours["core_seconds"] / 3600  # an interrupted experiment's own clock knows its end alone
     most = max(row["runs"] for part in parts for row in part["summary"])
     return verdict, (f"{ours['runs']} runs, {hours:.1f} core-hours, up to {most} runs a mean. Of {len(parts)} "
@@ -101,22 +100,28 @@ def judge(ours):
                      f"{len(over_all)}. Mean PSNR at the last step: " + "; ".join(places) + ".")
 
 
+def rows_figure(parts, xlabel):
+    """(figure, axis) with a row for each part and a vertical line at 0."""
+    picture = Figure(figsize=(8.0, 0.42 * len(parts) + 1.6), layout="constrained")
+    axis = picture.subplots()
+    axis.axvline(0, color="0.4", linewidth=1)
+    axis.set_yticks(range(len(parts)), [title(part) for part in parts])
+    axis.invert_yaxis()
+    axis.set_xlabel(xlabel)
+    axis.grid(axis="x", alpha=0.3)
+    return picture, axis
+
+
 def figure(ours):
     """Final PSNR minus that of aSeqDIP, one row of points a part; classic methods hollow."""
-    parts = ours["parts"]
+    parts, markers = ours["parts"], "osD^v<>pP*Xh8d"
     names = list(dict.fromkeys(name for part in parts for name in means(part) if name != "aseqdip"))
-    picture = Figure(figsize=(8.0, 0.42 * len(parts) + 1.6), layout="constrained")
-    axis, markers = picture.subplots(), "osD^v<>pP*Xh8d"
+    picture, axis = rows_figure(parts, "final PSNR minus that of aSeqDIP (dB)")
     for index, name in enumerate(names):
         found = [(means(part)[name] - means(part)["aseqdip"], row) for row, part in enumerate(parts)
                  if name in means(part)]
         axis.plot(*np.transpose(found), markers[index % len(markers)], label=name, linestyle="none",
                   fillstyle="none" if is_classic(name) else "full")
-    axis.axvline(0, color="0.4", linewidth=1)
-    axis.set_yticks(range(len(parts)), [title(part) for part in parts])
-    axis.invert_yaxis()
-    axis.set_xlabel("final PSNR minus that of aSeqDIP (dB)")
-    axis.grid(axis="x", alpha=0.3)
     axis.legend(fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return picture
 
