@@ -15,12 +15,7 @@ TIP = "tooltip" if "tooltip" in widgets.FloatText.class_trait_names() else "desc
 
 
 def controls_for(cls, values):
-    """{name: control} for the settings of a Settings class; each has `.value` and `.disabled`.
-
-    Args:
-        cls: class of a task or a method.
-        values: {name: initial value}; the class's defaults for the rest.
-    """
+    """{name: control} for the settings of a Settings class, with initial `values`, {name: value}, or its defaults."""
     return {field.name: control(field, kind, optional, values.get(field.name, field.default))
             for field, kind, optional in fields_of(cls)}
 
@@ -28,10 +23,9 @@ def controls_for(cls, values):
 def control(field, kind, optional, value):
     """The control of one `setting` field.
 
-    Choices become a drop-down list, a truth value a check box, a weight or rate (a float bounded
-    by 0 from below only) a box with a slider over decades, another number or text a box, and a
-    value that may be None a box with a check box "none". A schedule is a text box, which takes a
-    number as well. Boxes take any value: what it may be is checked, and said, by the Settings class alone.
+    A weight or rate, that is a float bounded by 0 from below only, is a box with a slider over decades; a value that
+    may be None has a check box "none" beside it; a schedule is a text box, which takes a number as well. Boxes take any
+    value: the Settings class alone checks it.
     """
     facts = field.metadata
     if facts["parse"] and isinstance(value, str):
@@ -66,14 +60,7 @@ def decades(centre, with_zero):
 
 
 class DecadeControl(widgets.HBox):
-    """A number box beside a slider over decades. The box holds the value, any number; the slider shows the nearest.
-
-    Args:
-        value: initial value.
-        centre: the slider's middle.
-        with_zero: whether the slider begins with 0.
-        look: see `described`.
-    """
+    """A number box with the `look` of `described` beside a slider over `decades`, which shows the nearest of them."""
 
     value = traitlets.Float()
     disabled = traitlets.Bool(False)

@@ -12,11 +12,7 @@ class Form(widgets.VBox):
     """Controls of image, method, seeds and all settings; they become a `Case` and a method on demand.
 
     Args:
-        task: task name.
-        image: a shipped image's name or a file's path; the task's default image if None.
-        method: the method chosen at first.
-        seed, data_seed: seeds of the initial weights and of the data.
-        profile: the defaults at first.
+        task, image, method, seed, data_seed, profile: what is chosen at first, see `panel`.
         offered: names of the methods to choose from.
         settings: {name: first value} of settings of the task or of the offered methods.
 

@@ -17,11 +17,7 @@ MOST_FRAMES, MOST_BYTES = 64, 64 * 2**20
 
 
 class Frames:
-    """Displayed images at evenly spaced steps, thinned to every second one whenever there are too many.
-
-    Args:
-        limit: most images that are kept besides the latest, at least 2.
-    """
+    """The latest displayed image, and at most `limit` (2 or more) evenly spaced ones: every second goes if need be."""
 
     def __init__(self, limit):
         self.limit, self.stride = limit, 1
@@ -45,10 +41,7 @@ class Frames:
 
 
 class Session(Run):
-    """A `Run` that is started, paused, stepped and stopped, and looked back on.
-
-    Args:
-        case, method, seed, steps: as of `Run`.
+    """A `Run` with a state, and with its iterates to look back on.
 
     Attributes:
         state: "idle", "running", "paused", "done" or "failed".
@@ -70,12 +63,8 @@ class Session(Run):
 
     @property
     def seconds_left(self):
-        """Estimated seconds to the end of the budget at the mean pace so far; None before the first step and after
-        the end.
-        """
-        if not self.steps or not self.actions:
-            return None
-        return (self.budget - self.steps) * self.seconds / self.steps
+        """Seconds to the end of the budget at the mean pace so far; None before the first step and after the end."""
+        return (self.budget - self.steps) * self.seconds / self.steps if self.steps and self.actions else None
 
     def run(self):
         """Start, or go on after a pause; then call `advance` while the state is "running"."""
