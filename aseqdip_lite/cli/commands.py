@@ -62,12 +62,11 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
         deterministic, quiet, **settings):
     """Reconstruct one image.
 
-    Writes recon.png, recon.npy, curve.csv and metrics.json.
-    Settings that are not given take the profile's defaults, found by a recorded search (laptop,
-    shown by `aseqdip run TASK --help`) or as published (paper).
-    The recon.npy of MRI is complex64 (H, W); its magnitude is what recon.png shows.
-    blend.png and blend.npy, from 100 steps on, are the mean of three images: the last one and the
-    picks of two rules that need no truth. The mean errs less than the three do on average.
+    Writes recon.png, recon.npy, curve.csv and metrics.json; of MRI recon.npy is complex64 (H, W) and recon.png its
+    magnitude. From 100 steps on it adds blend.png and blend.npy, the mean of the last image and the picks of two rules
+    that need no truth: it errs less than the three do on average.
+    Settings that are not given take the profile's defaults, found by a recorded search (laptop, shown by `aseqdip run
+    TASK --help`) or as published (paper).
     """
     from .. import methods, tasks
     from ..run.engine import check_run, reconstruct
@@ -113,12 +112,10 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 def compare(task, names, images, seeds, workers, scheduler, steps, device, profile, out, quiet, **settings):
     """Reconstruct the same measurements by several methods.
 
-    Writes compare.json, compare.md, compare.csv and pictures. Of several images and seeds the table
-    shows means, the spread over the seeds and the paired difference to aSeqDIP with a 95 % bootstrap
-    interval.
+    Writes compare.json, compare.md, compare.csv and pictures. Of several images and seeds the table shows means, the
+    spread over the seeds and the paired difference to aSeqDIP with a 95 % bootstrap interval.
 
-    An interrupted comparison that is started again goes on where it was; finished runs in --out
-    are read, not made again.
+    Started again after an interruption it goes on where it was; finished runs in --out are not made again.
     """
     from .. import methods
     from ..run.engine import check_run
@@ -154,9 +151,8 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
 def list_(what):
     """Show what there is: tasks, methods, images, ...
 
-    Also schedules, networks, projectors, the images' licences, and optional parts. WHAT shows one of
-    these alone, e.g. images. An image "to fetch" or "to bring" does not ship: aseqdip fetch NAME shows
-    its facts, then fetches it or says how to bring it.
+    Also schedules, networks, projectors, the images' licences, and optional parts. WHAT shows one of these alone, e.g.
+    images. An image "to fetch" or "to bring" does not ship: see aseqdip fetch NAME.
     """
     for part in PARTS if what is None else [nearest(what, PARTS, "part of the list")]:
         for heading, rows in PARTS[part]().items():

@@ -40,14 +40,12 @@ def list_schedules():
     """Schedules of lam and N with their defaults as text, and the signals that one of them can wait for."""
     from ..methods import schedules
 
-    rows = [(name, f"{cls()}".replace(",", ", ") + f"\n{first_line(cls)}") for name, cls in schedules.REGISTRY.items()]
-    signals = [(name, first_line(signal)) for name, signal in schedules.SIGNALS.items()]
+    def about(documented):
+        return inspect.getdoc(documented).split("\n\n")[0].replace("`", "").replace("\n", " ")
+
+    rows = [(name, f"{cls()}".replace(",", ", ") + f"\n{about(cls)}") for name, cls in schedules.REGISTRY.items()]
+    signals = [(name, about(signal)) for name, signal in schedules.SIGNALS.items()]
     return {"Schedules of lam and N": [("auto", schedules.AUTO), *rows], "Signals (begin=...)": signals}
-
-
-def first_line(documented):
-    """The first sentence of a docstring."""
-    return inspect.cleandoc(documented.__doc__).split("\n\n")[0].replace("`", "").replace("\n", " ")
 
 
 def list_networks():

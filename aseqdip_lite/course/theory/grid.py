@@ -74,7 +74,6 @@ def run_grid(out, *, workers=None, progress=True, **settings):
     kept, runs = Store(Path(out) / "grid.jsonl", KEYS), grid(**settings)
     for task, image in {(run["task"], run["image"]) for run in runs.values()}:
         load_case(task, image, size=next(iter(runs.values()))["size"])  # a wrong name ends here, not in a worker
-
     sweep(measure, {name: run for name, run in runs.items() if name not in kept.rows}, workers=workers,
           finished=lambda _, row: kept.add(row), progress=progress, label="lam x N")
     return [kept.rows[name] for name in runs if name in kept.rows]
@@ -137,9 +136,8 @@ def smoothed(psnr, window=50):
 
 
 def overfitting_start(psnr, window=50, drop=0.1):
-    """First step after which the PSNR, smoothed over `window` steps, stays more than `drop` dB below its maximum.
-
-    psnr: one value a step, from step 1. None where the curve ends no lower than that, so overfitting has not begun.
+    """First step after which the PSNR, one value a step, smoothed over `window` steps, stays more than `drop` dB below
+    its maximum; None where overfitting has not begun.
     """
     smooth = smoothed(psnr, window)
     if not smooth:

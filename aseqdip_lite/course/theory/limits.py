@@ -29,16 +29,15 @@ DIVERGED = 1e3
 
 
 def measure(width, n, layers, steps, seeds, factors, adam, kind="noise"):
-    """`step_size` for each beta lambda_max of `factors` and `adam_path` for each rate of `adam`, residual networks.
+    """`step_size` for each beta lambda_max of `factors` and `path_distance` for each rate of `adam`, residual networks.
 
     Args:
         width, layers: of the networks; n: length; steps: most gradient steps of a run; seeds: how many runs of each.
         factors: values of beta lambda_max; adam: learning rates of Adam; kind: input, "x", "y" or "noise".
 
     Returns:
-        {"factors", "step_size": [[`step_size` of each seed] of each factor], "adam": rates,
-        "adam_path": [[`adam_path` of each seed] of each rate], "descent_path": [the same for gradient descent with
-        beta lambda_max = 0.5, of each seed]}.
+        {"factors", "step_size": [[found of each seed] of each factor], "adam": rates, "adam_path": [[`path_distance` of
+        each seed] of each rate], "descent_path": [of gradient descent with beta lambda_max = 0.5, of each seed]}.
     """
     setups = [_setup(width, layers, n, kind, seed) for seed in range(seeds)]
     found = [[step_size(*setup, factor, steps) for setup in setups] for factor in factors]

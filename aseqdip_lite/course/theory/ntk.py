@@ -24,10 +24,9 @@ JACOBIAN = 2**27
 def ntk_matrix(f, params, z, z2=None, *, chunk=None):
     """Theta(z, z2) = J(z) J(z2)^T as an (m, m2) matrix, m and m2 the entries of f's outputs at z and z2.
 
-    One group of parameter tensors after the other: its Jacobian is made by jacrev, multiplied and dropped. So the
-    memory is `JACOBIAN` numbers, twice that if z2 is given, or m x p numbers where a single tensor of p numbers needs
-    more; jacrev needs a few outputs of every layer besides for each of the `chunk` rows that it makes at a time. A
-    5-layer 1D network of width 512 has 786,432 numbers in its largest tensor: 0.6 GB for 100 outputs.
+    The Jacobian is made and dropped for one group of parameter tensors after the other: `JACOBIAN` numbers, twice that
+    if z2 is given, or m x p where a single tensor has more, p, and a few outputs of every layer for each of `chunk`
+    rows.
 
     Args:
         f, params: a function f(params, z) and its weights (see `nets.as_function`).

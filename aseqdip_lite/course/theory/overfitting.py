@@ -21,7 +21,6 @@ SIZES = {
 
 INPUTS = ("x", "y", "noise")
 
-
 #: A run ends where mean((f - y)^2) is this share of mean((y - x)^2): the noise is learned, nothing more happens.
 FITTED = 0.01
 
@@ -54,10 +53,7 @@ def measure(n, width, layers, steps, seeds, distances, lr=5e-4, residual=True, *
 
 
 def ratio(late, early, last):
-    """{"ratio", "is_bound"} of two steps, the first of which may not have come by the step `last`.
-
-    Where it has not, the ratio is that of `last` and a lower bound; it is None where the second has not come either.
-    """
+    """{"ratio", "is_bound"} of two steps: a bound with `last` for `late` where that is None; None without `early`."""
     return dict(ratio=(late or last) / early if early else None, is_bound=late is None)
 
 
