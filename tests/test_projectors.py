@@ -35,12 +35,9 @@ BACKENDS = ("matrix", "rotation")
 
 
 def ellipse_sinogram(ellipses, size, angles, detector):
-    """Exact sinogram (views, detector) float64 in the geometry of `projectors`: strip means of the line integrals.
+    """Exact sinogram (views, detector) of ellipses: means over each bin of 2 v a b sqrt(r^2 - t^2) / r^2.
 
-    The line integral of an ellipse at the distance t from its centre is 2 v a b sqrt(r^2 - t^2) / r^2
-    with r^2 = a^2 cos^2(theta - phi) + b^2 sin^2(theta - phi); its mean over each bin is taken exactly.
-
-    size: N, the side of the image in pixels, which are as wide as a bin.
+    t is the distance from the centre, r^2 = a^2 cos^2(theta - phi) + b^2 sin^2(theta - phi).
     """
     edges = (np.arange(detector + 1) - detector / 2) * (2 / size)
     rows = np.zeros((len(angles), detector))
