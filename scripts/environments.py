@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: What has another name on conda-forge.
 NAMES = dict(build="python-build", matplotlib="matplotlib-base", torch="pytorch")
 
-#: What conda-forge has not: without it the tests in a browser are skipped.
-LEFT_OUT = ("axe-playwright-python", "playwright")
+#: What conda-forge has not, without which the tests in a browser are skipped; and the package itself.
+LEFT_OUT = ("axe-playwright-python", "playwright", "aseqdip-lite")
 
 #: {file: (comment, other names, further packages)}.
 FILES = {
@@ -26,23 +26,17 @@ FILES = {
 }
 
 
-def requirements():
-    """What pyproject.toml asks for: dependencies, extras for lessons and development, and the build's own."""
+def environment(file):
+    """The text of one of `FILES`: dependencies, extras for lessons and development, and what the build asks for."""
+    comment, names, further = FILES[file]
     facts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, extras = facts["project"], facts["project"]["optional-dependencies"]
     texts = [*project["dependencies"], *extras["lessons"], *extras["cluster"], *extras["dev"],
              *facts["build-system"]["requires"]]
-    found = [requirement for requirement in map(Requirement, texts) if requirement.name != project["name"]]
-    return f"python{project['requires-python']}", [one for one in found if one.name not in LEFT_OUT]
-
-
-def environment(file):
-    """The text of one of `FILES`."""
-    comment, names, further = FILES[file]
-    python, found = requirements()
-    packages = sorted({*further, *(f"{(NAMES | names).get(one.name, one.name)}{one.specifier}" for one in found)})
+    packages = sorted({*further, *(f"{(NAMES | names).get(one.name, one.name)}{one.specifier}"
+                                   for one in map(Requirement, texts) if one.name not in LEFT_OUT)})
     name = file.replace("environment", "aseqdip-lite").removesuffix(".yml")
-    lines = [python, *packages, "pip", "pip:\n      - --no-deps -e ."]
+    lines = [f"python{project['requires-python']}", *packages, "pip", "pip:\n      - --no-deps -e ."]
     return (f"# Made by python scripts/environments.py from pyproject.toml.\n{comment}"
             f"#   conda env create -f {file} && conda activate {name}\n"
             f"name: {name}\nchannels: [conda-forge]\ndependencies:\n" + "".join(f"  - {line}\n" for line in lines))

@@ -1,4 +1,4 @@
-"""What many tests ask for: an error's one line, a state that went through a file, a trap for pickles, a folder."""
+"""What many tests ask for: seeded random tensors, an error's one line, a state that went through a file, a trap."""
 
 import io
 
@@ -6,6 +6,20 @@ import pytest
 import torch
 
 from aseqdip_lite import InputError
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def rand(*shape, seed=0):
+    """Uniform on [0, 1), float64."""
+    return torch.rand(shape, generator=generator(seed), dtype=torch.float64)
+
+
+def randn(*shape, seed=0, dtype=torch.float64):
+    """Standard normal; a complex dtype gives complex numbers of variance 1."""
+    return torch.randn(shape, generator=generator(seed), dtype=dtype)
 
 
 def error_of(call, *args, **kwargs):

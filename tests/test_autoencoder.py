@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import torch
 import train_autoencoder
-from checks import Trap, error_of
-from draws import generator, randn
+from checks import Trap, error_of, generator, randn
 
 from aseqdip_lite import load_case
 from aseqdip_lite.case import Observation

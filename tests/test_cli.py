@@ -82,7 +82,9 @@ def test_no_command_and_help_show_the_commands():
 
 
 @pytest.mark.parametrize("command", ["run", "compare"])
-def test_help_without_a_task_shows_the_tasks(command):
+def test_help_without_a_task_shows_the_tasks_and_with_one_its_settings(command):
+    with_one = sections(aseqdip(command, "ct", "--help").stdout)
+    assert "--views INTEGER" in with_one["Settings of ct"] and ("Settings of aseqdip" in with_one) == (command == "run")
     shown = sections(aseqdip(command, "--help").stdout)
     assert list(shown)[:2] == [f"{command.capitalize()} options", "Tasks"]
     assert all(f"{name} {cls.about}" in shown["Tasks"] for name, cls in tasks.REGISTRY.items())
@@ -109,11 +111,6 @@ def test_help_of_a_task_shows_its_settings_and_those_of_the_method(task, method)
                 default = defaults.get(field.name, field.default)
                 assert default_shown(section, field.name) == (None if default is None else str(default))
                 assert all(choice in section for choice in field.metadata["choices"] or ())
-
-
-def test_help_of_compare_shows_the_settings_of_the_task_alone():
-    shown = sections(aseqdip("compare", "ct", "--help").stdout)
-    assert list(shown)[:2] == ["Compare options", "Settings of ct"] and "--views INTEGER" in shown["Settings of ct"]
 
 
 def test_examples_of_the_help_are_commands_that_exist(tmp_path):

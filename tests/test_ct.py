@@ -7,8 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from checks import error_of
-from draws import generator
+from checks import error_of, generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from checks import stored
-from draws import randn
+from checks import randn, stored
 
 from aseqdip_lite import dot_test, iterate, load_case, methods, networks, reconstruct
 from aseqdip_lite.course.experiments.t2 import TASKS

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import torch
-from checks import error_of
-from draws import generator, rand, randn
+from checks import error_of, generator, rand, randn
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from draws import randn
+from checks import randn
 
 from aseqdip_lite import ASeqDIP, iterate
 from aseqdip_lite.course.theory import dynamics, stages

@@ -5,8 +5,7 @@ import zipfile
 
 import pytest
 import torch
-from checks import Trap, error_of
-from draws import generator, rand, randn
+from checks import Trap, error_of, generator, rand, randn
 
 from aseqdip_lite import InputError, iterate, load_case
 from aseqdip_lite.methods import configure

@@ -10,14 +10,12 @@ from aseqdip_lite import course
 from aseqdip_lite.course import experiments
 from aseqdip_lite.course.experiments import f1
 
-LESSON = Path(__file__).resolve().parent.parent / "lessons" / "03_input_sensitivity.py"
-
 
 @pytest.fixture
 def cell():
     """cell(report): runs the lesson's cell of the stored result, returns the alt texts of what it showed."""
-    source, = (cell.source for cell in jupytext.read(LESSON).cells
-               if "stored-result" in cell.metadata.get("tags", ()))
+    lesson = Path(__file__).resolve().parent.parent / "lessons" / "03_input_sensitivity.py"
+    source, = (cell.source for cell in jupytext.read(lesson).cells if "stored-result" in cell.metadata.get("tags", ()))
 
     def run(report):
         shown = []

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from checks import error_of
-from draws import generator
+from checks import error_of, generator
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import sigpy
 import torch
-from checks import error_of
-from draws import generator
+from checks import error_of, generator
 from hypothesis import given
 from hypothesis import strategies as st
 from sigpy.mri.linop import Sense

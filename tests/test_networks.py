@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from checks import error_of
-from draws import generator
+from checks import error_of, generator
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from checks import error_of
-from draws import generator, randn
+from checks import error_of, generator, randn
 from torch import nn
 
 from aseqdip_lite import networks

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from checks import error_of, stored
-from draws import generator
+from checks import error_of, generator, stored
 
 from aseqdip_lite import iterate, methods, networks
 from aseqdip_lite.methods.base import square_norm

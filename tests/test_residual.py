@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from draws import randn
+from checks import randn
 
 from aseqdip_lite.course.theory import figures, limits, residual
 from aseqdip_lite.course.theory.descent import descend, sinusoid

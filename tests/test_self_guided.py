@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from draws import generator, randn
+from checks import generator, randn
 
 from aseqdip_lite import iterate
 from aseqdip_lite.case import Observation

@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-from checks import error_of
-from draws import generator, rand, randn
+from checks import error_of, generator, rand, randn
 
 from aseqdip_lite.course.theory import bands, square_wave
 from aseqdip_lite.course.theory.nets import as_function, conv_net

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from draws import randn
+from checks import randn
 from hypothesis import given
 from hypothesis import strategies as st
 
