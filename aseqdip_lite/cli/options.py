@@ -140,7 +140,7 @@ def check_owners(given, task, method, sections):
     known = {name for section in sections.values() for name in section}
     for name in sorted(given - known):
         owners = f"neither the task {task} nor the method {method}: they have" if method else (
-            f"no part of the task {task}: it has")
+            f"no task's, or of another than {task}: compare takes settings of the task alone,")
         raise InputError(f"--{name.replace('_', '-')} is a setting of {owners} {', '.join(sorted(known))}")
 
 

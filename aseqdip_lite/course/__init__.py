@@ -30,16 +30,16 @@ def stored(name):
     Raises:
         InputError: there is no such result in this installation.
     """
-    if name.endswith(".npz") and (file := RESULTS / name).is_file():
+    there = {str(file.relative_to(RESULTS)).split(".json")[0]: file for file in RESULTS.rglob("*.*")}
+    if name not in there:
+        raise InputError(f"no stored result '{name}' in {RESULTS}: check the name, or install aseqdip-lite again")
+    if there[name].suffix == ".npz":
         import numpy as np
 
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        with np.load(there[name], allow_pickle=False) as arrays:
             return dict(arrays)
-    if (file := RESULTS / f"{name}.json").is_file():
-        return json.loads(file.read_text(encoding="utf-8"))
-    if (file := RESULTS / f"{name}.jsonl").is_file():
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    raise InputError(f"no stored result '{name}' in {RESULTS}: check the name, or install aseqdip-lite again")
+    text = there[name].read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()] if there[name].suffix == ".jsonl" else json.loads(text)
 
 
 def banner():

@@ -45,10 +45,10 @@ class Store:
 
     def add(self, row):
         """Take in a row, plain JSON, and write it; InputError if it cannot be written: the file is then as before."""
+        line = json.dumps(row).encode() + b"\n"
         self.rows[key(row, self.names)] = row
         if self.file is None:
             return
-        line = json.dumps(row).encode() + b"\n"
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with self.file.open("ab+", buffering=0) as file:
@@ -64,6 +64,6 @@ class Store:
                     file.truncate(whole)
                     raise
         except OSError as error:
-            raise InputError(f"cannot write to {self.file}: {error.strerror or error}; make room and start again, it "
-                             "goes on there") from None
+            raise InputError(f"cannot write to {self.file}: {error.strerror or error}; mend that and start again, "
+                             "it goes on there") from None
 

@@ -108,10 +108,10 @@ def dot(A, x, v):
 
 
 def verdict(answer):
-    """A name that is accused wrongly, else the first of the broken ones that is not among the names, else nothing."""
+    """A name that is accused wrongly, else the first of the broken ones that is not among the names, else None."""
     names = {answer} if isinstance(answer, str) else set(answer)
     missing = [name for name in ("coils 1", "views 2", "shake") if name not in names]
-    return [*sorted(map(str, names - BROKEN)), *missing, ""][0]
+    return [*sorted(map(str, names - BROKEN)), *missing, None][0]
 
 
 def acquitted(answer):
