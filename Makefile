@@ -23,7 +23,7 @@ help:
 	@echo "make reliability   kill, faults, fuzz, determinism and licences, then docs/RELIABILITY.md; or one of them:"
 	@echo "  make kill          runs and sweeps ended by SIGKILL at random moments (resumable)"
 	@echo "  make faults        a full and a read-only disk (as root, or by unshare -rm), learning rates far too large"
-	@echo "  make fuzz          10,000 damaged and hostile files"
+	@echo "  make fuzz          10,000 damaged files, and 10,000 that are built to hurt"
 	@echo "  make determinism   the same bits, and the spread between 1 and 2 threads"
 	@echo "  make licences      the licences of all that is installed"
 	@echo "make lint      ruff"

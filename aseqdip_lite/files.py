@@ -3,12 +3,17 @@
 Importing it does not import PyTorch, so that the command line answers quickly.
 """
 
+import errno
+import fcntl
 import io
 import json
 import math
 import os
 import platform
 import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,6 +21,9 @@ from .settings import InputError
 
 EXACT = ("settings", "problem")  #: keys whose values say which run it was: they keep all their digits
 WIDTH = 120  #: characters of a line of JSON at most, but for a list of numbers, which is never broken
+LOCK, COMMIT, PART = ".lock", ".commit", ".part"  #: what an out folder has for a while, see `hold` and `write_together`
+PATIENCE = 30.0  #: seconds that a result waits for another process to leave its folder
+HELD = set()  #: (folder, thread) of the folders that this process holds
 PROBE = 2**20  #: bytes that must find room in the out folder before a run: about what its pictures and tables take
 
 
@@ -24,38 +32,159 @@ def write_atomically(path, write):
 
     A reader sees the whole old file or the whole new one, even if the process is killed.
     """
-    write_together({path: write})
-
-
-def write_together(writers):
-    """Write several files, {path: write}, as `write_atomically` does, and rename none before all are on the disk.
-
-    A full disk leaves all of them as they were; a kill between two renames may leave old ones beside new ones.
-    """
-    temporaries = {}
+    path = Path(path)
+    temporary = write_beside(path, write)
     try:
-        for path, write in writers.items():
-            path = Path(path)
-            handle, temporaries[path] = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-            with os.fdopen(handle, "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    flush(path.parent)
+
+
+def write_together(folder, contents, remove=()):
+    """Write several files of a folder, {name: bytes}, and remove others: all of it happens, or nothing.
+
+    The files are written under other names. What is to be renamed and removed then stands in the file `COMMIT`, whose
+    appearance is the one switch: before it nothing has happened, and what a kill leaves undone after it, `hold` does.
+    InputError if another process holds the folder for longer than `PATIENCE`.
+    """
+    with hold(folder, PATIENCE):
+        _write_together(Path(folder), contents, remove)
+
+
+def _write_together(folder, contents, remove):
+    temporaries, commit = {}, None
+    for name in (*contents, *remove):
+        if (folder / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder / name))
+    try:
+        for name, content in contents.items():
+            temporaries[write_beside(folder / name, lambda file, content=content: file.write(content)).name] = name
+        plan = json.dumps(dict(rename=temporaries, remove=list(remove))).encode()
+        commit = write_beside(folder / COMMIT, lambda file: file.write(plan))
+        os.replace(commit, folder / COMMIT)
+    except BaseException:
+        (folder / COMMIT).unlink(missing_ok=True)
+        for temporary in (*temporaries, *([commit.name] if commit else ())):
+            (folder / temporary).unlink(missing_ok=True)
+        raise
+    settle(folder)
+
+
+def settle(folder):
+    """Do what the file `COMMIT` of a folder says, if there is one; InputError for one that is not of ours."""
+    file = folder / COMMIT
+    if not os.path.lexists(file):
+        return
+    try:
+        plan = json.loads(file.read_bytes())
+        rename, remove = dict(plan["rename"]), list(plan["remove"])
+        sound = all(os.path.basename(name) == name for name in (*rename, *rename.values(), *remove)) and all(
+            is_temporary(name) for name in rename)
+    except (ValueError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise InputError(f"{file} is damaged: delete it")
+    for temporary, name in rename.items():
+        if (folder / temporary).exists():  # else it was renamed before the kill
+            os.replace(folder / temporary, folder / name)
+    for name in remove:
+        (folder / name).unlink(missing_ok=True)
+    flush(folder)
+    file.unlink()
+
+
+def write_beside(path, write):
+    """The path of a new temporary file beside `path`, written by `write(file)` and flushed to disk."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=PART)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
         mask = os.umask(0o022)  # it can only be read by setting it
         os.umask(mask)
-        for path, temporary in temporaries.items():
-            os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes files that only their owner may read
-            os.replace(temporary, path)
+        os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes files that only their owner may read
     except BaseException:
-        for temporary in temporaries.values():
-            Path(temporary).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
-    for folder in {path.parent for path in temporaries}:
-        handle = os.open(folder, os.O_RDONLY)
+    return Path(temporary)
+
+
+def is_temporary(name):
+    """Whether a file has a name of those that `write_beside` makes."""
+    return name.startswith(".") and name.endswith(PART)
+
+
+def flush(folder):
+    """Have the disk hold the names of a folder's files as they are now."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def hold(folder, patience=0.0):
+    """Hold an out folder, made if needed, while the body writes to it; what a killed process left there is cleared up.
+
+    A process may hold a folder several times over. The lock goes with the process, however that ends. `patience`:
+    seconds to wait for another one that holds it.
+
+    Raises:
+        InputError: another process holds it, or it cannot be written to.
+    """
+    fresh = not os.path.lexists(folder)
+    make_folder(folder)
+    folder = Path(folder).resolve()
+    owner = folder, threading.get_ident()
+    if owner in HELD:
+        yield
+        return
+    file = lock(folder, time.monotonic() + patience)
+    HELD.add(owner)
+    try:
+        settle(folder)
+        for left in folder.iterdir():
+            if is_temporary(left.name):
+                left.unlink(missing_ok=True)
+        yield
+    finally:
+        HELD.discard(owner)
+        if file is not None:
+            (folder / LOCK).unlink(missing_ok=True)
+            os.close(file)
+        if fresh:
+            with suppress(OSError):
+                folder.rmdir()  # nothing was written into it
+
+
+def lock(folder, deadline):
+    """The handle of a folder's lock file, which this process alone holds; None where the file system has no locks."""
+    while True:
+        file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = ascii(os.read(file, 100).decode(errors="replace"))[1:-1]
+            os.close(file)
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            raise InputError(f"{folder} is in use{f' by process {who}' if who else ''}: wait until that has ended, or "
+                             "choose another --out") from None
+        except OSError:
+            os.close(file)
+            (folder / LOCK).unlink(missing_ok=True)
+            return None
+        if os.path.exists(folder / LOCK) and os.path.samestat(os.stat(folder / LOCK), os.fstat(file)):
+            break
+        os.close(file)  # its last owner removed it in the meantime
+    os.ftruncate(file, 0)
+    os.write(file, f"{os.getpid()} on {platform.node()}".encode())
+    return file
 
 
 def make_folder(path):

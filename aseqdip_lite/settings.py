@@ -11,9 +11,13 @@ import math
 import operator
 import os
 import typing
+import unicodedata
 
 #: From seconds to hours; a profile changes sizes and numbers of steps, nothing else.
 PROFILES = ("smoke", "laptop", "paper")
+
+#: The largest number of steps, and of any whole setting without a bound of its own: days, and gigabytes of curves.
+MOST = 10**7
 
 
 class InputError(ValueError):
@@ -21,7 +25,7 @@ class InputError(ValueError):
 
 
 def setting(default, help, *, low=None, above=None, high=None, below=None, choices=None, parse=None, repr=True):
-    """Dataclass field with a help text and bounds: low <= value <= high, above < value < below.
+    """Dataclass field with a help text and bounds: low <= value <= high, above < value < below; a whole one <= `MOST`.
 
     `parse` turns a text that is no number into a value that is no number, e.g. a schedule of lam. `repr` says whether
     the field is printed with the others.
@@ -54,19 +58,49 @@ def device():
 
 
 def whole_number(name, value, low):
-    """InputError unless `value` is a whole number from `low` to 2^63 - 1, the largest that torch takes as a seed."""
+    """The value as an int; InputError unless it is whole and from `low` to 2^63 - 1, the largest seed of torch."""
+    value = plain_value(value)
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 2**63:
         raise InputError(f"{name} must be a whole number of at least {low} and below 2^63, got {value}")
+    return value
+
+
+def checked_name(name, what):
+    """The name; InputError if it has control characters or is not UTF-8: no table, file or terminal takes it whole."""
+    if bad := [letter for letter in str(name) if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")]:
+        fault = "is not UTF-8" if unicodedata.category(bad[0]) == "Cs" else f"holds the character {bad[0]!r}"
+        raise InputError(f"the name of {what}, {printable(name)}, {fault}: rename it")
+    return name
+
+
+def printable(text):
+    """A text with its control characters, and bytes that are not UTF-8, written as escapes, e.g. \\n."""
+    return "".join(repr(letter)[1:-1] if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") else letter
+                   for letter in str(text))
+
+
+def plain_value(value):
+    """The Python number of a scalar of numpy or torch, the text of a path; anything else as it is."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 class Settings:
-    """Base of frozen dataclasses made of `setting` fields; InputError for a wrong type, not finite or out of bounds."""
+    """Base of frozen dataclasses made of `setting` fields; InputError for a wrong type, not finite or out of bounds.
+
+    Scalars of numpy and torch become plain numbers, paths texts.
+    """
 
     def __post_init__(self):
         for field, kind, optional in fields_of(type(self)):
-            value = getattr(self, field.name)
+            value = plain_value(getattr(self, field.name))
             if value is not None or not optional:
                 object.__setattr__(self, field.name, _checked(field, kind, value))
+
+    def idle(self, image):
+        """{setting: why it does nothing} for an image, with these settings; `load_case` refuses such a one."""
+        return {}
 
     def to_dict(self):
         """The settings as a plain dictionary, ready for JSON; a schedule in its text form."""
@@ -102,6 +136,7 @@ def _checked(field, kind, value):
         return nearest(value, facts["choices"], name)
     for key, words, holds in (("low", "at least", operator.ge), ("above", "above", operator.gt),
                               ("high", "at most", operator.le), ("below", "below", operator.lt)):
-        if facts.get(key) is not None and not holds(value, facts[key]):
-            raise InputError(f"{name} must be {words} {facts[key]}, got {value}")
+        bound = MOST if key == "high" and facts.get(key) is None and kind is int else facts.get(key)
+        if bound is not None and not holds(value, bound):
+            raise InputError(f"{name} must be {words} {bound}, got {value}")
     return value

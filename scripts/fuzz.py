@@ -1,35 +1,45 @@
-"""Hostile files: every loader is given mutated and truncated ones, and must answer with a result or an `InputError`.
+"""Hostile files: every loader is given mutated and structured ones, and must answer with a result or an `InputError`.
+
+Mutated ones are good files with bytes cut off, changed, doubled. Structured ones are built to hurt (`attacks`):
+links and pipes, bombs, streams that go on beyond their sizes, circles, deep nesting, fields of another kind.
 
 A child process with a limit on its memory loads one file after another; a parent that it reports to each time
 ends it where a file takes longer than 5 seconds, and starts another. What else than a result or an `InputError`
 comes out, a crash, a hang or more than 1 GiB, is a failure; its file is kept in --keep. Writes results/fuzz.json.
 
-    python scripts/fuzz.py                        at least 10,000 files and 10 minutes
-    python scripts/fuzz.py --cases 300 --minutes 0
+    python scripts/fuzz.py                        10,000 mutated files and 10,000 structured ones
+    python scripts/fuzz.py --cases 300
 """
 
 import io
 import multiprocessing
 import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
 import zipfile
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
+import attacks_hdf5  # noqa: F401, which lists its attacks
 import click
-import h5py
 import numpy as np
 import torch
-from PIL import Image as Picture
+from attacks import ATTACKS, H, W, written
+from attacks_dicom import attacks_on
+from good_files import seeds, tiny
 
 from aseqdip_lite.files import provenance, to_json
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.operators.kernelwizard import load_kernelwizard
 from aseqdip_lite.run import checkpoint
+from aseqdip_lite.run.engine import Run
+from aseqdip_lite.run.identity import describe
 from aseqdip_lite.settings import InputError
+from aseqdip_lite.tasks.deblurring import read_kernel
 from aseqdip_lite.tasks.inpainting import read_mask
 
 RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "fuzz.json"
@@ -37,84 +47,31 @@ RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "fuzz.json
 #: Seconds that one file may take, and bytes that it may add to the process.
 MOST_SECONDS, MOST_BYTES = 5.0, 2**30
 
-H, W = 24, 20
-
-
-def arrays(rng):
-    """A gray picture (H, W), a colour one (H, W, 3) and k-space (3, H, W)."""
-    gray = rng.random((H, W), dtype=np.float32)
-    colour = np.uint8(255 * rng.random((H, W, 3)))
-    kspace = (rng.standard_normal((3, H, W)) + 1j * rng.standard_normal((3, H, W))).astype(np.complex64)
-    return gray, colour, kspace
-
-
-def written(write):
-    """What write(buffer) writes."""
-    buffer = io.BytesIO()
-    write(buffer)
-    return buffer.getvalue()
-
-
-def fastmri(kspace):
-    """A small fastMRI file."""
-    def write(buffer):
-        with h5py.File(buffer, "w") as file:
-            file["kspace"] = np.stack([kspace, kspace])
-            file["reconstruction_rss"] = np.ones((2, H, W), np.float32)
-            file.attrs["max"] = 1.0
-    return written(write)
-
-
-def projections():
-    """A small Data Exchange file: 12 views of a disc of water."""
-    chords = 2 * np.sqrt(np.clip(100 - (np.arange(32) - 15.5) ** 2, 0, None))
-    counts = np.uint16(1000 * np.exp(-0.05 * chords))
-
-    def write(buffer):
-        with h5py.File(buffer, "w") as file:
-            group = file.create_group("exchange")
-            group["data"] = np.tile(counts, (12, 2, 1))
-            group["data_white"] = np.full((2, 2, 32), 1000, np.uint16)
-            group["data_dark"] = np.zeros((2, 2, 32), np.uint16)
-            group["theta"] = np.arange(12) * 15.0
-    return written(write)
-
-
-def dicom():
-    """The CT slice that the pydicom wheel carries, 39 kB."""
-    from pydicom.data import get_testdata_file
-    return Path(get_testdata_file("CT_small.dcm", download=False)).read_bytes()
-
-
-def seeds():
-    """{suffix or kind: (contents, loader)} of the good files that the bad ones are made of.
-
-    A good KernelWizard checkpoint has 460 MB; here it is a good file of other weights, which is refused.
-    """
-    rng = np.random.default_rng(0)
-    gray, colour, kspace = arrays(rng)
-    weights = dict(a=torch.ones(4, 5), step=3, names=["x", "y"])
-    stored = dict(identity={}, **weights)
-    stored |= dict(format=checkpoint.FORMAT, contents=checkpoint.contents(stored))
-    picture = {kind: written(lambda buffer, kind=kind: Picture.fromarray(colour).save(buffer, format=kind))
-               for kind in ("png", "jpeg", "tiff")}
-    mask = written(lambda buffer: Picture.fromarray(np.uint8(255 * (gray > 0.3))).save(buffer, format="png"))
-    return {
-        ".npy": (written(lambda b: np.save(b, gray)), load_file),
-        ".npz": (written(lambda b: np.savez(b, kspace=kspace, mask=np.ones(W, np.float32))), load_file),
-        ".png": (picture["png"], load_file), ".jpg": (picture["jpeg"], load_file), ".tif": (picture["tiff"], load_file),
-        ".h5": (fastmri(kspace), load_file), "-ct.h5": (projections(), load_file), ".dcm": (dicom(), load_file),
-        ".pt": (written(lambda b: torch.save(stored, b)), load_checkpoint),
-        "-kw.pth": (written(lambda b: torch.save(weights, b)), load_kernelwizard),
-        "-mask.png": (mask, load_mask)}
-
-
 def load_checkpoint(path):
-    return checkpoint.load(path, {})
+    """Restore a run from the file; what it holds must be finite, and a step further must end in no error."""
+    case, method = tiny()
+    run = Run(case, method, window=4)
+    keeper = checkpoint.Keeper(path.parent, describe(run, 4))
+    keeper.file = path
+    keeper.restore(run)
+    state = [run.carry.z, *run.carry.network.state_dict().values()]
+    if not all(bool(tensor.isfinite().all()) for tensor in state):
+        raise ArithmeticError("the run that was restored is not finite")
+    run.start()
+    if not run.reason:
+        run.advance()
+
+
+def load_page(path):
+    return load_file(path, 1)
 
 
 def load_mask(path):
     return read_mask(path, (H, W))
+
+
+LOADERS = dict(file=load_file, page=load_page, mask=load_mask, kernel=read_kernel, weights=load_kernelwizard,
+               checkpoint=load_checkpoint)
 
 
 def mutate(content, rng):
@@ -160,12 +117,13 @@ def child(pipe):
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders print
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MOST_BYTES, size + MOST_BYTES))
-    loaders = {kind: loader for kind, (_, loader) in seeds().items()}
+    with suppress(InputError):  # what is imported late is no part of the time that a file takes
+        load_checkpoint(Path("none"))
     pipe.send("ready")
     while True:
-        kind, path = pipe.recv()
+        loader, path = pipe.recv()
         try:
-            loaders[kind](path)
+            LOADERS[loader](Path(path))
             pipe.send("loaded")
         except InputError as error:
             pipe.send("refused" if len(str(error).splitlines()) == 1 else f"an error of several lines: {error}")
@@ -186,9 +144,9 @@ class Worker:
         end.close()
         self.pipe.recv()
 
-    def load(self, kind, path):
+    def load(self, loader, path):
         """What came of a file, in words."""
-        self.pipe.send((kind, str(path)))
+        self.pipe.send((loader, str(path)))
         try:
             if self.pipe.poll(MOST_SECONDS):
                 return self.pipe.recv()
@@ -201,41 +159,77 @@ class Worker:
         return found
 
 
+def files(seed, cases, good):
+    """Yield (part, kind, suffix, loader, build) of as many mutated files as structured ones; build(rng, path)."""
+    for kind in (".pt", "-kw.pth"):
+        attacks_on(kind, kind, good[kind][1], good[kind][0])
+    for number in range(cases):
+        kind = list(good)[number % len(good)]
+        yield "mutated", kind, kind, good[kind][1], lambda rng, path, kind=kind: mutate(good[kind][0], rng)
+        kind = list(ATTACKS)[number % len(ATTACKS)]
+        suffix, loader, build = ATTACKS[kind]
+        yield "structured", kind, suffix, loader, build
+
+
+def built(build, path, *seed):
+    """The bytes of a file, or None where it was made at the path; what cannot be written is drawn again."""
+    for again in range(100):
+        try:
+            return build(np.random.default_rng((*seed, again)), path)
+        except Exception:  # the libraries that write the good files refuse some of the bad ones
+            remove(path)
+    raise RuntimeError(f"no attack could be built for {path}")
+
+
+def remove(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @click.command()
-@click.option("--cases", default=10_000, show_default=True, help="Files at least.")
-@click.option("--minutes", default=10.0, show_default=True, help="Minutes at least.")
+@click.option("--cases", default=10_000, show_default=True, help="Files of each part, mutated and structured.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--only", default="", help="Only kinds with this in their name; nothing is stored.")
 @click.option("--keep", type=click.Path(path_type=Path), default=Path("out") / "fuzz", show_default=True,
               help="Folder of the files that failed.")
-def main(cases, minutes, seed, keep):
-    """Give every loader mutated and truncated files; exit 1 if one answers with neither a result nor an InputError."""
-    rng, good, worker = np.random.default_rng(seed), seeds(), Worker()
-    counts, failures, slowest = {kind: Counter() for kind in good}, [], 0.0
+def main(cases, seed, only, keep):
+    """Give every loader hostile files; exit 1 if one answers with neither a result nor an InputError."""
+    good, worker, failures, slowest = seeds(), Worker(), [], 0.0
+    counts = dict(mutated={}, structured={})
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        for kind, (content, _) in good.items():
+        for kind, (content, loader) in good.items():
             path = Path(folder) / f"good{kind}"
             path.write_bytes(content)
-            print(f"{kind}: the good file is {worker.load(kind, path)}")
-        number = 0
-        while number < cases or time.perf_counter() - began < 60 * minutes:
-            kind = list(good)[number % len(good)]
-            path = Path(folder) / f"bad{kind}"
-            path.write_bytes(mutate(good[kind][0], rng))
+            print(f"{kind}: the good file is {worker.load(loader, path)}")
+        for number, (part, kind, suffix, loader, build) in enumerate(files(seed, cases, good)):
+            if only not in kind:
+                continue
+            path = Path(folder) / f"bad{suffix}"
+            content = built(build, path, seed, number)
+            if content is not None:
+                path.write_bytes(content)
             at = time.perf_counter()
-            found = worker.load(kind, path)
-            slowest, number = max(slowest, time.perf_counter() - at), number + 1
-            counts[kind][found if found in ("loaded", "refused") else "failed"] += 1
+            found = worker.load(loader, path)
+            slowest = max(slowest, time.perf_counter() - at)
+            one = counts[part].setdefault(kind, Counter())
+            one[found if found in ("loaded", "refused") else "failed"] += 1
             if found not in ("loaded", "refused"):
                 keep.mkdir(parents=True, exist_ok=True)
-                (keep / f"{len(failures)}{kind}").write_bytes(path.read_bytes())
-                failures.append(dict(kind=kind, case=number, found=found))
-                print(f"{kind}, case {number}: {found}", flush=True)
-    report = dict(cases=number, seconds=round(time.perf_counter() - began, 1), slowest_seconds=round(slowest, 3),
+                if content is not None:
+                    (keep / f"{len(failures)}{suffix}").write_bytes(content)
+                failures.append(dict(part=part, kind=kind, case=number, found=found))
+                print(f"{part} {kind}, case {number}: {found}", flush=True)
+            remove(path)
+    report = dict(cases={part: sum(map(Counter.total, kinds.values())) for part, kinds in counts.items()},
+                  seconds=round(time.perf_counter() - began, 1), slowest_seconds=round(slowest, 3),
                   counts=counts, failures=failures, seed=seed, limits=dict(seconds=MOST_SECONDS, bytes=MOST_BYTES),
                   provenance=provenance(torch.device("cpu")))
-    RESULTS.write_text(to_json(report))
-    print(f"{number} files in {report['seconds']:.0f} s, {len(failures)} failures, slowest {slowest:.2f} s")
+    if not only:
+        RESULTS.write_text(to_json(report))
+    print(f"{report['cases']} files in {report['seconds']:.0f} s, {len(failures)} failures, slowest {slowest:.2f} s")
     sys.exit(1 if failures else 0)
 
 

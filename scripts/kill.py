@@ -1,12 +1,15 @@
-"""Kill tests: runs and sweeps ended by SIGKILL at random moments, and in the middle of writing a checkpoint.
+"""Kill tests: runs and sweeps ended by signals at random moments and in the middle of a save, and races for a folder.
 
 Each trial works in a fresh folder. A run, a comparison of four runs in two processes, or a study of eight in two, is
-killed up to three times, each at a random moment and with all the processes that it started; or a run once, after a
-random number of bytes of a random checkpoint. Then it may finish. Its recon.npy, curves and scores must equal those of
-an uninterrupted one bit for bit; a study must have every row once, and those that it had when it was killed.
+ended up to three times, each at a random moment by KILL, TERM or HUP, sent to all its processes, the first one or a
+worker. A save is a run that dies at a random one of the system calls that change its folder. Then it may finish. Its
+recon.npy, curves and scores must equal those of an uninterrupted one bit for bit; a study must have every row once, and
+those that it had when it was killed; no process and no temporary file may stay. A race is two runs of different seeds
+that start in one folder at once: what is there in the end must be whole and one of them's, and the other one must have
+been told.
 
-    python scripts/kill.py                    50 runs, 50 comparisons, 50 studies, 20 kills inside a write
-    python scripts/kill.py --trials 5         5, 5, 5 and 2
+    python scripts/kill.py                    50 of each kind, 100 races
+    python scripts/kill.py --trials 5         5 of each kind, 10 races
 
 Writes results/kill.json. Itself interrupted, it goes on where it was: finished trials wait in out/kill.jsonl.
 """
@@ -19,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -27,8 +31,10 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 
 from aseqdip_lite import ASeqDIP, load_case, reconstruct
-from aseqdip_lite.files import provenance, to_json
-from aseqdip_lite.run import checkpoint, engine
+from aseqdip_lite.files import hold, provenance, to_json
+from aseqdip_lite.run import engine
+from aseqdip_lite.run.result import read_saved
+from aseqdip_lite.settings import InputError
 from aseqdip_lite.study.compare import compare
 from aseqdip_lite.study.store import Store, key
 from aseqdip_lite.study.trials import NAMES, Trial, record
@@ -42,23 +48,25 @@ STEPS, EVERY = 240, 10
 CASE = dict(size=32, coils=2)
 
 
-def run(out, death=None):
-    """One run that goes on where an earlier one was killed; with a death (number, size) it is a `Dying` one."""
+def run(out, number=0, seed=0):
+    """One run that goes on where an earlier one was killed; it dies at the `Dying` call of this number, 0 for none."""
     alone()
-    if death is not None:
-        checkpoint.write_atomically = Dying(*death, checkpoint.write_atomically)
-    result = reconstruct(load_case("mri", **CASE), ASeqDIP(N=2, K=STEPS // 2), out=out, resume=True, progress=False)
-    result.save(out)
+    calls = Dying(number)
+    with hold(out):
+        result = reconstruct(load_case("mri", **CASE), ASeqDIP(N=2, K=STEPS // 2), seed=seed, out=out, resume=True,
+                             progress=False)
+        result.save(out)
+    (Path(out).parent / f"{Path(out).name}.calls").write_text(str(calls.made))
 
 
-def sweep(out, death=None):
+def sweep(out, number=0):
     """A comparison of two methods and two seeds in two processes; it goes on where an earlier one was killed."""
     alone()
     compare("mri", ["vanilla", "aseqdip"], seeds=2, steps=STEPS // 4, out=out, workers=2, progress=False, **CASE)
     get_reusable_executor().shutdown()  # idle workers would keep a process that multiprocessing has started for minutes
 
 
-def study(out, death=None):
+def study(out, number=0):
     """Eight recorded trials in two processes; it goes on where an earlier one was killed."""
     alone()
     trials = [Trial("mri", method, CASE, steps=STEPS // 8, seed=seed) for method in ("vanilla", "aseqdip")
@@ -68,32 +76,34 @@ def study(out, death=None):
 
 
 class Dying:
-    """`write_atomically` that kills the process once `size` bytes of the checkpoint of this number are written."""
+    """Calls of the system that change a folder; the process dies at the one of this number, 0 for none."""
 
-    def __init__(self, number, size, whole):
-        self.left, self.size, self.whole = number, size, whole
+    CALLS = ("open", "replace", "unlink", "fsync", "chmod")
 
-    def __call__(self, path, write):
-        self.left -= 1
-        self.whole(path, write if self.left else lambda file: write(self.over(file)))
+    def __init__(self, number):
+        self.number, self.made = number, 0
+        for name in self.CALLS:
+            setattr(os, name, self.counted(getattr(os, name)))
 
-    def over(self, file):
-        self.file = file
-        return self
-
-    def write(self, data):
-        self.file.write(bytes(data)[:self.size])
-        self.size -= len(bytes(data))
-        if self.size <= 0:
-            self.file.flush()
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def flush(self):
-        self.file.flush()
+    def counted(self, call):
+        def at(*args, **kwargs):
+            self.made += 1
+            if self.made == self.number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args, **kwargs)
+        return at
 
 
-#: What is killed, and how many trials of it for each of --trials.
-TARGETS = {"run": (run, 1.0), "sweep": (sweep, 1.0), "write": (run, 0.4), "study": (study, 1.0)}
+#: What is killed.
+TARGETS = {"run": run, "sweep": sweep, "save": run, "study": study}
+
+#: How: a signal, and to whom: all processes of the target, the first one alone, or one of its workers alone.
+WAYS = {"KILL to all": (signal.SIGKILL, "all"), "KILL to the parent": (signal.SIGKILL, "parent"),
+        "KILL to a worker": (signal.SIGKILL, "worker"), "TERM to the parent": (signal.SIGTERM, "parent"),
+        "HUP to the parent": (signal.SIGHUP, "parent"), "TERM to all": (signal.SIGTERM, "all")}
+
+#: Seconds until all processes of a target must be gone once its first one is.
+GONE = 20.0
 
 
 def alone():
@@ -103,45 +113,75 @@ def alone():
     engine.CHECKPOINT_EVERY = EVERY
 
 
-def attempt(target, out, moment=None):
-    """Start the target and end it at a moment, seconds or a death (number, size); returns its exit code.
+def attempt(target, out, death=None):
+    """Start the target and end it by a death, (seconds, way) or the number of a call: (its exit code, whether it died).
 
-    Its process is forked from one that has everything imported.
+    SystemExit where a process of it stays behind.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["aseqdip_lite.run.engine", "aseqdip_lite.study.compare", "aseqdip_lite.tasks"])
-    seconds, death = (moment, None) if isinstance(moment, float) else (None, moment)
-    process = context.Process(target=target, args=(str(out), death))
+    context = forkserver()
+    seconds, way = death if isinstance(death, tuple) else (None, None)
+    process = context.Process(target=target, args=(str(out), death if isinstance(death, int) else 0))
     process.start()
     process.join(seconds)
-    if process.exitcode is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:  # so early that it has no group of its own yet
-            process.kill()
+    alive = process.exitcode is None
+    if alive:
+        number, whom = WAYS[way]
+        workers = [one for one in group(process.pid) if one != process.pid]
+        victims = {"all": [process.pid, *workers], "parent": [process.pid],
+                   "worker": workers[-1:]}[whom]
+        for victim in victims:
+            with suppress(ProcessLookupError):
+                os.kill(victim, number)
         process.join()
-    return process.exitcode
+    deadline = time.monotonic() + GONE
+    while left := group(process.pid):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{target.__name__} left {len(left)} processes behind after {death}")
+        time.sleep(0.1)
+    return process.exitcode, alive or process.exitcode == -signal.SIGKILL
 
 
-def draw(kind, seconds, size, rng):
-    """The moments at which a trial is to be killed."""
-    if kind == "write":
-        return [(int(rng.integers(1, STEPS // EVERY + 1)), int(rng.integers(1, size)))]
-    return [round(float(rng.uniform(0, 0.9 * seconds)), 3) for _ in range(rng.integers(1, 4))]
+def forkserver():
+    """The context of processes that are forked from one that has everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["aseqdip_lite.run.engine", "aseqdip_lite.study.compare", "aseqdip_lite.tasks"])
+    return context
 
 
-def trial(target, out, moments):
-    """Kill the target at each moment, unless it is done before, then let it finish; returns the moments that hit."""
+def group(leader):
+    """The processes of a group, in the order of their numbers; those that have ended and wait for their parent not."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, of = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(of) == leader and state != "Z":
+                found.append(int(stat.parent.name))
+    return sorted(found)
+
+
+def draw(kind, seconds, calls, rng):
+    """The deaths of a trial: of a save at a call, of others at up to three moments in a way each."""
+    if kind == "save":
+        return [int(rng.integers(1, calls + 1))]
+    ways = [way for way in WAYS if kind != "run" or "worker" not in way]
+    return [(round(float(rng.uniform(0, 0.9 * seconds)), 3), str(rng.choice(ways))) for _ in range(rng.integers(1, 4))]
+
+
+def trial(target, out, deaths):
+    """Let the target die each death, unless it is done before, then let it finish; returns the deaths that it died."""
     kills = []
-    for moment in [*moments, None]:
+    for death in [*deaths, None]:
         before = rows(out)
-        code = attempt(target, out, moment)
+        code, died = attempt(target, out, death)
         if not rows(out).startswith(before):
-            raise SystemExit(f"{target.__name__} has lost rows after kills at {kills}")
-        if code == -signal.SIGKILL:
-            kills.append(moment)
-        elif code:
-            raise SystemExit(f"{target.__name__} ended with exit code {code} after kills at {kills}")
+            raise SystemExit(f"{target.__name__} has lost rows after {kills}")
+        if death is None and code:
+            raise SystemExit(f"{target.__name__} ended with exit code {code} after {kills}")
+        if died:
+            kills.append(death)
+    left = [file.name for file in out.rglob("*") if file.name.startswith(".") or file.name.startswith("tmp")]
+    if left:
+        raise SystemExit(f"{target.__name__} left {left} behind after {kills}")
     return kills
 
 
@@ -163,39 +203,72 @@ def outcome(out):
     return {file.relative_to(out): value for file, value in found.items()}
 
 
+def contend(out, seed, said):
+    """A run of a seed for a folder that another may hold; `said` gets the refusal, or None."""
+    try:
+        run(out, seed=seed)
+        said.put(None)
+    except InputError as error:
+        said.put(str(error))
+
+
+def race(out, delay):
+    """Two runs into one folder, the second started `delay` seconds after the first; whether all is as it must be."""
+    context = forkserver()
+    said = [context.Queue() for _ in range(2)]
+    both = [context.Process(target=contend, args=(str(out), seed, queue)) for seed, queue in enumerate(said)]
+    both[0].start()
+    time.sleep(delay)
+    both[1].start()
+    heard = [queue.get() for queue in said]
+    for process in both:
+        process.join()
+    metrics, _, _ = read_saved(out)
+    winners = [seed for seed, text in enumerate(heard) if text is None]
+    told = all("is in use by process" in text or "another run" in text for text in heard if text is not None)
+    return told and metrics["seed"] in winners and metrics["steps"] == STEPS
+
+
 @click.command()
-@click.option("--trials", "count", default=50, show_default=True, help="Runs, comparisons and studies that are killed.")
+@click.option("--trials", "count", default=50, show_default=True, help="Trials of each kind; races are twice as many.")
 @click.option("--seed", default=0, show_default=True)
 def main(count, seed):
     """Kill runs and sweeps at random moments, and compare what they leave with uninterrupted ones."""
     setup = dict(seed=seed, steps=STEPS, checkpoint_every=EVERY, provenance=provenance(torch.device("cpu")))
     progress = Store(PROGRESS, ("setup", "kind", "index"))
     trials = [row["trial"] for row in progress.rows.values() if row["setup"] == setup]
+
+    def missing(kind, wanted):
+        return sorted(set(range(wanted)) - {row["index"] for row in trials if row["kind"] == kind})
+
+    def note(kind, index, kills, equal, seconds):
+        trials.append(dict(kind=kind, index=index, kills=kills, equal=equal, seconds=round(seconds, 2)))
+        progress.add(dict(setup=setup, kind=kind, index=index, trial=trials[-1]))
+        print(f"{kind} {index}: {len(kills)} deaths, {'right' if equal else 'WRONG'}", flush=True)
+
     with tempfile.TemporaryDirectory() as folder:
-        for number, (kind, (target, share)) in enumerate(TARGETS.items()):
-            wanted = max(1, round(share * count))
-            missing = sorted(set(range(wanted)) - {row["index"] for row in trials if row["kind"] == kind})
-            if not missing:
+        for number, (kind, target) in enumerate(TARGETS.items()):
+            if not missing(kind, count):
                 continue
             whole = Path(folder) / f"{kind}-whole"
             trial(target, whole, [])
             began = time.perf_counter()
             trial(target, Path(folder) / f"{kind}-timed", [])  # the first one also waited for the imports
-            seconds, size = time.perf_counter() - began, sum(f.stat().st_size for f in whole.glob("checkpoint.pt"))
-            for index in missing:
+            seconds = time.perf_counter() - began
+            calls = int((Path(folder) / f"{kind}-whole.calls").read_text()) if target is run else 0
+            for index in missing(kind, count):
                 out, began = Path(folder) / f"{kind}-{index}", time.perf_counter()
-                moments = draw(kind, seconds, size, np.random.default_rng([seed, number, index]))
-                kills = trial(target, out, moments)
-                trials.append(dict(kind=kind, index=index, kills=kills, equal=outcome(out) == outcome(whole),
-                                   seconds=round(time.perf_counter() - began, 2)))
+                kills = trial(target, out, draw(kind, seconds, calls, np.random.default_rng([seed, number, index])))
+                note(kind, index, kills, outcome(out) == outcome(whole), time.perf_counter() - began)
                 shutil.rmtree(out)
-                progress.add(dict(setup=setup, kind=kind, index=index, trial=trials[-1]))
-                print(f"{kind} {index + 1} of {wanted}: killed {len(kills)} times, "
-                      f"{'equal' if trials[-1]['equal'] else 'NOT EQUAL'}", flush=True)
+        for index in missing("race", 2 * count):
+            out, began = Path(folder) / f"race-{index}", time.perf_counter()
+            delay = float(np.random.default_rng([seed, len(TARGETS), index]).uniform(0, 0.5))
+            note("race", index, [], race(out, delay), time.perf_counter() - began)
     RESULTS.write_text(to_json(setup | dict(trials=trials)))
     PROGRESS.unlink()
     differ = sum(not row["equal"] for row in trials)
-    print(f"{len(trials)} trials, {sum(len(row['kills']) for row in trials)} kills, {differ} results differ")
+    print(f"{len(trials)} trials, {sum(len(row['kills']) for row in trials)} deaths, {differ} wrong")
     sys.exit(1 if differ else 0)
 
 

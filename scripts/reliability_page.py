@@ -25,7 +25,7 @@ def killed(report):
         trials = [trial for trial in report["trials"] if trial["kind"] == kind]
         kills = sum(len(trial["kills"]) for trial in trials)
         rows.append([kind, len(trials), kills, sum(trial["equal"] for trial in trials)])
-    return markdown_table(rows, ("what is killed", "trials:", "kills:", "equal:"))
+    return markdown_table(rows, ("what is killed", "trials:", "deaths:", "right:"))
 
 
 def disk(report):
@@ -40,11 +40,11 @@ def disk(report):
     return table if rows else "No tmpfs could be mounted where this was measured."
 
 
-def hostile(report):
-    """The table of hostile files."""
-    rows = [[f"`{kind}`", *(counts.get(name, 0) for name in ("loaded", "refused", "failed"))]
-            for kind, counts in report["counts"].items()]
-    rows.append(["all", *map(sum, zip(*(counts for _, *counts in rows), strict=True))])
+def hostile(counts):
+    """The table of hostile files of one part, mutated or structured."""
+    rows = [[f"`{kind}`" if kind[0] in ".-" and " " not in kind else kind,
+             *(found.get(name, 0) for name in ("loaded", "refused", "failed"))] for kind, found in counts.items()]
+    rows.append(["all", *map(sum, zip(*(found for _, *found in rows), strict=True))])
     return markdown_table(rows, ("kind", "loaded:", "refused:", "failures:"))
 
 
@@ -90,7 +90,8 @@ def page():
                                         for name in ("kill", "faults", "fuzz", "determinism", "audit"))
     return TEXT.read_text(encoding="utf-8").format(
         kill=kill, killed=killed(kill).rstrip(), disk=disk(faults).rstrip(), tmpfs=faults["tmpfs_bytes"] / 2**20,
-        probe=faults["probe_bytes"] / 2**20, fuzz=fuzz, hostile=hostile(fuzz).rstrip(), minutes=fuzz["seconds"] / 60,
+        probe=faults["probe_bytes"] / 2**20, fuzz=fuzz, mutated=hostile(fuzz["counts"]["mutated"]).rstrip(),
+        structured=hostile(fuzz["counts"]["structured"]).rstrip(), minutes=fuzz["seconds"] / 60,
         memory=fuzz["limits"]["bytes"] / 2**30, faults=faults, numbers=numbers(faults).rstrip(),
         audit=audited(audit), **{mode: same_numbers(report) for mode, report in modes.items()})
 

@@ -1,6 +1,12 @@
 """What many tests ask for: seeded random tensors, an error's one line, a state that went through a file, a trap."""
 
 import io
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -51,3 +57,43 @@ class Trap:
 
     def __reduce__(self):
         return open, (str(self.path), "w")
+
+
+def command(*args, where=None, **environment):
+    """`aseqdip` with these arguments, begun in a process of its own; both outputs are pipes of text."""
+    return subprocess.Popen([sys.executable, "-m", "aseqdip_lite", *map(str, args)], cwd=where, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=os.environ | dict(OMP_NUM_THREADS="1") | environment)
+
+
+def descendants(pid):
+    """{pid: command line} of the processes that a process has started, and of those that these have."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            found.setdefault(parent, {})[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+    below, wanted = {}, [pid]
+    while wanted:
+        children = found.get(wanted.pop(), {})
+        below |= children
+        wanted += children
+    return below
+
+
+def alive(pids):
+    """Those of the processes that still run; one that has ended and was not waited for does not."""
+    states = {}
+    for pid in pids:
+        with suppress(OSError):
+            states[pid] = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return [pid for pid, state in states.items() if state not in "ZX"]
+
+
+def until(condition, seconds=180):
+    """Wait until condition() is true, and return its answer; the test fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return answer

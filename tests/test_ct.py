@@ -355,3 +355,48 @@ def test_total_variation_of_ct_does_not_depend_on_what_was_solved_before():
     assert done.returncode == 0, done.stderr
     alone = reconstruct(load_case("ct", profile="smoke", size=32), configure("tv", "ct", iterations=2), progress=False)
     assert float(done.stdout.split()[1]) == pytest.approx(alone.metrics["psnr"]["final"], abs=1e-3)
+
+
+# Arrays in other units.
+
+def scan_of(offset, dtype):
+    """Air, water and an insert of 400 HU in Hounsfield units plus an offset."""
+    return (1000 * (phantom() - 1) + 400 * (phantom() > 0.9) * (np.arange(len(phantom())) > 16) + offset).astype(dtype)
+
+
+@pytest.mark.parametrize("array, words", [
+    (scan_of(0, np.float32) / 1000, "HU / 1000, add 1; if a picture scaled to [-1, 1], add 1 and halve"),
+    (scan_of(1024, np.uint16), "Hounsfield units plus an offset, as HU + 1024, subtract it and add --unit hu"),
+    (scan_of(1000, np.float32), "Hounsfield units plus an offset, as HU + 1024, subtract it and add --unit hu"),
+    (scan_of(0, np.int16).astype(np.uint16), "Hounsfield units plus an offset, as HU + 1024, subtract it and add"),
+    (np.clip((scan_of(0, np.float32) + 160) / 400 * 255, 0, 255).astype(np.uint8), "gray levels of 8 bit, divide them"),
+])
+def test_arrays_in_other_units_are_refused_with_a_guess(tmp_path, array, words):
+    np.save(tmp_path / "a.npy", array)
+    said = error_of(load_case, "ct", str(tmp_path / "a.npy"))
+    assert said.startswith("a.npy has values ") and words in said
+    said = error_of(load_case, "ct", str(tmp_path / "a.npy"), unit="hu")
+    assert said.startswith("a.npy has ") and "leave --unit at mu" not in said
+    np.savez(tmp_path / "a.npz", hu=array)
+    assert error_of(load_case, "ct", str(tmp_path / "a.npz")).startswith(f"{tmp_path}/a.npz: 'hu' has ")
+
+
+def test_what_the_guesses_propose_reads_right(tmp_path):
+    right = np.maximum(1 + scan_of(0, np.float32) / 1000, 0)
+    np.savez(tmp_path / "hu.npz", hu=scan_of(0, np.int16))
+    np.save(tmp_path / "mu.npy", scan_of(0, np.float32) / 1000 + 1)
+    for name in ("hu.npz", "mu.npy"):
+        np.testing.assert_allclose(load_image(tmp_path / name).array, right, atol=1e-3)
+        assert load_case("ct", str(tmp_path / name), views=6).notes[0] == "projected from a grid twice as fine"
+
+
+def test_attenuation_in_inverse_lengths_is_named():
+    case = CT(views=6).observe(Image("cm.npy", (0.193 * phantom() / phantom().max()).astype(np.float32)))
+    assert case.notes[0] == ("its largest value is 0.193, water being 1: 1/cm or 1/mm would be divided by 0.193 or "
+                             "0.0193")
+
+
+def test_noise_below_0_and_metal_are_attenuation():
+    noisy = phantom() + np.random.default_rng(0).normal(0, 0.1, phantom().shape)
+    noisy[15:18, 15:18] = 25
+    assert CT(views=6).observe(Image("a.npy", noisy.astype(np.float32))).truth.max() > 15

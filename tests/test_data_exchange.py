@@ -13,13 +13,17 @@ from aseqdip_lite.images import Sinogram
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.images.phantoms import ellipse_image
 from aseqdip_lite.images.projections import (
+    attenuation_of,
+    averaged,
+    few,
+    from_one_side,
     half_turn,
     line_integrals,
-    load_projections,
     rebinned,
     rotation_centre,
     usable_bins,
 )
+from aseqdip_lite.images.tomography import load_projections
 from aseqdip_lite.operators.projectors import disc, equal_angles, strip_sinogram
 from aseqdip_lite.tasks.ct import CT
 
@@ -86,6 +90,88 @@ def test_views_that_leave_a_gap_are_refused(degrees, gap):
     assert error_of(lambda: half_turn(angles)) == (
         f"its {len(angles)} views leave a gap of {gap} degrees: three or more that are spread evenly over half a turn "
         "are expected")
+
+
+@pytest.mark.parametrize("golden", [111.24612, 137.50776, 23.62814, 68.75388])
+@pytest.mark.parametrize("views", [13, 34, 100, 233, 401])
+def test_golden_angle_scans_keep_all_their_views(golden, views):
+    for angles in (np.radians(golden * np.arange(views)), np.radians(golden * np.arange(views) % 360)):
+        assert sorted(half_turn(angles)) == list(range(views))
+        folded = (angles[half_turn(angles)] - angles.min()) % math.pi
+        assert (np.diff(folded) > 0).all()
+
+
+def test_opposite_views_of_a_full_turn_are_left_out_and_others_kept():
+    even = np.radians(np.arange(0, 360, 4))
+    np.testing.assert_array_equal(half_turn(even), np.arange(45))
+    odd = np.radians(np.arange(91) * 360 / 91)  # opposite views lie between the first ones
+    assert sorted(half_turn(odd)) == list(range(91))
+    np.testing.assert_array_equal(half_turn(np.radians(np.arange(720, 540, -2))), np.arange(90)[::-1])
+
+
+def test_views_from_behind_are_mirrored_at_the_axis():
+    """They become what the projector makes of the object from the other side; half a bin's shift blurs a little."""
+    angles = np.radians(137.50776 * np.arange(VIEWS))
+    for centre, error in ((50.0, 1e-4), (46.0, 1e-4), (46.3, 0.02)):
+        seen = line_sums(centre, angles)
+        order = half_turn(angles)
+        found, folded, axis, notes = from_one_side(seen[order], angles[order])
+        assert axis == pytest.approx(centre, abs=0.02) and (np.diff(folded) > 0).all() and np.ptp(folded) < math.pi
+        expected = line_sums(centre, folded)
+        assert np.linalg.norm(found - expected) < error * np.linalg.norm(expected)
+        assert "from behind: mirrored at the axis of rotation" in notes[0]
+
+
+def test_a_view_taken_again_is_averaged():
+    counts, angles = np.random.default_rng(0).random((5, 20)), np.radians([0.0, 45, 90, 135, 90.02])
+    found, places, notes = averaged(counts, angles)
+    np.testing.assert_allclose(np.degrees(places), [0, 45, 90.01, 135], atol=1e-9)
+    np.testing.assert_allclose(found, [counts[0], counts[1], (counts[2] + counts[4]) / 2, counts[3]])
+    assert notes == ("5 views averaged to 4: taken more than once at 90.01 degrees",)
+    turns = np.radians([0.0, 60, 120, 360, 420, 480])
+    np.testing.assert_allclose(np.degrees(averaged(np.eye(6, 20), turns)[1]), [0, 60, 120], atol=1e-9)
+    assert averaged(counts[:4], angles[:4]) == (pytest.approx(counts[:4]), pytest.approx(angles[:4]), ())
+
+
+# Bins that tell nothing.
+
+def counted(rays, dark=100.0, beam=3000.0):
+    """Counts of line integrals, of the open beam and of the dark field."""
+    return dark + beam * np.exp(-rays), np.full((3, rays.shape[1]), dark + beam), np.full((2, rays.shape[1]), dark)
+
+
+@pytest.mark.parametrize("fault", ["no beam", "no light in any view", "saturated"])
+@pytest.mark.parametrize("bins", [[60], [40, 41], [38, 57, 58]])
+def test_a_few_dead_or_hot_bins_are_interpolated(fault, bins):
+    truth = line_sums(50.0)
+    counts, white, dark = counted(truth)
+    counts[:, bins] = {"no beam": 100.0, "no light in any view": 100.0, "saturated": 65535.0}[fault]
+    white[:, bins] = {"no beam": 100.0, "no light in any view": 3100.0, "saturated": 65535.0}[fault]
+    found, notes = attenuation_of(counts, white, dark)
+    good = np.setdiff1d(np.arange(BINS), bins)
+    np.testing.assert_allclose(found[:, good], truth[:, good], atol=1e-9)
+    expected = np.stack([np.interp(bins, good, view[good]) for view in truth])
+    np.testing.assert_allclose(found[:, bins], expected, atol=1e-9)
+    assert notes == (f"{len(bins)} of 101 bins are dead or hot: interpolated from their neighbours",)
+
+
+def test_sound_bins_stay():
+    truth = line_sums(50.0) + 0.01 * np.random.default_rng(0).standard_normal((VIEWS, BINS))
+    found, notes = attenuation_of(*counted(truth))
+    np.testing.assert_allclose(found, truth, atol=1e-9)
+    assert notes == ()
+    wire = np.zeros((VIEWS, BINS))
+    wire[:, 49:52] = 1.0  # on the axis, the same in all views
+    assert attenuation_of(*counted(wire))[1] == ()
+
+
+@pytest.mark.parametrize("bins", [range(30, 34), range(0, 100, 10)])
+def test_many_dead_bins_are_refused(bins):
+    counts, white, dark = counted(line_sums(50.0))
+    white[:, list(bins)] = 100
+    assert not few(white[0] == 100)
+    assert error_of(attenuation_of, counts, white, dark) == (
+        f"{len(bins)} of 101 bins are dead: their open beam is not above the dark field")
 
 
 # The axis of rotation.
@@ -170,6 +256,8 @@ def test_file_becomes_a_sinogram(file):
     (dict(data=np.ones((24, 9))), "'exchange/data' must hold real numbers with 3 axes, got float64 of shape (24, 9)"),
     (dict(data=np.ones((24, 2, 101), complex)), "'exchange/data' must hold real numbers with 3 axes, got complex128"),
     (dict(theta=np.full(24, np.nan)), "'data', 'data_white', 'data_dark' and 'theta' must be finite"),
+    (dict(data=np.full((24, 2, 101), 0.5)), "most of 'data' is not above the dark field: counts are expected, in the "
+     "unit of 'data_white' and 'data_dark'; with transmission I / I_0 these are ones and zeros"),
     (dict(data_dark=np.ones((0, 2, 101))), "holds no values: its shape is (0, 101)"),
     (dict(theta=np.linspace(0, 1, 24)), "its 24 views leave a gap of 179 degrees"),
 ])
@@ -193,6 +281,132 @@ def test_claimed_sizes_are_refused_before_they_are_allocated(tmp_path):
         stored.create_dataset("exchange/theta", (10**6,), np.float64, chunks=(1024,))
     assert error_of(lambda: load_file(path)) == (f"{path}: too large: 1000000 x 100000 values, at most 16777216 are "
                                                  "accepted")
+
+
+@pytest.mark.parametrize("unit", ["deg", b"degrees", "Degree", "", None, np.array([b"deg"])])
+def test_angles_in_degrees(tmp_path, unit):
+    path = write(tmp_path / "a.h5", line_sums(46.3), ANGLES)
+    if unit is not None:
+        with h5py.File(path, "a") as stored:
+            stored["exchange/theta"].attrs["units"] = unit
+    np.testing.assert_allclose(load_file(path).angles, ANGLES)
+
+
+@pytest.mark.parametrize("unit", ["rad", b"radians", "Radian"])
+def test_angles_in_radians(tmp_path, unit):
+    path = write(tmp_path / "a.h5", line_sums(46.3), ANGLES, theta=ANGLES)
+    with h5py.File(path, "a") as stored:
+        stored["exchange/theta"].attrs["units"] = unit
+    np.testing.assert_allclose(load_file(path).angles, ANGLES)
+
+
+def test_angles_that_the_views_contradict_are_named(tmp_path):
+    angles = np.radians(111.246) * np.arange(100)  # golden angle; the same numbers in degrees leave no gap either
+    sums = line_sums(46.3, angles % np.pi)
+    behind = np.floor(angles / np.pi) % 2 == 1
+    bins = np.arange(BINS)
+    sums[behind] = [np.interp(2 * 46.3 - bins, bins, view) for view in sums[behind]]
+    assert len(load_file(write(tmp_path / "right.h5", sums, angles)).notes) == 1  # mirrored views
+    note = load_file(write(tmp_path / "wrong.h5", sums, angles, theta=angles)).notes[-1]
+    assert note.startswith("the centroids of the views do not follow a sine of their angles, ")
+    assert note.endswith(" bins off: are the angles in the right unit and order?")
+
+
+@pytest.mark.parametrize("angles", [ANGLES, 2 * ANGLES, np.radians(111.246) * np.arange(VIEWS)])
+def test_radians_without_a_unit_are_asked_about(tmp_path, angles):
+    path, last = write(tmp_path / "a.h5", line_sums(46.3), ANGLES, theta=angles), angles[-1]
+    assert error_of(load_file, path) == (
+        f"{path}: the angles run from 0 to {last:.3g}: are these radians? Set the attribute 'units' of "
+        "'/exchange/theta' to 'rad', or to 'deg' if they are degrees")
+    with h5py.File(path, "a") as stored:
+        stored["exchange/theta"].attrs["units"] = "deg"
+    assert "leave a gap of" in error_of(load_file, path)
+    with h5py.File(path, "a") as stored:
+        stored["exchange/theta"].attrs["units"] = "mrad"
+    assert error_of(load_file, path) == (
+        f"{path}: '/exchange/theta' is in 'mrad': degrees or radians are expected, 'deg' or 'rad'")
+
+
+def test_a_golden_angle_scan_becomes_a_sinogram(tmp_path):
+    angles = np.radians(111.24612 * np.arange(60))
+    scan = load_file(write(tmp_path / "a.h5", line_sums(46.3, angles), angles))
+    assert scan.sinogram.shape == (60, BINS) and np.ptp(scan.angles) < math.pi and (np.diff(scan.angles) > 0).all()
+    assert scan.centre == pytest.approx(46.3, abs=0.02) and "views are from behind: mirrored" in scan.notes[0]
+    expected = line_sums(46.3, scan.angles)
+    assert np.corrcoef(scan.sinogram[:, 10:83].ravel(), expected[:, 10:83].ravel())[0, 1] > 0.999
+
+
+def test_a_full_turn_and_a_duplicate_are_told(tmp_path):
+    angles = np.radians(np.arange(0, 360, 7.5))
+    scan = load_file(write(tmp_path / "a.h5", line_sums(46.3, angles), angles))
+    assert scan.notes == ("24 of 48 views show the rays of others from behind: left out",)
+    np.testing.assert_allclose(scan.sinogram, line_sums(46.3), atol=1e-5)
+    again = np.insert(ANGLES, 7, ANGLES[7])
+    scan = load_file(write(tmp_path / "a.h5", line_sums(46.3, again), again))
+    assert scan.notes == ("25 views averaged to 24: taken more than once at 52.5 degrees",)
+    np.testing.assert_allclose(scan.sinogram, line_sums(46.3), atol=1e-5)
+
+
+@pytest.mark.parametrize("missing, fill", [("data_white", "ones"), ("data_dark", "zeros")])
+def test_how_to_supply_an_open_beam_and_a_dark_field(tmp_path, missing, fill):
+    transmission = dict(data=np.exp(-line_sums(46.3))[:, None])
+    parts = dict(data_white=np.ones((1, 1, BINS)), data_dark=np.zeros((1, 1, BINS)))
+    path = write(tmp_path / "a.h5", line_sums(46.3), ANGLES, **transmission, **parts, without=(missing,))
+    assert error_of(load_file, path) == (
+        f"{path}: is no complete Data Exchange file: it has no 'exchange/{missing}'; where 'data' is transmission I / "
+        f"I_0 already, add {fill} of shape (1, rows, D)")
+    with h5py.File(path, "a") as stored:
+        stored[f"exchange/{missing}"] = parts[missing]
+    np.testing.assert_allclose(load_file(path).sinogram, line_sums(46.3), atol=1e-6)
+
+
+def write_nexus(path, keys=(1, 1, 0, 2, 3), entry="entry1/tomo_entry", sample=False, theta=None):
+    """An NXtomo file whose frames of each key stand together, their keys in this order; frames of key 3 are invalid."""
+    with h5py.File(write(path.with_suffix(".tmp"), line_sums(46.3), ANGLES), "r") as stored:
+        frames = {0: stored["exchange/data"][()], 1: stored["exchange/data_white"][:1],
+                  2: stored["exchange/data_dark"][:1], 3: np.full((1, 2, BINS), 7.0, np.float32)}
+    key = np.concatenate([np.full(len(frames[kind]), kind) for kind in keys])
+    angles = np.full(len(key), 5.0)
+    angles[key == 0] = np.degrees(ANGLES)[:(key == 0).sum()]
+    with h5py.File(path, "w") as file:
+        group = file.create_group(entry)
+        group["instrument/detector/image_key"] = key
+        group["instrument/detector/data"] = np.concatenate([frames[kind] for kind in keys])
+        angle = "sample/rotation_angle" if sample else "data/rotation_angle"
+        group[angle] = angles if theta is None else theta
+        if not sample:
+            group["data/data"] = h5py.SoftLink(f"/{entry}/instrument/detector/data")
+    return path
+
+
+@pytest.mark.parametrize("entry, sample", [("entry1/tomo_entry", False), ("entry", True), ("entry", False)])
+def test_nexus(tmp_path, entry, sample):
+    scan = load_file(write_nexus(tmp_path / "a.h5", entry=entry, sample=sample))
+    np.testing.assert_allclose(scan.sinogram, line_sums(46.3), atol=1e-5)
+    np.testing.assert_allclose(scan.angles, ANGLES)
+    assert scan.name == "a.h5[1]" and scan.centre == pytest.approx(46.3, abs=0.01)
+
+
+@pytest.mark.parametrize("change, words", [
+    (dict(keys=(0, 2)), "NXtomo without open beam: no image_key is 1; add frames of it, or where the views are "),
+    (dict(keys=(0, 1)), "NXtomo without dark field: no image_key is 2; add frames of it, or where the views are "),
+    (dict(keys=(1, 2), theta=np.zeros(2)), "NXtomo without a view: no image_key is 0"),
+    (dict(theta=np.arange(5.0)), "NXtomo needs an angle and an image_key for each frame, got 28 frames, 5 angles and "),
+])
+def test_bad_nexus(tmp_path, change, words):
+    path = write_nexus(tmp_path / "a.h5", **change)
+    assert error_of(load_file, path).startswith(f"{path}: {words}")
+
+
+def test_chunks_are_bounded_and_links_stay_inside(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as stored:
+        stored.create_dataset("exchange/data", (64, 4, 500 * 500), np.float32, chunks=(64, 4, 500 * 500),
+                              compression="gzip")
+    assert error_of(load_file, path).startswith(f"{path}: too large: 64 x 4 x 250000 values")
+    with h5py.File(path, "w") as stored:
+        stored["exchange/data"] = h5py.ExternalLink("other.h5", "/data")
+    assert error_of(load_file, path) == f"{path}: 'exchange/data' lies in another file: copy it into this one"
 
 
 # The task.

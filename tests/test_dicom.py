@@ -4,44 +4,15 @@ import numpy as np
 import pydicom
 import pytest
 from checks import error_of
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from dicom_files import stored_values, write
+from pydicom.uid import generate_uid
 
 from aseqdip_lite import InputError
-from aseqdip_lite.images import dicom, load_image
+from aseqdip_lite.images import load_image, series
 from aseqdip_lite.images.dicom import attenuation, load_dicom
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.images.types import MOST_VALUES
 from aseqdip_lite.tasks.ct import CT
-
-SERIES = generate_uid(entropy_srcs=["series"])
-
-
-def stored_values(rows=18, columns=20, seed=0):
-    return np.random.default_rng(seed).integers(0, 2000, (rows, columns)).astype(np.int16)
-
-
-def write(path, stored, without=(), **tags):
-    """A CT file of `stored` (H, W) or (frames, H, W) int16, HU = stored - 1024; `tags` are set, `without` deleted."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    data.Modality, data.SeriesInstanceUID, data.InstanceNumber = "CT", SERIES, 1
-    data.Rows, data.Columns = stored.shape[-2:]
-    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 1
-    data.RescaleSlope, data.RescaleIntercept = "1", "-1024"
-    if stored.ndim == 3:
-        data.NumberOfFrames = len(stored)
-    data.PixelData = stored.astype("<i2").tobytes()
-    for name, value in tags.items():
-        setattr(data, name, value)
-    for name in without:
-        delattr(data, name)
-    data.save_as(path, enforce_file_format=True)
-    return path
 
 
 def fault(path, slice_index=None):
@@ -68,7 +39,9 @@ def test_pixel_spacing_is_kept(tmp_path):
     stored = stored_values()
     assert load_file(write(tmp_path / "none.dcm", stored)).spacing_mm is None
     assert load_file(write(tmp_path / "a.dcm", stored, PixelSpacing=["0.8125", "0.8125"])).spacing_mm == 0.8125
-    assert load_file(tmp_path, 0).spacing_mm == 0.8125  # a.dcm of the folder
+    (tmp_path / "series").mkdir()
+    write(tmp_path / "series" / "a.dcm", stored, PixelSpacing=["0.8125", "0.8125"])
+    assert load_file(tmp_path / "series", 0).spacing_mm == 0.8125
     write(tmp_path / "flat.dcm", stored, PixelSpacing=["0.5", "0.75"])
     assert fault(tmp_path / "flat.dcm") == "its pixels of 0.5 x 0.75 mm are not square: resample it first"
     write(tmp_path / "zero.dcm", stored, PixelSpacing=["0", "0"])
@@ -121,13 +94,15 @@ def test_slices_of_a_folder_are_sorted_along_the_axis(tmp_path, by_position):
 
 def test_faults_of_a_folder(tmp_path):
     assert fault(tmp_path) == "holds no CT slice in DICOM format"
+    (tmp_path / "deeper").mkdir()
+    assert fault(tmp_path) == "holds no CT slice in DICOM format: name the subfolder of the slices"
     write(tmp_path / "a.dcm", stored_values())
     write(tmp_path / "b.dcm", stored_values(), SeriesInstanceUID=generate_uid())
     assert fault(tmp_path) == "holds slices of 2 series: keep one series per folder"
 
 
 def test_too_many_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(dicom, "MOST_FILES", 2)
+    monkeypatch.setattr(series, "MOST_FILES", 2)
     for name in "abc":
         (tmp_path / name).write_text("")
     assert fault(tmp_path) == "holds 3 files, at most 2 are looked at"
@@ -139,8 +114,8 @@ def test_no_pixel_data(tmp_path):
 
 def test_other_modalities_and_colour(tmp_path):
     assert fault(write(tmp_path / "a.dcm", stored_values(), Modality="MR")) == (
-        "its modality is MR: a CT slice is expected")
-    assert fault(write(tmp_path / "b.dcm", stored_values(), without=("Modality",))) == (
+        "its modality is MR: a CT slice is expected, pixels of another kind can be saved as a picture or as .npy")
+    assert fault(write(tmp_path / "b.dcm", stored_values(), without=("Modality",))).startswith(
         "its modality is none: a CT slice is expected")
     assert fault(write(tmp_path / "c.dcm", stored_values(), SamplesPerPixel=3)) == (
         "holds 3 values per pixel: a gray CT slice is expected")
@@ -153,7 +128,7 @@ def test_size_is_checked_before_any_pixel_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pydicom.pixels, "pixel_array", never)
     assert fault(write(tmp_path / "a.dcm", stored_values(), Rows=60000, Columns=60000)) == (
         f"too large: 60000 x 60000 values, at most {MOST_VALUES} are accepted")
-    monkeypatch.setattr(dicom, "MOST_FILE", 1000)
+    monkeypatch.setattr(series, "MOST_FILE", 1000)
     assert fault(write(tmp_path / "b.dcm", stored_values(40, 40))) == "too large: 0 MiB, at most 0 are accepted"
 
 
@@ -222,4 +197,4 @@ def test_npz_in_hounsfield_units(tmp_path):
 
 def test_other_files_have_no_slices(tmp_path):
     np.save(tmp_path / "a.npy", np.eye(20))
-    assert fault(tmp_path / "a.npy", 1) == "has no slices to choose from: only .h5 volumes and DICOM have"
+    assert fault(tmp_path / "a.npy", 1) == "has no slices to choose from: only .h5 volumes, DICOM and TIFF stacks have"

@@ -15,6 +15,7 @@ import pytest
 import torch
 from checks import contents, error_of
 from click.testing import CliRunner
+from torch import nn
 
 from aseqdip_lite import InputError, Vanilla, files, reconstruct
 from aseqdip_lite.case import Observation
@@ -22,7 +23,8 @@ from aseqdip_lite.cli.commands import main
 from aseqdip_lite.methods.deep_decoder import Decoder
 from aseqdip_lite.operators import Identity
 from aseqdip_lite.run import checkpoint, engine
-from aseqdip_lite.run.recorder import Recorder, is_constant
+from aseqdip_lite.run.identity import describe
+from aseqdip_lite.run.recorder import is_constant
 from aseqdip_lite.run.stopping import StopReason
 from aseqdip_lite.widgets.session import Session
 
@@ -83,10 +85,10 @@ def test_a_disk_that_has_room_again_gets_its_checkpoint(case, tmp_path):
 
 
 def test_what_a_killed_run_left_half_written_is_cleared_away(case, tmp_path):
-    (tmp_path / ".checkpoint.pt-x7").write_bytes(b"half")
-    (tmp_path / "mine").write_bytes(b"other")
+    for name in (".checkpoint.pt-x7.part", ".recon.npy-a_1.part", ".mine", "mine.part"):
+        (tmp_path / name).write_bytes(b"half")
     run(case, steps=2, out=tmp_path)
-    assert set(contents(tmp_path)) == {"checkpoint.pt", "mine"}
+    assert set(contents(tmp_path)) == {"checkpoint.pt", ".mine", "mine.part"}
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])
@@ -130,12 +132,12 @@ def test_a_folder_that_becomes_read_only_in_mid_run(case, tmp_path, monkeypatch,
     assert contents(tmp_path) == before
 
 
-def test_a_stale_file_that_cannot_be_removed_is_named(case, tmp_path):
-    (tmp_path / "blend.png").mkdir()  # in the way, as a file would be that may not be removed
+@pytest.mark.parametrize("name", ["blend.png", "recon.npy", "metrics.json"])
+def test_a_folder_in_the_way_of_a_file_changes_nothing(name, case, tmp_path):
+    (tmp_path / name).mkdir()
     said = error_of(lambda: run(case, steps=2).save(tmp_path))
-    assert said.startswith(f"the result is written, but {tmp_path / 'blend.png'}, which is not of this run, cannot be "
-                           "removed: ")
-    assert {"recon.png", "recon.npy", "curve.csv", "metrics.json"} <= {file.name for file in tmp_path.iterdir()}
+    assert said.startswith(f"cannot write the result to {tmp_path}: Is a directory; nothing there was changed")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("file", range(4))
@@ -168,7 +170,11 @@ def intact(case, tmp_path_factory):
     """(bytes of a checkpoint of `SMALL`, identity of its run)."""
     folder = tmp_path_factory.mktemp("intact")
     run(case, SMALL, steps=6, out=folder)
-    return (folder / "checkpoint.pt").read_bytes(), engine.describe(case, SMALL, 0, 4, 1)
+    return (folder / "checkpoint.pt").read_bytes(), identity_of(case)
+
+
+def identity_of(case):
+    return describe(engine.Run(case, SMALL, window=4), 4)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +188,7 @@ def refused(path, load):
     before = path.read_bytes()
     said = error_of(load)
     assert said.startswith(f"{path}: the checkpoint is damaged (")
-    assert said.endswith("): delete it, or run without --resume to start again")
+    assert said.endswith("): delete it to start again")
     assert path.read_bytes() == before
 
 
@@ -212,32 +218,34 @@ def test_a_fault_in_any_member_is_refused(intact, tmp_path):
     assert content == data
 
 
-def test_a_fault_in_the_directory_of_the_archive_is_refused_or_harmless(intact, tmp_path):
-    data, identity = intact
+def test_a_fault_in_the_directory_of_the_archive_is_refused_or_harmless(case, intact, tmp_path):
+    data, _ = intact
     path, content = tmp_path / "checkpoint.pt", bytearray(data)
     path.write_bytes(data)
-    good = values(checkpoint.load(path, identity))
+    good = values(restore(case, path).state_dict())
     for spot in np.random.default_rng(0).integers(len(data) - 3000, len(data), size=60):
         content[spot] ^= 0xFF
         path.write_bytes(content)
         try:
-            assert values(checkpoint.load(path, identity)) == good
+            assert values(restore(case, path).state_dict()) == good
         except InputError as error:
             assert "the checkpoint is damaged (" in str(error)
         content[spot] ^= 0xFF
 
 
 def values(part):
-    """Nested dictionaries with every tensor as its bytes and every other part as text, to compare."""
+    """Nested dictionaries and lists with every tensor as its bytes and every other part as text, to compare."""
     if isinstance(part, dict):
         return {key: values(inner) for key, inner in part.items()}
+    if isinstance(part, list):
+        return [values(inner) for inner in part]
     return part.resolve_conj().numpy().tobytes() if isinstance(part, torch.Tensor) else repr(part)
 
 
 def leaves(part, path=()):
     """Paths to all parts of nested dictionaries; of weights, moments and parameter groups only the first of each."""
     for index, key in enumerate(part):
-        if isinstance(part, dict) and (index == 0 or path[-1:] not in (("network",), ("state",))):
+        if isinstance(part, dict) and (index == 0 or path[-1:] not in (("network",), ("optimizer",))):
             yield (*path, key)
             if isinstance(part[key], dict):
                 yield from leaves(part[key], (*path, key))
@@ -258,38 +266,136 @@ def changed(stored, path, value):
 
 def test_a_checkpoint_with_a_part_missing_or_of_another_kind_is_refused(case, parts, tmp_path):
     path = tmp_path / "checkpoint.pt"
-    paths = [found for found in leaves(parts) if found[0] not in ("format", "contents", "identity")]
-    assert {("carry", "z"), ("carry", "optimizer", "state", 0, "exp_avg"), ("recorder", "rules", "blind", "ring"),
+    paths = [found for found in leaves(parts) if found[0] not in ("format", "identity")]
+    assert {("carry", "z"), ("carry", "optimizer", 0, "exp_avg"), ("recorder", "rules", "blind", "ring"),
             ("recorder", "curve", "loss"), ("carry", "generator"), ("seconds",)} <= set(paths)
-    for index, found in enumerate([*paths, ("format",), ("contents",), ("identity",)]):
+    for index, found in enumerate([*paths, ("format",), ("identity",)]):
         for value in (None, "nonsense" if index % 2 else torch.zeros(3)):
             torch.save(changed(parts, found, value), path)
-            refused(path, lambda: restore(case, path))
+            if value is None and found[:2] == ("recorder", "curve") and found[2:] not in ((), ("step",)):
+                assert "has a curve of" in error_of(lambda: run(case, SMALL, out=tmp_path, resume=True))
+            else:
+                refused(path, lambda: restore(case, path))
 
 
 def restore(case, path):
-    kept = checkpoint.Keeper(path.parent, engine.describe(case, SMALL, 0, 4, 1))
-    return kept.restore(SMALL.init(case.observation, 0), Recorder(case, 4), "cpu")
+    begun = engine.Run(case, SMALL, window=4)
+    checkpoint.Keeper(path.parent, identity_of(case)).restore(begun)
+    return begun
 
 
 @pytest.mark.parametrize("found", [("carry", "network"), ("carry", "z"), ("recorder", "curve"), ("recorder",),
-                                   ("carry", "optimizer", "param_groups"), ("seconds",)])
+                                   ("carry", "optimizer"), ("seconds",)])
 def test_a_sound_file_of_other_parts_is_refused(found, case, parts, tmp_path):
     """As another version of this package might write it, in the same format."""
     path = tmp_path / "checkpoint.pt"
-    other = {key: part for key, part in changed(parts, found, None).items() if key not in ("format", "contents")}
+    other = {key: part for key, part in changed(parts, found, None).items() if key != "format"}
     checkpoint.save(path, other.pop("identity"), **other)
     refused(path, lambda: restore(case, path))
 
 
+def edited(parts, *ways):
+    """A copy of what a checkpoint holds with changes (path, function of the old value)."""
+    copy = parts
+    for path, change in ways:
+        old = parts
+        for name in path:
+            old = old[name]
+        copy = changed(copy, path, change(old))
+    return copy
+
+
+def sparse(tensor):
+    return tensor.to_sparse()
+
+
+HOSTILE = {
+    "a step beyond the budget's": (("carry", "step"), lambda old: STEPS + 1),
+    "a negative step": (("carry", "step"), lambda old: -1),
+    "a step in words": (("carry", "step"), lambda old: "six"),
+    "a step that is true": (("carry", "step"), lambda old: True),
+    "a carry before its curve": (("carry", "step"), lambda old: old - 1),
+    "seconds that are no number": (("seconds",), lambda old: float("nan")),
+    "negative seconds": (("seconds",), lambda old: -1.0),
+    "seconds in words": (("seconds",), str),
+    "an input of another shape": (("carry", "z"), lambda old: old[..., :-1]),
+    "an input of another kind": (("carry", "z"), lambda old: old.to(torch.float64)),
+    "a sparse input": (("carry", "z"), sparse),
+    "a tensor without memory": (("carry", "z"), lambda old: old.to("meta")),
+    "moments that are not finite": (("carry", "optimizer", 0, "exp_avg"), lambda old: old * float("nan")),
+    "moments of another weight": (("carry", "optimizer", 0, "exp_avg"), lambda old: old[:1]),
+    "a short column": (("recorder", "curve", "loss"), lambda old: old[:-1]),
+    "a column of texts": (("recorder", "curve", "loss"), lambda old: ["x"] * len(old)),
+    "steps that go back": (("recorder", "curve", "step"), lambda old: old[::-1]),
+    "a shorter window": (("recorder", "rules", "blind", "ring"), lambda old: old[:-1]),
+    "another window": (("recorder", "rules", "blind", "window"), lambda old: old + 1),
+    "a generator of other size": (("carry", "generator"), lambda old: old[:-8]),
+    "a generator of zeros": (("carry", "generator"), torch.zeros_like),
+    "a run done that is not": (("carry", "done"), lambda old: 1),
+    "stretches without end": (("stretches",), lambda old: old * 10_001),
+    "a stretch of another shape": (("stretches",), lambda old: [dict(old[0], threads="many")]),
+    "a very long text": (("stretches",), lambda old: [dict(old[0], hardware="x" * 10_000)]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_checkpoint_that_is_wrong_in_one_field_is_refused(name, case, parts, tmp_path):
+    path, (where, change) = tmp_path / "checkpoint.pt", HOSTILE[name]
+    torch.save(edited(parts, (where, change)), path)
+    said = error_of(lambda: restore(case, path))
+    assert "the checkpoint is damaged (" in said or "steps are made already" in said
+
+
+def test_what_is_taken_over_has_memory_of_its_own(case, parts, tmp_path):
+    """Tensors that lie in one memory in the file, and one that is a view into a larger one, are told apart."""
+    path = tmp_path / "checkpoint.pt"
+    one = torch.zeros(2, *parts["carry"]["z"].shape, dtype=parts["carry"]["z"].dtype)
+    torch.save(edited(parts, (("carry", "z"), lambda old: one[1])), path)
+    begun = restore(case, path)
+    assert begun.carry.z.untyped_storage().nbytes() == begun.carry.z.numel() * begun.carry.z.element_size()
+
+
+def test_a_member_that_is_shorter_than_its_tensor_is_refused(intact, case, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    with zipfile.ZipFile(io.BytesIO(intact[0])) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.infolist():
+            data = old.read(member)
+            new.writestr(member.filename, data[:len(data) // 2] if "/data/" in member.filename else data)
+    refused(path, lambda: restore(case, path))
+
+
+def test_a_packed_checkpoint_is_refused_before_it_is_unpacked(intact, case, tmp_path):
+    """100 MB of zeros in 0.1 MB: PyTorch itself packs nothing."""
+    path = tmp_path / "checkpoint.pt"
+    with zipfile.ZipFile(io.BytesIO(intact[0])) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.infolist():
+            new.writestr(member.filename, old.read(member))
+        new.writestr("archive/data/999", bytes(10**8))
+    refused(path, lambda: restore(case, path))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling link"])
+def test_only_regular_files_are_read(kind, case, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else tmp_path / "nothing")
+    assert "the checkpoint is damaged (" in error_of(lambda: restore(case, path))
+
+
 def test_a_checkpoint_of_another_network_is_refused(case, tmp_path):
-    class Wider(Vanilla):
+    class Wider(Decoder):
         def init(self, observation, seed, z0=None):
-            return Vanilla(network="paper-shallow").init(observation, seed, z0)
+            carry = SMALL.init(observation, seed, z0)
+            carry.network = nn.Sequential(carry.network, nn.Identity())  # other names of the same weights
+            return carry
 
     path = tmp_path / "checkpoint.pt"
-    run(case, Wider(steps=STEPS), steps=2, out=tmp_path)
-    refused(path, lambda: run(case, out=tmp_path, resume=True))
+    run(case, Wider(steps=STEPS, channels=4), steps=2, out=tmp_path)
+    refused(path, lambda: run(case, SMALL, out=tmp_path, resume=True))
 
 
 # ---------------------------------------------------------------- numbers that are not finite, growth, a dead network

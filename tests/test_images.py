@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from checks import error_of
 from PIL import Image as Picture
 
@@ -69,7 +70,7 @@ def test_a_path_is_told_from_a_name(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("key", ["image", "hu"])
 def test_an_npz_may_bring_its_pixel_size(tmp_path, key):
-    path, array = tmp_path / "a.npz", np.arange(400.0).reshape(20, 20)
+    path, array = tmp_path / "a.npz", np.arange(-300.0, 100.0).reshape(20, 20)
 
     def load(**spacing):
         np.savez(path, **{key: array}, **spacing)
@@ -117,6 +118,17 @@ def test_fit_commutes_with_mirrors_and_factors(shape, size):
     for axis in (0, 1):
         np.testing.assert_allclose(fitted(np.flip(array, axis)), np.flip(fitted(array), axis), atol=2e-5)
     np.testing.assert_allclose(fitted(0.25 * array), 0.25 * fitted(array), atol=1e-6)
+
+
+@pytest.mark.parametrize("array, words", [
+    (torch.rand(20, 20).bfloat16(), "give image.detach().cpu().float()"),
+    (torch.rand(20, 20, requires_grad=True), "give image.detach().cpu().float()"),
+    (np.full((20, 20), "a"), "the array must hold numbers, got dtype <U1"),
+    (np.full((20, 20), None), "the array must hold numbers, got dtype object"),
+    (np.float64(3), "an image must have shape (H, W) or (H, W, 3), got ()"),
+])
+def test_arrays_that_are_no_numbers_for_numpy(array, words):
+    assert error_of(load_image, array).endswith(words)
 
 
 def test_fit_pads_to_a_square_and_keeps_the_mean():

@@ -75,7 +75,7 @@ def test_same_seed_same_data_other_seed_other_data(task):
     (np.linspace(0, 255, 400).reshape(20, 20), "mine has values from 0 to 255: {} needs 0 (black) to 1 (white), so "
      "divide it by its white value (255 for 8 bit) before saving it"),
     (np.linspace(-0.5, 1, 400).reshape(20, 20), "mine has values from -0.5 to 1: {} needs 0 (black) to 1 (white), so "
-     "divide it by its white value (255 for 8 bit) before saving it"),
+     "undo what was subtracted from it and divided by, until black is 0 and white 1, before saving it"),
     (1j * np.ones((20, 20)), "mine is complex: {} needs a real picture in [0, 1], take its magnitude"),
 ])
 def test_pictures_outside_of_the_unit_range(task, array, words):
@@ -230,7 +230,7 @@ def test_classic_denoising_denoises(method, image, settings):
 
 
 def test_without_noise_nlm_returns_the_image():
-    case = load_case_of("denoising", picture((20, 20)), sigma=0.0)
+    case = load_case("denoising", size=20, sigma=0.0)
     (state,) = iterate(case.observation, NLM())
     assert np.array_equal(case.display(state.image), case.truth)
 
@@ -324,7 +324,7 @@ def test_mask_of_another_size(tmp_path):
 def test_mask_without_a_hole(tmp_path):
     np.save(tmp_path / "mask.npy", 1 + np.eye(16))
     said = error_of(load_case_of, "inpainting", picture((16, 16)), mask=str(tmp_path / "mask.npy"))
-    assert said == f"{tmp_path}/mask.npy: the mask has no zero, so there is no hole to fill"
+    assert said == f"{tmp_path}/mask.npy: fully known, the mask has no black: there is no hole to fill"
 
 
 @pytest.mark.parametrize("settings, words", [

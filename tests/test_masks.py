@@ -52,6 +52,24 @@ def test_acceleration_1_samples_everything(pattern):
         assert draw_mask(pattern, shape, 1, generator()).all()
 
 
+@given(pattern=st.sampled_from(PATTERNS), h=sides, w=sides, cut=st.tuples(*[st.floats(0, 0.9)] * 4),
+       acceleration=st.floats(1, 8), seed=seeds)
+def test_a_mask_lies_inside_of_its_support(pattern, h, w, cut, acceleration, seed):
+    """Margins of any widths on the four sides; what they leave holds the zero frequency."""
+    support = torch.zeros(h, w, dtype=torch.bool)
+    top, bottom, left, right = (int(share * n) for share, n in zip(cut, (h // 2, h // 2, w // 2, w // 2), strict=True))
+    support[top:h - bottom, left:w - right] = True
+    inside = support.sum() if pattern == "variable-density" else w - left - right
+    assume(acceleration <= inside)
+    mask = draw_mask(pattern, (h, w), acceleration, generator(seed), support)
+    rows_missing = top + bottom > 0 or pattern == "variable-density"
+    assert is_mask(mask, (h, w) if rows_missing else (w,))
+    drawn = mask.expand(h, w) == 1
+    assert not (drawn & ~support).any() and drawn[h // 2, w // 2]
+    count = drawn.sum() if pattern == "variable-density" else drawn.any(dim=0).sum()
+    assert abs(int(count) - round(int(inside) / acceleration)) <= (pattern == "equispaced")
+
+
 # Columns.
 
 @pytest.mark.parametrize("pattern", COLUMNS)

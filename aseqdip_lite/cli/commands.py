@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..settings import InputError, nearest
+from ..settings import InputError, checked_name, nearest, printable
 from .inventory import PARTS
 from .options import Commands, SettingsCommand, checked_device, checked_folder, determinism, split_settings
 
@@ -32,6 +32,9 @@ def main(context):
     """Untrained image reconstruction: Deep Image Prior, aSeqDIP and their relatives.
 
     Start with:  aseqdip run mri      then:  aseqdip lab
+
+    Exit codes: 0 all is done; 1 a run diverged, its network died, or its process was killed each time; 2 refused, the
+    line says why; 130 ended by Ctrl-C, TERM or HUP, what was made is stored.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -44,13 +47,14 @@ def main(context):
               help="A name that `aseqdip list images` shows, or a file: .npy, .npz, .png, .jpg, .tif, .h5, .dcm.")
 @click.option("--slice", "slice_index", type=int, default=None, help="Slice of an .h5 volume [the middle one].")
 @click.option("--steps", type=int, default=None,
-              help="Adam steps in all (N K); iterations of classic solvers; direct methods ignore it.")
+              help="Adam steps in all (N K); iterations of classic solvers; direct methods have none.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the data and of the initial weights.")
 @click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
 @DEVICE
 @PROFILE
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/TASK-METHOD].")
 @click.option("--resume", is_flag=True, help="Go on from checkpoint.pt in --out, or start where there is none.")
+@click.option("--overwrite", is_flag=True, help="Start anew though --out holds an interrupted run, which is lost.")
 @click.option("--patience", type=int, default=None,
               help="Blind early stopping: end when the moving variance has had no new minimum for so many steps.")
 @click.option("--record-every", type=int, default=1, show_default=True,
@@ -58,8 +62,8 @@ def main(context):
 @click.option("--deterministic", is_flag=True,
               help="The same bits in every run, on a CPU also at 1, 2 or 4 threads (U-Nets in float32), but slower.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, patience, record_every,
-        deterministic, quiet, **settings):
+def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, overwrite, patience,
+        record_every, deterministic, quiet, **settings):
     """Reconstruct one image.
 
     Writes recon.png, recon.npy, curve.csv and metrics.json; of MRI recon.npy is complex64 (H, W) and recon.png its
@@ -69,30 +73,48 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     TASK --help`) or as published (paper).
     """
     from .. import methods, tasks
+    from ..files import hold
+    from ..run import checkpoint
     from ..run.engine import check_run, reconstruct
+    from ..run.interrupt import deferred_interrupt
     from ..run.stopping import StopReason
 
     task_settings, method_settings = split_settings(task, settings)
     check_run(seed=seed, steps=steps, patience=patience, record_every=record_every)
+    if resume and overwrite:
+        raise InputError("--resume goes on with the run in --out and --overwrite starts anew: give one of the two")
     device = checked_device(device)
     chosen = methods.configure(method, task, profile, steps, **method_settings)
     asked = methods.configure(method, task, profile, **method_settings)
     for name, value in method_settings.items():
         if getattr(chosen, name) != getattr(asked, name):
             raise InputError(f"--{name} {value} contradicts --steps {steps}: give one of the two")
+    if steps is not None and not (chosen.budget or hasattr(chosen, "iterations")):
+        raise InputError(f"--steps does nothing here, leave it out: {method} has no steps")
+    for option, idle in (("patience", patience is None), ("record-every", record_every == 1)):
+        if not (chosen.budget or idle):
+            raise InputError(f"--{option} does nothing here, leave it out: {method} makes no Adam steps")
     out = checked_folder(out or Path("out") / f"{task}-{method}")
     budget = steps if chosen.budget else None
     case = tasks.load_case(task, image, seed=seed if data_seed is None else data_seed, profile=profile,
                            slice_index=slice_index, **task_settings)
-    with determinism(deterministic):
+    checked_name(case.image, "the image")
+    with deferred_interrupt(), hold(out), determinism(deterministic):  # what the run has made is saved
+        if not (resume or overwrite) and (done := checkpoint.interrupted_at(out)) is not None:
+            raise InputError(f"{out} holds a run that was interrupted at step {done}: add --resume to go on with it, "
+                             "--overwrite to start anew, or choose another --out")
         result = reconstruct(case.to(device), chosen, seed=seed, steps=budget, out=out, resume=resume,
                              patience=patience, record_every=record_every, progress=not quiet)
-    written = result.save(out)
+        written = result.save(out)
     click.echo(result)
-    click.echo(f"written to {out}: {' '.join(written)}")
+    echo_notes(case.notes)
+    click.echo(f"written to {printable(out)}: {' '.join(written)}")
     if result.stop_reason is StopReason.INTERRUPTED:
         click.echo("interrupted: the partial result is stored; go on with --resume", err=True)
         return 130
+    if result.stop_reason.is_fault:
+        click.echo(f"{result.stop_reason}: the last good image is stored, the answer is not to be trusted", err=True)
+        return 1
     return 0
 
 
@@ -119,31 +141,47 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     """
     from .. import methods
     from ..run.engine import check_run
+    from ..run.stopping import StopReason
     from ..study.compare import compare as run_comparison
     from ..study.tables import as_markdown
 
     task_settings, _ = split_settings(task, settings)
     check_run(steps=steps, seeds=seeds, workers=workers)
+    if workers is not None and scheduler is not None:
+        raise InputError("--workers does nothing here, leave it out: the scheduler has its own workers")
     everything = names == "all"
-    names = methods.names(task) if everything else [name.strip() for name in names.split(",")]
-    for name in names:
-        methods.configure(name, task, profile, steps)
+    names = methods.names(task) if everything else [name.strip() for name in names.split(",") if name.strip()]
+    if not names:
+        raise InputError("no method is named: give --methods all, or names as in --methods vanilla,aseqdip")
+    found = [methods.configure(name, task, profile, steps) for name in names]
+    if steps is not None and not any(method.budget or hasattr(method, "iterations") for method in found):
+        raise InputError(f"--steps does nothing here, leave it out: {' and '.join(names)} have no steps")
     out = checked_folder(out or Path("out") / f"compare-{task}")
     report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
                             device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
                             **task_settings)
     click.echo(as_markdown(report["summary"]))
+    echo_notes(dict.fromkeys(note for row in report["rows"] for note in row["notes"]))
     for entry in report["left_out"]:
         click.echo(f"left out: {entry['method']} on {entry['image']}, {entry['why']}")
+    for row in report["rows"]:
+        if StopReason(row["stop_reason"]).is_fault:
+            click.echo(f"{row['stop_reason']}: {row['method']} on {row['image']}, seed {row['seed']}, after "
+                       f"{row['steps']} steps", err=True)
     if everything and (others := [name for name in methods.names() if name not in names]):
         click.echo(f"not defined for {task}: {', '.join(others)}")
-    pictures = " ".join(str(file) for file in sorted(out.glob("*.png")))
-    click.echo(f"pictures: {pictures}\n"
-               f"written to {out}: compare.json compare.md compare.csv, and a folder for each run")
+    click.echo(f"pictures: {' '.join(map(printable, report['pictures']))}\n"
+               f"written to {printable(out)}: compare.json compare.md compare.csv, and a folder for each run")
     if report["interrupted"]:
         click.echo("interrupted: start the same command again to go on", err=True)
         return 130
-    return 0
+    return 1 if report["failed"] else 0
+
+
+def echo_notes(notes):
+    """Print what a reader must know of how the data were made, a line each."""
+    for note in notes:
+        click.echo(f"note: {note}")
 
 
 @main.command("list")
@@ -189,6 +227,6 @@ def fetch(name, yes):
     path = data.find(name)
     if path is None:
         if data.registry()[name]["url"] is not None and not yes:
-            click.confirm(f"Fetch it into {data.cache_folder()}?", abort=True)
+            click.confirm(f"Fetch it into {data.cache_folder() or 'the cache'}?", abort=True)
         path = data.fetch(name)
     click.echo(f"here: {path}\nnext: aseqdip run {data.registry()[name]['task']} --image {name}")

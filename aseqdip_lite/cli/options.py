@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from ..settings import InputError, nearest
+from ..run.interrupt import raised_interrupt
+from ..settings import InputError, nearest, printable
+from .streams import steady
 
 #: All settings, made by `python scripts/check_docs.py --write`: their classes need PyTorch, and --help does not wait.
 SETTINGS = Path(__file__).parent / "settings.json"
@@ -19,23 +21,38 @@ SEARCHED = Path(__file__).parents[1] / "methods" / "defaults.json"
 
 #: What the option of a setting takes, by the setting's type.
 OPTION_TYPES = {"int": dict(type=int), "float": dict(type=float), "str": dict(type=str),
-                "schedule": dict(type=str, metavar="NUMBER|auto|SCHEDULE")}
+                "bool": dict(is_flag=True, default=None), "schedule": dict(type=str, metavar="NUMBER|auto|SCHEDULE")}
 
 
 class Commands(click.Group):
-    """Turns every error of the user or of the disk into one line and exit code 2, a Ctrl-C into exit code 130."""
+    """Turns errors of the user or of the disk into a line and exit code 2, Ctrl-C, TERM and HUP into exit code 130."""
 
     def main(self, *args, **kwargs):
+        steady()
+        os.environ.pop("MPLBACKEND", None)  # pictures go to files: what was chosen for windows may not be there
         try:
-            status = super().main(*args, **kwargs | dict(standalone_mode=False))
-        except (InputError, click.ClickException, OSError, MemoryError) as error:
+            with raised_interrupt():
+                status = super().main(*args, **kwargs | dict(standalone_mode=False))
+        except (InputError, click.ClickException, OSError) as error:
             text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            click.echo(f"aseqdip: {' '.join(text.split()) or type(error).__name__}", err=True)
+            click.echo(f"aseqdip: {printable(' '.join(text.split())) or type(error).__name__}", err=True)
             status = 2
-        except (KeyboardInterrupt, click.Abort):
+        except (KeyboardInterrupt, click.Abort):  # an Abort is a RuntimeError
             click.echo("aseqdip: stopped", err=True)
             status = 130
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            click.echo("aseqdip: out of memory: choose a smaller image or --size, fewer coils, a smaller --network, or "
+                       "a machine with more", err=True)
+            status = 2
         sys.exit(status)
+
+
+def is_out_of_memory(error):
+    """Whether an error says that no memory is left: PyTorch reports that of the CPU as a RuntimeError."""
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
 
 
 class SettingsCommand(click.Command):
@@ -129,7 +146,7 @@ def setting_options(settings):
     options = []
     for name, facts in settings.items():
         choices = f": {' | '.join(facts['choices'])}" if facts["choices"] else ""
-        default = "" if facts["default"] is None else f"  [default: {facts['default']}]"
+        default = "" if facts["default"] is None or facts["default"] is False else f"  [default: {facts['default']}]"
         options.append(click.Option([f"--{name.replace('_', '-')}", name], callback=check,
                                     help=f"{facts['help']}{choices}{default}", **OPTION_TYPES[facts["type"]]))
     return options

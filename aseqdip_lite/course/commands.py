@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -61,7 +60,22 @@ def lab(port, browser):
         raise InputError(f"no folder lessons here: get it by git clone {REPOSITORY}, and start this in the clone")
     if importlib.util.find_spec("jupyterlab") is None:
         raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
-    command = [sys.executable, "-m", "jupyterlab", "--notebook-dir=lessons", "--ip=127.0.0.1", f"--port={port}"]
+    command = [sys.executable, "-P", "-m", "jupyterlab", "--notebook-dir=lessons", "--ip=127.0.0.1", f"--port={port}"]
     if os.name == "posix" and os.geteuid() == 0:
         command.append("--allow-root")
-    return subprocess.call(command if browser else [*command, "--no-browser"])
+    check_home()
+    sys.stdout.flush()
+    os.execv(sys.executable, command if browser else [*command, "--no-browser"])  # signals then reach it, not a parent
+
+
+def check_home():
+    """InputError unless JupyterLab can make the folders that it writes to."""
+    from jupyter_core import paths
+
+    try:
+        for folder in (paths.jupyter_runtime_dir(), paths.jupyter_config_dir(), paths.jupyter_data_dir()):
+            checked_folder(Path(folder))
+            Path(folder).mkdir(parents=True, exist_ok=True)
+    except (InputError, OSError, RuntimeError) as error:
+        raise InputError(f"JupyterLab has no home folder to write to ({getattr(error, 'strerror', None) or error}): "
+                         "set HOME to one, or JUPYTER_CONFIG_DIR, JUPYTER_DATA_DIR and JUPYTER_RUNTIME_DIR") from None

@@ -41,10 +41,13 @@ def registry():
 
 
 def cache_folder():
-    """The folder of this user's cache that `fetch` writes to, e.g. ~/.cache/aseqdip-lite."""
+    """The folder of this user's cache that `fetch` writes to, e.g. ~/.cache/aseqdip-lite; None without a home."""
     import pooch  # takes a tenth of a second
 
-    return pooch.os_cache("aseqdip-lite")
+    try:
+        return pooch.os_cache("aseqdip-lite")
+    except RuntimeError:  # neither HOME nor an entry of this user in the system's list
+        return None
 
 
 def find(name):
@@ -58,7 +61,8 @@ def find(name):
         folders.insert(0, Path(os.environ[FOLDER]))
         if not folders[0].is_dir():
             raise InputError(f"{FOLDER} names {folders[0]}, which is not a folder: correct it or unset it")
-    path = next((folder / facts["file"] for folder in folders if (folder / facts["file"]).is_file()), None)
+    files = [folder / facts["file"] for folder in folders if folder is not None]
+    path = next((file for file in files if file.is_file()), None)
     if path is not None and not _is_registered(path, facts):
         raise InputError(f"{path} is damaged or another file than the registered {name} (size or sha256 differ): "
                          "delete it or move it away, and fetch it again")
@@ -114,6 +118,8 @@ def fetch(name):
     address = urlsplit(facts["url"])
     if address.scheme != SCHEME:
         raise InputError(f"{name} cannot be fetched from {facts['url']}: only {SCHEME} is used")
+    if cache_folder() is None:
+        raise InputError("this user has no home folder, so no cache to fetch into: set XDG_CACHE_HOME to a folder")
 
     import pooch
     from requests import RequestException

@@ -1,59 +1,20 @@
-"""Measured CT projections: Data Exchange .h5 files, line integrals from counts, axis of rotation, bins.
-
-The format is that of the Advanced Photon Source (De Carlo et al., J. Synchrotron Rad. 21(6):1224-1230,
-2014): counts, open beam and dark field in the group `exchange`, angles in degrees.
-"""
+"""Measured CT projections: line integrals from counts, views of one half turn, the axis of rotation, new bins."""
 
 import math
-from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from ..settings import InputError
-from .types import LEAST_SIDE, Sinogram, count_values, slice_of
+from .types import LEAST_SIDE
 
-GROUP = "exchange"  #: the group that tells such a file from other .h5 files
+ROUNDING = 1e-6  #: radians by which equal angles may differ
 LEAST_TRANSMISSION = 1e-4  #: smallest transmission I / I_0 that is told from none: a ray of less counts as this much
 MOST_CHANGE = 0.1  #: largest relative change of the attenuation of a whole view that noise and drift may explain
-
-
-def load_projections(path, row=None):
-    """One row of a parallel-beam scan as a `Sinogram`; of more than half a turn only the first half is taken.
-
-    `exchange` holds `data` (views, rows, D), `data_white` and `data_dark` (n, rows, D), all in counts, and `theta`
-    (views,) in degrees. Line integrals are -log of (data - mean dark) / (mean white - mean dark). InputError if
-    something is missing or has the wrong shape or kind, no such row, too large or too small, dead bins, views that
-    leave a gap, an object that is wider than the detector.
-
-    Args:
-        path: the file. row: detector row, a slice of the object; the middle one by default.
-    """
-    import h5py
-
-    path = Path(path)
-    with h5py.File(path, "r") as stored:
-        group = stored[GROUP]
-        parts = [_part(group, name) for name in ("data", "data_white", "data_dark")]
-        views, rows, bins = parts[0].shape
-        theta = _part(group, "theta", dimensions=1)
-        if any(part.shape[1:] != (rows, bins) for part in parts) or theta.shape != (views,):
-            raise InputError("'data', 'data_white', 'data_dark' and 'theta' must have shapes (views, rows, D), "
-                             "(n, rows, D), (n, rows, D) and (views,), got "
-                             + ", ".join(str(part.shape) for part in (*parts, theta)))
-        row = slice_of(row, rows, "the file has")
-        for part in parts:
-            count_values((len(part), bins))
-        count_values((views,))
-        if bins < LEAST_SIDE:
-            raise InputError(f"a view must have at least {LEAST_SIDE} bins, got {bins}")
-        counts, white, dark = (part[:, row].astype(np.float64) for part in parts)  # (views, D), (n, D), (n, D)
-        angles = np.radians(theta[()].astype(np.float64))
-    if not all(np.isfinite(array).all() for array in (counts, white, dark, angles)):
-        raise InputError("'data', 'data_white', 'data_dark' and 'theta' must be finite")
-    chosen = half_turn(angles)
-    sinogram, angles = line_integrals(counts[chosen], white, dark), angles[chosen]
-    centre = rotation_centre(sinogram, angles)
-    return Sinogram(f"{path.name}[{row}]", sinogram.astype(np.float32), angles, centre)
+MOST_DEAD, LONGEST_DEAD = 0.05, 3  #: share of all bins, and bins in a row, that are interpolated where they are dead
+MOST_DARK = 0.5  #: share of the rays that may show no more than the dark field
+OFF_SINE = 0.25  #: bins by which centroids may be off their sine, for noise and drift
+SAME_VIEW = 0.1  #: views nearer to each other than this share of the mean step are one view, taken again
 
 
 def line_integrals(counts, white, dark):
@@ -66,17 +27,112 @@ def line_integrals(counts, white, dark):
     return -np.log(((counts - dark) / beam).clip(min=LEAST_TRANSMISSION))
 
 
+def attenuation_of(counts, white, dark):
+    """(`line_integrals`, notes), those of a few dead or hot bins interpolated from their neighbours.
+
+    A bin is dead if its open beam is not above the dark field, or no view is; it is hot if it shows on average less
+    than half of the attenuation of the bins around it. InputError for many bins without a beam.
+    """
+    bins, opaque = np.arange(counts.shape[1]), -math.log(LEAST_TRANSMISSION)
+    bad = white.mean(axis=0) <= dark.mean(axis=0)
+    if np.mean(counts <= dark.mean(axis=0)) > MOST_DARK:
+        raise InputError("most of 'data' is not above the dark field: counts are expected, in the unit of 'data_white' "
+                         "and 'data_dark'; with transmission I / I_0 these are ones and zeros")
+    if not few(bad):
+        return line_integrals(counts, white, dark), ()
+    rays = np.full(counts.shape, opaque)
+    rays[:, ~bad] = line_integrals(*(part[:, ~bad] for part in (counts, white, dark)))
+    for fault in (lambda mean, around: (mean > 0.999 * opaque) & (around < mean / 2),
+                  lambda mean, around: (mean < around / 2) & (around > around.max() / 10)):
+        mean = np.interp(bins, bins[~bad], rays.mean(axis=0)[~bad])
+        found = fault(mean, median_filter(mean, 2 * LONGEST_DEAD + 1, mode="nearest"))
+        bad = bad | found if few(bad | found) else bad
+    if not bad.any():
+        return rays, ()
+    return np.stack([np.interp(bins, bins[~bad], view[~bad]) for view in rays]), (
+        f"{int(bad.sum())} of {len(bad)} bins are dead or hot: interpolated from their neighbours",)
+
+
+def few(bad):
+    """Whether so few of the bins (D,) bool are bad, and so few in a row, that they can be interpolated."""
+    in_a_row = max((len(run) for run in "".join(map(str, bad.astype(int))).split("0")), default=0)
+    return bad.mean() <= MOST_DEAD and in_a_row <= LONGEST_DEAD
+
+
+def averaged(counts, angles):
+    """(counts, angles, notes) with the mean of the views that were taken again from the same side in place of them."""
+    turned = (angles - angles.min() + ROUNDING) % (2 * math.pi)
+    order = np.argsort(turned, kind="stable")
+    turned = turned[order]
+    starts = np.flatnonzero(np.diff(turned, prepend=-math.inf) > SAME_VIEW * turned[-1] / len(turned))
+    if len(starts) == len(angles):
+        return counts, angles, ()
+    sizes = np.diff(starts, append=len(angles))
+    counts = np.add.reduceat(counts[order], starts) / sizes[:, None]
+    turned = np.add.reduceat(turned, starts) / sizes + angles.min() - ROUNDING
+    places = ", ".join(f"{round(math.degrees(angle), 3) + 0.0:g}" for angle in turned[sizes > 1][:3])
+    more = ", ..." if (sizes > 1).sum() > 3 else ""
+    return counts, turned, (f"{len(angles)} views averaged to {len(starts)}: taken more than once at {places}{more} "
+                            "degrees",)
+
+
 def half_turn(angles):
-    """Indices of the views of the first half turn, by increasing angle; InputError where these leave a gap."""
-    order = np.argsort(angles, kind="stable")
-    turned = angles[order] - angles[order[0]]
-    inside = turned < math.pi - 1e-6
-    order, turned = order[inside], turned[inside]
-    gaps = np.diff(turned, append=math.pi)
-    if len(turned) < 3 or gaps.max() > 3 * math.pi / len(turned):
-        raise InputError(f"its {len(turned)} views leave a gap of {math.degrees(gaps.max()):.3g} degrees: three or "
+    """Indices of the views that give every direction once, by increasing angle modulo half a turn.
+
+    All views of the first half turn, and of the later ones those that do not repeat their rays from behind.
+    InputError where the views leave a gap.
+    """
+    turns, turned = _turns(angles)
+    order = np.argsort(turned, kind="stable")
+    first, later = order[turns[order] == 0], order[turns[order] > 0]
+    near = SAME_VIEW * math.pi / len(angles)
+    known = np.concatenate([turned[first] - math.pi, turned[first], turned[first] + math.pi])
+    place = np.searchsorted(known, turned[later])
+    away = np.minimum(turned[later] - known[place - 1], known[place.clip(max=len(known) - 1)] - turned[later])
+    later = later[away > near]
+    later = later[np.diff(turned[later], prepend=-math.inf) > near]
+    order = np.concatenate([first, later])
+    order = order[np.argsort(turned[order], kind="stable")]
+    gaps = np.diff(turned[order], append=math.pi)
+    if len(order) < 3 or gaps.max() > 3 * math.pi / len(order):
+        raise InputError(f"its {len(order)} views leave a gap of {math.degrees(gaps.max()):.3g} degrees: three or "
                          "more that are spread evenly over half a turn are expected")
     return order
+
+
+def from_one_side(sinogram, angles):
+    """(sinogram, angles within half a turn, bin of the axis, notes): views from behind are mirrored at the axis.
+
+    Parallel rays are the same from both sides: the view at t + pi is that at t with the bins in reverse order around
+    the axis of rotation, which is found first.
+    """
+    centre = rotation_centre(sinogram, angles)
+    turns, turned = _turns(angles)
+    behind, bins = turns % 2 == 1, np.arange(sinogram.shape[1])
+    sinogram = sinogram.copy()
+    for view in np.flatnonzero(behind):
+        sinogram[view] = np.interp(2 * centre - bins, bins, sinogram[view])
+    notes = (f"{int(behind.sum())} of {len(angles)} views are from behind: mirrored at the axis of rotation",)
+    angles = np.where(turns > 0, angles.min() + turned, angles)
+    return sinogram, angles, centre, (notes if behind.any() else ()) + doubt_of_angles(sinogram, angles)
+
+
+def doubt_of_angles(sinogram, angles):
+    """A note where the centroids of the views are far from the sine of their angles, see `rotation_centre`; or none."""
+    waves = np.stack([np.ones_like(angles), np.cos(angles), np.sin(angles)], axis=1)
+    centroids = sinogram @ np.arange(sinogram.shape[1]) / sinogram.sum(axis=1)
+    left = float(np.std(centroids - waves @ np.linalg.lstsq(waves, centroids, rcond=None)[0]))
+    if left < max(OFF_SINE, np.std(centroids) / 2):
+        return ()
+    return (f"the centroids of the views do not follow a sine of their angles, {left:.2g} bins off: are the angles in "
+            "the right unit and order?",)
+
+
+def _turns(angles):
+    """(half turns since the first angle, whole numbers; what is left, in [0, pi))."""
+    turned = angles - angles.min()
+    turns = np.floor((turned + ROUNDING) / math.pi)
+    return turns, turned - math.pi * turns
 
 
 def rotation_centre(sinogram, angles):
@@ -126,16 +182,3 @@ def rebinned(scan, bins):
     sums = np.pad(np.cumsum(scan.sinogram, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
     at_edges = np.stack([np.interp(edges, np.arange(sums.shape[1]), row) for row in sums])  # (views, bins + 1)
     return np.diff(at_edges) * (bins / width) ** 2
-
-
-def _part(group, name, dimensions=3):
-    """A dataset of numbers with the given number of axes, not read yet."""
-    import h5py
-
-    part = group.get(name)
-    if not isinstance(part, h5py.Dataset):
-        raise InputError(f"is no complete Data Exchange file: it has no '{GROUP}/{name}'")
-    if part.dtype.kind not in "iuf" or part.ndim != dimensions:
-        raise InputError(f"'{GROUP}/{name}' must hold real numbers with {dimensions} axes, got {part.dtype} of "
-                         f"shape {part.shape}")
-    return part

@@ -18,13 +18,14 @@ class Image:
     """A picture taken as truth: array (H, W) or (H, W, 3), float32 in [0, 1] or any finite unit, or complex64.
 
     `shipped` images, and fetched ones, are resampled to the task's size; a user's own keeps its pixels. `spacing_mm` is
-    the side of a pixel in mm, None if it is not known.
+    the side of a pixel in mm, None if it is not known. `notes` say what a reader must know of how it was read.
     """
 
     name: str
     array: np.ndarray
     shipped: bool = False
     spacing_mm: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,18 @@ class KSpace:
         kspace: (coils, H, W) complex64, centred, zero where not sampled.
         mask: (W,) or (H, W) of zeros and ones if the scan was undersampled, None if it was full.
         reference: (h, w) float32 magnitude to compare with (root sum of squares), or None.
+        support: (H, W) bool, where a full scan was measured if not everywhere: zero filling, partial Fourier.
+        crop: (h, w), the central part of the picture that is shown; None for all, or for that of the reference.
+        notes: what a reader must know of how it was read.
     """
 
     name: str
     kspace: np.ndarray
     mask: np.ndarray | None = None
     reference: np.ndarray | None = None
+    support: np.ndarray | None = None
+    crop: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,35 +58,14 @@ class Sinogram:
         sinogram: (views, D) float32 line integrals -log(I / I_0).
         angles: (views,) float64, in radians, increasing, within half a turn.
         centre: where the axis of rotation falls on the detector, in bins; (D - 1) / 2 is its middle.
+        notes: what a reader must know of how it was read.
     """
 
     name: str
     sinogram: np.ndarray
     angles: np.ndarray
     centre: float
-
-
-def sampling_mask(kspace):
-    """The mask read off the zeros of k-space (coils, H, W): (W,) or (H, W) bool, or None if all of it was measured.
-
-    Zeros along the edges, as many on one side as on the other, are the zero filling that scanners add to enlarge a
-    picture: such a scan counts as measured in full.
-    """
-    sampled = (kspace != 0).any(axis=0)
-    rows, columns = sampled.any(axis=1), sampled.any(axis=0)
-    if sampled[np.ix_(rows, columns)].all():
-        if all(_centred_band(lines) for lines in (rows, columns)):
-            return None
-        if rows.all():
-            return columns
-    return sampled
-
-
-def _centred_band(lines):
-    """Whether the true entries are one run without gaps, its middle at the array's to within one entry."""
-    inside = np.flatnonzero(lines)
-    return len(inside) > 0 and inside[-1] - inside[0] + 1 == len(inside) and (
-        abs(inside[0] + inside[-1] - len(lines) + 1) <= 2)
+    notes: tuple[str, ...] = ()
 
 
 def as_image(array):
@@ -87,41 +73,31 @@ def as_image(array):
     if array.ndim == 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] != 3):
-        raise InputError(f"an image must have shape (H, W) or (H, W, 3), got {array.shape}")
-    _check_sides("an image", array.shape[:2])
-    array = _single_precision("the image", array)
+        raise InputError(f"an image must have shape (H, W) or (H, W, 3), got {array.shape}" + axes_hint(array))
+    check_sides("an image", array.shape[:2])
+    array = single_precision("the image", array)
     if (array == array.flat[0]).all():
         raise InputError("the image is constant: there is nothing to reconstruct")
     return array
 
 
-def as_kspace(name, kspace, mask=None, reference=None):
-    """A checked `KSpace`; an absent mask is read off the zeros (`sampling_mask`)."""
-    if kspace.ndim != 3 or kspace.dtype.kind != "c":
-        raise InputError(f"k-space must be complex of shape (coils, H, W), got {kspace.dtype} of shape {kspace.shape}")
-    count_values(kspace.shape)
-    h, w = kspace.shape[1:]
-    _check_sides("k-space", (h, w))
-    kspace = _single_precision("the k-space", kspace)
-    mask = sampling_mask(kspace) if mask is None else np.squeeze(mask)
-    if mask is not None:
-        if mask.shape not in ((w,), (h, w)):
-            raise InputError(f"the mask must have shape {(w,)} or {(h, w)}, got {mask.shape}")
-        if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
-            raise InputError("the mask must hold zeros and ones only")
-        mask = mask.astype(np.float32)
-        if not (kspace * mask).any():
-            raise InputError("the sampling mask is empty: no k-space sample was measured")
-    if reference is not None:
-        if reference.ndim != 2 or reference.dtype.kind not in "iuf":
-            raise InputError(f"the reference must be real of shape (h, w), got {reference.dtype} of {reference.shape}")
-        _check_sides("the reference", reference.shape)
-        if reference.shape[0] > h or reference.shape[1] > w:
-            raise InputError(f"the reference of {reference.shape} is larger than the k-space of {(h, w)}")
-        reference = _single_precision("the reference", reference)
-        if reference.min() < 0:
-            raise InputError("the reference must hold magnitudes, got negative values")
-    return KSpace(name, kspace, mask, reference)
+def parts_hint(array):
+    """The end of a sentence about a real array whose last axis may hold real and imaginary parts."""
+    if array.dtype.kind == "c" or array.ndim < 3 or array.shape[-1] != 2:
+        return ""
+    return ": if its last axis holds real and imaginary parts, save a[..., 0] + 1j * a[..., 1]"
+
+
+def axes_hint(array):
+    """The end of a sentence about an array that is no image (H, W) or (H, W, 3), but may become one."""
+    ends = (array.shape[0], array.shape[-1]) if array.ndim > 2 else (0, 0)
+    if ends[0] == 2 and array.ndim == 3:
+        return ": if its first axis holds real and imaginary parts, save a[0] + 1j * a[1]"
+    if ends[0] == 3 and array.ndim == 3:
+        return ": put the colours last, np.moveaxis(a, 0, -1)"
+    if ends[0] == 1:
+        return ": leave out its first axis, a[0]"
+    return ": leave out the alpha channel, a[..., :3]" if ends[1] == 4 else parts_hint(array)
 
 
 def count_values(shape):
@@ -142,12 +118,12 @@ def slice_of(wanted, count, where="there are"):
     return index
 
 
-def _check_sides(what, shape):
+def check_sides(what, shape):
     if min(shape) < LEAST_SIDE:
         raise InputError(f"{what} must have at least {LEAST_SIDE} pixels on each side, got {shape[0]} x {shape[1]}")
 
 
-def _single_precision(what, array):
+def single_precision(what, array):
     """The array as float32 or complex64; InputError for NaN, Inf, zero throughout and sizes out of reach."""
     with np.errstate(over="ignore", invalid="ignore"):
         array = array.astype(np.complex64 if array.dtype.kind == "c" else np.float32)

@@ -48,22 +48,23 @@ class Carry:
     def state_dict(self):
         """Tensors, numbers and dictionaries only, so that it loads with weights_only=True."""
         state = {name: part.state_dict() if hasattr(part, "state_dict") else part for name, part in self.saved.items()}
+        state |= {name: moments(part) for name, part in self.saved.items() if isinstance(part, torch.optim.Optimizer)}
         return state | dict(z=self.z.detach(), generator=self.generator.get_state())
 
     def load_state_dict(self, state):
         """Take over a copy of a `state_dict`; the next step is the one that the saved run would have made."""
-        here, device = [group["capturable"] for group in self.optimizer.param_groups], self.z.device
+        device = self.z.device
         for name, part in self.saved.items():
             if isinstance(part, torch.Generator):
                 part.set_state(state[name].cpu())
+            elif isinstance(part, torch.optim.Optimizer):
+                load_moments(part, state[name])
             elif hasattr(part, "load_state_dict"):
-                part.load_state_dict(copy.deepcopy(state[name]))  # an optimiser would share the moments
+                part.load_state_dict(copy.deepcopy(state[name]))
             elif isinstance(state[name], torch.Tensor):
                 setattr(self, name, state[name].to(device, copy=True))
             else:
                 setattr(self, name, state[name])
-        for group, capturable in zip(self.optimizer.param_groups, here, strict=True):
-            group["capturable"] = capturable  # the saved run may have been on another device
         self.output = self.graphs = None  # a recording holds the moments that have just been replaced
 
 
@@ -191,6 +192,17 @@ def adam(network, lr):
     """A fused Adam on the network's weights; on a GPU it counts its steps there, so that it can be replayed."""
     weights = list(network.parameters())
     return torch.optim.Adam(weights, lr=lr, fused=True, capturable=weights[0].is_cuda)
+
+
+def moments(optimizer):
+    """What an optimiser remembers, {number of a weight: {"step", "exp_avg", "exp_avg_sq"}}, without its settings."""
+    return optimizer.state_dict()["state"]
+
+
+def load_moments(optimizer, state):
+    """Take over a copy of what another run's optimiser remembers; the settings stay, they are those of the method."""
+    optimizer.load_state_dict(dict(state=copy.deepcopy(state),  # else it would share the tensors
+                                   param_groups=optimizer.state_dict()["param_groups"]))
 
 
 def forward(carry):

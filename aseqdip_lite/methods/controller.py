@@ -5,7 +5,7 @@ import copy
 import torch
 
 from ..settings import InputError
-from .base import square_norm
+from .base import load_moments, moments, square_norm
 from .heldout import HeldOut, kept, start_without
 from .schedules import Schedule, Stage, energy, first, whole
 
@@ -144,7 +144,7 @@ class HeldOutController(Controller):
         if self.best is None or self.risk < self.best["risk"]:
             self.best = dict(risk=self.risk, step=carry.step, average=self.average, z=z,
                              network=copy.deepcopy(carry.network.state_dict()),
-                             optimizer=copy.deepcopy(carry.optimizer.state_dict()))
+                             optimizer=copy.deepcopy(moments(carry.optimizer)))
             return z
         waited = carry.step - max(self.best["step"], self.since)
         return self.go_back(carry) if waited > max(rule.patience * self.best["step"], rule.warm_up / 2) else z
@@ -152,7 +152,7 @@ class HeldOutController(Controller):
     def go_back(self, carry):
         """Where the risk was least, with a larger lam; the steps since are lost, but they are counted."""
         carry.network.load_state_dict(self.best["network"])
-        carry.optimizer.load_state_dict(copy.deepcopy(self.best["optimizer"]))
+        load_moments(carry.optimizer, self.best["optimizer"])
         self.lam, self.since, self.average = self.lam * self.rule.factor, carry.step, self.best["average"]
         carry.done = self.lam > self.rule.most
         return self.best["z"]

@@ -164,6 +164,8 @@ def parse(text):
     for part in filter(None, rest.split(",")):
         key, sign, value = (word.strip() for word in part.partition("="))
         nearest(key, kinds, f"setting of the schedule {name}")
+        if key in values:
+            raise InputError(f"{key} of the schedule {name} is given twice: leave one out")
         try:
             values[key] = kinds[key](value)
         except ValueError:

@@ -8,6 +8,7 @@ not use it, so it is dropped after loading.
 """
 
 import copy
+import os
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..settings import InputError
+from ..tensors import copied
 from .base import Operator
 
 #: Image sides must be multiples of this: two strided convolutions and five levels of the U-Net.
@@ -178,7 +180,7 @@ def load_kernelwizard(path):
     in it is unpickled. InputError for a missing, damaged or too large file, wrong names or shapes, NaN or Inf.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # nor a pipe or a device
         raise InputError(f"{path}: no such checkpoint file")
     try:
         size = unpacked_size(path)
@@ -193,10 +195,18 @@ def load_kernelwizard(path):
         network = KernelWizard()
     check_state(path, stored, network.state_dict())
     del network.kernel_extractor
-    network.load_state_dict({name: stored[name].float().contiguous() for name in network.state_dict()}, assign=True)
-    if not all(bool(p.isfinite().all()) for p in network.parameters()):
-        raise InputError(f"{path}: the weights hold NaN or Inf")
+    network.load_state_dict({name: own(path, name, stored[name]) for name in network.state_dict()}, assign=True)
     return network
+
+
+def own(path, name, tensor):
+    """A weight as float32 in memory of its own; InputError for NaN or Inf, and for a tensor that is larger than it."""
+    def need(holds, what):
+        if not holds:
+            raise InputError(f"{path}: " + ("the weights hold NaN or Inf" if what == "finite" else
+                                            f"'{name}' must be {what}"))
+
+    return copied(tensor, torch.empty(tensor.shape, dtype=tensor.dtype, device="meta"), need).float()
 
 
 def unpacked_size(path):

@@ -1,32 +1,35 @@
-"""Checkpoints: loaded without pickle, refused if they belong to another run."""
+"""Checkpoints: loaded without pickle, checked field by field, refused if they belong to another run."""
 
-import sys
+import io
+import os
+import stat
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-from tqdm.auto import tqdm
 
-from ..files import make_folder, write_atomically
+from ..files import hold, write_atomically
 from ..settings import InputError
+from .bar import say
+from .schema import MOST_TEXT, conform, pattern_of
 
-FORMAT = 5
+FORMAT = 6
+FILE = "checkpoint.pt"  #: its name in the out folder
+MOST_BYTES = 8 * 2**30  #: of a file; PyTorch stores tensors as they are, so it takes no more memory than that
 
 
 def save(path, identity, **parts):
     """Write a checkpoint; OSError if it cannot be written, and an earlier file is then as it was.
 
     Args:
-        path: the file, usually `checkpoint.pt` in the out folder.
+        path: the file, usually `FILE` in the out folder.
         identity: flat dictionary of what makes the run this run; see `load`.
         **parts: state dictionaries of tensors, numbers, strings, lists and dictionaries.
     """
-    stored = dict(identity=identity, **parts)
-    stored |= dict(format=FORMAT, contents=contents(stored))
-
     def write(file):
         try:
-            torch.save(stored, file)
+            torch.save(dict(format=FORMAT, identity=identity, **parts), file)
         except RuntimeError as error:  # torch reports a full disk so, by a position in the file
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
@@ -34,82 +37,122 @@ def save(path, identity, **parts):
 
 
 def load(path, identity, device="cpu"):
-    """Read a checkpoint of the run `identity` (weights_only, tensors onto `device`) and return its parts.
+    """Read a checkpoint of the run `identity` (weights_only, tensors onto `device`) and return its parts, unchecked.
 
     InputError for a damaged file, another format, or a run with other settings; it lists the differences.
     """
     try:
-        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums that it writes
-            if archive.testzip() is not None:
-                raise zipfile.BadZipFile
-        stored = torch.load(path, map_location=device, weights_only=True)
-        version = int(stored.pop("format"))
-        if version == FORMAT and stored.pop("contents") != contents(stored):
-            raise TypeError
+        stored = unpacked(path, device)
+        version, theirs = stored.pop("format"), stored.pop("identity")
+        if type(version) is not int or not isinstance(theirs, dict):
+            raise ValueError("it has no identity")
+        keys = list(dict.fromkeys([*identity, *theirs]))
+        differences = [f"{key} is {identity.get(key)!r} here and {theirs.get(key)!r} there"
+                       for key in keys if repr(identity.get(key)) != repr(theirs.get(key))]  # theirs may be of any kind
     except Exception as error:  # torch raises many kinds for a damaged file: all mean the same to a user
         raise damaged(path, error) from None
     if version != FORMAT:
         raise InputError(f"{path}: the checkpoint has format {version}, this version reads {FORMAT}: start again")
-    theirs = stored.pop("identity")
-    keys = list(dict.fromkeys([*identity, *theirs]))
-    differences = [f"{key} is {identity.get(key)!r} here and {theirs.get(key)!r} there"
-                   for key in keys if identity.get(key) != theirs.get(key)]
     if differences:
-        raise InputError(f"{path}: the checkpoint belongs to another run: {'; '.join(differences)}")
+        raise InputError(f"{path}: the checkpoint belongs to another run: {ascii('; '.join(differences))[1:-1]}")
     return stored
 
 
+def unpacked(path, device):
+    """What the file holds; any error for one that is not of `save`. It reads regular files of stored members alone."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe must not be waited for
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+            raise ValueError("no regular file, or too large")
+        clean = io.BytesIO()  # PyTorch reads archives in its own way, without checksums: it gets one of our making
+        with zipfile.ZipFile(file) as archive, zipfile.ZipFile(clean, "w") as copy:
+            members = archive.infolist()
+            if (any(member.compress_type != zipfile.ZIP_STORED for member in members)
+                    or sum(member.file_size for member in members) > status.st_size):
+                raise zipfile.BadZipFile
+            for member in members:
+                copy.writestr(member.filename, archive.read(member))
+        clean.seek(0)
+        return torch.load(clean, map_location=device, weights_only=True)
+
+
+def interrupted_at(out):
+    """The step at which the run of the checkpoint in a folder was interrupted; None if it ended or there is none."""
+    try:
+        stored = unpacked(Path(out) / FILE, "cpu")
+        return None if stored["ended"] is True else int(stored["carry"]["step"])
+    except Exception:  # nothing there that a run could go on from
+        return None
+
+
 class Keeper:
-    """Keeps the run `identity` in `checkpoint.pt` of `out`, None keeps nothing; InputError if it cannot write there."""
+    """Keeps the run `identity` in `FILE` of `out`, which it holds while it is entered; None keeps nothing.
+
+    InputError if it cannot write there, or another process does.
+    """
 
     def __init__(self, out, identity):
-        self.file = None if out is None else Path(out) / "checkpoint.pt"
+        self.file = None if out is None else Path(out) / FILE
         self.identity, self.complained = identity, False
-        if out is not None:
-            make_folder(out)
-            for half in self.file.parent.glob(".checkpoint.pt-*"):  # what a killed run left half written
-                half.unlink(missing_ok=True)
+        self.held = nullcontext() if out is None else hold(out)
 
-    def save(self, carry, recorder, seconds):
-        """Write the checkpoint. If that fails, the one before stays, and a line says so the first time."""
+    def __enter__(self):
+        self.held.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self.held.__exit__(*error)
+
+    def save(self, run):
+        """Write the checkpoint of a `Run`. If that fails, the one before stays, and a line says so the first time."""
         if self.file is None:
             return
         try:
-            save(self.file, self.identity, carry=carry.state_dict(), recorder=recorder.state_dict(), seconds=seconds)
+            save(self.file, self.identity, **run.state_dict())
         except OSError as error:
             if not self.complained:
-                tqdm.write(f"no checkpoint at step {carry.step} in {self.file.parent}: {error.strerror or error}; the "
-                           "run goes on and tries again at the next one", file=sys.stderr)
+                say(f"no checkpoint at step {run.carry.step} in {self.file.parent}: {error.strerror or error}; the run "
+                    "goes on and tries again at the next one")
             self.complained = True
 
-    def restore(self, carry, recorder, device):
-        """Bring a run to where its checkpoint is; returns the seconds that it had taken, 0 without a checkpoint.
+    def restore(self, run):
+        """Bring a `Run` that has just begun to where its checkpoint is, if there is one.
 
-        InputError as in `load`, and for parts that do not fit the run, such as those of another version's networks.
+        InputError as in `load`, for more steps than the run's budget, and for parts that do not match `pattern_of`.
         """
-        if self.file is None or not self.file.exists():
-            return 0.0
-        parts = load(self.file, self.identity, device)
+        if self.file is None or not os.path.lexists(self.file):
+            return
+        parts = load(self.file, self.identity, run.case.observation.y.device)
+        made = parts["carry"].get("step") if isinstance(parts.get("carry"), dict) else None
+        if type(made) is int and made > run.budget:
+            raise InputError(f"{self.file}: {made} steps are made already, more than the {run.budget} asked for: ask "
+                             "for as many or more, or start anew without resuming")
         try:
-            carry.load_state_dict(parts["carry"])
-            recorder.load_state_dict(parts["recorder"])
-            return parts["seconds"]
-        except Exception as error:  # torch raises many kinds for parts that do not fit
+            state = conform(parts, pattern_of(run.carry, run.recorder, run.budget))
+            check_agreement(state)
+            run.load_state_dict(state)
+        except Exception as error:  # torch raises some kinds for parts that it does not take
             raise damaged(self.file, error) from None
+
+
+def check_agreement(state):
+    """ValueError unless the parts of a state agree: columns of one length, steps that increase up to the carry's, a
+    step for each image, as many outputs in a window as were counted.
+    """
+    recorder, last = state["recorder"], state["carry"]["step"]
+    columns, steps = recorder["curve"], recorder["curve"].get("step", [])
+    if {len(column) for column in columns.values()} - {len(steps)}:
+        raise ValueError("the columns of the curve must be of one length")
+    if not all(a < b for a, b in zip([0, *steps], [*steps, last + 1], strict=True)):
+        raise ValueError("the steps of the curve must increase up to the last one")
+    if recorder["at"].keys() != {name for name, image in recorder["images"].items() if image is not None}:
+        raise ValueError("each image must have a step")
+    if any(len(rule["ring"]) != min(rule["count"], rule["window"]) for rule in recorder["rules"].values()
+           if "ring" in rule):
+        raise ValueError("a window must hold the outputs that it has counted")
 
 
 def damaged(path, error):
     """The InputError of a file that cannot be used, whatever error its reading raised."""
-    return InputError(f"{path}: the checkpoint is damaged ({type(error).__name__}): "
-                      "delete it, or run without --resume to start again")
-
-
-def contents(value):
-    """Kind and size of every part of nested dictionaries, in text; a file that does not match it was tampered with."""
-    if isinstance(value, dict):
-        return {str(key): contents(part) for key, part in value.items()}
-    if isinstance(value, torch.Tensor):
-        return f"{value.dtype} {tuple(value.shape)}"
-    if isinstance(value, (list, tuple)):
-        return f"{len(value)} of {sorted({type(part).__name__ for part in value})}"
-    return type(value).__name__
+    said = ascii(str(error).split("\n")[0])[1:-1][:MOST_TEXT] if isinstance(error, ValueError) else ""
+    return InputError(f"{path}: the checkpoint is damaged ({said or type(error).__name__}): delete it to start again")

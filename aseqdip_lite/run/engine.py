@@ -1,16 +1,16 @@
 """The one way through: `iterate` steps a method, a `Run` records it, `reconstruct` saves and resumes it."""
 
-import hashlib
 import math
-import signal
-import threading
 import time
-from contextlib import contextmanager
 
-from tqdm.auto import tqdm
+import torch
 
-from ..settings import InputError, whole_number
+from ..files import provenance
+from ..settings import MOST, InputError, whole_number
 from . import checkpoint, memory, threads
+from .bar import Bar
+from .identity import describe
+from .interrupt import deferred_interrupt
 from .recorder import Recorder, is_constant
 from .result import Result
 from .stopping import StopReason
@@ -25,6 +25,9 @@ DIVERGED = 1e6
 #: A network is dead after more than so many constant outputs in a row. Fewer may be a stumble: after 20 steps without
 #: a gradient Adam's momentum still moves the weights by a tenth of its last step.
 DEAD = 20
+
+#: The largest numbers of a run and a sweep that have a bound of their own.
+LIMITS = dict(seed=2**63 - 1, seeds=1000, workers=1000)
 
 
 def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
@@ -62,6 +65,7 @@ class Run:
         budget: the last Adam step.
         reason: the `StopReason`; None while there are steps to make.
         seconds: wall time since each `start`, as of the last step.
+        stretches: where and with what each part of the run was made, {"first": its first step, ...}, see `provenance`.
 
     Raises:
         InputError: see `reconstruct`.
@@ -77,7 +81,7 @@ class Run:
         with threads.suited(case.observation):
             self.carry = method.init(case.observation, seed)
         self.recorder = Recorder(case, window, record_every)
-        self.reason, self.seconds = None, 0.0
+        self.reason, self.seconds, self.stretches, self._making = None, 0.0, [], False
         self._states = iterate(case.observation, method, steps=self.budget, carry=self.carry)
 
     @property
@@ -88,6 +92,13 @@ class Run:
     def start(self):
         """Start the clock, or go on after a pause; the run ends here if nothing is left to do."""
         self._since, self.reason = time.perf_counter(), self._ended()
+        if not (self.reason or self._making):
+            device = self.case.observation.y.device
+            memory.reset(device)
+            with threads.suited(self.case.observation):
+                self.stretches.append(dict(first=self.carry.step + 1, **provenance(device), peak_memory_mib=None,
+                                           deterministic=torch.are_deterministic_algorithms_enabled()))
+            self._making = True
 
     def advance(self):
         """Make the next Adam step, record it where it is due, and return its `State`; a fault is not recorded."""
@@ -109,8 +120,21 @@ class Run:
 
     def result(self):
         """The run so far as a `Result`."""
-        return Result.of(self.recorder, self.method, seed=self.seed, steps=self.steps,
+        return Result.of(self.recorder, self.method, seed=self.seed, steps=self.steps, stretches=self.stretches,
                          stop_reason=self.reason or StopReason.INTERRUPTED, seconds=self.seconds)
+
+    def state_dict(self):
+        """What a checkpoint keeps, in tensors, numbers, texts, lists and dictionaries; see `schema.pattern_of`."""
+        if self._making:
+            self.stretches[-1]["peak_memory_mib"] = memory.peak(self.case.observation.y.device)
+        return dict(carry=self.carry.state_dict(), recorder=self.recorder.state_dict(), seconds=self.seconds,
+                    stretches=self.stretches, ended=self.reason not in (None, StopReason.INTERRUPTED))
+
+    def load_state_dict(self, state):
+        """Take over a `state_dict` that was checked."""
+        self.carry.load_state_dict(state["carry"])
+        self.recorder.load_state_dict(state["recorder"])
+        self.seconds, self.stretches = state["seconds"], state["stretches"]
 
     def _ended(self):
         best = self.recorder.variance.best_step  # 0 before a whole window was seen
@@ -141,35 +165,36 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         progress: show a progress bar with loss, PSNR where the truth is known, and time left.
         watch: called with the step after each one; a true answer ends the run as Ctrl-C does: after its current step.
 
-    A second Ctrl-C ends it at once. A fault, see `StopReason`, leaves the last good image and the last checkpoint.
+    Ctrl-C, TERM and HUP end it so; a second Ctrl-C ends it at once. A fault, see `StopReason`,
+    leaves the last good image and the last checkpoint.
 
     Raises:
         InputError: a checkpoint that is damaged or of another run; an out folder that cannot be written to; bad
             settings; a method that cannot honestly be run on the case.
     """
     run = Run(case, method, seed=seed, steps=steps, patience=patience, window=window, record_every=record_every)
-    kept = checkpoint.Keeper(out, describe(case, method, seed, window, record_every))
-    run.seconds = kept.restore(run.carry, run.recorder, case.observation.y.device) if resume else 0.0
-    memory.reset(case.observation.y.device)
-    run.start()
-    total = run.carry.step if run.reason else run.budget
-    bar = tqdm(total=total, initial=run.carry.step, desc=f"{case.task} {method.name}", unit="step",
-               disable=not progress, mininterval=0.5)
-    with bar, deferred_interrupt() as interrupted:
-        while run.reason is None:
-            state = run.advance()
-            if run.reason and run.reason.is_fault:
-                break
-            bar.set_postfix({name: f"{run.recorder.curve[name][-1]:.4g}" for name in ("loss", "psnr")
-                             if name in run.recorder.curve}, refresh=False)
-            bar.update()
-            due = state.step // CHECKPOINT_EVERY > (state.step - record_every) // CHECKPOINT_EVERY
-            if due and state.step == run.steps:
-                kept.save(run.carry, run.recorder, run.seconds)
-            if (watch is not None and watch(state.step)) or interrupted:
-                run.interrupt(state)
-        if not run.reason.is_fault:
-            kept.save(run.carry, run.recorder, run.seconds)
+    with checkpoint.Keeper(out, describe(run, window)) as kept:
+        if resume:
+            kept.restore(run)
+        run.start()
+        total = run.carry.step if run.reason else run.budget
+        bar = Bar(total=total, initial=run.carry.step, desc=f"{case.task} {method.name}", unit="step",
+                  disable=not progress, mininterval=0.5)
+        with bar, deferred_interrupt() as interrupted:
+            while run.reason is None:
+                state = run.advance()
+                if run.reason and run.reason.is_fault:
+                    break
+                bar.set_postfix({name: f"{run.recorder.curve[name][-1]:.4g}" for name in ("loss", "psnr")
+                                 if name in run.recorder.curve}, refresh=False)
+                bar.update()
+                due = state.step // CHECKPOINT_EVERY > (state.step - record_every) // CHECKPOINT_EVERY
+                if due and state.step == run.steps:
+                    kept.save(run)
+                if (watch is not None and watch(state.step)) or interrupted:
+                    run.interrupt(state)
+            if not run.reason.is_fault:
+                kept.save(run)
     return run.result()
 
 
@@ -186,50 +211,18 @@ def fault(state, recorder):
     return StopReason.DEAD if recorder.flat >= DEAD and is_constant(state.image) else None
 
 
-def describe(case, method, seed, window, record_every):
-    """What makes a run this run, as a flat dictionary; the budget is left out so that it may grow."""
-    digest = hashlib.sha256(case.observation.y.cpu().resolve_conj().numpy().tobytes())
-    settings = {key: value for key, value in method.to_dict().items() if key != method.budget}
-    return dict(task=case.task, image=case.image, method=method.name, seed=seed, data_seed=case.seed, window=window,
-                record_every=record_every,
-                **{f"{case.task} {key}": value for key, value in case.settings.items()},
-                **{f"{method.name} {key}": value for key, value in settings.items()},
-                measurements=digest.hexdigest()[:16])
-
-
 def check_run(**numbers):
-    """InputError unless seed is at least 0, and steps, patience, window and record_every are at least 1 (or None)."""
+    """InputError unless seed is at least 0, and each other number at least 1 and at most `LIMITS`, `MOST`, or None."""
     for name, value in numbers.items():
-        if value is not None:
-            whole_number(name, value, 0 if name == "seed" else 1)
+        if value is not None and whole_number(name, value, 0 if name == "seed" else 1) > LIMITS.get(name, MOST):
+            raise InputError(f"{name} must be at most {LIMITS.get(name, MOST)}, got {value}")
 
 
 def check_divides(record_every, budget):
     """InputError, with the nearest divisor, unless a run of this budget ends at a recorded step."""
+    check_run(steps=budget)
     if budget % record_every:
-        near = min((number for number in range(1, budget + 1) if budget % number == 0),
-                   key=lambda number: abs(number - record_every))
+        small = [number for number in range(1, math.isqrt(budget) + 1) if budget % number == 0]
+        near = min((number for pair in zip(small, [budget // number for number in small], strict=True)
+                    for number in pair), key=lambda number: (abs(number - record_every), number))
         raise InputError(f"record_every {record_every} does not divide the {budget} steps of the run: choose {near}")
-
-
-@contextmanager
-def deferred_interrupt():
-    """Collect a first Ctrl-C in the yielded list instead of raising it; a second one raises KeyboardInterrupt.
-
-    Only the main thread receives signals; elsewhere the list stays empty.
-    """
-    caught = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def handle(number, frame):
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield caught
-    finally:
-        signal.signal(signal.SIGINT, previous)

@@ -3,6 +3,7 @@
 import copy
 import math
 
+from ..settings import InputError
 from . import metrics
 from .stopping import ALPHA, Discrepancy, ExponentialVariance, MovingVariance
 
@@ -63,6 +64,9 @@ class Recorder:
                 taken.append("oracle")
         if self.case.heldout is not None:
             row["heldout_residual"] = metrics.residual(*self.case.heldout, state.estimate)
+        if self.curve and self.curve.keys() != row.keys():
+            raise InputError(f"the checkpoint has a curve of {', '.join(self.curve)}, this run of {', '.join(row)}: "
+                             "delete it to start again")
         self.images |= dict.fromkeys(taken, state.estimate)
         self.at |= dict.fromkeys(taken, state.step)
         for name, value in row.items():

@@ -1,15 +1,17 @@
 """What a run returns: images, curve, metrics with provenance; saved, shown as a table or a picture."""
 
+import csv
+import hashlib
+import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..case import Case, to_array
-from ..files import provenance, to_bytes, to_json, write_together
+from ..files import to_bytes, to_json, write_together
 from ..settings import InputError
-from . import memory, threads
 from .recorder import ANSWERS
 from .stopping import StopReason
 
@@ -40,11 +42,13 @@ class Result:
     deviation: np.ndarray | None = None
 
     @classmethod
-    def of(cls, recorder, method, *, seed, steps, stop_reason, seconds):
-        """Collect a recorder's findings and the run's provenance."""
+    def of(cls, recorder, method, *, seed, steps, stop_reason, seconds, stretches):
+        """Collect a recorder's findings and the run's provenance: that of its last stretch, and all where it had some.
+        """
         case = recorder.case
-        with threads.suited(case.observation):
-            made = provenance(case.observation.y.device)
+        made = {name: value for name, value in stretches[-1].items() if name != "first"} if stretches else {}
+        if len(stretches) > 1:
+            made |= dict(stretches=stretches)
         images = recorder.images | dict(final=recorder.images["start"] if recorder.images["final"] is None
                                         else recorder.images["final"], blend=recorder.blend)
         answers = recorder.answers()
@@ -53,9 +57,8 @@ class Result:
         metrics = dict(task=case.task, method=method.name, image=case.image,
                        settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
                        gradients=steps * method.gradients or None, stop_reason=str(stop_reason),
-                       seconds=round(seconds, 3), peak_memory_mib=memory.peak(case.observation.y.device),
-                       notes=list(case.notes), data_range=case.data_range, **shown(answers), **made,
-                       deterministic=torch.are_deterministic_algorithms_enabled(), answers=answers)
+                       seconds=round(seconds, 3), notes=list(case.notes), data_range=case.data_range,
+                       **shown(answers), **made, answers=answers)
         deviation = recorder.deviation
         return cls(case, images, recorder.curve, metrics,
                    None if deviation is None else to_array(deviation, case.observation.scale))
@@ -74,34 +77,26 @@ class Result:
         """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`: all of them, or none.
 
         Where there is a blend, also blend.png and blend.npy, and where there is a deviation, deviation.npy and
-        deviation.png, white at its largest value; those of an earlier run go. Returns the names of all that is written.
+        deviation.png, white at its largest value; those of an earlier run go. metrics.json has the sha256 of each other
+        file under "digests", see `read_saved`. Returns the names of all that is written.
 
         Raises:
-            InputError: they cannot be written; those of an earlier run are then as they were. Or the new ones are
-                written, and one of an earlier run that this one has no match for cannot be removed.
+            InputError: they cannot be written; those of an earlier run are then as they were.
         """
-        out = Path(out)
         rows = zip(*self.curve.values(), strict=True)
         table = "\n".join([",".join(self.curve), *(",".join(map(repr, row)) for row in rows)]) + "\n"
-        files = self.files("recon", self.answer) | {"curve.csv": table.encode(),
-                                                    "metrics.json": to_json(self.metrics).encode()}
+        files = self.files("recon", self.answer) | {"curve.csv": table.encode()}
         if self.images["blend"] is not None:
             files |= self.files("blend", self.images["blend"])
         if self.deviation is not None:
             files |= encoded("deviation", self.deviation, self.deviation, (0.0, float(self.deviation.max()) or 1.0))
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        files["metrics.json"] = to_json(self.metrics | dict(digests=digests)).encode()
         try:
-            out.mkdir(parents=True, exist_ok=True)
-            write_together({out / name: lambda file, content=content: file.write(content)
-                            for name, content in files.items()})
+            write_together(out, files, remove=sorted(set(OPTIONAL) - set(files)))
         except OSError as error:
             raise InputError(f"cannot write the result to {out}: {error.strerror or error}; nothing there was changed, "
                              "make room and go on with --resume, or choose another folder") from None
-        for name in set(OPTIONAL) - set(files):
-            try:
-                (out / name).unlink(missing_ok=True)
-            except OSError as error:
-                raise InputError(f"the result is written, but {out / name}, which is not of this run, cannot be "
-                                 f"removed: {error.strerror or error}") from None
         return list(files)
 
     def files(self, name, image):
@@ -115,6 +110,25 @@ class Result:
 
     def __str__(self):
         return summary(self.metrics)
+
+
+def read_saved(folder):
+    """(metrics, recon, curve) of a saved result: dictionary, array in physical units, list of rows {column: text}.
+
+    InputError if a file is missing or damaged, or is not the one that metrics.json was written with.
+    """
+    folder = Path(folder)
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        files = {name: (folder / name).read_bytes() for name in ("recon.npy", "curve.csv")}
+        mixed = [name for name, content in files.items()
+                 if metrics.get("digests", {}).get(name) not in (None, hashlib.sha256(content).hexdigest())]
+        if mixed:
+            raise ValueError(f"{mixed[0]} is not of the run that metrics.json tells of")
+        recon = np.load(io.BytesIO(files["recon.npy"]), allow_pickle=False)
+        return metrics, recon, list(csv.DictReader(files["curve.csv"].decode().splitlines()))
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{folder} holds no sound result ({error}): make it again") from None
 
 
 def shown(answers):

@@ -77,20 +77,23 @@ class MovingVariance(Rule):
     def __init__(self, window=100):
         super().__init__()
         self.window, self.count = window, 0
-        self.ring = self.total = None
+        self.ring, self.total = [], None  # the last outputs, at most W of them, and their sum
         self.squares = 0.0
 
     def update(self, image, step):
         """Take in the raw output (1, C, H, W) of a step; returns True if the variance is at a new minimum."""
         x = as_vector(image)
-        if self.ring is None:
-            self.ring = x.new_zeros((self.window, x.numel()))
-            self.total = x.new_zeros(x.numel(), dtype=torch.float64)
-        slot = self.ring[self.count % self.window]
-        new, oldest = x.double(), slot.double()  # the variance is a small difference of large sums
-        self.squares += float(new.dot(new)) - float(oldest.dot(oldest))
-        self.total += new - oldest
-        slot.copy_(x)
+        new = x.double()  # the variance is a small difference of large sums
+        self.squares += float(new.dot(new))
+        self.total = new if self.total is None else self.total + new
+        if len(self.ring) < self.window:
+            self.ring.append(x.clone())
+        else:
+            slot = self.ring[self.count % self.window]
+            oldest = slot.double()
+            self.squares -= float(oldest.dot(oldest))
+            self.total -= oldest
+            slot.copy_(x)
         self.count += 1
         if self.count < self.window:
             return False

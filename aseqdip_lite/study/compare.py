@@ -1,24 +1,31 @@
 """`aseqdip compare`: several methods on the same measurements, side by side."""
 
 import csv
+import hashlib
 import io
-import json
+import os
+import unicodedata
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from .. import methods, tasks
-from ..files import make_folder, plain, to_json, write_atomically, write_together
+from ..files import hold, plain, to_json, write_together
+from ..run import checkpoint
+from ..run.engine import Run, check_run
+from ..run.identity import describe
+from ..run.interrupt import deferred_interrupt
 from ..run.plots import plot_curves, plot_images, to_png
 from ..run.recorder import ANSWERS
-from ..run.result import answer
+from ..run.result import answer, read_saved
 from ..run.stopping import StopReason
-from ..settings import InputError
+from ..settings import InputError, checked_name
 from .statistics import summarise
 from .sweep import sweep
 from .tables import as_markdown
 from .trials import Trial
+
+LONGEST = 200  #: bytes of an image's name: with what is put before and behind it a file's name has at most 255
 
 
 def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=None, out, device="cpu", workers=None,
@@ -26,7 +33,8 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     """Run methods on the same measurements and write what they reach.
 
     A seed is both data seed and initialisation seed. Each run has its own folder IMAGE-METHOD-seedS in `out`, with a
-    checkpoint: a comparison that is started again goes on where it was, and finished runs are not made again.
+    checkpoint: a comparison that is started again goes on where it was, and finished runs are not made again. All that
+    can be refused is refused before the first step.
 
     Args:
         task: task name; names: method names; seeds: number of seeds.
@@ -39,19 +47,23 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
         **settings: the task's settings.
 
     Returns:
-        {"rows": [metrics of each run], "summary": [see `statistics.summarise`], "left_out": [{"method", "image",
-        "why"}] of what cannot honestly be run, "interrupted": bool}.
+        {"rows": [metrics of each run], "summary": [see `statistics.summarise`] of the whole ones, "left_out":
+        [{"method", "image", "why"}] of what cannot honestly be run, was interrupted, or was given up, "pictures": [path
+        of each that was drawn], "interrupted": bool, "failed": whether runs were given up, or diverged}.
 
     Raises:
-        InputError: bad settings, two images of the same name, or a folder with runs of other settings.
+        InputError: bad settings, two images of the same name, a folder with runs of other settings, or a file that has
+            changed since the comparison began.
+        KeyboardInterrupt: it was interrupted before any run had made a step.
     """
     out, device = Path(out), torch.device(device)
+    check_run(seeds=seeds, workers=workers, steps=steps)
     images = [tasks.get(task).default_image if image is None else str(image) for image in images]
-    labels = [Path(image).stem for image in images]
-    if doubled := [label for label in labels if labels.count(label) > 1]:
-        raise InputError(f"two images are called {doubled[0]}: rename one, their results would mix")
+    labels = check_labels([Path(image).stem for image in images])
+    cases = [tasks.load_case(task, image, seed=0, profile=profile, **settings) for image in images]
     jobs, left_out = {}, []
-    for image, label in zip(images, labels, strict=True):
+    for image, label, case in zip(images, labels, cases, strict=True):
+        files = digests([image, *settings.values()])
         for name in names:
             method = methods.configure(name, task, profile, steps)
             try:
@@ -59,64 +71,131 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
             except InputError as error:
                 left_out.append(dict(method=name, image=label, why=str(error)))
                 continue
+            Run(case, method)  # refuses what the method cannot do on this case
             for seed in range(seeds):
                 trial = Trial(task, name, dict(image=image) | settings, {} if method.budget else method.to_dict(),
                               steps, seed, seed, profile)
-                jobs[label, name, seed] = dict(trial=trial, budget=trial.budget, device=str(device),
+                jobs[label, name, seed] = dict(trial=trial, budget=trial.budget, device=str(device), files=files,
                                                folder=str(out.absolute() / f"{label}-{name}-seed{seed}"))
     workers = 1 if workers is None and device.type != "cpu" else workers
-    make_folder(out)
-    shared = out.absolute() if scheduler else None  # workers elsewhere see no temporary folder of this machine
-    done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=shared, progress=progress,
+    with deferred_interrupt(), hold(out):
+        return _make(task, names, labels, cases, jobs, left_out, out, workers, scheduler, progress)
+
+
+def _make(task, names, labels, cases, jobs, left_out, out, workers, scheduler, progress):
+    """Make the runs of a comparison and write its report; see `compare`."""
+    begun = {key: job for key, job in jobs.items() if (Path(job["folder"]) / checkpoint.FILE).exists()}
+    if len(sweep(check, begun, workers=workers, scheduler=scheduler, folder=out.absolute(), progress=False)) < len(
+            begun):
+        raise KeyboardInterrupt
+    lost = []
+    done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=out.absolute(), lost=lost, progress=progress,
                  label=f"compare {task}")
-    interrupted = len(done) < len(jobs) or StopReason.INTERRUPTED in (row["stop_reason"] for row in done.values())
-    rows = list(done.values())
-    report = dict(rows=rows, summary=summarise(rows), left_out=left_out)
-    write(out, report)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        case = tasks.load_case(task, image, seed=0, profile=profile, **settings)
-        folders = {name: out / f"{label}-{name}-seed0" for name in names if (label, name, 0) in done}
-        draw(out, f"-{label}" if index else "", case, folders)
-    return report | dict(interrupted=interrupted)
+    if jobs and not done and not lost:
+        raise KeyboardInterrupt
+    left_out += [dict(method=name, image=label, why=f"seed {seed}: its process was killed each time")
+                 for label, name, seed in lost]
+    whole = {key: row for key, row in done.items() if row["stop_reason"] != StopReason.INTERRUPTED}
+    for (label, name, seed), row in done.items():
+        if (label, name, seed) not in whole:
+            left_out.append(dict(method=name, image=label, why=f"seed {seed}: interrupted at step {row['steps']} of "
+                                 f"{jobs[label, name, seed]['budget']}"))
+    report, pictures = dict(rows=list(done.values()), summary=summarise(whole.values()), left_out=left_out), {}
+    for index, (case, label) in enumerate(zip(cases, labels, strict=True)):
+        folders = {name: out / f"{label}-{name}-seed0" for name in names if (label, name, 0) in whole}
+        pictures |= draw(f"-{label}" if index else "", case, folders)
+    write(out, report, pictures)
+    failed = bool(lost) or any(StopReason(row["stop_reason"]).is_fault for row in done.values())
+    return report | dict(pictures=[str(out / name) for name in pictures],
+                         interrupted=len(whole) + len(lost) < len(jobs), failed=failed)
+
+
+def check_labels(labels):
+    """The names of images as files have them; InputError for one that cannot be a folder's, or two that are alike."""
+    for label in labels:
+        if len(os.fsencode(checked_name(label, "an image"))) > LONGEST:
+            raise InputError(f"the name of the image {label[:40]}... has more than {LONGEST} bytes: shorten it")
+    seen = set()
+    for label in labels:
+        alike = unicodedata.normalize("NFC", label).casefold()  # some file systems take these for one
+        if alike in seen:
+            raise InputError(f"two images are called {label}, or differ in case alone: rename one, their results would "
+                             "mix")
+        seen.add(alike)
+    return labels
+
+
+def digests(names):
+    """{name: sha256 of its contents} of those names, of anything, that are files, or folders of files."""
+    found = {}
+    for name in names:
+        if isinstance(name, str) and os.path.exists(name):
+            files = sorted(Path(name).iterdir()) if os.path.isdir(name) else [Path(name)]
+            whole = hashlib.sha256()
+            for file in files:
+                if file.is_file():
+                    with file.open("rb") as stream:
+                        whole.update(hashlib.file_digest(stream, "sha256").digest())
+            found[name] = whole.hexdigest()
+    return found
+
+
+def check(job, watch):
+    """InputError unless the checkpoint in the folder of a job is of its run, and sound. For `sweep`."""
+    trial = job["trial"]
+    begun = Run(trial.case(), trial.configured(), seed=trial.seed, steps=job["budget"])
+    checkpoint.Keeper(job["folder"], describe(begun, window=100)).restore(begun)
+    return True
 
 
 def run(job, watch):
     """One run of a comparison: its metrics, which its folder holds too. For `sweep`."""
-    result = job["trial"].run(watch, device=job["device"], out=job["folder"])
-    result.save(job["folder"])
+    case = job["trial"].case()
+    now = digests(job["files"])
+    if changed := [name for name, digest in job["files"].items() if now.get(name) != digest]:
+        raise InputError(f"{changed[0]} has changed since this comparison began, and its rows would be of different "
+                         "data: put it back and start again, or choose another --out")
+    with hold(job["folder"]):
+        result = job["trial"].run(watch, device=job["device"], out=job["folder"], case=case)
+        result.save(job["folder"])
     if result.stop_reason is StopReason.INTERRUPTED:
         watch.stop()
     return plain(result.metrics)
 
 
-def write(out, report):
-    """Write the report as .json, .md and .csv."""
+def write(out, report, pictures):
+    """Write the report as .json, .md and .csv with its pictures, {name: bytes}; those of an earlier one go."""
     table = io.StringIO()
     writer = csv.writer(table)
     facts = ("method", "image", "seed", "steps", "gradients", "seconds", "peak_memory_mib", "stop_reason")
     scores = {f"{score}_{name}": (name, score) for score in ("step", "psnr", "ssim") for name in ANSWERS}
     writer.writerow([*facts, *scores])
-    writer.writerows([*(row[fact] for fact in facts), *(answer(row, *score) for score in scores.values())]
+    writer.writerows([*(no_formula(row[fact]) for fact in facts), *(answer(row, *score) for score in scores.values())]
                      for row in report["rows"])
     contents = {"compare.json": to_json(report),
                 "compare.md": as_markdown(report["summary"]), "compare.csv": table.getvalue()}
-    write_together({out / name: lambda file, content=content: file.write(content.encode())
-                    for name, content in contents.items()})
+    old = {file.name for kind in ("compare", "curves") for file in out.glob(f"{kind}*.png")}
+    write_together(out, {name: content.encode() for name, content in contents.items()} | pictures,
+                   remove=sorted(old - set(pictures)))
 
 
-def draw(out, suffix, case, folders):
-    """The pictures and the curves of one image from the {method: folder} of its runs of seed 0."""
+def draw(suffix, case, folders):
+    """{name: bytes} of the pictures and the curves of one image from the {method: folder} of its runs of seed 0."""
     shown, titles, curves = {}, {}, {}
     for name, folder in folders.items():
-        shown[name] = case.shown(np.load(folder / "recon.npy", allow_pickle=False))
-        final = json.loads((folder / "metrics.json").read_text())["psnr"]["final"]
+        metrics, recon, rows = read_saved(folder)
+        shown[name] = case.shown(recon)
+        final = metrics["psnr"]["final"]
         if final is not None:
             titles[name] = f"{final:.2f} dB"
-        rows = list(csv.DictReader((folder / "curve.csv").read_text().splitlines()))
         if len(rows) > 1 and "psnr" in rows[0]:
             curves[name] = ([int(row["step"]) for row in rows], [float(row["psnr"]) for row in rows])
     figures = {f"compare{suffix}.png": plot_images(shown, case.truth, case.window, titles)} if shown else {}
     if curves:
         figures[f"curves{suffix}.png"] = plot_curves(curves)
-    for name, figure in figures.items():
-        write_atomically(out / name, lambda file, figure=figure: file.write(to_png(figure)))
+    return {name: to_png(figure) for name, figure in figures.items()}
+
+
+def no_formula(value):
+    """A cell of a table; a text that a spreadsheet would compute is put behind an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value

@@ -30,6 +30,7 @@ def summarise(rows):
         root mean square of theirs: what another seed changes, not how unlike the images are. What is unknown of one
         run is unknown of all.
     """
+    rows = list(rows)
     images = list(dict.fromkeys(row["image"] for row in rows))
     names = list(dict.fromkeys(row["method"] for row in rows))
     groups = [(image, name, [image]) for image in images for name in names]

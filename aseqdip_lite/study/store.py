@@ -23,30 +23,54 @@ class Store:
     Args:
         file: path of the JSON lines; None keeps the rows in memory alone.
         names: those of the entries that identify a row.
+        kinds: {name: type} of other entries that every row must have.
 
     Attributes:
         rows: {key: row} in the order of the file; of two rows of one key the later one.
 
     Raises:
-        InputError: a line is damaged.
+        InputError: a line is damaged, or the file is a folder or another thing that no rows can be read from.
     """
 
-    def __init__(self, file, names):
-        self.file, self.names = file and Path(file), names
+    def __init__(self, file, names, kinds=None):
+        self.file, self.names, self.kinds = file and Path(file), names, kinds or {}
         self.rows = {}
-        data = self.file.read_bytes() if self.file and self.file.exists() else b""
-        for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        for number, line in enumerate(self._lines(), 1):
             try:
                 row = json.loads(line)
-                self.rows[key(row, names)] = row
-            except (ValueError, KeyError, TypeError):
+                self.rows[self._key(row)] = row
+            except (ValueError, RecursionError):
                 raise InputError(f"{self.file}, line {number} is damaged: put the file back as it was, or take the "
                                  "line out to run its trial again") from None
 
+    def _lines(self):
+        """The whole lines of the file, as bytes; none where there is no file yet."""
+        if self.file is None or not os.path.lexists(self.file):
+            return []
+        if not self.file.is_file():
+            raise InputError(f"cannot read rows from {self.file}: it is no file, choose another name")
+        try:
+            return self.file.read_bytes().split(b"\n")[:-1]
+        except OSError as error:
+            raise InputError(f"cannot read rows from {self.file}: {error.strerror or error}") from None
+
+    def _key(self, row):
+        """The key of a row; InputError unless it is a dictionary that has the names and the kinds."""
+        if not isinstance(row, dict) or not set(self.names) <= set(row) or not all(
+                isinstance(row.get(name), kind) for name, kind in self.kinds.items()):
+            kinds = "".join(f", {name} of type {kind.__name__}" for name, kind in self.kinds.items())
+            raise InputError(f"a row must be a dictionary with {', '.join(self.names)}{kinds}")
+        return key(row, self.names)
+
     def add(self, row):
         """Take in a row, plain JSON, and write it; InputError if it cannot be written: the file is then as before."""
-        line = json.dumps(row).encode() + b"\n"
-        self.rows[key(row, self.names)] = row
+        try:
+            place, line = self._key(row), json.dumps(row).encode() + b"\n"
+        except InputError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise InputError(f"a row must be plain JSON: {error}") from None
+        self.rows[place] = row
         if self.file is None:
             return
         try:

@@ -1,19 +1,24 @@
-"""Many independent runs at once: joblib hands them to processes of one thread each, or to workers of Dask."""
+"""Many independent runs at once, in processes of one thread each or by workers of a Dask scheduler."""
 
+import logging
 import os
 import tempfile
 import threading
-from contextlib import contextmanager, suppress
+import time
+from contextlib import contextmanager, nullcontext, suppress
+from importlib import metadata
 from pathlib import Path
 
-from joblib import Parallel, delayed, parallel_config
-from tqdm.auto import tqdm
-
-from ..run.engine import deferred_interrupt
+from ..files import installed
+from ..run.bar import Bar, say
+from ..run.interrupt import deferred_interrupt
 from ..settings import InputError
+from .processes import LOST, PULSE, named, processes
 
-#: Seconds between two looks at how far the runs are.
-REFRESH = 0.5
+#: Seconds between two looks at how far the runs are, and between two at whether a scheduler still has workers.
+REFRESH, LOOK = 0.5, 5.0
+
+PACKAGE = "aseqdip-lite"
 
 
 class Watch:
@@ -45,12 +50,13 @@ class Watch:
         self._stop.touch()
 
 
-def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished=None, progress=True, label="sweep"):
+def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished=None, lost=None, progress=True,
+          label="sweep"):
     """Run function(job, watch) for every job and return what they return.
 
     One worker is this process; several are processes of one thread each, as small networks gain little from a second.
-    If a scheduler's worker dies, another one takes its job from the beginning. Ctrl-C, or a job that calls
-    `watch.stop()`, ends the running jobs after their current step and starts no other.
+    If a worker dies, another one takes its job from the beginning, and all others go on. Ctrl-C, TERM and HUP, or a job
+    that calls `watch.stop()`, end the running jobs after their current step and start no other.
 
     Args:
         function: a module's function of (job, watch); it calls watch(step) after each step and ends early if the answer
@@ -60,48 +66,54 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
         scheduler: address of a Dask scheduler, e.g. "tcp://10.0.0.5:8786"; None for processes of this machine.
         folder: a folder that all workers see, for a temporary one in it; by default this machine's.
         finished: called with (key, result) in this process as jobs finish.
+        lost: a list that takes the keys of the jobs that are given up, because their workers died again and again.
         progress, label: whether to show a bar over the steps of all jobs, and its name.
 
     Returns:
         {key: result} of the jobs that finished, in the order of `jobs`.
 
     Raises:
-        InputError: Dask is not installed, no scheduler answers at the address, or it has no workers.
+        InputError: a job is given up, and there is no list `lost`: all others are then done. Dask is not installed, no
+            scheduler answers at the address, it has no workers, or it or they are gone, or one of them lacks this
+            version of the package.
     """
-    results, done = {}, threading.Event()
-    with (backend(min(workers or os.cpu_count(), max(len(jobs), 1)), scheduler) as workers,
-          tempfile.TemporaryDirectory(dir=folder) as shared, deferred_interrupt() as interrupted):
+    results, gone, done = {}, [] if lost is None else lost, threading.Event()
+    workers = min(workers or os.cpu_count(), max(len(jobs), 1))
+    with deferred_interrupt() as interrupted, tempfile.TemporaryDirectory(dir=folder) as shared, (
+            cluster(scheduler) if scheduler is not None else
+            processes(workers, shared) if workers > 1 else nullcontext(here)) as run_all:
         watches = {key: Watch(shared, number) for number, key in enumerate(jobs)}
-
-        def waiting():
-            for key, job in jobs.items():
-                if watches[key].stopped:
-                    return
-                yield delayed(_call)(function, key, job, watches[key])
-
         follower = threading.Thread(target=_follow, args=(jobs, watches, results, interrupted, done, progress, label))
         follower.start()
         try:
-            parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
-            for key, result in parallel(waiting()):
-                results[key] = result
-                if finished is not None and result is not None:
-                    finished(key, result)
+            for key, result in run_all((_call, key, function, job, watches[key]) for key, job in jobs.items()):
+                if result is LOST:
+                    say(f"{named(key)} is given up: its process was killed each time; take fewer workers or a smaller "
+                        "image, or a machine with more memory, and start again: what is done is not made again")
+                    gone.append(key)
+                elif result is not None:
+                    results[key] = result
+                    if finished is not None:
+                        finished(key, result)
         finally:
             done.set()
             follower.join()
-    return {key: results[key] for key in jobs if results.get(key) is not None}
+    if gone and lost is None:
+        raise InputError(f"{label}: the process of {len(gone)} of {len(jobs)} runs was killed each time, perhaps for "
+                         "want of memory: take fewer workers, and start again, it goes on there")
+    return {key: results[key] for key in jobs if key in results}
+
+
+def here(calls):
+    """Make the calls one by one in this process."""
+    return (function(*arguments) for function, *arguments in calls)
 
 
 @contextmanager
-def backend(workers, scheduler):
-    """Set joblib's backend to local processes or to a scheduler's workers; yields how many jobs run at a time."""
-    if scheduler is None:
-        with parallel_config(backend="loky", inner_max_num_threads=1 if workers > 1 else None):
-            yield workers
-        return
+def cluster(scheduler):
+    """As `processes`, with the workers of the Dask scheduler at an address."""
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
         from distributed.comm import get_address_host_port
     except ImportError:
         raise InputError("a scheduler needs Dask: pip install 'aseqdip-lite[cluster]'") from None
@@ -113,27 +125,62 @@ def backend(workers, scheduler):
     except (OSError, ValueError):
         raise InputError(f"no Dask scheduler answers at {scheduler}: start one by `dask scheduler`, and on each "
                          "machine `dask worker ADDRESS --nthreads 1`") from None
+    for name in ("distributed", "distributed.client"):  # of a lost scheduler they log pages
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    gone = InputError(f"the scheduler at {scheduler} is gone: start it again, with its workers, and then this, which "
+                      "goes on where it was")
     with client:
         if not client.nthreads():
             raise InputError(f"the scheduler at {scheduler} has no workers: start them by "
                              f"`dask worker {scheduler} --nthreads 1`")
-        with parallel_config(backend="dask"):
-            yield sum(client.nthreads().values())
+        for address, found in client.run(metadata.version, PACKAGE, on_error="return").items():
+            if found != installed(PACKAGE):
+                has = f"has {found}" if isinstance(found, str) else "lacks it"
+                raise InputError(f"all workers need {PACKAGE} {installed(PACKAGE)}, but {address} {has}: install it "
+                                 "there, and start the worker again")
+
+        def run_all(calls):
+            waiting, looked = {client.submit(*call, pure=False): call for call in calls}, time.monotonic()
+            while waiting:  # not by distributed.wait, which never returns once the scheduler is gone
+                for future in [future for future in waiting if future.done()]:
+                    if future.status == "cancelled":  # by the client, when it lost the scheduler
+                        raise gone
+                    _, key, *_ = waiting.pop(future)
+                    try:
+                        outcome = future.result()
+                    except KilledWorker:
+                        outcome = key, LOST
+                    yield outcome
+                time.sleep(PULSE)
+                if time.monotonic() - looked > LOOK:
+                    looked = time.monotonic()
+                    if not workers():
+                        raise InputError(f"the scheduler at {scheduler} has no workers any more: start them again, and "
+                                         "then this, which goes on where it was")
+
+        def workers():
+            try:
+                return client.nthreads()
+            except OSError:
+                raise gone from None
+
+        yield run_all
 
 
-def _call(function, key, job, watch):
-    """A job and its key, in the process that makes it."""
-    return key, function(job, watch)
+def _call(key, function, job, watch):
+    """A job's key and result, in the process that makes it; None where all shall stop."""
+    return key, None if watch.stopped else function(job, watch)
 
 
 def _follow(jobs, watches, results, interrupted, done, progress, label):
     """Move the bar as the runs report their steps; pass an interrupt on to them."""
-    with tqdm(total=sum(job["budget"] for job in jobs.values()), desc=label, unit="step", disable=not progress) as bar:
+    with Bar(total=sum(job["budget"] for job in jobs.values()), desc=label, unit="step", disable=not progress) as bar:
         steps = dict.fromkeys(jobs, 0)
         while True:
             last = done.wait(REFRESH)
             if interrupted:
-                next(iter(watches.values())).stop()
+                with suppress(OSError):  # a full disk: it is tried again
+                    next(iter(watches.values())).stop()
             for key, job in jobs.items():
                 steps[key] = job["budget"] if key in results else max(steps[key], watches[key].step)
             bar.n = sum(steps.values())

@@ -1,5 +1,7 @@
 """The summary of a comparison as Markdown tables: what was reached at what cost, and what stopping is worth."""
 
+import re
+
 from ..run.result import answer
 
 
@@ -50,9 +52,14 @@ def table(summary, columns):
     if not cells:
         return None
     first = ["image"] * (len({row["image"] for row in summary}) > 1) + ["method"]
-    rows = [[*(row[name] for name in first), *(found[index] for found in cells.values())]
+    rows = [[*(escaped(row[name]) for name in first), *(found[index] for found in cells.values())]
             for index, row in enumerate(summary)]
     return markdown_table(rows, [*first, *(f"{head}:" for head in cells)])
+
+
+def escaped(name):
+    """A name as Markdown shows it, whatever signs it has."""
+    return re.sub(r"([\\`*|<\[&])", r"\\\1", name)
 
 
 def markdown_table(rows, columns):

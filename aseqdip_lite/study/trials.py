@@ -1,10 +1,12 @@
 """A trial is one run of a study: what it is, how it is made, and the row that it leaves in a `Store`."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 
 from .. import methods
 from ..files import plain
+from ..run.bar import UNWRITABLE
 from ..run.engine import reconstruct
 from ..run.stopping import StopReason
 from ..tasks import load_case
@@ -60,10 +62,10 @@ class Trial:
         """The `Case`."""
         return load_case(self.task, seed=self.data_seed, profile=self.profile, **self.problem)
 
-    def run(self, watch, *, device="cpu", out=None):
-        """The `Result`; with a folder `out` the run goes on from the checkpoint that is there."""
-        method = self.configured()
-        return reconstruct(self.case().to(device), method, seed=self.seed, steps=self.steps if method.budget else None,
+    def run(self, watch, *, device="cpu", out=None, case=None):
+        """The `Result`; with a folder `out` the run goes on from the checkpoint there. `case` saves making it again."""
+        method, case = self.configured(), case or self.case()
+        return reconstruct(case.to(device), method, seed=self.seed, steps=self.steps if method.budget else None,
                            out=out, resume=out is not None, progress=False, watch=watch)
 
 
@@ -95,10 +97,11 @@ def record(trials, *, file=None, read=None, label="trials", workers=None, progre
         InputError: the file is damaged or cannot be written.
         KeyboardInterrupt: it was interrupted; started again, it goes on there.
     """
-    kept = store.Store(file, NAMES)
+    kept = store.Store(file, NAMES, dict(answers=dict, made=int))
     jobs = {trial.key: dict(trial=trial, budget=trial.budget) for trial in trials if trial.key not in kept.rows}
     if progress:
-        print(f"{label}: {len(jobs)} trials to run, {len(trials) - len(jobs)} done before", flush=True)
+        with suppress(*UNWRITABLE):
+            print(f"{label}: {len(jobs)} trials to run, {len(trials) - len(jobs)} done before", flush=True)
     if jobs and len(sweep(partial(_run_job, read=read), jobs, workers=workers, progress=progress, label=label,
                           finished=lambda _, row: kept.add(row))) < len(jobs):
         raise KeyboardInterrupt

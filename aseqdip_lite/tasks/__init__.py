@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 
 from ..images import load_image
-from ..settings import fields_of, nearest, whole_number
+from ..settings import InputError, fields_of, nearest, whole_number
 
 REGISTRY = {}
 
@@ -32,7 +32,7 @@ def get(name):
 def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, **settings):
     """Image -> `Case`: load an image or a scan and observe it by a task.
 
-    InputError for an unknown task, image or setting, or a value out of its bounds.
+    InputError for an unknown task, image or setting, a value out of its bounds, a setting that would do nothing.
 
     Args:
         task: "mri", ... (see `names`).
@@ -40,16 +40,22 @@ def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, *
         seed: data seed, of the mask, the phase and the noise.
         profile: "smoke", "laptop" or "paper": sizes, unless `settings` say otherwise.
         slice_index: slice of a volume; the middle one by default.
-        **settings: the task's own settings, e.g. acceleration=8.
+        **settings: the task's own settings, e.g. acceleration=8. Of a `measured` picture sigma is estimated unless it
+            is among them.
     """
     cls = get(task)
     nearest(profile, cls.profiles, "profile")
     known = [field.name for field, _, _ in fields_of(cls)]
     for name in settings:
         nearest(name, known, f"setting of {task}")
-    whole_number("seed", seed, 0)
-    image = cls.default_image if image is None else image
-    return cls(**(cls.profiles[profile] | settings)).observe(load_image(image, slice_index), seed)
+    chosen, seed = cls(**(cls.profiles[profile] | settings)), whole_number("seed", seed, 0)
+    image = load_image(cls.default_image if image is None else image, slice_index)
+    for name, why in chosen.idle(image).items():
+        if name in settings:
+            raise InputError(f"{name} does nothing here, leave it out: {why}")
+    if settings.get("measured") and "sigma" not in settings and "sigma" not in chosen.idle(image):
+        chosen, image = chosen.with_estimated_sigma(image)
+    return chosen.observe(image, seed)
 
 
 for _module in pkgutil.iter_modules(__path__):

@@ -12,7 +12,7 @@ import torch
 
 from ..case import Case, Observation, robust_peak
 from ..images import Image, Sinogram, fit
-from ..images.dicom import attenuation
+from ..images.hounsfield import attenuation, no_attenuation, no_hounsfield
 from ..images.projections import rebinned, usable_bins
 from ..operators.ct import ct_operator, make_projector
 from ..operators.projectors import detector_bins, disc, distinct, equal_angles, fbp, strip_sinogram
@@ -21,6 +21,8 @@ from . import register
 
 MU_WATER = 0.0193  #: linear attenuation coefficient of water at 70 keV in 1/mm (NIST XCOM, interpolated)
 FIELD_OF_VIEW = 250.0  #: side of an image in mm where neither its file nor a setting says it
+LEAST_BODY = 0.6  #: largest attenuation below which a user's image is hardly relative to water, which is 1
+MOST_VIEWS = 4096  #: of a scan that is simulated
 MOST_SIDE = 2048  #: side in pixels of the largest image that is taken as it is
 
 
@@ -64,8 +66,8 @@ class CT(Settings):
     """Sparse-view parallel-beam CT (paper: 512 x 512, 18 and 30 of 180 views, noiseless post-log data).
 
     Values of an image are attenuation relative to water. DICOM files and the `hu` of an .npz are converted when they
-    are loaded; a .npy or a picture holds attenuation, or, with unit "hu", Hounsfield units. Values below 0 become 0,
-    and all outside of the field of view, the disc inscribed in the square, is left out.
+    are loaded; a .npy or a picture holds attenuation, or, with unit "hu", Hounsfield units; what is hardly either is
+    refused. Values below 0 become 0. All outside of the field of view, the disc inscribed in the square, is left out.
 
     Measured projections (a `Sinogram`) are taken over instead of simulated: `views` of them, rebinned to `size`. They
     are compared with the FBP of all views, which is no truth: it has noise and streaks, in part those of the data. A
@@ -84,7 +86,7 @@ class CT(Settings):
         "paper": dict(size=512),
     }
 
-    views: int = setting(30, "views, equally spaced over half a turn: 18 or 30 in the paper", low=1, high=4096)
+    views: int = setting(30, "views, equally spaced over half a turn: 18 or 30 in the paper", low=1, high=MOST_VIEWS)
     angles: str | None = setting(None, "angles of the views in degrees, separated by commas, in place of equal spacing")
     i0: float | None = setting(None, "photons sent along each ray, for Poisson noise; noiseless by default",
                                low=1, high=1e12)
@@ -99,6 +101,18 @@ class CT(Settings):
     size: int | None = setting(128, "side in pixels to which shipped images are resampled, and bins to which measured "
                                "projections are added up", low=16, high=2048)
 
+    def idle(self, image):
+        """See `Settings.idle`."""
+        unused = {}
+        if isinstance(image, Image):
+            if not image.shipped:
+                unused["size"] = "it resamples shipped images alone, and a file keeps its pixels"
+            if self.i0 is None:
+                unused["fov"] = "it matters for the noise alone, which i0 asks for"
+        if self.angles is not None:
+            unused["views"] = "angles say which views there are"
+        return unused
+
     def observe(self, image, seed=0):
         """Project an `Image`, or take over a measured `Sinogram`, and return its `Case`.
 
@@ -106,14 +120,16 @@ class CT(Settings):
         """
         if isinstance(image, Sinogram):
             return self._measured(image, seed)
-        fine = fine_object(self._attenuation(image), self.size)
+        image = self._attenuation(image)
+        fine = fine_object(image, self.size)
         n = len(fine) // 2
         truth = fine.reshape(n, 2, n, 2).mean(axis=(1, 3))
         if truth.max() < 1e-3 * image.array.max():  # the splines ring a little
             raise InputError(f"{image.name} is empty inside the field of view, the disc inscribed in the square")
         angles, detector = self._angles(), detector_bins(n)
         sinogram = torch.from_numpy(strip_sinogram(fine, angles, detector, pixel=0.5))
-        notes, noise_std = ("projected from a grid twice as fine", "field of view: the inscribed disc"), 0.0
+        notes = (*image.notes, "projected from a grid twice as fine", "field of view: the inscribed disc")
+        noise_std = 0.0
         fov = self._field_of_view(image)
         if self.i0 is not None:
             generator = torch.Generator().manual_seed(seed)
@@ -138,7 +154,7 @@ class CT(Settings):
         reference = (complete.disc * fbp(complete, sinogram)[0, 0]).numpy()
         chosen = [round(view * found / self.views) for view in range(self.views)]
         A = ct_operator(self.projector, n, tuple(scan.angles[chosen].tolist()), n)
-        notes = (f"measured scan: {self.views} of its {found} views over half a turn",
+        notes = (*scan.notes, f"measured scan: {self.views} of its {found} views over half a turn",
                  f"compared with the FBP of all {found} views: no truth, it has noise and streaks, partly the data's",
                  f"axis of rotation at bin {scan.centre:.1f} of {bins}, from the centroids of the views",
                  "values are attenuation per bin of the detector", "field of view: the inscribed disc")
@@ -171,15 +187,23 @@ class CT(Settings):
             degrees = [float(number) for number in self.angles.split(",")]
         except ValueError:
             raise InputError(f"angles must be numbers of degrees separated by commas, got '{self.angles}'") from None
+        if len(degrees) > MOST_VIEWS:
+            raise InputError(f"angles must be at most {MOST_VIEWS}, got {len(degrees)}")
         return distinct(map(math.radians, degrees))
 
     def _attenuation(self, image):
         if not isinstance(image, Image) or np.iscomplexobj(image.array):
             raise InputError(f"{image.name} is no picture of attenuation: ct needs real values (H, W), not k-space")
-        low = float(image.array.min())
-        if self.unit == "mu" and low < -10:
-            raise InputError(f"{image.name} has values down to {low:g}, which no attenuation has: if they are "
-                             "Hounsfield units, add --unit hu")
-        if self.unit == "hu" and low >= 0:
-            raise InputError(f"{image.name} has no value below 0 as air has in Hounsfield units: leave --unit at mu")
-        return replace(image, array=attenuation(image.array)) if self.unit == "hu" else image
+        if self.unit == "hu":
+            if doubt := no_hounsfield(image.array):
+                way_out = ", or save attenuation relative to water" if no_attenuation(image.array) else (
+                    ": leave --unit at mu")
+                raise InputError(f"{image.name} {doubt}{way_out}")
+            return replace(image, array=attenuation(image.array))
+        if doubt := no_attenuation(image.array):
+            raise InputError(f"{image.name} {doubt}")
+        high = float(image.array.max())
+        if high < LEAST_BODY and not image.shipped:
+            note = f"its largest value is {high:.3g}, water being 1: 1/cm or 1/mm would be divided by 0.193 or 0.0193"
+            return replace(image, notes=(*image.notes, note))
+        return image

@@ -7,14 +7,14 @@ import torch
 
 from ..case import Observation
 from ..operators import Identity
-from ..settings import Settings, setting
+from ..settings import InputError, setting
 from . import register
-from .pictures import gaussian, natural_case, natural_truth, to_tensor
+from .pictures import PictureTask, gaussian, natural_case, natural_truth, to_tensor
 
 
 @register
 @dataclass(frozen=True)
-class Denoising(Settings):
+class Denoising(PictureTask):
     """Denoising of gray or RGB pictures in [0, 1]; z_0 = y (paper: RGB 512 x 512, sigma 15, 25, 30).
 
     y is not clipped: its noise is unbiased, with values below 0 and above 1. Poisson noise
@@ -30,16 +30,31 @@ class Denoising(Settings):
     sigma: float = setting(25.0, "standard deviation of the Gaussian noise, of 255", low=0, high=255)
     noise: str = setting("gaussian", "kind of noise", choices=("gaussian", "poisson"))
     peak_photons: float = setting(60.0, "photons of a white pixel, for Poisson noise", above=0, high=1e6)
-    size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
+
+    def idle(self, image):
+        """See `Settings.idle`."""
+        unused = dict(peak_photons="they count for noise poisson") if self.noise == "gaussian" else dict(
+            sigma="the level of Poisson noise follows from peak_photons")
+        return super().idle(image) | unused
 
     def observe(self, image, seed=0):
-        """Add noise to a picture and return its `Case`; InputError for a bad picture (`natural_truth`)."""
-        generator = torch.Generator().manual_seed(seed)
-        truth = natural_truth(self, image, self.size)
-        x = to_tensor(truth)
-        if self.noise == "poisson":
+        """Add noise to a picture, or take it as `measured`, and return its `Case`.
+
+        InputError for a bad picture (`natural_truth`), or one of a user's that gets no noise.
+        """
+        generator, poisson = torch.Generator().manual_seed(seed), self.noise == "poisson"
+        picture = natural_truth(self, image, self.size)
+        x = to_tensor(picture)
+        if not (self.measured or poisson or self.sigma or image.shipped):
+            raise InputError(f"sigma 0 adds no noise to {image.name}, so there is none to remove: if the picture is "
+                             "noisy already, add --measured")
+        if self.measured:
+            y = x
+        elif poisson:
             y = torch.poisson(self.peak_photons * x, generator=generator) / self.peak_photons
-            noise_std = (float(y.mean()) / self.peak_photons) ** 0.5
         else:
-            y, noise_std = x + gaussian(x, self.sigma, generator), self.sigma / 255
-        return natural_case(self, image, truth, Observation(Identity(x.shape[1:]), y, y, noise_std=noise_std), seed)
+            y = x + gaussian(x, self.sigma, generator)
+        noise_std = (float(y.mean()) / self.peak_photons) ** 0.5 if poisson else self.sigma / 255
+        notes = (f"Poisson noise of {self.peak_photons:g} photons in a white pixel: peak_photons sets your camera's",)
+        return natural_case(self, image, picture, Observation(Identity(x.shape[1:]), y, y, noise_std=noise_std), seed,
+                            notes=notes * (self.measured and poisson))

@@ -1,17 +1,17 @@
 """In-painting: y = M (x + n), a mask M keeps the known pixels and sets the hole to zero."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import torch
+from scipy.ndimage import binary_dilation, label
 
 from ..case import Observation
-from ..images import Image
+from ..images.masks import load_mask
 from ..operators import Mask
-from ..settings import InputError, Settings, setting
+from ..settings import InputError, setting
 from . import register
-from .pictures import gaussian, natural_case, natural_truth, to_tensor
+from .pictures import PictureTask, gaussian, natural_case, natural_truth, to_tensor
 
 HIAR = 0.25  #: hole-to-image area ratio where no mask is asked for
 
@@ -52,26 +52,40 @@ def known_mean(y, mask):
     return mean if len(mean) > 1 else float(mean[0])
 
 
-def read_mask(path, shape):
-    """A mask file as (H, W): 1 where a pixel is not zero, in any channel; InputError for no picture or another size."""
-    from ..images.files import load_file
+def is_blank(picture, mask):
+    """Whether a picture (H, W) or (H, W, 3) has one colour in the hole of the mask (H, W), and others around it."""
+    hole = mask.numpy() == 0
+    ring = binary_dilation(hole, iterations=2) & ~hole
+    colour = picture[hole][0]
+    return bool((picture[hole] == colour).all() and ring.any() and (picture[ring] != colour).mean() > 0.5)
 
-    image = load_file(Path(path))
-    if not isinstance(image, Image):
-        raise InputError(f"{path}: a mask must be a picture, got a scan")
-    known = torch.from_numpy(image.array != 0)
-    known = known.any(dim=-1) if known.ndim == 3 else known
-    if known.shape != torch.Size(shape):
+
+def read_mask(path, shape, invert=False):
+    """(mask (H, W), 1 where a pixel is known, notes) of a mask file (`images.masks`) of the picture's shape (H, W).
+
+    InputError for another size, no hole, nothing known. `invert` makes the known pixels the hole.
+    """
+    known, notes = load_mask(path)
+    if known.shape != tuple(shape):
         raise InputError(f"{path}: the mask has {known.shape[0]} x {known.shape[1]} pixels, the image {shape[0]} x "
                          f"{shape[1]}: make them equal (--size sets that of shipped images)")
+    known = ~known if invert else known
     if known.all():
-        raise InputError(f"{path}: the mask has no zero, so there is no hole to fill")
-    return known.float()
+        raise InputError(f"{path}: fully known, the mask has no {'white' if invert else 'black'}: there is no hole to "
+                         "fill")
+    if not known.any():
+        raise InputError(f"{path}: nothing is known, the mask has no {'black' if invert else 'white'}: all is hole")
+    hole = 1 - float(known.mean())
+    notes += (f"hole: {hole:.1%} of the pixels",)
+    if hole > 0.5 and label(known)[1] == 1:
+        notes += ("what is known is one small spot: if that is the hole, "
+                  + ("leave out --invert-mask" if invert else "add --invert-mask"),)
+    return torch.from_numpy(known).float(), notes
 
 
 @register
 @dataclass(frozen=True)
-class Inpainting(Settings):
+class Inpainting(PictureTask):
     """In-painting of gray or RGB pictures in [0, 1] with a mask that all channels share; z_0 = y.
 
     The paper has a central box of hole-to-image area ratio (HIAR) 0.1 and 0.25, hole set to zero, no noise, and a
@@ -92,35 +106,52 @@ class Inpainting(Settings):
     hiar: float | None = setting(None, f"hole-to-image area ratio of a central box; {HIAR} if no mask is asked for",
                                  above=0, below=1)
     missing: float | None = setting(None, "share of pixels missing at random places, e.g. 0.97", above=0, below=1)
-    mask: str | None = setting(None, "picture of your own mask, not zero where a pixel is known")
+    mask: str | None = setting(None, "picture or array of your own mask, white (or not zero) where a pixel is known")
+    invert_mask: bool = setting(False, "take what is white in --mask for the hole")
     sigma: float = setting(0.0, "standard deviation of the Gaussian noise of the known pixels, of 255", low=0,
                            high=255)
     fill: str = setting("mean", "gray level that stands for zero, and so for the hole of z_0: the mean of the known "
                         "pixels, or black as in the paper", choices=("mean", "zero"))
-    size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
     def __post_init__(self):
         super().__post_init__()
         given = [name for name in ("hiar", "missing", "mask") if getattr(self, name) is not None]
         if len(given) > 1:
             raise InputError(f"{' and '.join(given)} exclude each other: give one of hiar, missing and mask")
+        if self.measured and self.mask is None:
+            raise InputError("a measured picture needs the mask of its damage: --mask FILE, black where a pixel is bad")
+        if self.invert_mask and self.mask is None:
+            raise InputError("invert_mask turns a mask of your own: give --mask FILE, too")
 
     def observe(self, image, seed=0):
-        """Mask a picture and return its `Case`; InputError for a bad picture (`natural_truth`) or mask."""
+        """Mask a picture, or take it as `measured` outside of its mask, and return its `Case`.
+
+        InputError for a bad picture (`natural_truth`) or mask, or a picture that is blank in the hole.
+        """
         generator = torch.Generator().manual_seed(seed)
-        truth = natural_truth(self, image, self.size)
-        mask = self._mask(truth.shape[:2], generator)
-        x = to_tensor(truth)
+        picture = natural_truth(self, image, self.size)
+        mask, notes = self._mask(picture.shape[:2], generator)
+        if not self.measured and self.mask is not None and not image.shipped:
+            if is_blank(picture, mask):
+                raise InputError(f"{image.name} has one colour in the hole of the mask and others around it, so it is "
+                                 "no truth there: if that is the damage to repair, add --measured")
+            notes += ("PSNR takes as truth what the picture shows in the hole: if that is damage, add --measured",)
+        x = to_tensor(picture)
         A = Mask(mask, x.shape[1:])
-        y = A(x + gaussian(x, self.sigma, generator))
+        y = A(x if self.measured else x + gaussian(x, self.sigma, generator))
         offset = known_mean(y, mask) if self.fill == "mean" else 0.0
         y = y - A(torch.ones_like(x) * torch.as_tensor(offset).reshape(-1, 1, 1))
         observation = Observation(A, y, y, noise_std=self.sigma / 255)
-        return natural_case(self, image, truth, observation, seed, offset, hole=float((mask == 0).float().mean()))
+        return natural_case(self, image, picture, observation, seed, offset, notes,
+                            hole=float((mask == 0).float().mean()))
+
+    def known(self, image):
+        """(H, W) bool, the pixels of the picture that the mask keeps."""
+        return self._mask(image.array.shape[:2], None)[0].numpy() > 0
 
     def _mask(self, shape, generator):
         if self.mask is not None:
-            return read_mask(self.mask, shape)
+            return read_mask(self.mask, shape, self.invert_mask)
         if self.missing is not None:
-            return random_mask(shape, self.missing, generator)
-        return box_mask(shape, HIAR if self.hiar is None else self.hiar)
+            return random_mask(shape, self.missing, generator), ()
+        return box_mask(shape, HIAR if self.hiar is None else self.hiar), ()

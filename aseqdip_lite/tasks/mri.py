@@ -65,6 +65,18 @@ class MRI(Settings):
                                     "do not see, to check answers by, e.g. 0.05", above=0, below=1)
     size: int | None = setting(192, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
+    def idle(self, image):
+        """See `Settings.idle`."""
+        if not isinstance(image, KSpace):
+            return {} if getattr(image, "shipped", False) else dict(
+                size="it resamples shipped images alone, and a file keeps its pixels")
+        unused = dict.fromkeys(("coils", "snr", "size"), "the scan was measured, with its own coils, noise and size")
+        if self.maps == "true":
+            unused["maps"] = "the coil maps of a measured scan are unknown, and estimated by ESPIRiT"
+        if image.mask is not None:
+            unused |= dict.fromkeys(("acceleration", "pattern"), "the scan was undersampled as it was measured")
+        return unused
+
     def observe(self, image, seed=0):
         """The `Case` of a simulated (`Image`) or measured (`KSpace`) scan; InputError if a setting does not fit."""
         generator = torch.Generator().manual_seed(seed)
@@ -93,15 +105,18 @@ class MRI(Settings):
             norm = float(y.to(torch.complex128).norm(dim=-1).norm())  # by rows: no number of threads changes that
             noise_std = norm * 10 ** (-self.snr / 20) / (2 * samples) ** 0.5
             y = y + mask * noise_std * 2**0.5 * torch.randn(y.shape, generator=generator, dtype=y.dtype)
-        notes = ("simulated coils, phase and noise",)
+        notes = (*image.notes, "simulated coils, phase and noise")
         return self._case(image.name, y, mask, maps, np.abs(truth), noise_std, generator, seed, notes)
 
     def _measured(self, data, generator, seed):
         y = torch.from_numpy(data.kspace)[None]  # (1, coils, H, W)
-        mask, notes = data.mask, ("measured k-space, coil maps by ESPIRiT from y alone",)
-        facts = dict(snr=None, maps="espirit")  # for the record, in place of settings that do not apply
+        one = y.shape[1] == 1  # the map of one coil cannot be told from the image: it is 1
+        mask, maps = data.mask, torch.ones_like(y[0]) if one else None
+        notes = (*data.notes, f"measured k-space, {'one coil' if one else 'coil maps by ESPIRiT from y alone'}")
+        facts = dict(snr=None, maps=None if one else "espirit")  # in place of settings that do not apply
         if mask is None:
-            mask = draw_mask(self.pattern, y.shape[-2:], self.acceleration, generator)
+            support = None if data.support is None else torch.from_numpy(data.support)
+            mask = draw_mask(self.pattern, y.shape[-2:], self.acceleration, generator, support)
             notes += ("retrospectively undersampled",)
         else:
             mask = torch.from_numpy(mask.astype(np.float32))
@@ -109,8 +124,11 @@ class MRI(Settings):
             facts |= dict(acceleration=None, pattern=None)
         if not bool(mask.any()):
             raise InputError(f"{data.name}: the sampling mask is empty")
-        case = self._case(data.name, y * mask, mask, None, data.reference, None, generator, seed, notes)
-        return replace(case, settings=case.settings | facts)
+        try:
+            case = self._case(data.name, y * mask, mask, maps, data.reference, None, generator, seed, notes)
+        except InputError as error:  # a guess may be the reason
+            raise InputError("; note that ".join([str(error), *data.notes])) from None
+        return replace(case, settings=case.settings | facts, crop=case.crop or data.crop)
 
     def _case(self, name, y, mask, maps, truth, noise_std, generator, seed, notes):
         held = None

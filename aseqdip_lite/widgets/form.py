@@ -4,7 +4,7 @@ import ipywidgets as widgets
 
 from .. import images, methods, tasks
 from ..run.engine import check_run
-from ..settings import fields_of, nearest
+from ..settings import fields_of, nearest, whole_number
 from .controls import WIDTH, controls_for, described, glossary
 
 
@@ -70,8 +70,8 @@ class Form(widgets.VBox):
         asked = {name: control.value for name, control in self._of_problem.items()}
         key = tuple(asked.items())
         if key not in self._cached:
-            image, seed = asked.pop("image"), asked.pop("data_seed")
-            self._cached = {key: tasks.load_case(self.task.name, image, seed=seed, profile=self.profile, **asked)}
+            image, seed = asked.pop("image"), whole_number("seed", asked.pop("data_seed"), 0)
+            self._cached = {key: self.task(**asked).observe(images.load_image(image), seed)}
         return self._cached[key]
 
     def method(self):

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ...files import make_folder, plain, provenance, to_bytes, to_json, write_together
+from ...run.interrupt import deferred_interrupt
 from ...run.plots import to_png
 from ...settings import InputError, nearest
 
@@ -99,8 +100,10 @@ def run(name, profile="laptop", *, out):
     files = {"png": to_png(experiment.figure(ours, *arrays)), "json": to_json(report).encode()}
     for pictures in arrays:
         files["npz"] = to_bytes(lambda buffer, pictures=pictures: np.savez_compressed(buffer, **pictures))
-    write_together({out / f"{name}.{kind}": lambda file, content=content: file.write(content)
-                    for kind, content in files.items()})
+    with deferred_interrupt() as interrupted:
+        write_together(out, {f"{name}.{kind}": content for kind, content in files.items()})
+    if interrupted:
+        raise KeyboardInterrupt
     return json.loads(files["json"])
 
 

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from ...images import DATA
-from ...images.files import _read_npy
+from ...images.arrays import read_npy
 from ...methods.base import square_norm
 from ...networks import ImageNetwork
 from ...run.metrics import psnr
@@ -90,7 +90,7 @@ def load_autoencoder(path=WEIGHTS):
                 raise InputError("the names of the weights differ")
             for name, value in network.state_dict().items():
                 with archive.open(members[name]) as member:
-                    array = _read_npy(member, members[name].file_size)
+                    array = read_npy(member, members[name].file_size)
                 if array.shape != tuple(value.shape) or array.dtype != np.float32:
                     raise InputError("the shapes of the weights differ")
                 weights[name] = torch.tensor(array)

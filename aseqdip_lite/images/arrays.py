@@ -1,0 +1,79 @@
+"""Arrays of numpy: .npy and .npz. Nothing is unpickled, and a header is checked before its array is allocated."""
+
+import io
+import zipfile
+
+import numpy as np
+
+from ..settings import InputError
+from .dicom import pixel_side
+from .hounsfield import attenuation, no_hounsfield
+from .kspace import arranged, from_complex
+from .types import Image, as_image, count_values
+
+ENCRYPTED = 1  #: a flag of a zip archive's member
+HEAD = 16384  #: bytes of an .npy file that surely hold its header: numpy refuses a header above 10,000 bytes
+
+
+def load_npy(path):
+    with open(path, "rb") as file:
+        array = read_npy(file, path.stat().st_size)
+    return from_array(path.name, array)
+
+
+def from_array(name, array):
+    """An array as an `Image`, or, if it is complex and looks so, as a `KSpace`."""
+    return from_complex(name, array) if array.dtype.kind == "c" else Image(name, as_image(array))
+
+
+def load_npz(path):
+    arrays, names = read_npz(path, ("image", "hu", "kspace", "mask", "reference", "pixel_spacing_mm"))
+    if sum(kind in arrays for kind in ("image", "hu", "kspace")) != 1:
+        raise InputError("must hold one of 'image', 'hu' and 'kspace', got "
+                         + (", ".join(map(repr, names))[:200] or "nothing"))
+    if "kspace" in arrays:
+        return arranged(path.name, arrays["kspace"], arrays.get("mask"), arrays.get("reference"))
+    if "hu" in arrays:
+        if doubt := no_hounsfield(arrays["hu"]):
+            raise InputError(f"'hu' {doubt}, or save attenuation relative to water as 'image'")
+        arrays["image"] = attenuation(arrays["hu"])
+    return Image(path.name, as_image(arrays["image"]), spacing_mm=pixel_side(arrays.get("pixel_spacing_mm")))
+
+
+def read_npz(path, wanted):
+    """({name: array} of the wanted arrays that an archive holds, the names of all)."""
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        members = {info.filename.removesuffix(".npy"): info for info in infos}
+        arrays = {}
+        for name in wanted:
+            if name in members:
+                if sum(info.filename.removesuffix(".npy") == name for info in infos) > 1:
+                    raise InputError(f"holds {name!r} twice: save it again by numpy.savez")
+                if members[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise InputError(f"{name!r} is not packed as numpy packs: save it again by numpy.savez_compressed")
+                if members[name].flag_bits & ENCRYPTED:
+                    raise InputError(f"{name!r} is encrypted: save it again without a password")
+                with archive.open(members[name]) as member:
+                    arrays[name] = read_npy(member, members[name].file_size)
+    return arrays, list(members)
+
+
+def read_npy(file, size):
+    """An array from an open .npy stream of `size` bytes: header first, refused before any allocation."""
+    head = io.BytesIO(file.read(HEAD))
+    version = np.lib.format.read_magic(head)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in read_header:
+        raise InputError(f".npy format version {version} is not supported: save it again with numpy.save")
+    shape, fortran, dtype = read_header[version](head)
+    if dtype.hasobject:
+        raise InputError("holds pickled objects, which are never loaded: save a plain numeric array")
+    if dtype.kind not in "biufc":
+        raise InputError(f"must hold numbers, got dtype {dtype}")
+    expected = count_values(shape) * dtype.itemsize
+    file.seek(head.tell())
+    data = file.read(expected) if size >= expected else b""
+    if len(data) < expected:
+        raise InputError(f"cut short: {size} bytes for an array that needs {expected} and a header")
+    return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")

@@ -1,0 +1,240 @@
+"""K-space of any source: where it was measured, and what its numbers say of an order of axes that nobody wrote down.
+
+Facts are checked (`as_kspace`). What is only plausible is a guess, named in `notes` with the way to overrule it.
+"""
+
+import numpy as np
+
+from ..settings import InputError
+from .types import (
+    LEAST_PEAK,
+    LEAST_SIDE,
+    MOST_PEAK,
+    Image,
+    KSpace,
+    as_image,
+    check_sides,
+    count_values,
+    parts_hint,
+    single_precision,
+)
+
+WINDOW = 5  #: samples on a side of the spot in which k-space has most of its energy
+PEAKED = 3  #: how many times more of its energy one spot of k-space holds than one spot of its picture, at least
+MOST_PARTIAL = 0.9  #: partial Fourier measures less than this share of the lines; 7/8 is the most in use
+KINDS = {-2: "rows", -1: "columns"}
+ACROSS = -0.2  #: correlation of neighbouring samples below which a picture lies across its edges
+NEAR = 8  #: the zero frequency lies within 1 / NEAR of an axis of where it is looked for
+
+
+def as_kspace(name, kspace, mask=None, reference=None, notes=()):
+    """A checked `KSpace`; what was measured is read off the zeros and the mask (`measured`)."""
+    if kspace.ndim != 3 or kspace.dtype.kind != "c":
+        raise InputError(f"k-space must be complex of shape (coils, H, W), got {kspace.dtype} of shape {kspace.shape}"
+                         + way_out(kspace))
+    count_values(kspace.shape)
+    h, w = kspace.shape[1:]
+    check_sides("k-space", (h, w))
+    kspace = single_precision("the k-space", kspace)
+    if mask is not None:
+        mask = np.squeeze(mask)
+        if mask.shape not in ((w,), (h, w)):
+            raise InputError(f"the mask must have shape {(w,)} or {(h, w)}, got {mask.shape}"
+                             + (": repeat a mask of rows to (H, W)" if mask.shape == (h,) else ""))
+        if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
+            raise InputError("the mask must hold zeros and ones only")
+        if not (kspace * mask).any():
+            raise InputError("the sampling mask is empty: no k-space sample was measured")
+    mask, support, found = measured(kspace, mask)
+    if reference is not None:
+        if reference.ndim != 2 or reference.dtype.kind not in "iuf":
+            raise InputError(f"the reference must be real of shape (h, w), got {reference.dtype} of {reference.shape}")
+        check_sides("the reference", reference.shape)
+        if reference.shape[0] > h or reference.shape[1] > w:
+            raise InputError(f"the reference of {reference.shape} is larger than the k-space of {(h, w)}")
+        reference = single_precision("the reference", reference)
+        if reference.min() < 0:
+            raise InputError("the reference must hold magnitudes, got negative values")
+    return KSpace(name, kspace, mask, reference, support, notes=(*notes, *found))
+
+
+def way_out(array):
+    """What else an array that is no k-space (coils, H, W) may be, as the end of a sentence."""
+    if array.dtype.kind == "c" and array.ndim == 2:
+        return ": add the axis of one coil, a[None]"
+    if array.dtype.kind == "c" and array.ndim == 4:
+        return ": of (slices, coils, H, W) save one slice, a[index], or 'kspace' of an .h5 file"
+    return parts_hint(array)
+
+
+def measured(kspace, mask=None):
+    """(mask, support, notes) of k-space (coils, H, W), from its zeros and from a mask of zeros and ones, if any.
+
+    A scan is full where all that was measured is one piece without holes around the zero frequency: zeros at the edges
+    are the zero filling that enlarges a picture, or partial Fourier. Its mask is None, and its `support` (H, W) tells
+    what was measured, None if all was. Of any other scan the mask is (W,) if columns were left out, else (H, W), and
+    the support is None. A mask that leaves out what k-space holds is kept; where it counts zeros as measured, they are
+    left out of it.
+    """
+    held, notes = (kspace != 0).any(axis=0), ()
+    sampled = held
+    if mask is not None and not mask.all():
+        known = held if mask.ndim == 2 else held.any(axis=1)[:, None] & held.any(axis=0)
+        wanted = np.broadcast_to(mask != 0, held.shape)
+        sampled = known & wanted
+        for wrong, words in ((wanted & ~known, "counts {} as measured where k-space is zero: left out of it"),
+                             (known & ~wanted, "leaves out {} that k-space holds")):
+            lines = wrong.any(axis=0) if mask.ndim == 1 else wrong
+            if wrong[held.any(axis=1)].any():
+                kind = "columns" if mask.ndim == 1 else "points"
+                notes += ("the mask " + words.format(f"{int(lines.sum())} {kind}"),)
+        if (known & ~wanted).any():
+            return _columns_or_points(sampled), None, notes
+    if _in_one_piece(sampled):
+        notes += _edges(sampled.any(axis=1), "rows") + _edges(sampled.any(axis=0), "columns")
+        return None, None if sampled.all() else sampled, notes
+    return _columns_or_points(sampled), None, notes
+
+
+def _columns_or_points(sampled):
+    columns = sampled.any(axis=0)
+    return (columns if (sampled == columns).all() else sampled).astype(np.float32)
+
+
+def _in_one_piece(sampled):
+    """Whether the true entries of (H, W) hold the zero frequency and leave no gap along any row or column."""
+    h, w = sampled.shape
+    return bool(sampled[h // 2, w // 2]) and all(
+        (np.abs(np.diff(np.pad(sampled, 1).astype(np.int8), axis=axis)).sum(axis=axis) <= 2).all() for axis in (0, 1))
+
+
+def _edges(lines, kind):
+    """Notes on how a run of measured rows or columns lies around the zero frequency."""
+    inside, size = np.flatnonzero(lines), len(lines)
+    count, zero = len(inside), size // 2
+    whole = min(2 * max(zero - int(inside[0]), int(inside[-1]) - zero) + 1, size)  # if both sides were measured
+    whole = size if whole == size - 1 else whole
+    if count > MOST_PARTIAL * whole:
+        return () if count == size else (f"zero-filled from {count} to {size} {kind}",)
+    filled = () if whole == size else (f"zero-filled from {whole} to {size} {kind}",)
+    return (f"partial Fourier: {count} of {whole} {kind}", *filled)
+
+
+def from_complex(name, array):
+    """What a complex array without further words is: an `Image` (H, W) or a `KSpace`, by where its energy lies.
+
+    K-space has most of it in one spot; of a picture it is the Fourier transform that has. InputError for pictures of
+    several coils.
+    """
+    if array.ndim == 2 and not (_usable(array) and _peaked(array[None])):
+        return Image(name, as_image(array))
+    if array.ndim == 2:
+        return arranged(name, array[None], notes=(
+            "its energy lies in one spot: taken as k-space of one coil; save a picture as 'image' of an .npz",))
+    if array.ndim == 3 and min(array.shape[1:]) >= LEAST_SIDE and _usable(array) and _peaked(np.fft.fft2(array)):
+        raise InputError("looks like pictures of coils: not its energy, but that of its Fourier transform lies in one "
+                         "spot; save k-space, fftshift(fft2(ifftshift(a, (1, 2))), (1, 2)), or, if it is k-space, save "
+                         "it as 'kspace' of an .npz")
+    return arranged(name, array)
+
+
+def arranged(name, kspace, mask=None, reference=None, notes=()):
+    """`as_kspace` of k-space that was brought into order (`in_order`)."""
+    kspace, mask, found = in_order(kspace, mask)
+    return as_kspace(name, kspace, mask, reference, (*notes, *found))
+
+
+def in_order(kspace, mask=None):
+    """(kspace, mask, notes) with the coils first, the zero frequency and the middle of the picture in the middle.
+
+    Only what stands out is moved: an axis without a peak where the other two have one; a peak at index 0 of an axis; a
+    picture that lies across the edges, as one does that was transformed without ifftshift.
+    """
+    if kspace.ndim != 3 or kspace.dtype.kind != "c" or not _usable(kspace):
+        return kspace, mask, ()
+    notes, mask = (), None if mask is None else np.squeeze(mask)
+    gains = [_gain(kspace, axis) for axis in range(3)]
+    coils = int(np.argmin(gains))
+    if PEAKED * gains[coils] < min(gain for axis, gain in enumerate(gains) if axis != coils) and coils:
+        notes += (f"shape {kspace.shape} is read with the coils on axis {coils}, the one without a peak: put them "
+                  "first by np.moveaxis",)
+        kspace = np.moveaxis(kspace, coils, 0)
+    if not _peaked(kspace):
+        return kspace, mask, notes
+    ends = [axis for axis in KINDS if _at_the_end(kspace, axis, _spot(kspace)[1][axis])]
+    if ends:
+        kspace, mask = np.fft.fftshift(kspace, ends), _shifted(mask, ends)
+        notes += (f"the zero frequency of the {_words(ends)} was at index 0: moved to the middle by np.fft.fftshift",)
+    for axis, place in zip(KINDS, _spot(kspace)[1], strict=True):
+        size = kspace.shape[axis]
+        if abs(place - size // 2) > size / NEAR:
+            notes += (f"its energy lies at index {place} of {size} {KINDS[axis]}, but the zero frequency is taken to "
+                      f"be at {size // 2}: fill a partial scan up with zeros (np.pad) until it is there",)
+    found = {axis: _neighbours(kspace, axis) for axis in KINDS}
+    across = ends if sum(found[axis] for axis in ends) < 0 else list(KINDS) if max(found.values()) < ACROSS else []
+    for axis in across:
+        size = kspace.shape[axis]
+        ramp = np.exp(2j * np.pi * (np.arange(size) - size // 2) * (size // 2) / size)
+        kspace = kspace * (ramp[:, None] if axis == -2 else ramp)
+    if across:
+        notes += (f"the picture lay across the edges, its {_words(across)} rolled by half, as if transformed without "
+                  "ifftshift: rolled back",)
+    return kspace, mask, notes
+
+
+def _words(axes):
+    return " and ".join(KINDS[axis] for axis in axes)
+
+
+def _shifted(mask, axes):
+    """The mask (W,) or (H, W), if any, moved as k-space is along these of its axes."""
+    if mask is None or mask.ndim not in (1, 2):
+        return mask
+    return np.fft.fftshift(mask, [axis for axis in axes if axis >= -mask.ndim])
+
+
+def _usable(array):
+    """Whether the numbers of an array can be judged; those that cannot are refused later."""
+    return array.size > 0 and bool(np.isfinite(array).all()) and LEAST_PEAK <= np.abs(array).max() <= MOST_PEAK
+
+
+def _spot(kspace):
+    """(share, place) of the spot of WINDOW x WINDOW samples in which (coils, H, W) has the most energy, round edges."""
+    from scipy.ndimage import uniform_filter
+
+    energy = np.square(np.abs(kspace), dtype=np.float64).sum(axis=0)
+    spots = uniform_filter(energy / energy.sum(), WINDOW, mode="wrap")
+    place = np.unravel_index(int(spots.argmax()), spots.shape)
+    return float(spots[place]) * WINDOW**2, tuple(map(int, place))
+
+
+def _peaked(kspace):
+    """Whether one spot of k-space (coils, H, W) holds much more of the energy than one spot of its picture does."""
+    return _spot(kspace)[0] > PEAKED * _spot(np.fft.fft2(kspace))[0]
+
+
+def _gain(kspace, axis):
+    """How many times more energy WINDOW entries in a row of an axis hold at most than they would of even energy."""
+    profile = _profile(kspace, axis)
+    window = min(WINDOW, len(profile))
+    return float(np.convolve(profile / profile.mean(), np.ones(window) / window, mode="valid").max())
+
+
+def _profile(kspace, axis):
+    others = tuple(other for other in range(3) if other != axis % 3)
+    return np.square(np.abs(kspace), dtype=np.float64).sum(axis=others)
+
+
+def _at_the_end(kspace, axis, place):
+    """Whether the peak at `place` lies at index 0 and the energy falls off from there on, but also at the other end."""
+    profile = _profile(kspace, axis)
+    after, before = profile[1:3].sum(), profile[-2:].sum()
+    return min(place, len(profile) - place) <= 2 and min(after, before) > 0.1 * max(after, before)
+
+
+def _neighbours(kspace, axis):
+    """Correlation of neighbouring samples along an axis: 1 if the picture lies in the middle, -1 if at the edges."""
+    samples = np.moveaxis(kspace, axis, 0)
+    first, second = samples[:-1], samples[1:]
+    size = np.abs(first * second).sum(dtype=np.float64)
+    return float((first.conj() * second).sum(dtype=np.complex128).real / size) if size else 0.0

@@ -1,0 +1,449 @@
+"""K-space as people have it: order of axes, place of the zero frequency, masks, zero filling, fastMRI's layouts."""
+
+import h5py
+import numpy as np
+import pytest
+from checks import error_of
+
+from aseqdip_lite import load_case
+from aseqdip_lite.images import Image, KSpace
+from aseqdip_lite.images.fastmri import recon_shape
+from aseqdip_lite.images.files import load_file
+from aseqdip_lite.images.hdf5 import dataset, node
+from aseqdip_lite.images.kspace import measured
+from aseqdip_lite.images.phantoms import ellipse_image
+
+COILS, H, W = 6, 64, 48
+
+
+def dft(n, zero=True):
+    """The orthonormal DFT as a matrix, by its definition; `zero`: index n // 2 is frequency, or place, zero."""
+    middle = n // 2 if zero else 0
+    k = np.arange(n) - middle
+    return np.exp(-2j * np.pi * np.outer(k, k) / n) / np.sqrt(n)
+
+
+def transformed(pictures, zero=True):
+    return dft(pictures.shape[-2], zero) @ pictures @ dft(pictures.shape[-1], zero).T
+
+
+def object_of(h, w):
+    """A head-like phantom (h, w), off the middle."""
+    ellipses = ((1.0, 0.7, 0.8, 0.05, -0.03, 0.0), (-0.5, 0.5, 0.6, 0.0, -0.02, 10.0), (0.6, 0.2, 0.15, 0.2, 0.2, 30.0))
+    fine = ellipse_image(ellipses, 256)
+    return fine[np.ix_(np.arange(h) * 256 // h, np.arange(w) * 256 // w)]
+
+
+def pictures_of(h=H, w=W, coils=COILS):
+    """Pictures (coils, h, w) of smooth complex coils that stand around the object."""
+    y, x = np.meshgrid(np.linspace(-1, 1, h), np.linspace(-1, 1, w), indexing="ij")
+    angles = 2 * np.pi * np.arange(coils)[:, None, None] / coils
+    maps = np.exp(-((y - np.sin(angles)) ** 2 + (x - np.cos(angles)) ** 2) / 2 + 1j * (angles + x * np.cos(angles)))
+    return object_of(h, w) * maps
+
+
+def rss(kspace, shape=None):
+    """The root sum of squares of the coil pictures, its central `shape` part."""
+    inverse = [dft(n).conj().T for n in kspace.shape[-2:]]
+    picture = np.sqrt((np.abs(inverse[0] @ kspace.astype(complex) @ inverse[1].T) ** 2).sum(axis=-3))
+    shape = shape or picture.shape[-2:]
+    top, left = ((n - m) // 2 for n, m in zip(picture.shape[-2:], shape, strict=True))
+    return picture[..., top:top + shape[0], left:left + shape[1]].astype(np.float32)
+
+
+def likeness(one, other):
+    return np.corrcoef(np.ravel(one), np.ravel(other))[0, 1]
+
+
+def save(folder, array, **others):
+    path = folder / ("a.npz" if others else "a.npy")
+    if others:
+        np.savez(path, **others, kspace=array)
+    else:
+        np.save(path, array)
+    return path
+
+
+def write(folder, kspace, **others):
+    path = folder / "a.h5"
+    with h5py.File(path, "w") as file:
+        for name, value in dict(kspace=kspace, **others).items():
+            file[name] = value
+    return path
+
+
+def header(encoded, recon, inside=""):
+    sizes = "".join(f"<{kind}><matrixSize><x>{h}</x><y>{w}</y><z>1</z></matrixSize></{kind}>"
+                    for kind, (h, w) in dict(encodedSpace=encoded, reconSpace=recon).items())
+    return (f'<?xml version="1.0"?>{inside}<ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>{sizes}'
+            "</encoding></ismrmrdHeader>")
+
+
+# Pictures and k-space in arrays without words.
+
+@pytest.mark.parametrize("h, w", [(64, 48), (63, 47), (64, 47)])
+def test_one_array_is_kspace_or_picture_by_where_its_energy_lies(tmp_path, h, w):
+    picture = object_of(h, w) * np.exp(0.5j * np.linspace(-1, 1, w))
+    scan = load_file(save(tmp_path, transformed(picture)))
+    assert isinstance(scan, KSpace) and scan.kspace.shape == (1, h, w) and scan.mask is None
+    np.testing.assert_allclose(scan.kspace[0], transformed(picture), rtol=1e-5, atol=1e-5)
+    assert "taken as k-space of one coil; save a picture as 'image' of an .npz" in scan.notes[0]
+    image = load_file(save(tmp_path, picture))
+    assert isinstance(image, Image) and np.array_equal(image.array, picture.astype(np.complex64)) and not image.notes
+
+
+def test_an_npz_says_what_its_array_is(tmp_path):
+    kspace, pictures = transformed(pictures_of()), pictures_of()
+    np.savez(tmp_path / "a.npz", image=kspace[0])
+    assert isinstance(load_file(tmp_path / "a.npz"), Image)
+    np.savez(tmp_path / "a.npz", kspace=pictures)
+    np.testing.assert_allclose(load_file(tmp_path / "a.npz").kspace, pictures, rtol=1e-6)
+    assert error_of(load_file, save(tmp_path, pictures)).startswith(
+        f"{tmp_path / 'a.npy'}: looks like pictures of coils: not its energy, but that of its Fourier transform lies "
+        "in one spot; save k-space")
+
+
+def in_file(folder, kind, kspace):
+    """K-space in each of the three ways in."""
+    return {"npy": lambda: save(folder, kspace), "npz": lambda: save(folder, kspace, reference=np.ones((16, 16))),
+            "h5": lambda: write(folder, np.stack([kspace, kspace]))}[kind]()
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+@pytest.mark.parametrize("h, w", [(64, 48), (63, 47)])
+@pytest.mark.parametrize("order", ["shifted back", "without any shift", "shifted once", "rows alone"])
+def test_the_zero_frequency_is_moved_to_the_middle(tmp_path, kind, h, w, order):
+    """Whichever of the shifts was left out, the picture lies as it does with all of them."""
+    pictures = pictures_of(h, w)
+    right = transformed(pictures)
+    kspace = {"shifted back": lambda: np.fft.ifftshift(right, (1, 2)),
+              "without any shift": lambda: transformed(pictures, zero=False),
+              "shifted once": lambda: np.fft.fftshift(transformed(pictures, zero=False), (1, 2)),
+              "rows alone": lambda: np.fft.ifftshift(right, 1)}[order]()
+    scan = load_file(in_file(tmp_path, kind, kspace))
+    np.testing.assert_allclose(scan.kspace, right, atol=1e-4 * np.abs(right).max())
+    assert scan.mask is None
+    text = " ".join(scan.notes)
+    assert ("at index 0: moved to the middle by np.fft.fftshift" in text) == (order != "shifted once")
+    assert ("without ifftshift: rolled back" in text) == (order in ("without any shift", "shifted once"))
+
+
+def test_a_mask_moves_with_its_kspace(tmp_path):
+    columns = (np.arange(W) % 3 == 0) | (abs(np.arange(W) - W // 2) < 6)
+    right = transformed(pictures_of()) * columns
+    corner = np.fft.ifftshift(right, (1, 2))
+    for mask in (np.fft.ifftshift(columns), None):
+        scan = load_file(save(tmp_path, corner, **({} if mask is None else dict(mask=mask))))
+        assert np.array_equal(scan.mask, columns)
+        np.testing.assert_allclose(scan.kspace, right, atol=1e-5)
+
+
+@pytest.mark.parametrize("offset", [(0, 0), (3, -4), (-5, 2)])
+def test_a_peak_off_the_middle_stays(tmp_path, offset):
+    """An echo that comes early or late moves the peak by a few samples; nothing is put right."""
+    kspace = np.roll(transformed(pictures_of()), offset, (1, 2)).astype(np.complex64)
+    scan = load_file(save(tmp_path, kspace))
+    assert np.array_equal(scan.kspace, kspace) and scan.notes == ()
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("coils", [2, 6, 20])
+def test_coils_that_are_not_first(tmp_path, kind, axis, coils):
+    right = transformed(pictures_of(coils=coils))
+    kspace = np.moveaxis(right, 0, axis)
+    scan = load_file(in_file(tmp_path, kind, kspace))
+    np.testing.assert_allclose(scan.kspace, right, rtol=1e-5, atol=1e-6)
+    assert scan.notes[0] == (f"shape {kspace.shape} is read with the coils on axis {axis}, the one without a peak: put "
+                             "them first by np.moveaxis")
+
+
+def test_a_guess_is_named_where_it_led_nowhere(tmp_path):
+    path = save(tmp_path, np.moveaxis(transformed(pictures_of()), 0, 2))
+    message = error_of(load_case, "mri", str(path), acceleration=8)
+    assert message.startswith("ESPIRiT needs a fully sampled centre of at least 6 lines, got 2: use a lower")
+    assert message.endswith("; note that " + load_file(path).notes[0])
+
+
+def test_a_partial_scan_without_its_zeros_is_named(tmp_path):
+    scan = load_file(save(tmp_path, transformed(pictures_of())[..., 16:]))
+    assert scan.notes == ("its energy lies at index 8 of 32 columns, but the zero frequency is taken to be at 16: fill "
+                          "a partial scan up with zeros (np.pad) until it is there",)
+
+
+@pytest.mark.parametrize("array, words", [
+    (np.ones((3, H, W, 2)), "an image must have shape (H, W) or (H, W, 3), got (3, 64, 48, 2): if its last axis holds "
+     "real and imaginary parts, save a[..., 0] + 1j * a[..., 1]"),
+    (np.ones((2, 3, H, W), complex), "k-space must be complex of shape (coils, H, W), got complex128 of shape (2, 3, "
+     "64, 48): of (slices, coils, H, W) save one slice, a[index], or 'kspace' of an .h5 file"),
+])
+def test_other_arrays_are_named(tmp_path, array, words):
+    assert error_of(load_file, save(tmp_path, array)) == f"{tmp_path / 'a.npy'}: {words}"
+
+
+# What was measured.
+
+def bands(rows=slice(None), columns=slice(None)):
+    support = np.zeros((H, W), bool)
+    support[rows, columns] = True
+    return support
+
+
+ELLIPSE = ((np.arange(H)[:, None] - H // 2) / 28) ** 2 + ((np.arange(W) - W // 2) / 20) ** 2 <= 1
+
+
+@pytest.mark.parametrize("support, notes", [
+    (bands(columns=slice(4, 44)), ("zero-filled from 40 to 48 columns",)),
+    (bands(columns=slice(4, 45)), ("zero-filled from 41 to 48 columns",)),
+    (bands(columns=slice(6, 45)), ("zero-filled from 39 to 48 columns",)),
+    (bands(columns=slice(18, 48)), ("partial Fourier: 30 of 48 columns",)),
+    (bands(columns=slice(0, 30)), ("partial Fourier: 30 of 48 columns",)),
+    (bands(columns=slice(8, 30)), ("partial Fourier: 22 of 33 columns", "zero-filled from 33 to 48 columns")),
+    (bands(rows=slice(20, 64)), ("partial Fourier: 44 of 64 rows",)),
+    (bands(slice(8, 56), slice(4, 44)), ("zero-filled from 48 to 64 rows", "zero-filled from 40 to 48 columns")),
+    (ELLIPSE, ("zero-filled from 57 to 64 rows", "zero-filled from 41 to 48 columns")),
+])
+@pytest.mark.parametrize("pattern", ["random", "equispaced", "variable-density"])
+def test_a_mask_is_drawn_inside_of_what_was_measured(tmp_path, support, notes, pattern):
+    """The acceleration counts what was measured; the calibration centre lies around the zero frequency."""
+    kspace = transformed(pictures_of(coils=1)).astype(np.complex64) * support
+    for mask in (None, np.ones(W), support):
+        path = save(tmp_path, kspace, **({} if mask is None else dict(mask=mask)))
+        scan = load_file(path)
+        assert scan.mask is None and np.array_equal(scan.support, support) and scan.notes == notes
+    case = load_case("mri", str(path), acceleration=2, pattern=pattern)
+    drawn = case.observation.A.mask.expand(H, W).numpy().astype(bool)
+    assert not (drawn & ~support).any()
+    assert drawn[H // 2 - 2:H // 2 + 2, W // 2 - 2:W // 2 + 2].all()
+    if pattern == "variable-density":
+        assert drawn.sum() == round(support.sum() / 2)
+    else:
+        assert abs(drawn.any(axis=0).sum() - round(support.any(axis=0).sum() / 2)) <= (pattern == "equispaced")
+    assert case.settings["sampled"] == pytest.approx(drawn.mean())
+    y = case.observation.y[0].numpy()
+    assert ((y != 0).any(axis=0) == drawn).all(), "what is measured is not zero, and nothing else is measured"
+    assert set(notes) < set(case.notes)
+
+
+def test_the_same_columns_are_drawn_of_a_scan_without_zero_filling(tmp_path):
+    """The mask of the measured columns is that of a scan of so many columns, its centre at the zero frequency."""
+    kspace = transformed(pictures_of())
+    whole = load_case("mri", str(save(tmp_path, kspace[..., 4:44])), acceleration=2).observation.A.mask
+    filled = load_case("mri", str(save(tmp_path, kspace * bands(columns=slice(4, 44)))), acceleration=2)
+    assert np.array_equal(filled.observation.A.mask[4:44], whole)
+
+
+def test_a_hole_or_a_missing_centre_is_undersampling():
+    kspace = transformed(pictures_of())
+    for columns in (np.arange(W) != 7, np.arange(W) > W // 2, np.arange(W) < W // 2):
+        mask, support, notes = measured(kspace * columns)
+        assert np.array_equal(mask, columns) and support is None and notes == ()
+
+
+@pytest.mark.parametrize("wrong, note", [
+    (slice(2, 5), "the mask counts 3 columns as measured where k-space is zero: left out of it"), (slice(0, 0), None)])
+def test_a_mask_that_contradicts_the_zeros(tmp_path, wrong, note):
+    columns = (np.arange(W) % 2 == 0) | (abs(np.arange(W) - W // 2) < 6)
+    given = columns.copy()
+    given[wrong] = True
+    scan = load_file(save(tmp_path, transformed(pictures_of()) * (columns & (np.arange(W) != 2)), mask=given))
+    assert np.array_equal(scan.mask, columns & (np.arange(W) != 2))
+    expected = note.replace("3", "2") if note else (
+        "the mask counts 1 columns as measured where k-space is zero: left out of it")
+    assert scan.notes == (expected,)
+    scan = load_file(save(tmp_path, transformed(pictures_of()), mask=columns))
+    assert np.array_equal(scan.mask, columns)
+    assert scan.notes == (f"the mask leaves out {(~columns).sum()} columns that k-space holds",)
+
+
+# fastMRI.
+
+def test_a_mask_of_ones_is_no_mask(tmp_path):
+    kspace = np.stack([transformed(pictures_of())] * 3).astype(np.complex64)
+    case = load_case("mri", str(write(tmp_path, kspace, mask=np.ones(W, np.float32))), acceleration=2)
+    assert int(case.observation.A.mask.sum()) == W // 2 and case.settings["acceleration"] == 2
+
+
+@pytest.mark.parametrize("form", ["(W,)", "(1, W, 1)", "(slices, W)", "(H, W)", "(slices, H, W)"])
+def test_masks_of_all_forms(tmp_path, form):
+    rng, kspace = np.random.default_rng(0), np.stack([transformed(pictures_of())] * 3)
+    columns = rng.random((3, W)) < 0.4
+    columns[:, W // 2] = True
+    points = rng.random((3, H, W)) < 0.4
+    masks = {"(W,)": columns[1], "(1, W, 1)": columns[1][None, :, None], "(slices, W)": columns, "(H, W)": points[1],
+             "(slices, H, W)": points}
+    scan = load_file(write(tmp_path, kspace, mask=masks[form]))
+    assert np.array_equal(scan.mask, points[1] if "H" in form else columns[1])
+
+
+def test_a_scan_without_reconstruction_is_cropped_to_the_header(tmp_path):
+    """Of a full scan the picture; of an undersampled one the rows, which are complete, and what is shown of columns."""
+    kspace = transformed(pictures_of())[None]
+    words = header((H, W), (32, 40))
+    full = load_file(write(tmp_path, kspace, ismrmrd_header=words))
+    assert full.mask is None and full.kspace.shape == (COILS, 32, 40)
+    np.testing.assert_allclose(rss(full.kspace), rss(kspace[0], (32, 40)), rtol=1e-4, atol=1e-5)
+    columns = (np.arange(W) % 2 == 0) | (abs(np.arange(W) - W // 2) < 6)
+    path = write(tmp_path, kspace * columns, ismrmrd_header=words, mask=columns)
+    scan = load_file(path)
+    assert np.array_equal(scan.mask, columns) and scan.crop == (32, 40) and scan.kspace.shape == (COILS, 32, W)
+    np.testing.assert_allclose(rss(scan.kspace), rss(kspace[0] * columns, (32, W)), rtol=1e-4, atol=1e-5)
+    assert (scan.kspace[..., ~columns] == 0).all()
+    case = load_case("mri", str(path))
+    assert case.display(case.observation.start).shape == (32, 40) and case.truth is None
+
+
+@pytest.mark.parametrize("words, shape", [
+    (header((64, 48), (32, 40)), (32, 40)), (header((64, 48), (32, 40)).replace(' xmlns="http://www.ismrm.org/ISMRMRD"',
+                                                                              ""), (32, 40)),
+    ("<ismrmrdHeader/>", None)])
+def test_the_header_is_read_by_its_schema(tmp_path, words, shape):
+    for value in (words, words.encode(), np.array([words.encode()])):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["ismrmrd_header"] = value
+            assert recon_shape(file["ismrmrd_header"]) == shape
+
+
+@pytest.mark.parametrize("words, fault", [
+    ("<ismrmrdHeader", "is no ISMRMRD header in XML"), ("", "is no ISMRMRD header in XML"),
+    (header((64, 48), ("many", 40)), "is no ISMRMRD header in XML"),
+    (header((64, 48), (-3, 40)), "asks for a picture of -3 x 40"),
+    (header((64, 48), (32, 40), '<!DOCTYPE a [<!ENTITY b "cc"><!ENTITY d "&b;&b;">]>'), "or defines entities"),
+    ("<a>" + "x" * 2**20 + "</a>", "is too large or defines entities"),
+])
+def test_bad_headers(tmp_path, words, fault):
+    path = write(tmp_path, transformed(pictures_of())[None], ismrmrd_header=words)
+    message = error_of(load_file, path)
+    assert fault in message and message.endswith("delete it from the file")
+
+
+@pytest.mark.parametrize("undersampled", [False, True])
+def test_a_reference_larger_than_kspace_made_by_zero_filling(tmp_path, undersampled):
+    columns = (np.arange(30) % 2 == 0) | (abs(np.arange(30) - 15) < 8)
+    narrow = transformed(pictures_of())[..., 9:39]
+    filled = np.pad(narrow, ((0, 0), (0, 0), (9, 9)))
+    reference = rss(filled, (40, W))
+    scan = load_file(write(tmp_path, (narrow * columns if undersampled else narrow)[None],
+                           reconstruction_rss=reference[None]))
+    assert np.array_equal(scan.reference, reference)
+    if undersampled:
+        assert np.array_equal(scan.mask, np.pad(columns, 9))
+    else:
+        assert scan.mask is None and scan.kspace.shape == (COILS, 40, W)
+        assert "zero-filled from 30 to 48" in scan.notes[0]
+        np.testing.assert_allclose(rss(scan.kspace), reference, atol=1e-4)
+
+
+def test_a_reference_larger_than_kspace_of_a_wider_picture(tmp_path):
+    """The scanner padded the picture: compared on the common centre."""
+    kspace = transformed(pictures_of())
+    reference = np.pad(rss(kspace, (40, W)), ((0, 0), (10, 10)))
+    scan = load_file(write(tmp_path, kspace[None], reconstruction_rss=reference[None]))
+    assert scan.reference.shape == (40, W) and likeness(rss(scan.kspace), scan.reference) > 0.9999
+    assert scan.notes[0].endswith("68, is larger than k-space: compared on the common centre, 40 x 48")
+
+
+def test_a_reference_larger_than_kspace_of_something_else(tmp_path):
+    other = np.random.default_rng(0).random((1, 40, 70)).astype(np.float32)
+    message = error_of(load_file, write(tmp_path, transformed(pictures_of())[None], reconstruction_rss=other))
+    assert message.endswith("delete the reconstruction from the file to do without")
+
+
+@pytest.mark.parametrize("factor", [1e-6, 2.0, 1.0])
+def test_the_reference_of_a_full_scan_gets_the_unit_of_its_kspace(tmp_path, factor):
+    kspace = transformed(pictures_of())
+    scan = load_file(write(tmp_path, kspace[None], reconstruction_rss=factor * rss(kspace, (40, 40))[None]))
+    np.testing.assert_allclose(scan.reference, rss(kspace, (40, 40)), rtol=1e-4)
+    assert any(f"times {1 / factor:.3g}" in note for note in scan.notes) == (factor != 1)
+    unlike = np.random.default_rng(0).random((1, 40, 40))
+    scan = load_file(write(tmp_path, kspace[None], reconstruction_rss=unlike))
+    assert "does not look like the picture of its k-space" in scan.notes[-1]
+    np.testing.assert_array_equal(scan.reference, unlike[0].astype(np.float32))
+
+
+def test_single_coil(tmp_path):
+    """`reconstruction_esc` is that of one coil; the other may be of all coils. The map of one coil is 1."""
+    kspace = np.stack([transformed(scale * pictures_of(coils=1))[0] for scale in (1, 2, 3)])
+    esc = np.stack([rss(one[None], (40, 40)) for one in kspace])
+    path = write(tmp_path, kspace, reconstruction_esc=esc, reconstruction_rss=5 * esc)
+    scan = load_file(path, 2)
+    assert scan.kspace.shape == (1, 40, 40) and np.array_equal(scan.reference, esc[2])
+    case = load_case("mri", str(path), acceleration=1, slice_index=2)
+    np.testing.assert_allclose(case.display(case.observation.start), esc[2], rtol=1e-3, atol=1e-4)
+    assert "measured k-space, one coil" in case.notes and load_case("mri", str(path), acceleration=4)
+    assert "slices of one coil" in load_file(write(tmp_path, kspace)).notes[0]
+
+
+@pytest.mark.parametrize("kspace, words", [
+    (np.ones((3, 2, 4, H, W), np.complex64), "got complex64 of shape (3, 2, 4, 64, 48): save one of its averages"),
+    (np.ones((2, 4, H, W, 2), np.float32), "got float32 of shape (2, 4, 64, 48, 2): if its last axis holds real and"),
+    (np.ones((2, 4, 5, 30, 20), np.float32), "got float32 of shape (2, 4, 5, 30, 20): radial k-space must be gridded"),
+])
+def test_other_layouts_are_named(tmp_path, kspace, words):
+    assert words in error_of(load_file, write(tmp_path, kspace))
+
+
+# HDF5.
+
+def test_nothing_outside_of_the_file_is_opened(tmp_path):
+    kspace = transformed(pictures_of())[None].astype(np.complex64)
+    write(tmp_path, kspace).rename(tmp_path / "other.h5")
+    path, message = tmp_path / "a.h5", f"{tmp_path / 'a.h5'}: "
+    with h5py.File(path, "w") as file:
+        file["kspace"] = h5py.ExternalLink("other.h5", "/kspace")
+    assert error_of(load_file, path) == message + "'kspace' lies in another file: copy it into this one"
+    with h5py.File(path, "w") as file:
+        file["far"], file["kspace"] = h5py.ExternalLink("other.h5", "/"), h5py.SoftLink("/far/kspace")
+    assert error_of(load_file, path) == message + "'/far/kspace' lies in another file: copy it into this one"
+    layout = h5py.VirtualLayout(kspace.shape, np.complex64)
+    layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "kspace", kspace.shape)
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("kspace", layout)
+    assert error_of(load_file, path).startswith(message + "the numbers of 'kspace' lie in other files: copy them")
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", kspace.shape, np.complex64, external=[(str(tmp_path / "raw"), 0, kspace.nbytes)])
+    (tmp_path / "raw").write_bytes(kspace.tobytes())
+    assert error_of(load_file, path).startswith(message + "the numbers of 'kspace' lie in other files: copy them")
+
+
+def test_soft_links_inside_of_the_file_are_followed(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["deep/numbers"] = np.arange(3)
+        file["deep/link"], file["soft"] = h5py.SoftLink("numbers"), h5py.SoftLink("/deep/link")
+        file["round"], file["lost"] = h5py.SoftLink("/round"), h5py.SoftLink("/nowhere")
+        assert dataset(file, "soft")[()].tolist() == dataset(file["deep"], "./link")[()].tolist() == [0, 1, 2]
+        assert node(file, "round") is node(file, "lost") is node(file, "deep/numbers/none") is None
+
+
+def write_packed(path, name, array, code=32001):
+    """A dataset packed by a filter that is not here."""
+    with h5py.File(path, "a") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk(array.shape)
+        plist.set_filter(code, h5py.h5z.FLAG_OPTIONAL)
+        group = file.require_group(name.rpartition("/")[0] or "/")
+        found = h5py.h5d.create(group.id, name.rpartition("/")[2].encode(), h5py.h5t.py_create(array.dtype),
+                                h5py.h5s.create_simple(array.shape), plist)
+        found.write_direct_chunk((0,) * array.ndim, array.tobytes())
+    return path
+
+
+@pytest.mark.parametrize("name, array", [("kspace", np.ones((1, 2, 20, 20), np.complex64)),
+                                         ("exchange/data", np.ones((4, 2, 20), np.float32))])
+def test_a_missing_filter_is_named(tmp_path, monkeypatch, name, array):
+    monkeypatch.setitem(__import__("sys").modules, "hdf5plugin", None)
+    path = write_packed(tmp_path / "a.h5", name, array, 32999)
+    assert error_of(load_file, path) == (f"{path}: '{name}' is packed by the HDF5 filter 32999, which is missing: pip "
+                                         "install hdf5plugin, or unpack the file with h5repack -f NONE")
+
+
+def test_matlab_and_ismrmrd_are_named(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["kspace"] = np.ones((20, 20))
+    with open(path, "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
+    assert error_of(load_file, path).startswith(f"{path}: is a MATLAB v7.3 file: read its array with h5py")
+    with h5py.File(path, "w") as file:
+        file["dataset/xml"], file["dataset/data"] = "<ismrmrdHeader/>", np.ones(5)
+    assert error_of(load_file, path).startswith(f"{path}: is an ISMRMRD raw file, a list of readouts: sort them into")
