@@ -161,14 +161,25 @@ def test_a_bar_whose_stream_fails_is_disabled_and_holds_no_lock(stream, monkeypa
 
 
 def test_bytes_that_a_descriptor_does_not_take_are_dropped():
+    """What a full pipe and a broken one refuse counts as written; what the full one had taken arrives as it was."""
     read, write = os.pipe()
     os.set_blocking(write, False)
-    stream = io.TextIOWrapper(io.BufferedWriter(Steady(write, "w")), "utf-8")
+    raw = Steady(write, "w")
+    stream = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")
     for _ in range(100):  # more than a pipe holds
-        print("x" * 8000, file=stream, flush=True)
+        print("x" * 7999, file=stream, flush=True)
+    with pytest.raises(BlockingIOError):
+        os.write(write, bytes(8000))
+    assert raw.write(bytes(8000)) == 8000
+    taken = os.read(read, 10**6)
+    assert 0 < len(taken) < 100 * 8000 and taken == ((b"x" * 7999 + b"\n") * 100)[:len(taken)]
     os.close(read)
-    print("x", file=stream, flush=True)  # a broken pipe
+    with pytest.raises(BrokenPipeError):
+        os.write(write, b"x")
+    assert raw.write(b"x") == 1
+    print("x", file=stream, flush=True)
     stream.close()
+    assert stream.closed and raw.closed
 
 
 # ---------------------------------------------------------------- sweeps
