@@ -164,6 +164,7 @@ def hold(folder, patience=0.0):
 def lock(folder, deadline):
     """The handle of a folder's lock file, which this process alone holds; None where the file system has no locks."""
     while True:
+        folder.mkdir(parents=True, exist_ok=True)  # another owner removes the folder that it made and left empty
         file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,8 +180,9 @@ def lock(folder, deadline):
             os.close(file)
             (folder / LOCK).unlink(missing_ok=True)
             return None
-        if os.path.exists(folder / LOCK) and os.path.samestat(os.stat(folder / LOCK), os.fstat(file)):
-            break
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(folder / LOCK), os.fstat(file)):
+                break
         os.close(file)  # its last owner removed it in the meantime
     os.ftruncate(file, 0)
     os.write(file, f"{os.getpid()} on {platform.node()}".encode())

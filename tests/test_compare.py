@@ -154,3 +154,13 @@ def test_a_reference_that_is_the_image_is_left_out_and_said(tmp_path):
     assert [(row["image"], row["method"]) for row in report["rows"]] == [
         ("brain-088", "zero_filled"), ("brain-056", "reference_guided"), ("brain-056", "zero_filled")]
     assert [(entry["method"], entry["image"]) for entry in report["left_out"]] == [("reference_guided", "brain-088")]
+
+
+def test_pictures_of_an_earlier_comparison_go_and_those_of_a_user_stay(tmp_path):
+    options = dict(out=tmp_path, profile="smoke", progress=False, workers=1, size=16)
+    compare("denoising", ["tv"], images=["astronaut", "coffee"], **options)
+    assert (tmp_path / "compare-coffee.png").exists()
+    (tmp_path / "compare-mine.png").write_bytes(b"a user's")
+    report = compare("denoising", ["tv"], images=["astronaut"], **options)
+    assert {file.name for file in tmp_path.glob("*.png")} == {"compare.png", "compare-mine.png"}
+    assert report["pictures"] == [str(tmp_path / "compare.png")]

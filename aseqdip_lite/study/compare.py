@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import json
 import os
 import unicodedata
 from pathlib import Path
@@ -174,14 +175,26 @@ def write(out, report, pictures):
                      for row in report["rows"])
     contents = {"compare.json": to_json(report),
                 "compare.md": as_markdown(report["summary"]), "compare.csv": table.getvalue()}
-    old = {file.name for kind in ("compare", "curves") for file in out.glob(f"{kind}*.png")}
     write_together(out, {name: content.encode() for name, content in contents.items()} | pictures,
-                   remove=sorted(old - set(pictures)))
+                   remove=sorted(drawn_before(out) - set(pictures)))
+
+
+def drawn_before(out):
+    """Names of the pictures that an earlier comparison in a folder may have drawn, by its compare.json."""
+    try:
+        rows = json.loads((out / "compare.json").read_text(encoding="utf-8"))["rows"]
+        labels = {Path(row["image"]).stem for row in rows}
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not ours
+        return set()
+    return {f"{kind}{end}.png" for kind in ("compare", "curves")
+            for end in ("", *(f"-{label}" for label in labels if label))}
 
 
 def draw(suffix, case, folders):
     """{name: bytes} of the pictures and the curves of one image from the {method: folder} of its runs of seed 0."""
     shown, titles, curves = {}, {}, {}
+    if folders and case.truth is None:  # else the answers stand beside the truth
+        shown["start"] = case.display(case.observation.start)
     for name, folder in folders.items():
         metrics, recon, rows = read_saved(folder)
         shown[name] = case.shown(recon)

@@ -7,7 +7,7 @@ imports every module of the folder, which registers its task for tests, command 
 import importlib
 import pkgutil
 
-from ..images import load_image
+from ..images import Image, load_image
 from ..settings import InputError, fields_of, nearest, whole_number
 
 REGISTRY = {}
@@ -50,7 +50,10 @@ def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, *
         nearest(name, known, f"setting of {task}")
     chosen, seed = cls(**(cls.profiles[profile] | settings)), whole_number("seed", seed, 0)
     image = load_image(cls.default_image if image is None else image, slice_index)
-    for name, why in chosen.idle(image).items():
+    idle = chosen.idle(image)
+    if isinstance(image, Image) and not image.shipped:
+        idle |= dict(size="it resamples shipped images alone, and a file keeps its pixels")
+    for name, why in idle.items():
         if name in settings:
             raise InputError(f"{name} does nothing here, leave it out: {why}")
     if settings.get("measured") and "sigma" not in settings and "sigma" not in chosen.idle(image):

@@ -104,11 +104,8 @@ class CT(Settings):
     def idle(self, image):
         """See `Settings.idle`."""
         unused = {}
-        if isinstance(image, Image):
-            if not image.shipped:
-                unused["size"] = "it resamples shipped images alone, and a file keeps its pixels"
-            if self.i0 is None:
-                unused["fov"] = "it matters for the noise alone, which i0 asks for"
+        if isinstance(image, Image) and self.i0 is None:
+            unused["fov"] = "it matters for the noise alone, which i0 asks for"
         if self.angles is not None:
             unused["views"] = "angles say which views there are"
         return unused

@@ -58,7 +58,7 @@ class Deblurring(PictureTask):
         unused = ("motion", "gamma", "exposure", "knee", "kernel") if self.blur == "kernelwizard" else (
             ("motion",) if self.kernel else ())
         why = f"the blur is that of {self.checkpoint or self.kernel}"
-        return super().idle(image) | dict.fromkeys(unused, why)
+        return dict.fromkeys(unused, why)
 
     def observe(self, image, seed=0):
         """Blur a picture and add noise, or take it as `measured`, and return its `Case`.

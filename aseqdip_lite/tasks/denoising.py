@@ -33,9 +33,9 @@ class Denoising(PictureTask):
 
     def idle(self, image):
         """See `Settings.idle`."""
-        unused = dict(peak_photons="they count for noise poisson") if self.noise == "gaussian" else dict(
-            sigma="the level of Poisson noise follows from peak_photons")
-        return super().idle(image) | unused
+        if self.noise == "gaussian":
+            return dict(peak_photons="they count for noise poisson")
+        return dict(sigma="the level of Poisson noise follows from peak_photons")
 
     def observe(self, image, seed=0):
         """Add noise to a picture, or take it as `measured`, and return its `Case`.

@@ -68,8 +68,7 @@ class MRI(Settings):
     def idle(self, image):
         """See `Settings.idle`."""
         if not isinstance(image, KSpace):
-            return {} if getattr(image, "shipped", False) else dict(
-                size="it resamples shipped images alone, and a file keeps its pixels")
+            return {}
         unused = dict.fromkeys(("coils", "snr", "size"), "the scan was measured, with its own coils, noise and size")
         if self.maps == "true":
             unused["maps"] = "the coil maps of a measured scan are unknown, and estimated by ESPIRiT"

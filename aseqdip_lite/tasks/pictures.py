@@ -25,11 +25,6 @@ class PictureTask(Settings):
                              "truth is known; sigma is given or estimated")
     size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
-    def idle(self, image):
-        """See `Settings.idle`."""
-        return {} if getattr(image, "shipped", False) else dict(
-            size="it resamples shipped images alone, and a file keeps its pixels")
-
     def with_estimated_sigma(self, image):
         """(these settings with the sigma of the picture's own noise, the picture with a note of it)."""
         sigma = estimated_sigma(natural_truth(self, image, self.size), self.known(image))
