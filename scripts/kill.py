@@ -8,8 +8,8 @@ those that it had when it was killed; no process and no temporary file may stay.
 that start in one folder at once: what is there in the end must be whole and one of them's, and the other one must have
 been told.
 
-    python scripts/kill.py                    50 of each kind, 100 races
-    python scripts/kill.py --trials 5         5 of each kind, 10 races
+    python scripts/kill.py                            32 of each kind, some 200 deaths, and 100 races
+    python scripts/kill.py --trials 5 --races 10      a few of each
 
 Writes results/kill.json. Itself interrupted, it goes on where it was: finished trials wait in out/kill.jsonl.
 """
@@ -230,9 +230,10 @@ def race(out, delay):
 
 
 @click.command()
-@click.option("--trials", "count", default=50, show_default=True, help="Trials of each kind; races are twice as many.")
+@click.option("--trials", "count", default=32, show_default=True, help="Trials of each kind.")
+@click.option("--races", default=100, show_default=True, help="Races of two runs for one folder.")
 @click.option("--seed", default=0, show_default=True)
-def main(count, seed):
+def main(count, races, seed):
     """Kill runs and sweeps at random moments, and compare what they leave with uninterrupted ones."""
     setup = dict(seed=seed, steps=STEPS, checkpoint_every=EVERY, provenance=provenance(torch.device("cpu")))
     progress = Store(PROGRESS, ("setup", "kind", "index"))
@@ -261,7 +262,7 @@ def main(count, seed):
                 kills = trial(target, out, draw(kind, seconds, calls, np.random.default_rng([seed, number, index])))
                 note(kind, index, kills, outcome(out) == outcome(whole), time.perf_counter() - began)
                 shutil.rmtree(out)
-        for index in missing("race", 2 * count):
+        for index in missing("race", races):
             out, began = Path(folder) / f"race-{index}", time.perf_counter()
             delay = float(np.random.default_rng([seed, len(TARGETS), index]).uniform(0, 0.5))
             note("race", index, [], race(out, delay), time.perf_counter() - began)
