@@ -4,8 +4,9 @@ Mutated ones are good files with bytes cut off, changed, doubled. Structured one
 links and pipes, bombs, streams that go on beyond their sizes, circles, deep nesting, fields of another kind.
 
 A child process with a limit on its memory loads one file after another; a parent that it reports to each time
-ends it where a file takes longer than 5 seconds, and starts another. What else than a result or an `InputError`
-comes out, a crash, a hang or more than 1 GiB, is a failure; its file is kept in --keep. Writes results/fuzz.json.
+ends it where a file takes longer than a minute, and starts another. What else than a result or an `InputError` comes
+out, a crash, a hang, more than 1 GiB or 5 seconds of a processor, whatever else it does, is a failure; its file is kept
+in --keep. Writes results/fuzz.json.
 
     python scripts/fuzz.py                        10,000 mutated files and 10,000 structured ones
     python scripts/fuzz.py --cases 300
@@ -44,8 +45,8 @@ from aseqdip_lite.tasks.inpainting import read_mask
 
 RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "fuzz.json"
 
-#: Seconds that one file may take, and bytes that it may add to the process.
-MOST_SECONDS, MOST_BYTES = 5.0, 2**30
+#: Processor seconds that one file may take, bytes that it may add to the process, and seconds until it counts as hung.
+MOST_SECONDS, MOST_BYTES, HUNG = 5.0, 2**30, 60.0
 
 def load_checkpoint(path):
     """Restore a run from the file; what it holds must be finite, and a step further must end in no error."""
@@ -113,7 +114,7 @@ def rezipped(content, rng):
 
 
 def child(pipe):
-    """Load the files that come through the pipe; answer with what came of each."""
+    """Load the files that come through the pipe; answer with what came of each and its processor seconds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders print
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MOST_BYTES, size + MOST_BYTES))
@@ -122,13 +123,15 @@ def child(pipe):
     pipe.send("ready")
     while True:
         loader, path = pipe.recv()
+        began = time.process_time()
         try:
             LOADERS[loader](Path(path))
-            pipe.send("loaded")
+            found = "loaded"
         except InputError as error:
-            pipe.send("refused" if len(str(error).splitlines()) == 1 else f"an error of several lines: {error}")
+            found = "refused" if len(str(error).splitlines()) == 1 else f"an error of several lines: {error}"
         except BaseException as error:  # whatever else comes out is what is looked for
-            pipe.send(f"{type(error).__name__}: {error}")
+            found = f"{type(error).__name__}: {error}"
+        pipe.send((found, time.process_time() - began))
 
 
 class Worker:
@@ -145,18 +148,19 @@ class Worker:
         self.pipe.recv()
 
     def load(self, loader, path):
-        """What came of a file, in words."""
+        """(what came of a file, in words, its processor seconds)."""
         self.pipe.send((loader, str(path)))
         try:
-            if self.pipe.poll(MOST_SECONDS):
-                return self.pipe.recv()
-            found = f"hung for {MOST_SECONDS:g} s"
+            if self.pipe.poll(HUNG):
+                found, seconds = self.pipe.recv()
+                return (found if seconds <= MOST_SECONDS else f"took {seconds:.1f} processor seconds"), seconds
+            found = f"hung for {HUNG:g} s"
         except EOFError:
             self.process.join()
             found = f"crashed with exit code {self.process.exitcode}"
         self.process.kill()
         self.start()
-        return found
+        return found, 0.0
 
 
 def files(seed, cases, good):
@@ -203,7 +207,7 @@ def main(cases, seed, only, keep):
         for kind, (content, loader) in good.items():
             path = Path(folder) / f"good{kind}"
             path.write_bytes(content)
-            print(f"{kind}: the good file is {worker.load(loader, path)}")
+            print(f"{kind}: the good file is {worker.load(loader, path)[0]}")
         for number, (part, kind, suffix, loader, build) in enumerate(files(seed, cases, good)):
             if only not in kind:
                 continue
@@ -211,9 +215,8 @@ def main(cases, seed, only, keep):
             content = built(build, path, seed, number)
             if content is not None:
                 path.write_bytes(content)
-            at = time.perf_counter()
-            found = worker.load(loader, path)
-            slowest = max(slowest, time.perf_counter() - at)
+            found, seconds = worker.load(loader, path)
+            slowest = max(slowest, seconds)
             one = counts[part].setdefault(kind, Counter())
             one[found if found in ("loaded", "refused") else "failed"] += 1
             if found not in ("loaded", "refused"):

@@ -8,7 +8,7 @@ those that it had when it was killed; no process and no temporary file may stay.
 that start in one folder at once: what is there in the end must be whole and one of them's, and the other one must have
 been told.
 
-    python scripts/kill.py                            32 of each kind, some 200 deaths, and 100 races
+    python scripts/kill.py                            48 runs and saves, 16 sweeps and studies, 100 races
     python scripts/kill.py --trials 5 --races 10      a few of each
 
 Writes results/kill.json. Itself interrupted, it goes on where it was: finished trials wait in out/kill.jsonl.
@@ -230,7 +230,8 @@ def race(out, delay):
 
 
 @click.command()
-@click.option("--trials", "count", default=32, show_default=True, help="Trials of each kind.")
+@click.option("--trials", "count", default=48, show_default=True, help="Runs and saves; sweeps and studies are a third "
+              "as many, for they take far longer.")
 @click.option("--races", default=100, show_default=True, help="Races of two runs for one folder.")
 @click.option("--seed", default=0, show_default=True)
 def main(count, races, seed):
@@ -249,7 +250,8 @@ def main(count, races, seed):
 
     with tempfile.TemporaryDirectory() as folder:
         for number, (kind, target) in enumerate(TARGETS.items()):
-            if not missing(kind, count):
+            wanted = count if target is run else count // 3
+            if not missing(kind, wanted):
                 continue
             whole = Path(folder) / f"{kind}-whole"
             trial(target, whole, [])
@@ -257,7 +259,7 @@ def main(count, races, seed):
             trial(target, Path(folder) / f"{kind}-timed", [])  # the first one also waited for the imports
             seconds = time.perf_counter() - began
             calls = int((Path(folder) / f"{kind}-whole.calls").read_text()) if target is run else 0
-            for index in missing(kind, count):
+            for index in missing(kind, wanted):
                 out, began = Path(folder) / f"{kind}-{index}", time.perf_counter()
                 kills = trial(target, out, draw(kind, seconds, calls, np.random.default_rng([seed, number, index])))
                 note(kind, index, kills, outcome(out) == outcome(whole), time.perf_counter() - began)
