@@ -74,7 +74,8 @@ class CT(Settings):
     high PSNR then says that the answer is close to that FBP.
 
     z_0 is A^T y times the number that fits the data best, ||A^T y||^2 / ||A A^T y||^2: the unfiltered back-projection
-    in the right size, from y alone. The scale is the 99.5th percentile of it.
+    in the right size, from y alone. The scale is the 99.5th percentile of it. With `start` "fbp", z_0 is the filtered
+    back-projection instead.
     """
 
     name: ClassVar[str] = "ct"
@@ -96,6 +97,8 @@ class CT(Settings):
                              choices=("auto", "matrix", "rotation", "torch-radon"))
     unit: str = setting("mu", "unit of a user's image: attenuation relative to water, or Hounsfield units",
                         choices=("mu", "hu"))
+    start: str = setting("paper", "z_0: A^T y as in the paper, or the filtered back-projection",
+                         choices=("paper", "fbp"))
     window: float | None = setting(None, "attenuation shown as white, and the peak value of PSNR and SSIM; by default "
                                    "the truth's largest", above=0)
     size: int | None = setting(128, "side in pixels to which shipped images are resampled, and bins to which measured "
@@ -163,6 +166,8 @@ class CT(Settings):
         back = A.adjoint(y)
         start = back * float(back.square().sum() / A(back).square().sum())
         scale = robust_peak(start)
+        if self.start == "fbp":
+            start = A.projector.disc * fbp(A.projector, sinogram)
         observation = Observation(A, y / scale, start / scale, scale,
                                   None if noise_std is None else A.factor * noise_std / scale)
         peak = float(truth.max()) if self.window is None else self.window

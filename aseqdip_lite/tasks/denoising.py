@@ -5,11 +5,10 @@ from typing import ClassVar
 
 import torch
 
-from ..case import Observation
 from ..operators import Identity
 from ..settings import InputError, setting
 from . import register
-from .pictures import PictureTask, gaussian, natural_case, natural_truth, to_tensor
+from .pictures import PictureTask, centred, gaussian, natural_case, natural_truth, to_tensor
 
 
 @register
@@ -56,5 +55,5 @@ class Denoising(PictureTask):
             y = x + gaussian(x, self.sigma, generator)
         noise_std = (float(y.mean()) / self.peak_photons) ** 0.5 if poisson else self.sigma / 255
         notes = (f"Poisson noise of {self.peak_photons:g} photons in a white pixel: peak_photons sets your camera's",)
-        return natural_case(self, image, picture, Observation(Identity(x.shape[1:]), y, y, noise_std=noise_std), seed,
-                            notes=notes * (self.measured and poisson))
+        observation, offset = centred(self, Identity(x.shape[1:]), y, noise_std)
+        return natural_case(self, image, picture, observation, seed, offset, notes * (self.measured and poisson))
