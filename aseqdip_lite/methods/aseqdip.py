@@ -7,14 +7,14 @@ import torch
 
 from ..settings import InputError, setting
 from . import register
-from .base import Carry, Method, State, advance, forward, network_setting, precision_setting, square_norm, start_network
+from .base import AverageCarry, Method, State, advance, forward, network_setting, precision_setting, square_norm, start_network
 from .controller import Controller, check, control
 from .schedules import Schedule, parse, whole
 
 
 @dataclass
-class StageCarry(Carry):
-    """A `Carry` that knows where in a stage it is.
+class StageCarry(AverageCarry):
+    """An `AverageCarry` that knows where in a stage it is.
 
     Attributes:
         controller: sets lam and N.
@@ -36,8 +36,7 @@ class ASeqDIP(Method):
 
         L(phi) = ||A f_phi(z_{k-1}) - y||^2 + lam ||f_phi(z_{k-1}) - z_{k-1}||^2        (Eq. 3)
 
-    starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI, CT) or y. The
-    answer is z_K.
+    starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI, CT) or y.
 
     Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints phi_0 ~ N(0, I), which
     no trainable U-Net uses: `networks.initialise` draws the weights. One Adam object lives through all stages, as in
@@ -47,13 +46,18 @@ class ASeqDIP(Method):
     (3) times a damping. `heldout` leaves measurements out of the loss, but not out of the curve's data term, which
     stopping rules compare with the energy of all the noise.
 
+    The answer is z_K, or, with `ema`, the exponential moving average of the outputs, which trails them by about
+    1 / (1 - ema) steps and has less of what changes from step to step; no input and no loss sees it.
+
     `refresh` says how a stage makes z_k:
 
     * "fresh": a forward pass after the N-th update, as in Algorithm 1.
     * "stale": the output of the last pass before the N-th update, as in the released code; saves
       one of 3 N + 1 pass units a stage and lags one update behind.
-    * "projected": the fresh output with its sampled k-space replaced by the data, as the released MRI code does:
-      z = A^H(y - A f) + f, that is S^H F^-1((1 - M) F S f + M y) where sum |S|^2 = 1. Only for linear A.
+    * "projected": the fresh output after one Landweber step towards the data, z = f + A^H(y - A f), as in the released
+      MRI code: S^H F^-1((1 - M) F S f + M y) where sum |S|^2 = 1. With one coil this replaces the sampled k-space by the
+      data, a projection; with several it does not, for the coil images S z of one image cannot be chosen freely. Only
+      for linear A.
     """
 
     name: ClassVar[str] = "aseqdip"
@@ -67,6 +71,8 @@ class ASeqDIP(Method):
     lr: float = setting(3e-4, "learning rate of Adam (1e-4 in the paper, with its wider networks)", above=0.0)
     network: str = network_setting()
     precision: str = precision_setting()
+    ema: float = setting(0.0, "factor of the moving average of the outputs that is the answer; 0 for the last output, "
+                         "as published", low=0.0, below=1.0)
     refresh: str = setting("fresh", "how a stage makes its next input", choices=("fresh", "stale", "projected"))
 
     def __post_init__(self):
@@ -110,7 +116,10 @@ class ASeqDIP(Method):
         else:
             image = self._next_input(observation, carry, output)
             carry.z, carry.inner = controller.after_stage(observation, carry, output, image), 0
-        return State(carry.step, image, terms, carry, stage=carry.stage, average=controller.answer)
+        if self.ema:
+            carry.update_average(image, self.ema)
+        return State(carry.step, image, terms, carry, stage=carry.stage,
+                     average=carry.average if self.ema else controller.answer)
 
     @staticmethod
     def objective(observation, controller, output, z):
