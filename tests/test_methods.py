@@ -264,16 +264,6 @@ def test_stale_refresh_is_one_update_behind(N, tiny_mri):
     assert torch.equal(state.image, network(z).detach())
 
 
-def test_the_average_is_the_exponential_one_of_the_outputs_and_changes_no_step(tiny_mri):
-    plain, averaged = (list(iterate(tiny_mri.observation, ASeqDIP(N=3, K=3, ema=ema))) for ema in (0.0, 0.8))
-    expected = plain[0].image
-    for one, other in zip(plain, averaged, strict=True):
-        expected = 0.2 * one.image + 0.8 * expected if one.step > 1 else expected
-        assert torch.equal(one.image, other.image) and one.losses == other.losses
-        assert one.estimate is one.image
-        torch.testing.assert_close(other.estimate, expected)
-
-
 def test_projected_refresh_puts_the_data_into_sampled_k_space(smoke_case):
     observation = smoke_case("mri", size=32, coils=1).observation
     z = stages(observation, ASeqDIP(K=2, refresh="projected"))[-1][1].image

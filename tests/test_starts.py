@@ -100,8 +100,6 @@ def test_known_pixels_are_put_back_into_every_answer_and_the_raw_one_is_stored(t
 
 
 def test_noisy_pixels_are_no_truth_and_stay_as_the_method_gives_them():
-    case = load_case("inpainting", "coffee", profile="smoke", sigma=10.0)
-    assert not case.paste
     said = error_of(load_case, "inpainting", "coffee", profile="smoke", sigma=10.0, paste=True)
     assert said.startswith("paste does nothing here, leave it out")
 

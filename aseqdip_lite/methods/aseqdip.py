@@ -7,14 +7,14 @@ import torch
 
 from ..settings import InputError, setting
 from . import register
-from .base import AverageCarry, Method, State, advance, forward, network_setting, precision_setting, square_norm, start_network
+from .base import Carry, Method, State, advance, forward, network_setting, precision_setting, square_norm, start_network
 from .controller import Controller, check, control
 from .schedules import Schedule, parse, whole
 
 
 @dataclass
-class StageCarry(AverageCarry):
-    """An `AverageCarry` that knows where in a stage it is.
+class StageCarry(Carry):
+    """A `Carry` that knows where in a stage it is.
 
     Attributes:
         controller: sets lam and N.
@@ -36,7 +36,8 @@ class ASeqDIP(Method):
 
         L(phi) = ||A f_phi(z_{k-1}) - y||^2 + lam ||f_phi(z_{k-1}) - z_{k-1}||^2        (Eq. 3)
 
-    starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI, CT) or y.
+    starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI, CT) or y. The
+    answer is z_K.
 
     Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints phi_0 ~ N(0, I), which
     no trainable U-Net uses: `networks.initialise` draws the weights. One Adam object lives through all stages, as in
@@ -45,9 +46,6 @@ class ASeqDIP(Method):
     lam and N may be schedules (see `schedules`), which the paper leaves as future work. The loss that descends is then
     (3) times a damping. `heldout` leaves measurements out of the loss, but not out of the curve's data term, which
     stopping rules compare with the energy of all the noise.
-
-    The answer is z_K, or, with `ema`, the exponential moving average of the outputs, which trails them by about
-    1 / (1 - ema) steps and has less of what changes from step to step; no input and no loss sees it.
 
     `refresh` says how a stage makes z_k:
 
@@ -71,8 +69,6 @@ class ASeqDIP(Method):
     lr: float = setting(3e-4, "learning rate of Adam (1e-4 in the paper, with its wider networks)", above=0.0)
     network: str = network_setting()
     precision: str = precision_setting()
-    ema: float = setting(0.0, "factor of the moving average of the outputs that is the answer; 0 for the last output, "
-                         "as published", low=0.0, below=1.0)
     refresh: str = setting("fresh", "how a stage makes its next input", choices=("fresh", "stale", "projected"))
 
     def __post_init__(self):
@@ -116,10 +112,7 @@ class ASeqDIP(Method):
         else:
             image = self._next_input(observation, carry, output)
             carry.z, carry.inner = controller.after_stage(observation, carry, output, image), 0
-        if self.ema:
-            carry.update_average(image, self.ema)
-        return State(carry.step, image, terms, carry, stage=carry.stage,
-                     average=carry.average if self.ema else controller.answer)
+        return State(carry.step, image, terms, carry, stage=carry.stage, average=controller.answer)
 
     @staticmethod
     def objective(observation, controller, output, z):

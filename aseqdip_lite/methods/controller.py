@@ -20,8 +20,6 @@ def check(method):
     """InputError where a method's other settings do not go with measurements that are held out."""
     if isinstance(method.N, HeldOut):
         raise InputError("N cannot follow held-out measurements: the schedule heldout is for lam")
-    if isinstance(method.lam, HeldOut) and method.ema:
-        raise InputError("the schedule heldout averages the outputs itself: leave ema at 0")
     if isinstance(method.lam, HeldOut) and method.refresh == "projected":
         raise InputError("refresh 'projected' puts all measurements into the image, so none can be held out: use "
                          "'fresh' or 'stale'")
