@@ -14,6 +14,15 @@ INSTALL = ("bm3d needs the package bm3d, which Tampere University licenses for n
            "if that is your use, pip install 'aseqdip-lite[bm3d]', else take nlm")
 
 
+def package():
+    """The package bm3d; InputError that says how to get it, and for what use."""
+    try:
+        import bm3d
+    except (ImportError, OSError):  # OSError: its compiled part is not for this system
+        raise InputError(INSTALL) from None
+    return bm3d
+
+
 @register
 @dataclass(frozen=True)
 class BM3D(Classic):
@@ -29,12 +38,11 @@ class BM3D(Classic):
     about: ClassVar[str] = "block matching and 3D filtering; an optional package, for non-commercial use only"
     tasks: ClassVar[tuple[str, ...]] = ("denoising",)
 
+    def check_image(self, name):
+        package()
+
     def solve(self, observation):
-        try:
-            import bm3d
-        except (ImportError, OSError):  # OSError: its compiled part is not for this system
-            raise InputError(INSTALL) from None
-        sigma, pixels = observation.noise_std, to_pixels(observation.y)  # (H, W, C)
+        bm3d, sigma, pixels = package(), observation.noise_std, to_pixels(observation.y)  # (H, W, C)
         if not sigma:
             return observation.y
         if pixels.shape[-1] == 3:

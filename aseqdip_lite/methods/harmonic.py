@@ -3,35 +3,21 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
-from scipy.sparse import diags_array, eye_array, kron
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import LaplacianNd, cg
 
 from . import register
 from .classic import Classic
 
 
-def laplacian(shape):
-    """-Laplace on images (H, W) as a sparse matrix (H W, H W): each pixel minus its up to four neighbours.
-
-    Nothing flows across the picture's border (Neumann): a pixel there has fewer neighbours.
-    """
-    def second(n):  # of one axis: D^T D, D the n - 1 forward differences
-        D = diags_array([-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1], shape=(n - 1, n))
-        return D.T @ D
-
-    h, w = shape
-    return (kron(second(h), eye_array(w)) + kron(eye_array(h), second(w))).tocsr()
-
-
 @register
 @dataclass(frozen=True)
 class Harmonic(Classic):
-    """Harmonic in-painting: the hole solves Laplace x = 0, known pixels stay (Chan and Shen, 2002, section 3).
+    """Harmonic in-painting: the hole solves Laplace x = 0, known pixels stay (Chan and Shen, SIAM J. Appl. Math. 2002).
 
-    Every pixel of the hole is the mean of its neighbours, so it lies between the least and the greatest known pixel.
-    Unlike the biharmonic filling it does not overshoot, and it does not continue slopes into the hole.
+    Every pixel of the hole is the mean of its neighbours, of which it has fewer at the picture's border (Neumann), so
+    it lies between the least and the greatest known pixel. Unlike the biharmonic filling it never overshoots, and it
+    does not continue slopes into the hole. Conjugate gradients, channel by channel, to 1e-7 of the right-hand side.
     """
 
     name: ClassVar[str] = "harmonic"
@@ -41,7 +27,8 @@ class Harmonic(Classic):
     def solve(self, observation):
         y = observation.y
         hole = (observation.A.mask == 0).flatten().cpu().numpy()  # (H W,)
-        pixels = y[0].flatten(1).T.cpu().double().numpy()  # (H W, C)
-        L = laplacian(y.shape[-2:])[hole]
-        pixels[hole] = spsolve(L[:, hole].tocsc(), -L[:, ~hole] @ pixels[~hole]).reshape(-1, pixels.shape[1])
-        return torch.from_numpy(pixels.T.reshape(y.shape)).to(y)
+        pixels = y[0].flatten(1).cpu().double().numpy()  # (C, H W)
+        L = -LaplacianNd(tuple(y.shape[-2:]), boundary_conditions="neumann", dtype=float).tosparse().tocsr()[hole]
+        for channel in pixels:
+            channel[hole] = cg(L[:, hole], -L[:, ~hole] @ channel[~hole], rtol=1e-7)[0]
+        return torch.from_numpy(pixels.reshape(y.shape)).to(y)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -72,14 +71,11 @@ def admm(observation, denoise, rho, iterations):
 def solve_normal(A, right, rho, start):
     """(A^H A + rho I) x = right for x (1, *A.in_shape), by at most `CG_STEPS` of scipy's conjugate gradients."""
     def image(values):
-        return torch.from_numpy(np.ascontiguousarray(values)).reshape(right.shape).to(right)
+        return torch.from_numpy(values).reshape(right.shape).to(right)
 
-    def values(x):
-        return x.flatten().cpu().numpy()
+    def normal(values):
+        x = image(values)
+        return (A.N(x) + rho * x).flatten().cpu().numpy()
 
-    def normal(flat):
-        x = image(flat)
-        return values(A.N(x) + rho * x)
-
-    b = values(right)
-    return image(cg(LinearOperator((b.size, b.size), normal, dtype=b.dtype), b, values(start), maxiter=CG_STEPS)[0])
+    b, x = (tensor.flatten().cpu().numpy() for tensor in (right, start))
+    return image(cg(LinearOperator((b.size, b.size), normal, dtype=b.dtype), b, x, maxiter=CG_STEPS)[0])
