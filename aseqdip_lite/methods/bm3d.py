@@ -39,6 +39,7 @@ class BM3D(Classic):
     tasks: ClassVar[tuple[str, ...]] = ("denoising",)
 
     def check_image(self, name):
+        """InputError where the package is not installed: on no image can the method be run then."""
         package()
 
     def solve(self, observation):
