@@ -111,6 +111,8 @@ def test_shipped_pictures_stay_in_range_after_resampling(task):
 @pytest.mark.parametrize("task, method", [(task, name) for task in NATURAL for name in names(task)])
 @pytest.mark.parametrize("shape", [(19, 24), (24, 18, 3)])
 def test_every_method_runs_on_gray_and_rgb(task, method, shape):
+    if method == "bm3d":
+        pytest.importorskip("bm3d", reason="bm3d is for non-commercial use only, an extra of its own")
     case = load_case_of(task, picture(shape))
     result = reconstruct(case, configure(method, task, steps=2), progress=False)
     assert result.answer.shape == case.observation.start.shape and not result.answer.is_complex()
@@ -315,7 +317,7 @@ def test_biharmonic_fills_a_plane_without_error():
     np.testing.assert_allclose(case.display(state.image), plane.array, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["biharmonic", "tv"])
+@pytest.mark.parametrize("method", ["biharmonic", "harmonic", "tv"])
 @pytest.mark.parametrize("image", ["chelsea", "rocket"])
 @pytest.mark.parametrize("settings", [dict(hiar=0.1), dict(missing=0.9)])
 def test_classic_inpainting_fills_the_hole(method, image, settings):
@@ -337,7 +339,7 @@ def test_the_hole_starts_at_the_mean_of_what_is_known(channels, settings):
     assert not black.observation.start.numpy()[..., ~known].any() and black.offset == 0
 
 
-@pytest.mark.parametrize("method, tolerance", [("biharmonic", 1e-5), ("tv", 1e-5)])
+@pytest.mark.parametrize("method, tolerance", [("biharmonic", 1e-5), ("harmonic", 1e-5), ("tv", 1e-5)])
 def test_classic_methods_do_not_mind_where_zero_lies(method, tolerance):
     """They commute with adding a constant, so their answers are those of the other convention."""
     cases = [load_case_of("inpainting", picture((32, 27, 3)), hiar=0.1, fill=fill) for fill in ("zero", "mean")]
