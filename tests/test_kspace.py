@@ -138,6 +138,52 @@ def test_a_mask_moves_with_its_kspace(tmp_path):
         np.testing.assert_allclose(scan.kspace, right, atol=1e-5)
 
 
+@pytest.mark.parametrize("corner", [True, False])
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("zeros", [True, False])
+@pytest.mark.parametrize("points", [True, False])
+def test_a_mask_that_was_moved_otherwise_than_its_kspace(tmp_path, corner, moved, zeros, points):
+    """Zero frequencies in a corner and in the middle, in k-space with its zeros and in full k-space."""
+    mask = np.random.default_rng(0).random((H, W)) < 0.3 if points else np.arange(W) % 3 == 0
+    mask[(slice(H // 2 - 5, H // 2 + 5), slice(W // 2 - 5, W // 2 + 5))[-mask.ndim:]] = True
+    right = transformed(pictures_of()) * (mask if zeros else 1)
+    scan = load_file(save(tmp_path, np.fft.ifftshift(right, (1, 2)) if corner else right,
+                          mask=np.fft.ifftshift(mask) if moved else mask))
+    assert np.array_equal(scan.mask, mask)
+    np.testing.assert_allclose(scan.kspace, right, atol=1e-5)
+    said = [note for note in scan.notes if note.startswith("the zero frequency of the mask was")]
+    assert len(said) == (corner != moved) and len(scan.notes) == len(said) + corner + (not zeros)
+
+
+def hollow(h, w):
+    """A thick shell (h, w) round a faint inside that nearly touches two of the edges, as a skull does."""
+    y, x = np.meshgrid(np.linspace(-1, 1, h), np.linspace(-1, 1, w), indexing="ij")
+    return 1.0 * ((y / 0.94) ** 2 + (x / 0.7) ** 2 < 1) - 0.9 * ((y / 0.86) ** 2 + (x / 0.6) ** 2 < 1)
+
+
+@pytest.mark.parametrize("h, w", [(63, 64), (64, 64), (96, 81)])
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_hollow_picture_lies_where_air_is_at_the_edges(tmp_path, h, w, across, step):
+    columns = (np.arange(w) % step == 0) | (abs(np.arange(w) - w // 2) < 5)
+    right = transformed(np.stack([hollow(h, w), 1j * hollow(h, w)])) * columns
+    rolled = np.exp(2j * np.pi * np.add.outer((np.arange(h) - h // 2) * (h // 2) / h,
+                                              (np.arange(w) - w // 2) * (w // 2) / w))
+    scan = load_file(save(tmp_path, right / rolled if across else right))
+    np.testing.assert_allclose(scan.kspace, right, atol=1e-4 * np.abs(right).max())
+    assert ["rolled back" in note for note in scan.notes] == [True] * across
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_picture_without_air_stays_as_it_is_with_a_note(tmp_path, seed):
+    picture = np.random.default_rng(seed).random((H, W)) + 3 + np.cos(np.linspace(0, 2 * np.pi, W))  # darker inside
+    kspace = transformed(picture[None].astype(complex)).astype(np.complex64)
+    scan = load_file(save(tmp_path, kspace))
+    assert np.array_equal(scan.kspace, kspace)
+    assert scan.notes == ("no air round the object tells whether the picture lies in the middle: if it shows rolled by "
+                          "half, save fftshift(fft2(ifftshift(a)))",)
+
+
 @pytest.mark.parametrize("offset", [(0, 0), (3, -4), (-5, 2)])
 def test_a_peak_off_the_middle_stays(tmp_path, offset):
     """An echo that comes early or late moves the peak by a few samples; nothing is put right."""
