@@ -7,7 +7,7 @@ from checks import error_of
 
 from aseqdip_lite import load_case
 from aseqdip_lite.images import Image, KSpace
-from aseqdip_lite.images.fastmri import recon_shape
+from aseqdip_lite.images.fastmri import header_facts
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.images.hdf5 import dataset, node
 from aseqdip_lite.images.kspace import measured
@@ -347,7 +347,7 @@ def test_the_header_is_read_by_its_schema(tmp_path, words, shape):
     for value in (words, words.encode(), np.array([words.encode()])):
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file["ismrmrd_header"] = value
-            assert recon_shape(file["ismrmrd_header"]) == shape
+            assert header_facts(file["ismrmrd_header"]) == (shape, None, None)
 
 
 @pytest.mark.parametrize("words, fault", [
@@ -427,6 +427,82 @@ def test_single_coil(tmp_path):
 ])
 def test_other_layouts_are_named(tmp_path, kspace, words):
     assert words in error_of(load_file, write(tmp_path, kspace))
+
+
+# Coils before slices.
+
+def volume_of(slices, coils, noise=0.0, alike=False):
+    """K-space (slices, coils, H, W) of objects that differ from slice to slice, or are `alike`, as averages are."""
+    rng = np.random.default_rng(0)
+    y, x = np.meshgrid(np.linspace(-1, 1, H), np.linspace(-1, 1, W), indexing="ij")
+    pictures = np.stack([pictures_of(coils=coils) * (1 if alike else (
+        (1 + 0.8 * np.sin(9 * y + k) * np.cos(8 * x - 2 * k)) * np.exp(1j * (k * x + np.sin(k) * y))))
+        for k in range(slices)])
+    kspace = transformed(pictures)
+    return (kspace + noise * np.abs(kspace).max() * rng.normal(size=(*kspace.shape, 2)) @ [1, 1j]).astype(np.complex64)
+
+
+OUT = "save one slice as 'kspace' (coils, H, W) of an .npz"
+
+
+@pytest.mark.parametrize("slices, coils", [(5, 8), (8, 5), (4, 4), (2, 16), (12, 2), (1, 8), (6, 1)])
+@pytest.mark.parametrize("noise, columns", [(0, 1), (1e-3, 1), (0, 4)])
+def test_the_axis_of_coils_is_told_by_smooth_factors(tmp_path, slices, coils, noise, columns):
+    kspace = volume_of(slices, coils, noise) * ((np.arange(W) % columns == 0) | (abs(np.arange(W) - W // 2) < 6))
+    usual, index = load_file(write(tmp_path, kspace)), slices // 2
+    assert np.array_equal(usual.kspace, kspace[index]) and usual.notes == ()
+    if coils > 1:
+        turned = load_file(write(tmp_path, kspace.swapaxes(0, 1)))
+        if slices == 1 and columns > 1:  # aliases of one slice, and no other to compare with
+            assert OUT in turned.notes[0]
+            return
+        assert np.array_equal(turned.kspace, kspace[index]) and turned.name == f"a.h5[{index}]"
+        assert turned.notes[0].startswith("'kspace' is read as (coils, slices, H, W)") and OUT in turned.notes[0]
+        last = load_file(write(tmp_path, kspace.swapaxes(0, 1)), slices - 1)
+        assert np.array_equal(last.kspace, kspace[-1])
+        assert f"slices 0 to {slices - 1}" in error_of(load_file, tmp_path / "a.h5", slices)
+
+
+@pytest.mark.parametrize("noise", [0, 1e-3, 1e-2])
+def test_averages_are_no_coils(tmp_path, noise):
+    kspace = volume_of(6, 5, alike=True)
+    kspace += noise * np.abs(kspace).max() * np.random.default_rng(1).normal(size=kspace.shape)
+    assert np.array_equal(load_file(write(tmp_path, kspace)).kspace, kspace[3])
+
+
+def test_what_cannot_be_told_is_read_in_fastmris_order_with_a_note(tmp_path):
+    noise = volume_of(5, 4, 0.05)
+    scan = load_file(write(tmp_path, noise))
+    assert np.array_equal(scan.kspace, noise[2]) and "is read as (slices, coils, H, W)" in scan.notes[0]
+    assert OUT in scan.notes[0]
+
+
+def test_the_numbers_in_the_file_tell_the_axis_of_coils(tmp_path):
+    """Also of what would be read otherwise; where the numbers are equal they tell nothing."""
+    noise = volume_of(5, 4, 0.05)
+    references = rss(noise)
+    words = header((H, W), (H, W)).replace("<encoding>", "<acquisitionSystemInformation><receiverChannels>4"
+                                           "</receiverChannels></acquisitionSystemInformation><encoding>")
+    limits = header((H, W), (H, W)).replace("</encoding>", "<encodingLimits><slice><minimum>0</minimum><maximum>4"
+                                            "</maximum></slice></encodingLimits></encoding>")
+    for facts in (dict(reconstruction_rss=references), dict(ismrmrd_header=words), dict(ismrmrd_header=limits)):
+        usual, turned = (load_file(write(tmp_path, array, **facts)) for array in (noise, noise.swapaxes(0, 1)))
+        assert np.array_equal(usual.kspace, noise[2]) and np.array_equal(turned.kspace, noise[2])
+        assert "is read as" not in " ".join(usual.notes)
+        assert turned.notes[0].startswith("'kspace' is read as (coils, slices, H, W): the file says that it has")
+    turned = volume_of(5, 4).swapaxes(0, 1)
+    assert np.array_equal(load_file(write(tmp_path, turned, reconstruction_rss=rss(volume_of(4, 5)))).kspace, turned[2])
+    assert "must have shape" in error_of(load_file, write(tmp_path, turned, reconstruction_rss=rss(volume_of(3, 1))))
+
+
+def test_three_axes_are_coils_or_slices(tmp_path):
+    coils, slices = volume_of(1, 6)[0], volume_of(6, 1)[:, 0]
+    scan = load_file(write(tmp_path, coils))
+    assert np.array_equal(scan.kspace, coils) and scan.notes[0].startswith("'kspace' is read as (coils, H, W)")
+    scan = load_file(write(tmp_path, coils, reconstruction_rss=rss(coils)[None]))
+    assert np.array_equal(scan.kspace, coils) and "says that it has 1 slices" in scan.notes[0]
+    scan = load_file(write(tmp_path, slices), 4)
+    assert np.array_equal(scan.kspace, slices[4:5]) and scan.notes[0].endswith("with several coils save kspace[None]")
 
 
 # HDF5.

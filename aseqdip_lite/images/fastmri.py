@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from ..settings import InputError
+from .axes import coil_axis
 from .hdf5 import dataset, node, read, text
 from .kspace import as_kspace, in_order
 from .types import LEAST_SIDE, parts_hint, slice_of
@@ -30,47 +31,55 @@ def load_fastmri(path, slice_index):
         if kspace.ndim not in (3, 4) or kspace.dtype.kind != "c":
             raise InputError("'kspace' must be complex of shape (slices, coils, H, W), "
                              f"got {kspace.dtype} of shape {kspace.shape}" + _layout_hint(kspace))
-        slices, single = len(kspace), kspace.ndim == 3
-        index = slice_of(slice_index, slices, "the file has")
-        kind = next((kind for kind in ("reconstruction_esc", "reconstruction_rss")[1 - single:]
-                     if node(file, kind) is not None), None)
+        recon, coils, slices = header_facts(dataset(file, "ismrmrd_header", "OSU"))
+        kinds = ("reconstruction_rss", "reconstruction_esc")[:5 - kspace.ndim]
+        kind = next((kind for kind in kinds[::-1] if node(file, kind) is not None), None)
         reference = None if kind is None else dataset(file, kind)
-        if kind is not None and (reference.ndim != 3 or len(reference) != slices):
+        pictures = None if reference is None else reference.shape[0] if reference.ndim == 3 else 0
+        coils, slices = (coils, slices) if kspace.ndim == 4 else (None, None)  # the header of one coil is that of all
+        axis, notes = coil_axis(kspace, pictures or slices, coils)
+        slices = kspace.shape[axis == 0] if kspace.ndim == 4 or axis is None else 1
+        if kind is not None and pictures != slices:
             raise InputError(f"'{kind}' must have shape ({slices}, h, w), got {reference.shape}")
-        kspace = read(kspace, index)
+        index = slice_of(slice_index, slices, "the file has")
+        kspace = read(kspace, *((slice(None), index)[:kspace.ndim - 2] if axis == 0 else (index,)))
         if mask is not None:
             mask = _mask_of(read(mask), index, slices, kspace.shape[-2:])
         if reference is not None:
             reference = read(reference, index)
-        shape = recon_shape(dataset(file, "ismrmrd_header", "OSU"))
-    notes = () if not single or kind else ("'kspace' of three axes is taken as slices of one coil; of one slice with "
-                                           "several coils save kspace[None]",)
-    kspace, mask, found = in_order(kspace[None] if single else kspace, mask)
+    if axis is None and kind is None:
+        notes += ("'kspace' of three axes is taken as slices of one coil; of one slice with several coils save "
+                  "kspace[None]",)
+    kspace, mask, found = in_order(kspace[None] if axis is None else kspace, mask)
     if reference is not None and any(r > k for r, k in zip(reference.shape, kspace.shape[1:], strict=True)):
         kspace, mask, reference, wider = _of_common_size(kspace, mask, reference)
         found += wider
     scan = as_kspace(f"{path.name}[{index}]", kspace, mask, reference, (*notes, *found))
-    return _of_common_scale(_cropped(scan, shape))
+    return _of_common_scale(_cropped(scan, recon))
 
 
-def recon_shape(header):
-    """(h, w) of the `reconSpace` of an ISMRMRD header, a stored string of XML; None without one.
+def header_facts(header):
+    """(size, coils, slices) of an ISMRMRD header, a stored string of XML: (h, w) of its `reconSpace`, numbers, or None.
 
     InputError for a header that is too large, no XML, or has entities, which could expand to any size.
     """
     if header is None:
-        return None
+        return None, None, None
     words = text(header[()]) if header.size == 1 else ""
     if len(words) > MOST_HEADER or "<!" in words.replace("<!--", ""):
         raise InputError("'ismrmrd_header' is too large or defines entities: delete it from the file")
     try:
-        size = ElementTree.fromstring(words.encode()).find("{*}encoding/{*}reconSpace/{*}matrixSize")
+        root = ElementTree.fromstring(words.encode())
+        size = root.find("{*}encoding/{*}reconSpace/{*}matrixSize")
         shape = None if size is None else tuple(int(size.findtext("{*}" + side)) for side in "xy")
+        coils = root.findtext("{*}acquisitionSystemInformation/{*}receiverChannels")
+        last = root.findtext("{*}encoding/{*}encodingLimits/{*}slice/{*}maximum")
+        counts = None if coils is None else int(coils), None if last is None else int(last) + 1
     except (ElementTree.ParseError, TypeError, ValueError):
         raise InputError("'ismrmrd_header' is no ISMRMRD header in XML: delete it from the file") from None
     if shape is not None and min(shape) < LEAST_SIDE:
         raise InputError(f"'ismrmrd_header' asks for a picture of {shape[0]} x {shape[1]}: delete it from the file")
-    return shape
+    return shape, *counts
 
 
 def crop_field_of_view(kspace, shape):

@@ -155,9 +155,7 @@ def in_order(kspace, mask=None):
     if kspace.ndim != 3 or kspace.dtype.kind != "c" or not _usable(kspace):
         return kspace, mask, ()
     notes, mask = (), None if mask is None else np.squeeze(mask)
-    gains = [_gain(kspace, axis) for axis in range(3)]
-    coils = int(np.argmin(gains))
-    if PEAKED * gains[coils] < min(gain for axis, gain in enumerate(gains) if axis != coils) and coils:
+    if coils := coils_of(kspace):
         notes += (f"shape {kspace.shape} is read with the coils on axis {coils}, the one without a peak: put them "
                   "first by np.moveaxis",)
         kspace = np.moveaxis(kspace, coils, 0)
@@ -188,6 +186,13 @@ def in_order(kspace, mask=None):
         notes += ("no air round the object tells whether the picture lies in the middle: if it shows rolled by half, "
                   "save fftshift(fft2(ifftshift(a)))",)
     return kspace, mask, notes
+
+
+def coils_of(kspace):
+    """The axis of the coils in k-space of three axes: the one without a peak where the others have one, else 0."""
+    gains = [_gain(kspace, axis) for axis in range(3)]
+    coils = int(np.argmin(gains))
+    return coils if PEAKED * gains[coils] < min(gains[:coils] + gains[coils + 1:]) else 0
 
 
 def _words(axes):
