@@ -407,6 +407,50 @@ def test_the_reference_of_a_full_scan_gets_the_unit_of_its_kspace(tmp_path, fact
     np.testing.assert_array_equal(scan.reference, unlike[0].astype(np.float32))
 
 
+TURNED = {"flipped up-down": np.flipud, "flipped left-right": np.fliplr,
+          "turned by 180 degrees": lambda a: np.rot90(a, 2), "transposed": np.transpose,
+          "turned by 90 degrees": np.rot90, "turned by -90 degrees": lambda a: np.rot90(a, -1),
+          "transposed along the other diagonal": lambda a: np.rot90(a, 2).T}
+
+
+@pytest.mark.parametrize("words", TURNED)
+@pytest.mark.parametrize("size", [(H, W), (40, 44), (H + 8, W + 4)])
+@pytest.mark.parametrize("kind", ["h5", "npz"])
+def test_a_reference_that_lies_otherwise_than_its_kspace_is_turned_back(tmp_path, words, size, kind):
+    """Cropped, and of k-space that the scanner filled up with zeros, too."""
+    kspace = transformed(pictures_of(64, 64)).astype(np.complex64)
+    kspace += 1e-3 * np.abs(kspace).max() * np.random.default_rng(0).normal(size=kspace.shape)
+    filled = np.pad(kspace, ((0, 0), *(((n - 64 + 1) // 2 if n > 64 else 0,) * 2 for n in size)))
+    reference = rss(filled, size)
+    turned = TURNED[words](reference)
+    if kind == "npz" and max(size) > 64:
+        assert "larger than the k-space" in error_of(load_file, save(tmp_path, kspace, reference=turned))
+        return
+    scan, right = (load_file(write(tmp_path, kspace[None], reconstruction_rss=one[None]) if kind == "h5" else
+                             save(tmp_path, kspace, reference=one)) for one in (turned, reference))
+    np.testing.assert_allclose(scan.reference, reference, rtol=0.02)
+    assert [note for note in scan.notes if "turned back" in note] == [
+        f"the reference is {words} relative to the picture of its k-space: turned back; to do without, delete it from "
+        "the file"]
+    assert np.array_equal(right.reference, scan.reference) and not any("turned back" in note for note in right.notes)
+
+
+def test_a_symmetric_object_and_a_reference_of_something_else_stay(tmp_path):
+    y, x = np.meshgrid(np.linspace(-1, 1, 64), np.linspace(-1, 1, 64), indexing="ij")
+    kspace = transformed(1.0 * (y**2 + x**2 < 0.5)[None] + 0j)
+    for reference in (rss(kspace), np.random.default_rng(0).random((64, 64)).astype(np.float32)):
+        scan = load_file(save(tmp_path, kspace, reference=reference))
+        assert np.array_equal(scan.reference, reference) and scan.notes == ()
+
+
+def test_the_reference_of_an_undersampled_scan_is_turned_only_if_it_is_turned(tmp_path):
+    columns = (np.arange(W) % 3 == 0) | (abs(np.arange(W) - W // 2) < 6)
+    kspace = transformed(pictures_of())
+    for reference, turned in ((rss(kspace), False), (rss(kspace)[::-1], True)):
+        scan = load_file(save(tmp_path, kspace * columns, reference=reference))
+        assert np.array_equal(scan.reference, rss(kspace)) and any("up-down" in note for note in scan.notes) == turned
+
+
 def test_single_coil(tmp_path):
     """`reconstruction_esc` is that of one coil; the other may be of all coils. The map of one coil is 1."""
     kspace = np.stack([transformed(scale * pictures_of(coils=1))[0] for scale in (1, 2, 3)])

@@ -3,9 +3,12 @@
 Facts are checked (`as_kspace`). What is only plausible is a guess, named in `notes` with the way to overrule it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..settings import InputError
+from .reference import oriented
 from .types import (
     LEAST_PEAK,
     LEAST_SIDE,
@@ -140,9 +143,13 @@ def from_complex(name, array):
 
 
 def arranged(name, kspace, mask=None, reference=None, notes=()):
-    """`as_kspace` of k-space that was brought into order (`in_order`)."""
+    """`as_kspace` of k-space that was brought into order (`in_order`), its reference turned like it (`oriented`)."""
     kspace, mask, found = in_order(kspace, mask)
-    return as_kspace(name, kspace, mask, reference, (*notes, *found))
+    scan = as_kspace(name, kspace, mask, reference, (*notes, *found))
+    if reference is None:
+        return scan
+    reference, turned = oriented(scan.kspace, scan.reference)
+    return replace(scan, reference=reference, notes=scan.notes + turned)
 
 
 def in_order(kspace, mask=None):
