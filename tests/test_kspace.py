@@ -211,6 +211,17 @@ def test_a_guess_is_named_where_it_led_nowhere(tmp_path):
     assert message.endswith("; note that " + load_file(path).notes[0])
 
 
+def test_a_scan_without_calibration_lines_names_a_way_that_leads_on(tmp_path):
+    mask = np.arange(W) % 2 == 0
+    path = save(tmp_path, transformed(pictures_of()) * mask, mask=mask)
+    assert error_of(load_case, "mri", str(path)) == (
+        "ESPIRiT needs a fully sampled centre of at least 6 lines, got 1: save its calibration lines in k-space and "
+        "mask, or one coil alone, kspace[:1], which needs no maps")
+    assert load_case("mri", str(save(tmp_path, transformed(pictures_of())[:1] * mask, mask=mask))).observation
+    mask |= abs(np.arange(W) - W // 2) < 5
+    assert load_case("mri", str(save(tmp_path, transformed(pictures_of()) * mask, mask=mask))).observation
+
+
 def test_a_partial_scan_without_its_zeros_is_named(tmp_path):
     scan = load_file(save(tmp_path, transformed(pictures_of())[..., 16:]))
     assert scan.notes == ("its energy lies at index 8 of 32 columns, but the zero frequency is taken to be at 16: fill "

@@ -48,7 +48,8 @@ def coil_axis(kspace, slices=None, coils=None):
 
 def _differences(kspace, counts):
     """`unlike` of some pictures along each of the first two axes, through the middle of the other; nan if too large."""
-    if prod(kspace.shape[-2:]) > MOST_PIXELS or (filters(kspace) and prod(kspace.chunks) > MOST_CHUNK):
+    if 0 in kspace.shape or prod(kspace.shape[-2:]) > MOST_PIXELS or (
+            filters(kspace) and prod(kspace.chunks) > MOST_CHUNK):
         return [(np.nan, np.nan)] * 2
     first, second = (sorted({0, count // 2, count - 1}) for count in counts)
     rest = () if kspace.ndim == 3 else (counts[1] // 2,)

@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation, label
 from ..case import Observation
 from ..images.masks import load_mask
 from ..operators import Mask
-from ..settings import InputError, setting
+from ..settings import InputError, setting, unseeded
 from . import register
 from .pictures import PictureTask, gaussian, natural_case, natural_truth, to_tensor
 
@@ -122,6 +122,10 @@ class Inpainting(PictureTask):
             raise InputError("a measured picture needs the mask of its damage: --mask FILE, black where a pixel is bad")
         if self.invert_mask and self.mask is None:
             raise InputError("invert_mask turns a mask of your own: give --mask FILE, too")
+
+    def idle(self, image):
+        """See `Settings.idle`."""
+        return unseeded(self.missing is not None or (self.sigma and not self.measured))
 
     def observe(self, image, seed=0):
         """Mask a picture, or take it as `measured` outside of its mask, and return its `Case`.
