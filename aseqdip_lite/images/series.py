@@ -120,7 +120,7 @@ def read_header(path, *, force=None, **options):
 
 def opened(path):
     """A DICOM file, open; one that is deflated as a whole is inflated into memory. InputError above `MOST_FILE`."""
-    file = Counted(io.FileIO(path))
+    file = Counted(io.FileIO(str(path)))  # pydicom opens what it defers by this name, which must be a text
     size, head = path.stat().st_size, file.read(1024)
     if size <= MOST_FILE and head[128:140] == b"DICM\2\0\0\0UL\4\0":
         start = 144 + int.from_bytes(head[140:144], "little")
