@@ -7,6 +7,9 @@ from ..settings import InputError
 from .base import Composition, LinearOperator, Mask
 from .sampling import calibration_width
 
+#: Where more calibration lines come from.
+FEW_LINES = "use a lower acceleration, a larger image or, for simulated coils, --maps true"
+
 
 class SensitivityMaps(LinearOperator):
     """S: one image (1, H, W) -> coil images (coils, H, W), multiplied by sens_maps (coils, H, W) complex."""
@@ -63,7 +66,7 @@ def simulated_maps(coils, shape):
     return torch.from_numpy(birdcage_maps((coils, *shape)).astype(np.complex64))
 
 
-def espirit_maps(kspace, mask):
+def espirit_maps(kspace, mask, way_out=FEW_LINES):
     """Coil sensitivities (coils, H, W) estimated by sigpy's ESPIRiT from the calibration centre of y alone.
 
     The calibration square is the largest fully sampled one around the zero frequency, at most 24 wide; the kernel is a
@@ -74,13 +77,13 @@ def espirit_maps(kspace, mask):
 
     Args:
         kspace: (coils, H, W) complex, zero-filled; mask: (W,) or (H, W).
+        way_out: what the error says of where more lines come from.
     """
     from sigpy.mri.app import EspiritCalib
 
     width = calibration_width(torch.broadcast_to(mask, kspace.shape[-2:]))
     if width < 6:
-        raise InputError(f"ESPIRiT needs a fully sampled centre of at least 6 lines, got {width}: use "
-                         "a lower acceleration, a larger image or, for simulated coils, --maps true")
+        raise InputError(f"ESPIRiT needs a fully sampled centre of at least 6 lines, got {width}: {way_out}")
     maps = EspiritCalib(kspace.numpy(), calib_width=width, kernel_width=max(3, min(6, width // 3)), thresh=0.02,
                         crop=0.9, show_pbar=False).run()
     return torch.from_numpy(np.ascontiguousarray(maps, dtype=np.complex64))

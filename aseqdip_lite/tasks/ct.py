@@ -16,7 +16,7 @@ from ..images.hounsfield import attenuation, no_attenuation, no_hounsfield
 from ..images.projections import rebinned, usable_bins
 from ..operators.ct import ct_operator, make_projector
 from ..operators.projectors import detector_bins, disc, distinct, equal_angles, fbp, strip_sinogram
-from ..settings import InputError, Settings, setting
+from ..settings import InputError, Settings, setting, unseeded
 from . import register
 
 MU_WATER = 0.0193  #: linear attenuation coefficient of water at 70 keV in 1/mm (NIST XCOM, interpolated)
@@ -106,7 +106,7 @@ class CT(Settings):
 
     def idle(self, image):
         """See `Settings.idle`."""
-        unused = {}
+        unused = unseeded(self.i0 is not None)
         if isinstance(image, Image) and self.i0 is None:
             unused["fov"] = "it matters for the noise alone, which i0 asks for"
         if self.angles is not None:

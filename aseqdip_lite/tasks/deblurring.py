@@ -15,7 +15,7 @@ import torch
 from ..images.arrays import read_npy
 from ..operators.blur import MotionBlur, motion_path, path_kernel
 from ..operators.kernelwizard import KernelWizardBlur
-from ..settings import InputError, setting
+from ..settings import InputError, setting, unseeded
 from . import register
 from .pictures import PictureTask, centred, gaussian, natural_case, natural_truth, to_tensor
 
@@ -57,7 +57,9 @@ class Deblurring(PictureTask):
         unused = ("motion", "gamma", "exposure", "knee", "kernel") if self.blur == "kernelwizard" else (
             ("motion",) if self.kernel else ())
         why = f"the blur is that of {self.checkpoint or self.kernel}"
-        return dict.fromkeys(unused, why)
+        path = self.kernel is None and self.motion
+        drawn = path or self.blur == "kernelwizard" or (self.sigma and not self.measured)
+        return dict.fromkeys(unused, why) | unseeded(drawn)
 
     def observe(self, image, seed=0):
         """Blur a picture and add noise, or take it as `measured`, and return its `Case`.

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from ..operators import Identity
-from ..settings import InputError, setting
+from ..settings import InputError, setting, unseeded
 from . import register
 from .pictures import PictureTask, centred, gaussian, natural_case, natural_truth, to_tensor
 
@@ -32,9 +32,11 @@ class Denoising(PictureTask):
 
     def idle(self, image):
         """See `Settings.idle`."""
-        if self.noise == "gaussian":
-            return dict(peak_photons="they count for noise poisson")
-        return dict(sigma="the level of Poisson noise follows from peak_photons")
+        poisson = self.noise == "poisson"
+        unused = unseeded(not self.measured and (poisson or self.sigma))
+        if poisson:
+            return unused | dict(sigma="the level of Poisson noise follows from peak_photons")
+        return unused | dict(peak_photons="they count for noise poisson")
 
     def observe(self, image, seed=0):
         """Add noise to a picture, or take it as `measured`, and return its `Case`.

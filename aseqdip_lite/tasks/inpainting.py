@@ -9,7 +9,7 @@ from scipy.sparse.linalg import LaplacianNd, cg
 
 from ..images.masks import load_mask
 from ..operators import Mask
-from ..settings import InputError, setting
+from ..settings import InputError, setting, unseeded
 from . import register
 from .pictures import PictureTask, centred, fill_setting, gaussian, natural_case, natural_truth, to_tensor
 
@@ -136,7 +136,9 @@ class Inpainting(PictureTask):
 
     def idle(self, image):
         """See `Settings.idle`."""
-        return dict(paste="the known pixels have noise, so they stay as the method gives them") if self.sigma else {}
+        unused = unseeded(self.missing is not None or (self.sigma and not self.measured))
+        noisy = dict(paste="the known pixels have noise, and stay as the method gives them")
+        return unused | (noisy if self.sigma else {})
 
     def observe(self, image, seed=0):
         """Mask a picture, or take it as `measured` outside of its mask, and return its `Case`.
