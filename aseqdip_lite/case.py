@@ -73,6 +73,7 @@ class Case:
             truth; None if none are held out.
         offset: what was subtracted from the image before y was made, and is added to every answer; a number or one for
             each channel, (C,); computed from y alone.
+        paste: whether y, which a mask took without noise, replaces the known pixels of every answer.
         notes: facts about how the data were made that a reader must know.
     """
 
@@ -89,12 +90,19 @@ class Case:
     support: np.ndarray | None = None
     heldout: tuple[Operator, torch.Tensor] | None = None
     offset: float | np.ndarray = 0.0
+    paste: bool = False
     notes: tuple[str, ...] = ()
 
     def array(self, image):
-        """An image of the method (1, C, H, W) in physical units, (H, W) or (H, W, C); 0 outside of the support."""
-        array = to_array(image, self.observation.scale) + self.offset
+        """An answer of the method (1, C, H, W) in physical units, (H, W) or (H, W, C); 0 outside of the support."""
+        if self.paste:
+            image = torch.where(self.observation.A.mask > 0, self.observation.y, image)
+        array = self.raw(image)
         return array if self.support is None else array * self.support
+
+    def raw(self, image):
+        """An image of the method (1, C, H, W) in physical units, (H, W) or (H, W, C), as it is."""
+        return to_array(image, self.observation.scale) + self.offset
 
     def display(self, image):
         """An image of the method (1, C, H, W) as shown and measured, in physical units: (H, W) or (H, W, 3) float32."""

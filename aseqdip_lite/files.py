@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import shutil
 import tempfile
 import threading
 import time
@@ -112,8 +113,13 @@ def write_beside(path, write):
     return Path(temporary)
 
 
+def temporary_folder(folder=None):
+    """A context that gives the path of a new folder in `folder`, or in this machine's for such, and removes it."""
+    return tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=PART)
+
+
 def is_temporary(name):
-    """Whether a file has a name of those that `write_beside` makes."""
+    """Whether a file or a folder has a name of those that `write_beside` and `temporary_folder` make."""
     return name.startswith(".") and name.endswith(PART)
 
 
@@ -149,7 +155,7 @@ def hold(folder, patience=0.0):
         settle(folder)
         for left in folder.iterdir():
             if is_temporary(left.name):
-                left.unlink(missing_ok=True)
+                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink(missing_ok=True)
         yield
     finally:
         HELD.discard(owner)

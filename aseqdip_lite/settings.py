@@ -86,6 +86,11 @@ def plain_value(value):
     return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
+def unseeded(drawn):
+    """What `Settings.idle` says of the data seed; `drawn`: whether any number is drawn."""
+    return {} if drawn else dict(data_seed="nothing is drawn at random")
+
+
 class Settings:
     """Base of frozen dataclasses made of `setting` fields; InputError for a wrong type, not finite or out of bounds.
 
@@ -99,7 +104,10 @@ class Settings:
                 object.__setattr__(self, field.name, _checked(field, kind, value))
 
     def idle(self, image):
-        """{setting: why it does nothing} for an image, with these settings; `load_case` refuses such a one."""
+        """{setting: why it does nothing} for an image, with these settings; `load_case` refuses such a one.
+
+        "data_seed" is among them where nothing is drawn (`unseeded`).
+        """
         return {}
 
     def to_dict(self):

@@ -146,7 +146,7 @@ def test_list_names_all_there_is_in_100_columns(monkeypatch, columns):
     result = aseqdip("list")
     assert result.exit_code == 0 and max(map(len, result.stdout.splitlines())) <= 100
     projectors = next(field for field, _, _ in fields_of(tasks.get("ct")) if field.name == "projector")
-    parts = ("jupyterlab", "torch-radon", "astra-toolbox", "CUDA GPU")
+    parts = ("jupyterlab", "torch-radon", "bm3d", "astra-toolbox", "CUDA GPU")
     for name in (*tasks.names(), *methods.names(), *schedules.REGISTRY, *schedules.SIGNALS, *networks.PRESETS,
                  *images.everything(), *parts, *experiments.names(), *projectors.metadata["choices"]):
         assert f"\n  {name} " in result.stdout

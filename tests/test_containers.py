@@ -161,9 +161,9 @@ def test_bombs_in_dicom(tmp_path):
     assert "scans, too many" in refused(
         tmp_path, compressed(pydicom.uid.JPEGBaseline8Bit, start + (last + b"\0") * 2000 + b"\xff\xd9"))
     item = b"\xfe\xff\x00\xe0\0\0\0\0"
-    many = b"\x08\0\x40\x11SQ\0\0" + (8 * 40_000).to_bytes(4, "little") + item * 40_000
-    assert "more than 32768 items" in refused(tmp_path, attacks_dicom.stored(attacks_dicom.ct(), extra=many))
-    endless = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff" + item * 40_000
+    many = b"\x08\0\x40\x11SQ\0\0" + (8 * 70_000).to_bytes(4, "little") + item * 70_000
+    assert "more than 65536 items" in refused(tmp_path, attacks_dicom.stored(attacks_dicom.ct(), extra=many))
+    endless = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff" + item * 70_000
     assert "tags and items are too many" in refused(tmp_path, attacks_dicom.stored(attacks_dicom.ct(), extra=endless))
     text = b"\x20\0\x32\0UT\0\0" + (100_000).to_bytes(4, "little") + b"1\\" * 50_000
     assert "ImagePositionPatient is longer" in refused(tmp_path, attacks_dicom.stored(attacks_dicom.ct(), extra=text))

@@ -189,7 +189,8 @@ def test_t2_goes_on_where_it_was_and_makes_no_run_twice(tmp_path, monkeypatch):
     stds = {row["method"]: row["answers"]["final"]["psnr"]["std"] for row in twice["parts"][0]["summary"]}
     assert all(std is not None for std in stds.values())
     assert [row["runs"] for row in once["parts"][1]["summary"]] == [1] * len(once["parts"][1]["summary"])
-    assert {row["method"] for row in once["parts"][1]["summary"]} == {"aseqdip", "vanilla", "self_guided", "nlm", "tv"}
+    found = {row["method"] for row in once["parts"][1]["summary"]} - {"bm3d"}  # which not everybody has
+    assert found == {"aseqdip", "vanilla", "self_guided", "nlm", "tv", "pnp"}
 
 
 def walked(arm, *rests, image="a", steps=(100, 200, 300)):

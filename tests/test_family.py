@@ -307,9 +307,10 @@ def test_the_rate_decays_and_the_noise_level_must_be_known(noisy):
 
 def test_the_methods_of_each_task():
     family = {"aseqdip", "vanilla", "es_dip", "tv_dip", "sgld_dip", "self_guided", "deep_decoder", "tv"}
-    expected = dict(mri=family | {"reference_guided", "zero_filled", "sense", "l1_wavelet"},
-                    ct=family | {"fbp"}, denoising=family | {"rethinking_dip", "nlm"},
-                    inpainting=family | {"biharmonic"}, deblurring=family)
+    expected = dict(mri=family | {"reference_guided", "zero_filled", "sense", "l1_wavelet", "pnp"},
+                    ct=family | {"fbp", "sirt", "cgls", "pnp"},
+                    denoising=family | {"rethinking_dip", "nlm", "bm3d", "pnp"},
+                    inpainting=family | {"biharmonic", "harmonic", "pnp"}, deblurring=family)
     assert {task: set(methods.names(task)) for task in expected} == expected
 
 

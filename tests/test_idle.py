@@ -64,8 +64,53 @@ def test_own_kernel_has_no_motion(picture, tmp_path):
                                          motion=4.0)
 
 
+def data_of(case):
+    """y, A x of some x and what is held out."""
+    A, start = case.observation.A, case.observation.start
+    x = torch.randn(start.shape, generator=torch.Generator().manual_seed(0), dtype=start.dtype)
+    found = [case.observation.y, A(x)]
+    return found + ([case.heldout[1]] if case.heldout else [])
+
+
+def test_the_data_seed_is_refused_exactly_where_it_changes_nothing(picture, scan, tmp_path):
+    """By the measurements, the operator and what is held out, of two seeds."""
+    np.save(tmp_path / "mask.npy", np.minimum(np.arange(32) % 5, 1) * np.ones((32, 1)))
+    np.save(tmp_path / "kernel.npy", np.ones((3, 3)))
+    mask, kernel = (dict.fromkeys([name], str(tmp_path / f"{name}.npy")) for name in ("mask", "kernel"))
+    np.save(tmp_path / "complex.npy", np.load(picture) * np.exp(1j * np.linspace(0, 1, 32)))
+    complete = dict(acceleration=1.0, snr=None, coils=2)
+    idle = 0
+    for task, image, settings in [
+            ("denoising", picture, {}), ("denoising", picture, dict(measured=True)),
+            ("denoising", picture, dict(noise="poisson")), ("denoising", None, dict(sigma=0.0, size=32)),
+            ("inpainting", picture, {}), ("inpainting", picture, dict(sigma=5.0)),
+            ("inpainting", picture, dict(missing=0.5)), ("inpainting", picture, mask),
+            ("inpainting", picture, dict(measured=True, sigma=5.0) | mask),
+            ("deblurring", picture, {}), ("deblurring", picture, kernel),
+            ("deblurring", picture, kernel | dict(sigma=0.0)),
+            ("deblurring", picture, dict(sigma=0.0)), ("deblurring", picture, dict(sigma=0.0, motion=0.0)),
+            ("deblurring", picture, dict(measured=True)), ("deblurring", picture, dict(measured=True) | kernel),
+            ("ct", picture, dict(views=5)), ("ct", picture, dict(views=5, i0=1e4)),
+            ("mri", picture, dict(coils=2)), ("mri", picture, complete),
+            ("mri", str(tmp_path / "complex.npy"), complete),
+            ("mri", scan["full"], dict(acceleration=2.0)), ("mri", scan["full"], dict(acceleration=1.0)),
+            ("mri", scan["under"], {}),
+            ("mri", scan["full"], dict(acceleration=1.0, holdout=0.1)), ("mri", scan["under"], dict(holdout=0.1))]:
+        one, other = (load_case(task, image, seed=seed, **settings) for seed in (1, 2))
+        same = all(map(torch.equal, *(data_of(case) for case in (one, other))))
+        idle += same
+        if same:
+            assert f"data_seed {WORDS}" in error_of(load_case, task, image, data_seed=1, **settings), (task, settings)
+        else:
+            again = load_case(task, image, seed=5, data_seed=2, **settings)
+            assert all(map(torch.equal, data_of(again), data_of(other))), (task, settings)
+    assert idle == 12
+
+
 @pytest.mark.parametrize("args", [
-    ("run", "mri", "--method", "zero_filled", "--steps", "5"), ("run", "ct", "--method", "fbp", "--patience", "5"),
+    ("run", "mri", "--method", "zero_filled", "--steps", "5"),
+    ("run", "ct", "--method", "fbp", "--deterministic"), ("run", "ct", "--method", "fbp", "--data-seed", "3"),
+    ("run", "ct", "--method", "fbp", "--patience", "5"),
     ("run", "denoising", "--method", "tv", "--record-every", "2"),
     ("compare", "mri", "--methods", "zero_filled", "--steps", "5"),
     ("compare", "mri", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"),

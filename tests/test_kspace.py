@@ -7,7 +7,7 @@ from checks import error_of
 
 from aseqdip_lite import load_case
 from aseqdip_lite.images import Image, KSpace
-from aseqdip_lite.images.fastmri import recon_shape
+from aseqdip_lite.images.fastmri import header_facts
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.images.hdf5 import dataset, node
 from aseqdip_lite.images.kspace import measured
@@ -138,6 +138,52 @@ def test_a_mask_moves_with_its_kspace(tmp_path):
         np.testing.assert_allclose(scan.kspace, right, atol=1e-5)
 
 
+@pytest.mark.parametrize("corner", [True, False])
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("zeros", [True, False])
+@pytest.mark.parametrize("points", [True, False])
+def test_a_mask_that_was_moved_otherwise_than_its_kspace(tmp_path, corner, moved, zeros, points):
+    """Zero frequencies in a corner and in the middle, in k-space with its zeros and in full k-space."""
+    mask = np.random.default_rng(0).random((H, W)) < 0.3 if points else np.arange(W) % 3 == 0
+    mask[(slice(H // 2 - 5, H // 2 + 5), slice(W // 2 - 5, W // 2 + 5))[-mask.ndim:]] = True
+    right = transformed(pictures_of()) * (mask if zeros else 1)
+    scan = load_file(save(tmp_path, np.fft.ifftshift(right, (1, 2)) if corner else right,
+                          mask=np.fft.ifftshift(mask) if moved else mask))
+    assert np.array_equal(scan.mask, mask)
+    np.testing.assert_allclose(scan.kspace, right, atol=1e-5)
+    said = [note for note in scan.notes if note.startswith("the zero frequency of the mask was")]
+    assert len(said) == (corner != moved) and len(scan.notes) == len(said) + corner + (not zeros)
+
+
+def hollow(h, w):
+    """A thick shell (h, w) round a faint inside that nearly touches two of the edges, as a skull does."""
+    y, x = np.meshgrid(np.linspace(-1, 1, h), np.linspace(-1, 1, w), indexing="ij")
+    return 1.0 * ((y / 0.94) ** 2 + (x / 0.7) ** 2 < 1) - 0.9 * ((y / 0.86) ** 2 + (x / 0.6) ** 2 < 1)
+
+
+@pytest.mark.parametrize("h, w", [(63, 64), (64, 64), (96, 81)])
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_hollow_picture_lies_where_air_is_at_the_edges(tmp_path, h, w, across, step):
+    columns = (np.arange(w) % step == 0) | (abs(np.arange(w) - w // 2) < 5)
+    right = transformed(np.stack([hollow(h, w), 1j * hollow(h, w)])) * columns
+    rolled = np.exp(2j * np.pi * np.add.outer((np.arange(h) - h // 2) * (h // 2) / h,
+                                              (np.arange(w) - w // 2) * (w // 2) / w))
+    scan = load_file(save(tmp_path, right / rolled if across else right))
+    np.testing.assert_allclose(scan.kspace, right, atol=1e-4 * np.abs(right).max())
+    assert ["rolled back" in note for note in scan.notes] == [True] * across
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_picture_without_air_stays_as_it_is_with_a_note(tmp_path, seed):
+    picture = np.random.default_rng(seed).random((H, W)) + 3 + np.cos(np.linspace(0, 2 * np.pi, W))  # darker inside
+    kspace = transformed(picture[None].astype(complex)).astype(np.complex64)
+    scan = load_file(save(tmp_path, kspace))
+    assert np.array_equal(scan.kspace, kspace)
+    assert scan.notes == ("no air round the object tells whether the picture lies in the middle: if it shows rolled by "
+                          "half, save fftshift(fft2(ifftshift(a)))",)
+
+
 @pytest.mark.parametrize("offset", [(0, 0), (3, -4), (-5, 2)])
 def test_a_peak_off_the_middle_stays(tmp_path, offset):
     """An echo that comes early or late moves the peak by a few samples; nothing is put right."""
@@ -163,6 +209,17 @@ def test_a_guess_is_named_where_it_led_nowhere(tmp_path):
     message = error_of(load_case, "mri", str(path), acceleration=8)
     assert message.startswith("ESPIRiT needs a fully sampled centre of at least 6 lines, got 2: use a lower")
     assert message.endswith("; note that " + load_file(path).notes[0])
+
+
+def test_a_scan_without_calibration_lines_names_a_way_that_leads_on(tmp_path):
+    mask = np.arange(W) % 2 == 0
+    path = save(tmp_path, transformed(pictures_of()) * mask, mask=mask)
+    assert error_of(load_case, "mri", str(path)) == (
+        "ESPIRiT needs a fully sampled centre of at least 6 lines, got 1: save its calibration lines in k-space and "
+        "mask, or one coil alone, kspace[:1], which needs no maps")
+    assert load_case("mri", str(save(tmp_path, transformed(pictures_of())[:1] * mask, mask=mask))).observation
+    mask |= abs(np.arange(W) - W // 2) < 5
+    assert load_case("mri", str(save(tmp_path, transformed(pictures_of()) * mask, mask=mask))).observation
 
 
 def test_a_partial_scan_without_its_zeros_is_named(tmp_path):
@@ -301,7 +358,7 @@ def test_the_header_is_read_by_its_schema(tmp_path, words, shape):
     for value in (words, words.encode(), np.array([words.encode()])):
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file["ismrmrd_header"] = value
-            assert recon_shape(file["ismrmrd_header"]) == shape
+            assert header_facts(file["ismrmrd_header"]) == (shape, None, None)
 
 
 @pytest.mark.parametrize("words, fault", [
@@ -361,6 +418,50 @@ def test_the_reference_of_a_full_scan_gets_the_unit_of_its_kspace(tmp_path, fact
     np.testing.assert_array_equal(scan.reference, unlike[0].astype(np.float32))
 
 
+TURNED = {"flipped up-down": np.flipud, "flipped left-right": np.fliplr,
+          "turned by 180 degrees": lambda a: np.rot90(a, 2), "transposed": np.transpose,
+          "turned by 90 degrees": np.rot90, "turned by -90 degrees": lambda a: np.rot90(a, -1),
+          "transposed along the other diagonal": lambda a: np.rot90(a, 2).T}
+
+
+@pytest.mark.parametrize("words", TURNED)
+@pytest.mark.parametrize("size", [(H, W), (40, 44), (H + 8, W + 4)])
+@pytest.mark.parametrize("kind", ["h5", "npz"])
+def test_a_reference_that_lies_otherwise_than_its_kspace_is_turned_back(tmp_path, words, size, kind):
+    """Cropped, and of k-space that the scanner filled up with zeros, too."""
+    kspace = transformed(pictures_of(64, 64)).astype(np.complex64)
+    kspace += 1e-3 * np.abs(kspace).max() * np.random.default_rng(0).normal(size=kspace.shape)
+    filled = np.pad(kspace, ((0, 0), *(((n - 64 + 1) // 2 if n > 64 else 0,) * 2 for n in size)))
+    reference = rss(filled, size)
+    turned = TURNED[words](reference)
+    if kind == "npz" and max(size) > 64:
+        assert "larger than the k-space" in error_of(load_file, save(tmp_path, kspace, reference=turned))
+        return
+    scan, right = (load_file(write(tmp_path, kspace[None], reconstruction_rss=one[None]) if kind == "h5" else
+                             save(tmp_path, kspace, reference=one)) for one in (turned, reference))
+    np.testing.assert_allclose(scan.reference, reference, rtol=0.02)
+    assert [note for note in scan.notes if "turned back" in note] == [
+        f"the reference is {words} relative to the picture of its k-space: turned back; to do without, delete it from "
+        "the file"]
+    assert np.array_equal(right.reference, scan.reference) and not any("turned back" in note for note in right.notes)
+
+
+def test_a_symmetric_object_and_a_reference_of_something_else_stay(tmp_path):
+    y, x = np.meshgrid(np.linspace(-1, 1, 64), np.linspace(-1, 1, 64), indexing="ij")
+    kspace = transformed(1.0 * (y**2 + x**2 < 0.5)[None] + 0j)
+    for reference in (rss(kspace), np.random.default_rng(0).random((64, 64)).astype(np.float32)):
+        scan = load_file(save(tmp_path, kspace, reference=reference))
+        assert np.array_equal(scan.reference, reference) and scan.notes == ()
+
+
+def test_the_reference_of_an_undersampled_scan_is_turned_only_if_it_is_turned(tmp_path):
+    columns = (np.arange(W) % 3 == 0) | (abs(np.arange(W) - W // 2) < 6)
+    kspace = transformed(pictures_of())
+    for reference, turned in ((rss(kspace), False), (rss(kspace)[::-1], True)):
+        scan = load_file(save(tmp_path, kspace * columns, reference=reference))
+        assert np.array_equal(scan.reference, rss(kspace)) and any("up-down" in note for note in scan.notes) == turned
+
+
 def test_single_coil(tmp_path):
     """`reconstruction_esc` is that of one coil; the other may be of all coils. The map of one coil is 1."""
     kspace = np.stack([transformed(scale * pictures_of(coils=1))[0] for scale in (1, 2, 3)])
@@ -381,6 +482,82 @@ def test_single_coil(tmp_path):
 ])
 def test_other_layouts_are_named(tmp_path, kspace, words):
     assert words in error_of(load_file, write(tmp_path, kspace))
+
+
+# Coils before slices.
+
+def volume_of(slices, coils, noise=0.0, alike=False):
+    """K-space (slices, coils, H, W) of objects that differ from slice to slice, or are `alike`, as averages are."""
+    rng = np.random.default_rng(0)
+    y, x = np.meshgrid(np.linspace(-1, 1, H), np.linspace(-1, 1, W), indexing="ij")
+    pictures = np.stack([pictures_of(coils=coils) * (1 if alike else (
+        (1 + 0.8 * np.sin(9 * y + k) * np.cos(8 * x - 2 * k)) * np.exp(1j * (k * x + np.sin(k) * y))))
+        for k in range(slices)])
+    kspace = transformed(pictures)
+    return (kspace + noise * np.abs(kspace).max() * rng.normal(size=(*kspace.shape, 2)) @ [1, 1j]).astype(np.complex64)
+
+
+OUT = "save one slice as 'kspace' (coils, H, W) of an .npz"
+
+
+@pytest.mark.parametrize("slices, coils", [(5, 8), (8, 5), (4, 4), (2, 16), (12, 2), (1, 8), (6, 1)])
+@pytest.mark.parametrize("noise, columns", [(0, 1), (1e-3, 1), (0, 4)])
+def test_the_axis_of_coils_is_told_by_smooth_factors(tmp_path, slices, coils, noise, columns):
+    kspace = volume_of(slices, coils, noise) * ((np.arange(W) % columns == 0) | (abs(np.arange(W) - W // 2) < 6))
+    usual, index = load_file(write(tmp_path, kspace)), slices // 2
+    assert np.array_equal(usual.kspace, kspace[index]) and usual.notes == ()
+    if coils > 1:
+        turned = load_file(write(tmp_path, kspace.swapaxes(0, 1)))
+        if slices == 1 and columns > 1:  # aliases of one slice, and no other to compare with
+            assert OUT in turned.notes[0]
+            return
+        assert np.array_equal(turned.kspace, kspace[index]) and turned.name == f"a.h5[{index}]"
+        assert turned.notes[0].startswith("'kspace' is read as (coils, slices, H, W)") and OUT in turned.notes[0]
+        last = load_file(write(tmp_path, kspace.swapaxes(0, 1)), slices - 1)
+        assert np.array_equal(last.kspace, kspace[-1])
+        assert f"slices 0 to {slices - 1}" in error_of(load_file, tmp_path / "a.h5", slices)
+
+
+@pytest.mark.parametrize("noise", [0, 1e-3, 1e-2])
+def test_averages_are_no_coils(tmp_path, noise):
+    kspace = volume_of(6, 5, alike=True)
+    kspace += noise * np.abs(kspace).max() * np.random.default_rng(1).normal(size=kspace.shape)
+    assert np.array_equal(load_file(write(tmp_path, kspace)).kspace, kspace[3])
+
+
+def test_what_cannot_be_told_is_read_in_fastmris_order_with_a_note(tmp_path):
+    noise = volume_of(5, 4, 0.05)
+    scan = load_file(write(tmp_path, noise))
+    assert np.array_equal(scan.kspace, noise[2]) and "is read as (slices, coils, H, W)" in scan.notes[0]
+    assert OUT in scan.notes[0]
+
+
+def test_the_numbers_in_the_file_tell_the_axis_of_coils(tmp_path):
+    """Also of what would be read otherwise; where the numbers are equal they tell nothing."""
+    noise = volume_of(5, 4, 0.05)
+    references = rss(noise)
+    words = header((H, W), (H, W)).replace("<encoding>", "<acquisitionSystemInformation><receiverChannels>4"
+                                           "</receiverChannels></acquisitionSystemInformation><encoding>")
+    limits = header((H, W), (H, W)).replace("</encoding>", "<encodingLimits><slice><minimum>0</minimum><maximum>4"
+                                            "</maximum></slice></encodingLimits></encoding>")
+    for facts in (dict(reconstruction_rss=references), dict(ismrmrd_header=words), dict(ismrmrd_header=limits)):
+        usual, turned = (load_file(write(tmp_path, array, **facts)) for array in (noise, noise.swapaxes(0, 1)))
+        assert np.array_equal(usual.kspace, noise[2]) and np.array_equal(turned.kspace, noise[2])
+        assert "is read as" not in " ".join(usual.notes)
+        assert turned.notes[0].startswith("'kspace' is read as (coils, slices, H, W): the file says that it has")
+    turned = volume_of(5, 4).swapaxes(0, 1)
+    assert np.array_equal(load_file(write(tmp_path, turned, reconstruction_rss=rss(volume_of(4, 5)))).kspace, turned[2])
+    assert "must have shape" in error_of(load_file, write(tmp_path, turned, reconstruction_rss=rss(volume_of(3, 1))))
+
+
+def test_three_axes_are_coils_or_slices(tmp_path):
+    coils, slices = volume_of(1, 6)[0], volume_of(6, 1)[:, 0]
+    scan = load_file(write(tmp_path, coils))
+    assert np.array_equal(scan.kspace, coils) and scan.notes[0].startswith("'kspace' is read as (coils, H, W)")
+    scan = load_file(write(tmp_path, coils, reconstruction_rss=rss(coils)[None]))
+    assert np.array_equal(scan.kspace, coils) and "says that it has 1 slices" in scan.notes[0]
+    scan = load_file(write(tmp_path, slices), 4)
+    assert np.array_equal(scan.kspace, slices[4:5]) and scan.notes[0].endswith("with several coils save kspace[None]")
 
 
 # HDF5.

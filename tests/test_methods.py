@@ -27,6 +27,8 @@ def run(smoke_case):
     """run(task, name, seed): method and states of a few steps of the smoke profile, computed once."""
     @functools.cache
     def run(task, name, seed=0):
+        if name == "bm3d":
+            pytest.importorskip("bm3d", reason="bm3d is for non-commercial use only, an extra of its own")
         method = methods.configure(name, task, "smoke", steps=STEPS)
         return method, list(iterate(smoke_case(task).observation, method, seed=seed))
     return run

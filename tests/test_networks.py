@@ -13,6 +13,7 @@ from aseqdip_lite.networks import (
     PRESETS,
     Block,
     HalfUNet,
+    Hourglass,
     ImageNetwork,
     UNet,
     build,
@@ -67,6 +68,35 @@ def test_parameter_count_of_the_half_size(channels, parameters):
     assert whole - narrower + full == parameters
 
 
+@pytest.mark.parametrize("channels, parameters", [(3, 103_491), (2, 103_170)])
+def test_parameter_count_of_the_hourglass(channels, parameters):
+    widths = PRESETS["hourglass"]
+    down = sum(9 * a * b + 3 * b + 9 * b * b + 3 * b for a, b in zip((channels, *widths), widths, strict=False))
+    up = sum(9 * a * b + 3 * b for a, b in zip(widths[::-1], (*widths[-2::-1], widths[0]), strict=True))
+    assert down + up + widths[0] * channels + channels == parameters
+    assert count_parameters(build("hourglass", image(channels), generator())) == parameters
+
+
+def test_the_hourglass_hands_nothing_through_its_waist():
+    """With the waist held, its output no longer depends on its input."""
+    network, x = Hourglass((4, 4), 1, 1), image(1, 16, 16)
+    waist = network.down(x).detach()
+    network.down = Held(waist)
+    assert torch.equal(network(x), network(image(1, 16, 16) + 1))
+    assert len(torch.unique(network(x))) > 16
+
+
+class Held(nn.Module):
+    """A module that always gives the same."""
+
+    def __init__(self, output):
+        super().__init__()
+        self.output = output
+
+    def forward(self, x):
+        return self.output
+
+
 def test_complex_image_has_two_channels():
     assert count_parameters(build("lite", image(1, is_complex=True), generator())) == 269_170
     assert count_parameters(build("lite", image(1, is_complex=True), generator(), c_in=32)) == 269_170 + 9 * 30 * 16
@@ -75,8 +105,8 @@ def test_complex_image_has_two_channels():
 # Any size.
 
 @pytest.mark.parametrize("is_complex", [False, True])
-@pytest.mark.parametrize("h, w", [(32, 32), (9, 9), (33, 40), (17, 63), (50, 10)])
-@pytest.mark.parametrize("preset", ["lite", "lite-half", "paper-shallow"])
+@pytest.mark.parametrize("h, w", [(32, 32), (17, 17), (33, 40), (17, 63), (50, 18)])
+@pytest.mark.parametrize("preset", ["lite", "lite-half", "paper-shallow", "hourglass"])
 def test_output_has_the_size_and_kind_of_the_image(preset, h, w, is_complex):
     x = image(2, h, w, is_complex)
     output = build(preset, x, generator())(x)
@@ -120,7 +150,8 @@ def test_the_half_size_sees_each_pixel_once_and_has_the_image_between_them():
     assert blocks.min() <= enlarged.min() and enlarged.max() <= blocks.max()
 
 
-@pytest.mark.parametrize("preset, stride", [("lite", 8), ("lite-half", 8), ("paper-shallow", 4), ("paper-medium", 8)])
+@pytest.mark.parametrize("preset, stride", [("lite", 8), ("lite-half", 8), ("paper-shallow", 4), ("paper-medium", 8),
+                                            ("hourglass", 16)])
 def test_image_too_small_for_the_poolings_is_refused(preset, stride):
     for h, w in ((stride, 32), (32, stride), (1, 1), (stride, stride)):
         said = error_of(build, preset, image(1, h, w), generator())

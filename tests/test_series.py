@@ -240,6 +240,61 @@ def test_enhanced_faults(tmp_path):
     assert fault(path) == "its pixels of 0.5 x 0.75 mm are not square: resample it first"
 
 
+def rich_groups(frames):
+    """The bytes of the functional groups of so many frames as scanners write them; nothing here asks for most of them.
+
+    Frame k lies at -k / 2 mm, and its HU are the stored values less k.
+    """
+    code = dict(CodeValue="113961", CodingSchemeDesignator="DCM", CodeMeaning="Reconstruction Algorithm")
+    one = dataset(
+        PlanePositionSequence=dict(ImagePositionPatient=["0", "0", "-8888.0"]),
+        FrameContentSequence=dict(FrameAcquisitionNumber=1, StackID="1", FrameAcquisitionDuration=1.0),
+        PixelValueTransformationSequence=dict(RescaleSlope="1", RescaleIntercept="-9999", RescaleType="HU"),
+        FrameVOILUTSequence=dict(WindowCenter=40, WindowWidth=400),
+        CTImageFrameTypeSequence=dict(FrameType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]),
+        DerivationImageSequence=dict(DerivationCodeSequence=code),
+        CTExposureSequence=dict(ExposureTimeInms=500.0, XRayTubeCurrentInmA=200.0, CTDIvol=5.0),
+        CTPositionSequence=dict(TablePosition=0.0, ReconstructionTargetCenterPatient=[0, 0, 0]),
+        CTTableDynamicsSequence=dict(TableSpeed=1.0, SpiralPitchFactor=1.0))
+    buffer = pydicom.filebase.DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = False, True
+    pydicom.filewriter.write_dataset(buffer, one)
+    group = buffer.getvalue()
+    item = b"\xfe\xff\x00\xe0" + len(group).to_bytes(4, "little") + group
+    items = b"".join(item.replace(b"-8888.0", b"%7.1f" % (-k / 2)).replace(b"-9999", b"%5d" % -k)
+                     for k in range(frames))
+    return b"\x00\x52\x30\x92SQ\0\0" + len(items).to_bytes(4, "little") + items
+
+
+def test_an_enhanced_file_of_3000_frames(tmp_path):
+    """It has some 33,000 items."""
+    frames = 3000
+    stored = np.broadcast_to(np.arange(16, dtype=np.int16), (frames, 16, 16))
+    shared = dataset(PlaneOrientationSequence=dict(ImageOrientationPatient=AXIAL),
+                     PixelMeasuresSequence=dict(PixelSpacing=[0.75, 0.75]))
+    path = write(tmp_path / "a.dcm", stored, without=NO_RESCALE, SharedFunctionalGroupsSequence=Sequence([shared]))
+    content = path.read_bytes()
+    place = content.rfind(b"\xe0\x7f\x10\x00O")
+    path.write_bytes(content[:place] + rich_groups(frames) + content[place:])
+    for index, frame in ((2989, 10), (2500, 499)):
+        image = load_file(path, index)
+        np.testing.assert_allclose(image.array, (stored[0] - frame + 1000) / 1000, atol=1e-6)
+        assert image.spacing_mm == 0.75
+
+
+def test_too_many_frames_or_tags_name_a_way_out(tmp_path):
+    path = write(tmp_path / "a.dcm", np.zeros((17000, 16, 16), np.int16) + np.arange(16, dtype=np.int16),
+                 PerFrameFunctionalGroupsSequence=Sequence([dataset()]))
+    assert fault(path) == "holds 17000 frames, at most 16384 are put in order: save the slice alone"
+
+
+def test_pixels_beyond_a_mebibyte_which_pydicom_reads_last(tmp_path):
+    for stored in (stored_values(800, 800), np.stack([stored_values(300, 300, seed) for seed in range(7)])):
+        image = load_file(write(tmp_path / "a.dcm", stored))
+        right = stored[3] if stored.ndim == 3 else stored
+        np.testing.assert_allclose(image.array, np.maximum(right - 24, 0) / 1000, atol=1e-6)
+
+
 # Folders.
 
 def series(folder, places, **each):

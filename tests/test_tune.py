@@ -99,3 +99,10 @@ def test_a_run_is_read_at_the_budgets_at_which_it_would_be_the_same_run(tmp_path
         row, = record([trial], read=partial(tune.budgets_read, budgets=[2, 4]), workers=1, progress=False)
         assert list(row.get("finals", {})) == read
         assert 4 not in read or row["finals"][4] == row["answers"]["final"]["psnr"]
+
+
+@pytest.mark.parametrize("name", tune.SEARCHES)
+def test_stored_searches_can_be_gone_on_with(name):
+    rows = tune.stored(name)
+    some = Trial(**{field: next(iter(rows.values()))[field] for field in tune.NAMES})
+    assert record([some], file=tune.file_of(name), progress=False) == [rows[some.key]]

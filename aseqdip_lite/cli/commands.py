@@ -89,15 +89,16 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     for name, value in method_settings.items():
         if getattr(chosen, name) != getattr(asked, name):
             raise InputError(f"--{name} {value} contradicts --steps {steps}: give one of the two")
-    if steps is not None and not (chosen.budget or hasattr(chosen, "iterations")):
-        raise InputError(f"--steps does nothing here, leave it out: {method} has no steps")
+    for option, given in (("steps", steps is not None), ("deterministic", deterministic)):
+        if given and not (chosen.budget or hasattr(chosen, "iterations")):
+            raise InputError(f"--{option} does nothing here, leave it out: {method} has no steps")
     for option, idle in (("patience", patience is None), ("record-every", record_every == 1)):
         if not (chosen.budget or idle):
             raise InputError(f"--{option} does nothing here, leave it out: {method} makes no Adam steps")
     out = checked_folder(out or Path("out") / f"{task}-{method}")
     budget = steps if chosen.budget else None
-    case = tasks.load_case(task, image, seed=seed if data_seed is None else data_seed, profile=profile,
-                           slice_index=slice_index, **task_settings)
+    case = tasks.load_case(task, image, seed=seed, data_seed=data_seed, profile=profile, slice_index=slice_index,
+                           **task_settings)
     checked_name(case.image, "the image")
     with deferred_interrupt(), hold(out), determinism(deterministic):  # what the run has made is saved
         if not (resume or overwrite) and (done := checkpoint.interrupted_at(out)) is not None:

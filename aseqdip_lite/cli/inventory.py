@@ -23,6 +23,8 @@ OPTIONAL = {
     "jupyterlab": ("jupyterlab", "the lessons, aseqdip lab", "pip install 'aseqdip-lite[lessons]'"),
     "torch_radon": ("torch-radon", "projector of ct on a CUDA GPU, GPL-3.0",
                     "conda install -c conda-forge carterbox-torch-radon"),
+    "bm3d": ("bm3d", "the method bm3d, and pnp with it; for non-commercial use only",
+             "pip install 'aseqdip-lite[bm3d]'"),
     "astra": ("astra-toolbox", "a test compares the projectors of ct with it, GPL-3.0", "pip install astra-toolbox"),
 }
 

@@ -14,7 +14,16 @@ import numpy as np
 from ..settings import InputError
 from .bounds import check_scans
 from .hounsfield import attenuation, no_hounsfield
-from .series import import_pydicom, in_order, is_localizer, read_header, slices_of_file, slices_of_folder
+from .series import (
+    VALUES,
+    import_pydicom,
+    in_order,
+    is_localizer,
+    of_groups,
+    read_header,
+    slices_of_file,
+    slices_of_folder,
+)
 from .types import Image, as_image, count_values, slice_of
 
 WAY_OUT = "save Hounsfield units in .npz as 'hu', or attenuation relative to water as 'image'"
@@ -103,6 +112,8 @@ def _checked(path):
 def _read(chosen, header):
     """Attenuation (H, W) of a `Slice`, its pixels' side in mm or None, and notes; `header`: of its file."""
     pydicom, facts = import_pydicom(), chosen.facts
+    if chosen.own is not None:
+        facts = facts | of_groups(chosen.own, VALUES)
     spacing = pixel_side(facts.get("PixelSpacing") or None)
     try:
         stored = _stored(pydicom, header, chosen.frame)
@@ -112,7 +123,7 @@ def _read(chosen, header):
         syntax, fault = header.file_meta.TransferSyntaxUID.name, (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"cannot decode the pixels ({syntax}; {fault}): "
                          "if the file is whole, pydicom's guide lists the decoder to install") from None
-    hu, notes = _hounsfield(pydicom, stored, facts)
+    hu, notes = _hounsfield(pydicom, stored, facts, header)
     padding = facts.get("PixelPaddingValue")
     if padding is not None:
         low, high = sorted((int(padding), int(facts.get("PixelPaddingRangeLimit") or padding)))
@@ -168,9 +179,9 @@ def rle_length(packed, most):
     return total
 
 
-def _hounsfield(pydicom, stored, facts):
+def _hounsfield(pydicom, stored, facts, header):
     """Hounsfield units (H, W) float64 of stored values by what the file says, and notes; InputError if it does not."""
-    table = (facts.get("ModalityLUTSequence") or [None])[0]
+    table = (header.get("ModalityLUTSequence") or [None])[0]
     unit = str((table.get("ModalityLUTType") if table else facts.get("RescaleType")) or "HU").strip().upper()
     if unit not in ("HU", "US"):
         raise InputError(f"its values are in {unit} (RescaleType), not in Hounsfield units: {WAY_OUT}")
@@ -179,7 +190,7 @@ def _hounsfield(pydicom, stored, facts):
     if table:
         said = "by its Modality LUT"
         table.LUTDescriptor = [*table.LUTDescriptor[:2], 16 if table.LUTDescriptor[2] > 8 else 8]  # pydicom knows these
-        hu = pydicom.pixels.apply_modality_lut(stored, facts)
+        hu = pydicom.pixels.apply_modality_lut(stored, header)
         hu = hu.view(np.int16) if hu.dtype == np.uint16 else hu  # air is -1000, and no HU is above 32767
     elif len(missing) == 1:
         raise InputError(f"its {missing[0]} is missing or empty, so its values have no unit: {WAY_OUT}")
@@ -197,7 +208,7 @@ def _hounsfield(pydicom, stored, facts):
 
 def _rescaling(facts):
     """RescaleSlope and RescaleIntercept; InputError unless each is one finite number, the slope not 0."""
-    slope, intercept = facts.RescaleSlope, facts.RescaleIntercept
+    slope, intercept = facts.get("RescaleSlope"), facts.get("RescaleIntercept")
     if any(np.size(number) > 1 or not np.isfinite(float(number)) for number in (slope, intercept)) or slope == 0:
         raise InputError(f"its RescaleSlope is {slope} and its RescaleIntercept {intercept}, where one finite number "
                          f"each is expected and a slope that is not 0: {WAY_OUT}")

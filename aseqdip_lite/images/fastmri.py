@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 
 from ..settings import InputError
+from .axes import coil_axis
 from .hdf5 import dataset, node, read, text
 from .kspace import as_kspace, in_order
+from .reference import of_common_scale, of_common_size, oriented
 from .types import LEAST_SIDE, parts_hint, slice_of
 
 MOST_HEADER = 2**20  #: largest accepted header in characters; those of fastMRI have some thousands
-LIKENESS = 0.7  #: least correlation of a reference with the root sum of squares of the k-space that it was made of
-SAME_SCALE = 0.02  #: largest relative difference of their sizes that rounding may explain
 
 
 def load_fastmri(path, slice_index):
@@ -30,47 +30,56 @@ def load_fastmri(path, slice_index):
         if kspace.ndim not in (3, 4) or kspace.dtype.kind != "c":
             raise InputError("'kspace' must be complex of shape (slices, coils, H, W), "
                              f"got {kspace.dtype} of shape {kspace.shape}" + _layout_hint(kspace))
-        slices, single = len(kspace), kspace.ndim == 3
-        index = slice_of(slice_index, slices, "the file has")
-        kind = next((kind for kind in ("reconstruction_esc", "reconstruction_rss")[1 - single:]
-                     if node(file, kind) is not None), None)
+        recon, coils, slices = header_facts(dataset(file, "ismrmrd_header", "OSU"))
+        kinds = ("reconstruction_rss", "reconstruction_esc")[:5 - kspace.ndim]
+        kind = next((kind for kind in kinds[::-1] if node(file, kind) is not None), None)
         reference = None if kind is None else dataset(file, kind)
-        if kind is not None and (reference.ndim != 3 or len(reference) != slices):
+        pictures = None if reference is None else reference.shape[0] if reference.ndim == 3 else 0
+        coils, slices = (coils, slices) if kspace.ndim == 4 else (None, None)  # the header of one coil is that of all
+        axis, notes = coil_axis(kspace, pictures or slices, coils)
+        slices = kspace.shape[axis == 0] if kspace.ndim == 4 or axis is None else 1
+        if kind is not None and pictures != slices:
             raise InputError(f"'{kind}' must have shape ({slices}, h, w), got {reference.shape}")
-        kspace = read(kspace, index)
+        index = slice_of(slice_index, slices, "the file has")
+        kspace = read(kspace, *((slice(None), index)[:kspace.ndim - 2] if axis == 0 else (index,)))
         if mask is not None:
             mask = _mask_of(read(mask), index, slices, kspace.shape[-2:])
         if reference is not None:
             reference = read(reference, index)
-        shape = recon_shape(dataset(file, "ismrmrd_header", "OSU"))
-    notes = () if not single or kind else ("'kspace' of three axes is taken as slices of one coil; of one slice with "
-                                           "several coils save kspace[None]",)
-    kspace, mask, found = in_order(kspace[None] if single else kspace, mask)
-    if reference is not None and any(r > k for r, k in zip(reference.shape, kspace.shape[1:], strict=True)):
-        kspace, mask, reference, wider = _of_common_size(kspace, mask, reference)
-        found += wider
+    if axis is None and kind is None:
+        notes += ("'kspace' of three axes is taken as slices of one coil; of one slice with several coils save "
+                  "kspace[None]",)
+    kspace, mask, found = in_order(kspace[None] if axis is None else kspace, mask)
+    if reference is not None:
+        reference, turned = oriented(kspace, reference)
+        kspace, mask, reference, wider = of_common_size(kspace, mask, reference)
+        found += turned + wider
     scan = as_kspace(f"{path.name}[{index}]", kspace, mask, reference, (*notes, *found))
-    return _of_common_scale(_cropped(scan, shape))
+    return of_common_scale(_cropped(scan, recon))
 
 
-def recon_shape(header):
-    """(h, w) of the `reconSpace` of an ISMRMRD header, a stored string of XML; None without one.
+def header_facts(header):
+    """(size, coils, slices) of an ISMRMRD header, a stored string of XML: (h, w) of its `reconSpace`, numbers, or None.
 
     InputError for a header that is too large, no XML, or has entities, which could expand to any size.
     """
     if header is None:
-        return None
+        return None, None, None
     words = text(header[()]) if header.size == 1 else ""
     if len(words) > MOST_HEADER or "<!" in words.replace("<!--", ""):
         raise InputError("'ismrmrd_header' is too large or defines entities: delete it from the file")
     try:
-        size = ElementTree.fromstring(words.encode()).find("{*}encoding/{*}reconSpace/{*}matrixSize")
+        root = ElementTree.fromstring(words.encode())
+        size = root.find("{*}encoding/{*}reconSpace/{*}matrixSize")
         shape = None if size is None else tuple(int(size.findtext("{*}" + side)) for side in "xy")
+        coils = root.findtext("{*}acquisitionSystemInformation/{*}receiverChannels")
+        last = root.findtext("{*}encoding/{*}encodingLimits/{*}slice/{*}maximum")
+        counts = None if coils is None else int(coils), None if last is None else int(last) + 1
     except (ElementTree.ParseError, TypeError, ValueError):
         raise InputError("'ismrmrd_header' is no ISMRMRD header in XML: delete it from the file") from None
     if shape is not None and min(shape) < LEAST_SIDE:
         raise InputError(f"'ismrmrd_header' asks for a picture of {shape[0]} x {shape[1]}: delete it from the file")
-    return shape
+    return shape, *counts
 
 
 def crop_field_of_view(kspace, shape):
@@ -125,59 +134,3 @@ def _support_of(support, shape):
     lines = [(np.rint((np.arange(m) - m // 2) * n / m) + n // 2).astype(int).clip(0, n - 1)
              for n, m in zip(support.shape, shape, strict=True)]
     return support[np.ix_(*lines)]
-
-
-def _of_common_size(kspace, mask, reference):
-    """(kspace, mask, reference, notes) where the reference is larger than k-space in rows or columns.
-
-    Either the scanner filled k-space up with zeros to the size of the picture, or it enlarged the picture; which, the
-    numbers tell: the root sum of squares of the coil pictures is compared with the reference. InputError if neither.
-    """
-    sides, size = kspace.shape[1:], reference.shape
-    larger, common = tuple(map(max, sides, size)), tuple(map(min, sides, size))
-    pads = [(n // 2 - m // 2, n - m - (n // 2 - m // 2)) for n, m in zip(larger, sides, strict=True)]
-    filled = np.pad(kspace, ((0, 0), *pads))
-    if _likeness(_picture(filled, size), reference) >= LIKENESS:
-        mask = mask if mask is None else np.pad(mask, pads[-mask.ndim:])
-        return filled, mask, reference, ()
-    centre = _centre(reference, common)
-    if _likeness(_picture(kspace, common), centre) >= LIKENESS:
-        return kspace, mask, centre, (f"the reconstruction in the file, {size[0]} x {size[1]}, is larger than k-space: "
-                                      f"compared on the common centre, {common[0]} x {common[1]}",)
-    raise InputError(f"the reference of {size} is larger than the k-space of {sides}, and neither filling k-space up "
-                     "with zeros nor the common centre of the pictures agrees with it: delete the reconstruction from "
-                     "the file to do without")
-
-
-def _of_common_scale(scan):
-    """The scan with its reference in the unit of k-space, where a full one shows that it is not."""
-    if scan.reference is None or scan.mask is not None:
-        return scan
-    picture = _picture(scan.kspace, scan.reference.shape)
-    if not _likeness(picture, scan.reference) >= LIKENESS:
-        return replace(scan, notes=(*scan.notes, "the reconstruction in the file does not look like the picture of its "
-                                    "k-space: the comparison with it says little"))
-    factor = float(np.vdot(scan.reference, picture) / np.vdot(scan.reference, scan.reference))
-    if abs(factor - 1) <= SAME_SCALE:
-        return scan
-    return replace(scan, reference=(scan.reference * factor).astype(np.float32), notes=(
-        *scan.notes, f"the reconstruction in the file is times {factor:.3g} in the unit of its k-space"))
-
-
-def _picture(kspace, shape):
-    """Central part (h, w) of the root sum of squares of the coil pictures of k-space (coils, H, W)."""
-    import sigpy
-
-    return _centre(np.linalg.norm(sigpy.ifft(kspace, axes=(-2, -1)), axis=0), shape)
-
-
-def _centre(array, shape):
-    top, left = ((n - m) // 2 for n, m in zip(array.shape, shape, strict=True))
-    return array[top:top + shape[0], left:left + shape[1]]
-
-
-def _likeness(one, other):
-    """Correlation of two pictures, nan where one is constant."""
-    one, other = (array.astype(np.float64) - array.mean(dtype=np.float64) for array in (one, other))
-    with np.errstate(invalid="ignore"):
-        return float(np.vdot(one, other) / (np.linalg.norm(one) * np.linalg.norm(other)))

@@ -34,8 +34,8 @@ def load_file(path, slice_index=None):
       palette becomes RGB, an alpha channel is dropped, 16 bit colour is read as 8 bit. TIFF of floats or of signed
       integers keeps its values; of a stack, `slice_index` chooses a page.
     * .h5: fastMRI: `kspace` (slices, coils, H, W), or (slices, H, W) of one coil, optional `mask`, `ismrmrd_header` and
-      `reconstruction_rss` (slices, h, w), see `fastmri.load_fastmri`. Or a CT scan, Data Exchange or NXtomo, see
-      `tomography.load_projections`.
+      `reconstruction_rss` (slices, h, w), see `fastmri.load_fastmri`; the coils may come first, see `axes.coil_axis`.
+      Or a CT scan, Data Exchange or NXtomo, see `tomography.load_projections`.
     * DICOM files, with and without preamble, or a folder of them: CT slices, see `dicom.load_dicom`.
 
     Args:

@@ -3,9 +3,12 @@
 Facts are checked (`as_kspace`). What is only plausible is a guess, named in `notes` with the way to overrule it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..settings import InputError
+from .reference import oriented
 from .types import (
     LEAST_PEAK,
     LEAST_SIDE,
@@ -23,8 +26,9 @@ WINDOW = 5  #: samples on a side of the spot in which k-space has most of its en
 PEAKED = 3  #: how many times more of its energy one spot of k-space holds than one spot of its picture, at least
 MOST_PARTIAL = 0.9  #: partial Fourier measures less than this share of the lines; 7/8 is the most in use
 KINDS = {-2: "rows", -1: "columns"}
-ACROSS = -0.2  #: correlation of neighbouring samples below which a picture lies across its edges
-NEAR = 8  #: the zero frequency lies within 1 / NEAR of an axis of where it is looked for
+NEAR = 8  #: the zero frequency and the air round an object lie within 1 / NEAR of an axis of where they are looked for
+AIR, CLEAR = 1e-3, 0.8  #: energy of air, relative to the mean; decades by which edge and middle of a picture differ
+LINES = 6  #: lines round the zero frequency that a mask measures in full, at least
 
 
 def as_kspace(name, kspace, mask=None, reference=None, notes=()):
@@ -139,23 +143,26 @@ def from_complex(name, array):
 
 
 def arranged(name, kspace, mask=None, reference=None, notes=()):
-    """`as_kspace` of k-space that was brought into order (`in_order`)."""
+    """`as_kspace` of k-space that was brought into order (`in_order`), its reference turned like it (`oriented`)."""
     kspace, mask, found = in_order(kspace, mask)
-    return as_kspace(name, kspace, mask, reference, (*notes, *found))
+    scan = as_kspace(name, kspace, mask, reference, (*notes, *found))
+    if reference is None:
+        return scan
+    reference, turned = oriented(scan.kspace, scan.reference)
+    return replace(scan, reference=reference, notes=scan.notes + turned)
 
 
 def in_order(kspace, mask=None):
     """(kspace, mask, notes) with the coils first, the zero frequency and the middle of the picture in the middle.
 
     Only what stands out is moved: an axis without a peak where the other two have one; a peak at index 0 of an axis; a
-    picture that lies across the edges, as one does that was transformed without ifftshift.
+    picture that lies across the edges, as one does that was transformed without ifftshift. The mask moves with k-space,
+    unless it fits better otherwise.
     """
     if kspace.ndim != 3 or kspace.dtype.kind != "c" or not _usable(kspace):
         return kspace, mask, ()
     notes, mask = (), None if mask is None else np.squeeze(mask)
-    gains = [_gain(kspace, axis) for axis in range(3)]
-    coils = int(np.argmin(gains))
-    if PEAKED * gains[coils] < min(gain for axis, gain in enumerate(gains) if axis != coils) and coils:
+    if coils := coils_of(kspace):
         notes += (f"shape {kspace.shape} is read with the coils on axis {coils}, the one without a peak: put them "
                   "first by np.moveaxis",)
         kspace = np.moveaxis(kspace, coils, 0)
@@ -163,15 +170,18 @@ def in_order(kspace, mask=None):
         return kspace, mask, notes
     ends = [axis for axis in KINDS if _at_the_end(kspace, axis, _spot(kspace)[1][axis])]
     if ends:
-        kspace, mask = np.fft.fftshift(kspace, ends), _shifted(mask, ends)
+        kspace = np.fft.fftshift(kspace, ends)
         notes += (f"the zero frequency of the {_words(ends)} was at index 0: moved to the middle by np.fft.fftshift",)
+    mask, found = _mask_in_place(mask, kspace, ends)
+    notes += found
     for axis, place in zip(KINDS, _spot(kspace)[1], strict=True):
         size = kspace.shape[axis]
         if abs(place - size // 2) > size / NEAR:
             notes += (f"its energy lies at index {place} of {size} {KINDS[axis]}, but the zero frequency is taken to "
                       f"be at {size // 2}: fill a partial scan up with zeros (np.pad) until it is there",)
-    found = {axis: _neighbours(kspace, axis) for axis in KINDS}
-    across = ends if sum(found[axis] for axis in ends) < 0 else list(KINDS) if max(found.values()) < ACROSS else []
+    gaps = {axis: _gap(kspace, axis) for axis in KINDS}
+    total = sum(gaps.values())
+    across = ends if sum(gaps[axis] for axis in ends) < 0 else list(KINDS) if total < -CLEAR else []
     for axis in across:
         size = kspace.shape[axis]
         ramp = np.exp(2j * np.pi * (np.arange(size) - size // 2) * (size // 2) / size)
@@ -179,7 +189,17 @@ def in_order(kspace, mask=None):
     if across:
         notes += (f"the picture lay across the edges, its {_words(across)} rolled by half, as if transformed without "
                   "ifftshift: rolled back",)
+    if abs(total) <= CLEAR:
+        notes += ("no air round the object tells whether the picture lies in the middle: if it shows rolled by half, "
+                  "save fftshift(fft2(ifftshift(a)))",)
     return kspace, mask, notes
+
+
+def coils_of(kspace):
+    """The axis of the coils in k-space of three axes: the one without a peak where the others have one, else 0."""
+    gains = [_gain(kspace, axis) for axis in range(3)]
+    coils = int(np.argmin(gains))
+    return coils if PEAKED * gains[coils] < min(gains[:coils] + gains[coils + 1:]) else 0
 
 
 def _words(axes):
@@ -191,6 +211,26 @@ def _shifted(mask, axes):
     if mask is None or mask.ndim not in (1, 2):
         return mask
     return np.fft.fftshift(mask, [axis for axis in axes if axis >= -mask.ndim])
+
+
+def _mask_in_place(mask, kspace, ends):
+    """(mask, notes): moved along `ends` as k-space was, unless it agrees better with its zeros as it is or moved.
+
+    Of ways that agree alike, one counts by which the mask measures `LINES` lines round the zero frequency.
+    """
+    held = (kspace != 0).any(axis=0)
+    held = held.any(axis=0) if mask is not None and mask.ndim == 1 else held
+    if mask is None or mask.shape != held.shape:
+        return mask, ()
+
+    def misfit(axes):
+        moved = _shifted(mask, axes) != 0
+        centre = moved[tuple(slice(n // 2 - LINES // 2, n // 2 + LINES // 2) for n in moved.shape)]
+        return np.count_nonzero(moved != held), not centre.all()
+
+    best = min((ends, [], list(KINDS)), key=misfit)  # the first of equal ones
+    words = "at index 0: moved to the middle by np.fft.fftshift" if best else "in the middle already: not moved"
+    return _shifted(mask, best), () if best is ends else (f"the zero frequency of the mask was {words}",)
 
 
 def _usable(array):
@@ -221,6 +261,7 @@ def _gain(kspace, axis):
 
 
 def _profile(kspace, axis):
+    """Energy of k-space (coils, H, W) along an axis."""
     others = tuple(other for other in range(3) if other != axis % 3)
     return np.square(np.abs(kspace), dtype=np.float64).sum(axis=others)
 
@@ -232,9 +273,16 @@ def _at_the_end(kspace, axis, place):
     return min(place, len(profile) - place) <= 2 and min(after, before) > 0.1 * max(after, before)
 
 
-def _neighbours(kspace, axis):
-    """Correlation of neighbouring samples along an axis: 1 if the picture lies in the middle, -1 if at the edges."""
-    samples = np.moveaxis(kspace, axis, 0)
-    first, second = samples[:-1], samples[1:]
-    size = np.abs(first * second).sum(dtype=np.float64)
-    return float((first.conj() * second).sum(dtype=np.complex128).real / size) if size else 0.0
+def _gap(kspace, axis):
+    """Decades, -1 to 1, by which a picture's emptiest line near its edges has less energy than that near its middle.
+
+    Above 0 air lies at the edges, and the object in the middle; below 0 it is the other way round. Energy along a line
+    of sight through a hollow object is less than at its rim, but more than in air.
+    """
+    from scipy.ndimage import uniform_filter1d
+
+    energy = uniform_filter1d(_profile(np.fft.ifft(kspace, axis=axis), axis), 3, mode="wrap")  # the middle at index 0
+    near, size = np.arange(-(len(energy) // NEAR), len(energy) // NEAR + 1), len(energy)
+    middle, edge = energy[near].min(), energy[(size // 2 + near) % size].min()
+    air = AIR * energy.mean()
+    return float(np.clip(np.log10((middle + air) / (edge + air)), -1, 1))

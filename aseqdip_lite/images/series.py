@@ -15,13 +15,16 @@ MOST_FILES = 4096  #: most files looked at in a folder
 MOST_FRAMES = 65536  #: most frames of a file
 MOST_FILE = 256 * 2**20  #: largest accepted file, in bytes, packed or not; its pixels are counted before any are read
 MOST_SLICES = 16384  #: most slices whose places are compared
-MOST_FACTS = 2**21  #: most tags of all frames of an enhanced file
 MOST_HEADERS = 512 * 2**20  #: most bytes of all headers of a folder
-MOST_READS, MOST_ITEMS, MOST_TEXT = 2**17, 2**15, 2**12  #: of a file: reads, items and fragments, bytes of a text
+MOST_READS, ITEM = 2**18, 4  #: most reads of a file, and how many of them an item or fragment counts for
+MOST_TEXT = 2**12  #: most bytes of a text
 
 #: UIDs of a file that is deflated as a whole and of the same one inflated; the marks of items in both byte orders.
 DEFLATED, EXPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
 ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+
+TOO_MANY = ("its tags and items are too many: save the slice alone, or all with explicit lengths (dcmconv "
+            "--length-explicit)")
 
 PLACE, NUMBER = "ImagePositionPatient", "InstanceNumber"
 
@@ -39,19 +42,24 @@ USED = {*SERIES, *ALIKE, *SCANS, *TIMES, PLACE, "SliceLocation", "Modality", "Sa
         "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelRepresentation", "LUTDescriptor", "ModalityLUTType",
         "SpecificCharacterSet"}
 
-#: The functional groups of an enhanced multi-frame file that tell what is read here.
+#: The functional groups of an enhanced multi-frame file that tell the order of its frames, and what their values mean.
 GROUPS = ("PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence", "FrameContentSequence",
-          "PixelValueTransformationSequence", "CTImageFrameTypeSequence", "CTReconstructionSequence",
-          "CTXRayDetailsSequence", "CardiacSynchronizationSequence", "TemporalPositionSequence")
+          "CTReconstructionSequence", "CTXRayDetailsSequence", "CardiacSynchronizationSequence",
+          "TemporalPositionSequence")
+VALUES = ("PixelValueTransformationSequence",)
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A frame of a file: its number there, and the pydicom dataset of the tags that hold for it."""
+    """A frame of a file: its number there, `get(keyword)` of what holds for it, and its own functional groups, if any.
+
+    The `VALUES` among its groups, which its place does not need, are left to be read.
+    """
 
     file: Path
     frame: int
     facts: object
+    own: object = None
 
 
 def import_pydicom():
@@ -63,23 +71,20 @@ def import_pydicom():
 
 
 class Counted(io.BufferedReader):
-    """A file that may be read from at most `MOST_READS` times, and for at most `MOST_ITEMS` items of sequences.
+    """A file that may be read from at most `MOST_READS` times, where an item of a sequence counts for `ITEM` of them.
 
-    A tag takes pydicom two reads or three. This bounds its time, about 10 us for a tag and 50 us for an item.
+    A tag takes pydicom two reads or three, where lengths are undefined; else it is read with the sequence around it.
+    This bounds its time, about 10 us for a tag and 40 us for an item.
     """
 
-    reads = items = 0
+    reads = 0
 
     def read(self, *size):
         data = super().read(*size)
-        self.reads, self.items = self.reads + 1, self.items + (data[:4] in ITEMS)
-        if self.is_spent:
-            raise OSError("its tags and items are too many")
+        self.reads += ITEM if data[:4] in ITEMS else 1
+        if self.reads > MOST_READS:
+            raise OSError(TOO_MANY)
         return data
-
-    @property
-    def is_spent(self):
-        return self.reads > MOST_READS or self.items > MOST_ITEMS
 
 
 def is_dicom(path):
@@ -110,17 +115,18 @@ def read_header(path, *, force=None, **options):
             header = pydicom.dcmread(file, force=is_dicom(path) if force is None else force, **options)
         except Exception as error:  # pydicom raises many kinds
             fault = (str(error).splitlines() or [type(error).__name__])[0].split(" Use force")[0]
-            raise InputError("its tags and items are too many: save the slice alone" if file.is_spent else
+            raise InputError(TOO_MANY if file.reads > MOST_READS else
                              f"{path.name} is damaged or not a DICOM file ({fault})") from None
-        end = file.tell()
-        if occurrences(file, *ITEMS, most=end) > MOST_ITEMS:
-            raise InputError(f"its sequences or fragments have more than {MOST_ITEMS} items")
+        reads, end = file.reads, file.tell()
+        if reads + ITEM * occurrences(file, *ITEMS, most=end) > MOST_READS:
+            raise InputError(f"its sequences or fragments have more than {MOST_READS // ITEM} items: save the slice "
+                             "alone")
     return check_texts(header), end
 
 
 def opened(path):
     """A DICOM file, open; one that is deflated as a whole is inflated into memory. InputError above `MOST_FILE`."""
-    file = Counted(io.FileIO(path))
+    file = Counted(io.FileIO(str(path)))  # pydicom opens what it defers by this name, which must be a text
     size, head = path.stat().st_size, file.read(1024)
     if size <= MOST_FILE and head[128:140] == b"DICM\2\0\0\0UL\4\0":
         start = 144 + int.from_bytes(head[140:144], "little")
@@ -161,42 +167,35 @@ def keyword_of(tag):
 
 def slices_of_file(file, header):
     """A `Slice` for each frame; of an enhanced file with its functional groups, its own above the shared ones."""
-    from pydicom import Dataset
-
     frames = int(header.get("NumberOfFrames") or 1)
     if not 0 < frames <= MOST_FRAMES:
         raise InputError(f"NumberOfFrames is {frames}: 1 to {MOST_FRAMES} are accepted")
+    if frames > MOST_SLICES and "PerFrameFunctionalGroupsSequence" in header:
+        raise InputError(f"holds {frames} frames, at most {MOST_SLICES} are put in order: save the slice alone")
     groups = header.get("PerFrameFunctionalGroupsSequence")
     if not groups:
         return [Slice(file, frame, header) for frame in range(frames)]
     if len(groups) != frames:
         raise InputError(f"holds {frames} frames but functional groups of {len(groups)}: it is damaged")
-    base, tables = looked_at(header), header.get("ModalityLUTSequence") or ()
-    if frames * max(len(base) + len(tables), 128) > MOST_FACTS:
-        raise InputError(f"has {frames} frames of {len(base)} tags: save the frame alone")
+    base = looked_at(header)
     for group in (header.get("SharedFunctionalGroupsSequence") or ())[:1]:
-        base |= of_groups(group)
-    slices = []
-    for frame, own in enumerate(groups):
-        facts = Dataset()
-        facts.update(base | of_groups(own))
-        if tables:
-            facts.ModalityLUTSequence = tables
-        facts.PerFrameFunctionalGroupsSequence = []  # `_place` asks whether it is there
-        facts.file_meta = header.file_meta
-        slices.append(Slice(file, frame, facts))
-    return slices
+        base |= of_groups(group, GROUPS + VALUES)
+    return [Slice(file, frame, base | of_groups(own, GROUPS), own) for frame, own in enumerate(groups)]
 
 
 def looked_at(data):
-    """{tag: element} of a pydicom dataset, of the tags that are looked at here; sequences of others may be long."""
-    return {element.tag: element for element in check_texts(data).values() if keyword_of(element.tag) in USED}
+    """{keyword: value} of a pydicom dataset, of the tags that are looked at here; sequences of others may be long."""
+    return {keyword: data[element.tag].value for element in check_texts(data).values()
+            if (keyword := keyword_of(element.tag)) in USED}
 
 
-def of_groups(group):
-    """The same of the functional groups of a frame."""
-    return {tag: element for name in GROUPS for item in (group.get(name) or ())[:1]
-            for tag, element in looked_at(item).items()}
+def of_groups(group, names):
+    """The same of some functional groups of a frame."""
+    found = {}
+    for name in names:
+        for item in (group.get(name) or ())[:1]:
+            found |= looked_at(item)
+    return found
 
 
 def slices_of_folder(folder):
@@ -233,7 +232,7 @@ def in_order(slices):
     if len({id(one.facts) for one in slices}) == 1:  # frames of one file without groups of their own
         return slices, ()
     if len(slices) > MOST_SLICES:
-        raise InputError(f"holds {len(slices)} slices, at most {MOST_SLICES} are put in order")
+        raise InputError(f"holds {len(slices)} slices, at most {MOST_SLICES} are put in order: name one of them")
     for name in ALIKE:
         if len(found := {_text(one.facts, name) for one in slices}) > 1:
             raise InputError(f"its slices differ in {name} ({_few(found)}): keep those of one kind")
@@ -278,7 +277,7 @@ def _place(one):
     """What tells a slice's place, and that place: position along the normal or location in mm, number, or frame."""
     frames = int(one.facts.get("NumberOfFrames") or 1)
     position, orientation = (one.facts.get(name) for name in (PLACE, "ImageOrientationPatient"))
-    if position and orientation and (frames == 1 or "PerFrameFunctionalGroupsSequence" in one.facts):
+    if position and orientation and (frames == 1 or one.own is not None):
         across, down = np.reshape(np.array(orientation, dtype=float), (2, 3))
         return PLACE, float(np.cross(across, down) @ np.array(position, dtype=float))
     for name in ("SliceLocation", NUMBER) if frames == 1 else ():

@@ -52,8 +52,10 @@ class ASeqDIP(Method):
     * "fresh": a forward pass after the N-th update, as in Algorithm 1.
     * "stale": the output of the last pass before the N-th update, as in the released code; saves
       one of 3 N + 1 pass units a stage and lags one update behind.
-    * "projected": the fresh output with its sampled k-space replaced by the data, as the released MRI code does:
-      z = A^H(y - A f) + f, that is S^H F^-1((1 - M) F S f + M y) where sum |S|^2 = 1. Only for linear A.
+    * "projected": the fresh output after one Landweber step towards the data, z = f + A^H(y - A f), as in the released
+      MRI code: S^H F^-1((1 - M) F S f + M y) where sum |S|^2 = 1. With one coil this replaces the sampled k-space by
+      the data, a projection; with several it does not, for the coil images S z of one image cannot be chosen freely.
+      Only for linear A.
     """
 
     name: ClassVar[str] = "aseqdip"

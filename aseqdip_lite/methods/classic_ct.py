@@ -1,72 +1,106 @@
-"""Classic reconstructions of CT: filtered back-projection, and the TV solver of the CT operator."""
+"""Classic reconstructions of CT: filtered back-projection, SIRT, conjugate gradients, and how TV is solved there."""
 
-import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 
 from ..operators.ct import CTOperator
 from ..operators.projectors import fbp
+from ..settings import setting
 from . import register
+from .base import square_norm
 from .classic import Classic
-from .tv import solve_tv
+from .tv import primal_dual, solve_tv
+
+
+@dataclass(frozen=True)
+class ClassicCT(Classic):
+    """Base of the classic methods of CT."""
+
+    tasks: ClassVar[tuple[str, ...] | None] = ("ct",)
 
 
 @register
 @dataclass(frozen=True)
-class FBP(Classic):
+class FBP(ClassicCT):
     """Filtered back-projection with the ramp filter, pi/views R^T ramp(y) (Kak and Slaney, 1988, section 3.3)."""
 
     name: ClassVar[str] = "fbp"
     about: ClassVar[str] = "filtered back-projection with the ramp filter"
-    tasks: ClassVar[tuple[str, ...] | None] = ("ct",)
 
     def solve(self, observation):
         A = observation.A
         return fbp(A.projector, observation.y / A.factor)
 
 
-def as_sigpy(A):
-    """A real LinearOperator on the CPU as a sigpy Linop, (*A.in_shape) -> (*A.out_shape) without batch axis."""
-    from sigpy.linop import Linop
+@register
+@dataclass(frozen=True)
+class SIRT(ClassicCT):
+    """SIRT with x >= 0: x <- max(0, x + C A^T R (y - A x)) from x = 0, R and C the inverse row and column sums of A.
 
-    class Wrapped(Linop):
-        def __init__(self, operator):
-            super().__init__(operator.out_shape, operator.in_shape)
-            self.operator = operator
+    Simultaneous iterative reconstruction (Gilbert, J. Theor. Biol. 36, 1972; in this form Gregor and Benson, IEEE TMI
+    27, 2008): every ray hands its error back, shared out evenly along it. The limit minimises sum R (A x - y)^2 over
+    x >= 0. Large structures come first and noise last, so stopping early regularises. A may have any factor: R and C
+    take it out again.
+    """
 
-        def _apply(self, x):
-            return self.operator(torch.from_numpy(np.ascontiguousarray(x))[None])[0].numpy()
+    name: ClassVar[str] = "sirt"
+    about: ClassVar[str] = "SIRT: rays hand their errors back, x >= 0"
 
-        def _adjoint_linop(self):
-            return Wrapped(self.operator.H)
+    iterations: int = setting(200, "iterations from x = 0; fewer give a smoother image", low=1)
 
-    return Wrapped(A)
+    def solve(self, observation):
+        return sirt(observation.A, observation.y, self.iterations)
+
+
+@register
+@dataclass(frozen=True)
+class CGLS(ClassicCT):
+    """Least squares by conjugate gradients on A^T A x = A^T y from x = 0; the answer's negative values are set to 0.
+
+    CGLS (Hestenes and Stiefel, J. Res. Nat. Bur. Standards 49, 1952). The iterations themselves know nothing of x >= 0:
+    the k-th is the least-squares solution in the Krylov space of A^T y, ..., (A^T A)^(k-1) A^T y, and only the last one
+    is clipped. Stopping early regularises, and after far fewer iterations than SIRT's.
+    """
+
+    name: ClassVar[str] = "cgls"
+    about: ClassVar[str] = "least squares by conjugate gradients, stopped early, clipped at 0"
+
+    iterations: int = setting(15, "iterations from x = 0; fewer give a smoother image", low=1)
+
+    def solve(self, observation):
+        return cgls(observation.A, observation.y, self.iterations).clamp(min=0)
+
+
+def sirt(A, y, iterations):
+    """The image (1, *A.in_shape) of `SIRT` for an A without negative entries; a pixel that no ray meets stays 0."""
+    rows, columns = A(y.new_ones((1, *A.in_shape))), A.adjoint(torch.ones_like(y))
+    R, C = (torch.where(sums > 0, 1 / sums, 0.0) for sums in (rows, columns))
+    x = torch.zeros_like(columns)
+    for _ in range(iterations):
+        x = (x + C * A.adjoint(R * (y - A(x)))).clamp(min=0)
+    return x
+
+
+def cgls(A, y, iterations):
+    """The iterate (1, *A.in_shape) of CGLS from 0 for any LinearOperator; it ends early where the gradient is 0."""
+    residual, slope = y, A.adjoint(y)
+    x, direction, size = torch.zeros_like(slope), slope, square_norm(slope)
+    for _ in range(iterations):
+        if not size:
+            break
+        ahead = A(direction)
+        step = size / square_norm(ahead)
+        x, residual = x + step * direction, residual - step * ahead
+        slope, last = A.adjoint(residual), size
+        size = square_norm(slope)
+        direction = slope + size / last * direction
+    return x
 
 
 @solve_tv.register(CTOperator)
-def _(A, observation, lamda=5e-4, iterations=300):
-    """Primal-dual steps with anisotropic TV and periodic borders, from the FBP (sigpy).
-
-    The dual step 30 lamda is of the size of the dual variables, which lie in [-lamda, lamda]: with
-    sigpy's own, 1, far more iterations are needed for the small singular values of A.
-    """
-    import sigpy
-
-    class RealL1(sigpy.prox.L1Reg):
-        """Real for real arrays: numba takes sigpy's threshold for complex numbers if MRI was solved before."""
-
-        def _prox(self, alpha, input):
-            return np.real(super()._prox(alpha, input))
-
-    operator, start = as_sigpy(A.to("cpu")), FBP().solve(observation)
-    differences = sigpy.linop.FiniteDifference(A.in_shape, axes=(-2, -1))
-    app = sigpy.app.LinearLeastSquares(
-        operator, observation.y[0].cpu().numpy(), x=start[0].cpu().numpy(), G=differences,
-        proxg=RealL1(differences.oshape, lamda), sigma=max(30 * lamda, 1e-3), max_iter=iterations,
-        show_pbar=False)
-    with warnings.catch_warnings():  # sigpy's soft threshold divides 0 by 0 and discards the result
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return torch.from_numpy(app.run())[None].to(observation.y)
+def _(A, observation, lamda, iterations=300):
+    """Primal-dual steps over x >= 0 from the FBP."""
+    start = FBP().solve(observation).clamp(min=0)
+    return primal_dual(A, observation.y, start, lamda, iterations, nonnegative=True)[0]

@@ -1,4 +1,4 @@
-"""Classic methods on natural images: non-local means, biharmonic in-painting and TV, mostly scikit-image's."""
+"""Classic methods on natural images, scikit-image's: non-local means and biharmonic in-painting."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,11 +7,9 @@ import numpy as np
 import torch
 from skimage import restoration  # lazy: what it needs is loaded at the first call
 
-from ..operators import Identity, Mask
 from ..settings import setting
 from . import register
 from .classic import Classic
-from .tv import solve_tv
 
 
 def to_pixels(x):
@@ -62,51 +60,3 @@ class Biharmonic(Classic):
         hole = (observation.A.mask == 0).cpu().numpy()  # (H, W)
         filled = restoration.inpaint_biharmonic(to_pixels(observation.y), hole, channel_axis=-1)
         return from_pixels(filled, observation.y)
-
-
-@solve_tv.register(Identity)
-def _(A, observation, lamda=None, iterations=200):
-    """Denoising by Chambolle's dual iteration (2004; scikit-image); lamda is 0.85 of the noise level by default."""
-    lamda = 0.85 * observation.noise_std if lamda is None else lamda
-    if lamda == 0:
-        return observation.y
-    pixels = restoration.denoise_tv_chambolle(to_pixels(observation.y), weight=lamda, eps=1e-6,
-                                              max_num_iter=iterations, channel_axis=-1)
-    return from_pixels(pixels, observation.y)
-
-
-@solve_tv.register(Mask)
-def _(A, observation, lamda=None, iterations=300):
-    """In-painting by primal-dual steps (`inpaint_tv`); lamda is 0.85 of the noise level by default, at least 0.003."""
-    lamda = max(0.85 * observation.noise_std, 0.003) if lamda is None else lamda
-    return inpaint_tv(observation.y, A.mask, lamda, iterations)
-
-
-def inpaint_tv(y, mask, lamda, iterations):
-    """argmin over x of 1/2 ||mask x - y||^2 + lamda TV(x), isotropic TV per channel (Chambolle and Pock, 2011).
-
-    The dual step 3 lamda is of the size of the dual variables, which lie in a disc of radius
-    lamda; the primal step is 1 / (8 dual step), since the squared norm of the differences is below 8.
-    The hole starts at the mean of the known pixels of its channel.
-
-    Args:
-        y: (1, C, H, W), zero in the hole; mask: (H, W) of zeros and ones.
-    """
-    mean = y.sum(dim=(-2, -1), keepdim=True) / mask.sum()
-    x = ahead = y + (1 - mask) * mean
-    if lamda == 0:
-        return x
-    dual_step = 3 * lamda
-    step = 1 / (8 * dual_step)
-    p = torch.zeros((2, *y.shape)).to(y)  # row and column part, 0 across the lower and right border
-    for _ in range(iterations):
-        p[0, ..., :-1, :] += dual_step * (ahead[..., 1:, :] - ahead[..., :-1, :])
-        p[1, ..., :-1] += dual_step * (ahead[..., 1:] - ahead[..., :-1])
-        p /= (p.square().sum(dim=0).sqrt() / lamda).clamp(min=1)
-        last, x = x, x.clone()
-        x += step * p.sum(dim=0)  # minus the adjoint of the differences
-        x[..., 1:, :] -= step * p[0, ..., :-1, :]
-        x[..., 1:] -= step * p[1, ..., :-1]
-        x = (x + step * y) / (1 + step * mask)
-        ahead = 2 * x - last
-    return x

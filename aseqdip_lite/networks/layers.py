@@ -32,26 +32,27 @@ def keeps_order(x):
 
 
 class Conv2d(nn.Conv2d):
-    """PyTorch's convolution with an odd square kernel, stride 1 and zeros around: (B, c_in, H, W) -> (B, c_out, H, W).
+    """PyTorch's convolution with an odd square kernel and zeros around: (B, c_in, H, W) -> (B, c_out, H, W), or, with
+    stride 2, (B, c_out, H / 2, W / 2).
 
     To keep the order of its sums, a kernel that oneDNN would leave to others gets zeros around it, up to 5 x 5.
 
     normalised: whether the output goes into a BatchNorm, which takes a bias away again. Then on a GPU none is added.
     """
 
-    def __init__(self, c_in, c_out, side, normalised=False):
-        super().__init__(c_in, c_out, side, padding=side // 2)
+    def __init__(self, c_in, c_out, side, normalised=False, stride=1):
+        super().__init__(c_in, c_out, side, padding=side // 2, stride=stride)
         self.normalised = normalised
 
     def forward(self, x):
         if self.normalised and on_gpu(x):
-            return UnusedBias.apply(F.conv2d(x, self.weight, padding=self.padding), self.bias)
+            return UnusedBias.apply(F.conv2d(x, self.weight, padding=self.padding, stride=self.stride), self.bias)
         if not keeps_order(x):
             return super().forward(x)
         side = self.weight.shape[-1]
         margin = max(0, 5 - side) // 2 if side == 1 or x.numel() <= SMALL else 0
         kernel = F.pad(self.weight, 4 * (margin,))  # (c_out, c_in, side, side) -> the same + 2 margin on both sides
-        return F.conv2d(x, kernel, self.bias, padding=side // 2 + margin)
+        return F.conv2d(x, kernel, self.bias, padding=side // 2 + margin, stride=self.stride)
 
 
 class BatchNorm2d(nn.BatchNorm2d):

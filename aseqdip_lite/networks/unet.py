@@ -9,17 +9,19 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..settings import InputError, nearest
+from .hourglass import Hourglass
 from .layers import BatchNorm2d, Conv2d, enlarged
 
 __all__ = ["KINDS", "PRECISIONS", "PRESETS", "Block", "HalfUNet", "ImageNetwork", "UNet", "build", "compute",
            "count_parameters", "from_channels", "initialise", "to_channels"]
 
-#: Channel widths from the top of the U to its bottom; one pooling between neighbours.
+#: Channel widths from the top of the U to its bottom; one pooling between neighbours, and in the hourglass before each.
 PRESETS = {
     "lite": (16, 32, 64, 64),
     "lite-half": (32, 64, 64),
     "paper-shallow": (64, 128, 128),
     "paper-medium": (64, 128, 256, 256),
+    "hourglass": (32, 32, 32, 32),
 }
 
 #: What a network computes in. Its weights, input and output are float32 either way.
@@ -96,7 +98,7 @@ class HalfUNet(UNet):
         return self.head(self.full(enlarged(x)))
 
 
-KINDS = {"lite-half": HalfUNet}  #: presets that are not a plain `UNet`
+KINDS = {"lite-half": HalfUNet, "hourglass": Hourglass}  #: presets that are not a plain `UNet`
 
 
 class ImageNetwork(nn.Module):
@@ -155,7 +157,7 @@ def build(preset, image, generator, c_in=None, precision="float32"):
     InputError for an unknown preset or precision, or an image too small for the preset's poolings.
 
     Args:
-        preset: "lite", "lite-half", "paper-shallow" or "paper-medium".
+        preset: a name of `PRESETS`.
         image: (B, C, H, W) real or complex; only its shape, kind and device are used.
         generator: torch.Generator (CPU) of the initial weights.
         c_in: input channels; by default those of the image (2C for a complex image).

@@ -9,8 +9,8 @@ import copy
 
 import torch
 
-__all__ = ["Adjoint", "Composition", "DotTestError", "Identity", "LinearOperator", "Mask", "Operator", "Scaled", "Sum",
-           "device_of", "dot_test", "random_like"]
+__all__ = ["Adjoint", "Composition", "DotTestError", "Identity", "LinearOperator", "Mask", "Operator", "Scaled",
+           "Shifted", "Sum", "device_of", "dot_test", "random_like"]
 
 
 class Operator:
@@ -200,6 +200,17 @@ class Mask(LinearOperator):
         return self.mask * x
 
     _adjoint = _apply
+
+
+class Shifted(Operator):
+    """A(x + shift), for images that are kept as their difference from `shift`, a tensor (1, *in_shape)."""
+
+    def __init__(self, A, shift):
+        super().__init__(A.in_shape, A.out_shape, in_complex=A.in_complex, out_complex=A.out_complex)
+        self.A, self.shift = A, shift
+
+    def _apply(self, x):
+        return self.A._apply(x + self.shift)
 
 
 class DotTestError(AssertionError):

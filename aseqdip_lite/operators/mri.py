@@ -7,6 +7,9 @@ from ..settings import InputError
 from .base import Composition, LinearOperator, Mask
 from .sampling import calibration_width
 
+#: Where more calibration lines come from.
+FEW_LINES = "use a lower acceleration, a larger image or, for simulated coils, --maps true"
+
 
 class SensitivityMaps(LinearOperator):
     """S: one image (1, H, W) -> coil images (coils, H, W), multiplied by sens_maps (coils, H, W) complex."""
@@ -63,23 +66,24 @@ def simulated_maps(coils, shape):
     return torch.from_numpy(birdcage_maps((coils, *shape)).astype(np.complex64))
 
 
-def espirit_maps(kspace, mask):
+def espirit_maps(kspace, mask, way_out=FEW_LINES):
     """Coil sensitivities (coils, H, W) estimated by sigpy's ESPIRiT from the calibration centre of y alone.
 
     The calibration square is the largest fully sampled one around the zero frequency, at most 24 wide; the kernel is a
     third of it, between 3 and 6 wide, since few calibration lines hold too few patches for the usual 6. Maps are
-    normalised to sum |S|^2 = 1, and zero where ESPIRiT's eigenvalue is below 0.9: outside of the object. InputError if
-    the square is less than 6 wide, too few lines for ESPIRiT.
+    normalised to sum |S|^2 = 1, and zero where ESPIRiT's eigenvalue is below 0.9. With a wide calibration square that
+    is outside of the object; with a kernel of 3 hardly any pixel is below it, and the maps outside are arbitrary.
+    InputError if the square is less than 6 wide, too few lines for ESPIRiT.
 
     Args:
         kspace: (coils, H, W) complex, zero-filled; mask: (W,) or (H, W).
+        way_out: what the error says of where more lines come from.
     """
     from sigpy.mri.app import EspiritCalib
 
     width = calibration_width(torch.broadcast_to(mask, kspace.shape[-2:]))
     if width < 6:
-        raise InputError(f"ESPIRiT needs a fully sampled centre of at least 6 lines, got {width}: use "
-                         "a lower acceleration, a larger image or, for simulated coils, --maps true")
+        raise InputError(f"ESPIRiT needs a fully sampled centre of at least 6 lines, got {width}: {way_out}")
     maps = EspiritCalib(kspace.numpy(), calib_width=width, kernel_width=max(3, min(6, width // 3)), thresh=0.02,
                         crop=0.9, show_pbar=False).run()
     return torch.from_numpy(np.ascontiguousarray(maps, dtype=np.complex64))

@@ -14,7 +14,7 @@ from ..settings import InputError
 from .bar import say
 from .schema import MOST_TEXT, conform, pattern_of
 
-FORMAT = 6
+FORMAT = 7
 FILE = "checkpoint.pt"  #: its name in the out folder
 MOST_BYTES = 8 * 2**30  #: of a file; PyTorch stores tensors as they are, so it takes no more memory than that
 

@@ -17,7 +17,7 @@ def describe(run, window):
     case, method, observation = run.case, run.method, run.case.observation
     settings = {key: value for key, value in method.to_dict().items() if key != method.budget}
     problem = (observation.A, observation.scale, observation.noise_std, case.truth, case.data_range, case.window,
-               case.crop, case.support, case.heldout, case.offset)
+               case.crop, case.support, case.heldout, case.offset, case.paste)
     return dict(task=case.task, image=case.image, method=method.name, seed=run.seed, data_seed=case.seed, window=window,
                 record_every=run.record_every, deterministic=torch.are_deterministic_algorithms_enabled(),
                 **{f"{case.task} {key}": value for key, value in case.settings.items()},

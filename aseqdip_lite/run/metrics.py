@@ -17,7 +17,11 @@ def psnr(image, truth, data_range):
 
 
 def ssim(image, truth, data_range):
-    """Structural similarity in [-1, 1] with the Gaussian window (sigma 1.5) of Wang et al., 2004."""
+    """Structural similarity in [-1, 1] with the Gaussian window (sigma 1.5) of Wang et al., 2004.
+
+    The peak is `data_range`, that of the one image; channels are averaged. fastMRI's SSIM is another number: a flat
+    window of 7 x 7 pixels, and the largest value of the whole volume as the peak (Zbontar et al., 2018).
+    """
     from skimage.metrics import structural_similarity
     return float(structural_similarity(truth / data_range, image / data_range, data_range=1.0,
                                        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,

@@ -18,7 +18,7 @@ from .stopping import StopReason
 SHOWN = ("start", "final", "blind", "oracle")  #: the answers whose `psnr` and `ssim` every run's metrics have
 
 #: Files that not every run has: one of an earlier run in the same folder would be taken for this one's.
-OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy")
+OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy", "raw.npy")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class Result:
         """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`: all of them, or none.
 
         Where there is a blend, also blend.png and blend.npy, and where there is a deviation, deviation.npy and
-        deviation.png, white at its largest value; those of an earlier run go. metrics.json has the sha256 of each other
+        deviation.png, white at its largest value; where known pixels are pasted (`Case.paste`), raw.npy, the answer
+        without; those of an earlier run go. metrics.json has the sha256 of each other
         file under "digests", see `read_saved`. Returns the names of all that is written.
 
         Raises:
@@ -90,6 +91,8 @@ class Result:
             files |= self.files("blend", self.images["blend"])
         if self.deviation is not None:
             files |= encoded("deviation", self.deviation, self.deviation, (0.0, float(self.deviation.max()) or 1.0))
+        if self.case.paste:
+            files["raw.npy"] = as_npy(self.case.raw(self.answer))
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files["metrics.json"] = to_json(self.metrics | dict(digests=digests)).encode()
         try:
@@ -190,7 +193,12 @@ def encoded(name, shown, array, window):
 
     picture = Picture.fromarray(as_gray(shown, window))
     return {f"{name}.png": to_bytes(lambda buffer: picture.save(buffer, format="png")),
-            f"{name}.npy": to_bytes(lambda buffer: np.save(buffer, array, allow_pickle=False))}
+            f"{name}.npy": as_npy(array)}
+
+
+def as_npy(array):
+    """An array as the bytes of an .npy file."""
+    return to_bytes(lambda buffer: np.save(buffer, array, allow_pickle=False))
 
 
 def as_gray(shown, window):

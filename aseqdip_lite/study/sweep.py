@@ -2,14 +2,13 @@
 
 import logging
 import os
-import tempfile
 import threading
 import time
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import metadata
 from pathlib import Path
 
-from ..files import installed
+from ..files import installed, temporary_folder
 from ..run.bar import Bar, say
 from ..run.interrupt import deferred_interrupt
 from ..settings import InputError
@@ -79,7 +78,7 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
     """
     results, gone, done = {}, [] if lost is None else lost, threading.Event()
     workers = min(workers or os.cpu_count(), max(len(jobs), 1))
-    with deferred_interrupt() as interrupted, tempfile.TemporaryDirectory(dir=folder) as shared, (
+    with deferred_interrupt() as interrupted, temporary_folder(folder) as shared, (
             cluster(scheduler) if scheduler is not None else
             processes(workers, shared) if workers > 1 else nullcontext(here)) as run_all:
         watches = {key: Watch(shared, number) for number, key in enumerate(jobs)}

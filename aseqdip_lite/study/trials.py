@@ -97,7 +97,7 @@ def record(trials, *, file=None, read=None, label="trials", workers=None, progre
         InputError: the file is damaged or cannot be written.
         KeyboardInterrupt: it was interrupted; started again, it goes on there.
     """
-    kept = store.Store(file, NAMES, dict(answers=dict, made=int))
+    kept = store.Store(file, NAMES, dict(answers=dict))  # rows of older searches do not say what was `made`
     jobs = {trial.key: dict(trial=trial, budget=trial.budget) for trial in trials if trial.key not in kept.rows}
     if progress:
         with suppress(*UNWRITABLE):

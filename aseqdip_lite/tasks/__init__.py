@@ -29,7 +29,7 @@ def get(name):
     return REGISTRY[nearest(name, REGISTRY, "task")]
 
 
-def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, **settings):
+def load_case(task, image=None, *, seed=0, data_seed=None, profile="laptop", slice_index=None, **settings):
     """Image -> `Case`: load an image or a scan and observe it by a task.
 
     InputError for an unknown task, image or setting, a value out of its bounds, a setting that would do nothing.
@@ -37,7 +37,7 @@ def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, *
     Args:
         task: "mri", ... (see `names`).
         image: a shipped image's name or a file's path; the task's default image if None.
-        seed: data seed, of the mask, the phase and the noise.
+        seed: data seed, of the mask, the phase and the noise. data_seed: the same, refused where nothing is drawn.
         profile: "smoke", "laptop" or "paper": sizes, unless `settings` say otherwise.
         slice_index: slice of a volume; the middle one by default.
         **settings: the task's own settings, e.g. acceleration=8. Of a `measured` picture sigma is estimated unless it
@@ -48,13 +48,14 @@ def load_case(task, image=None, *, seed=0, profile="laptop", slice_index=None, *
     known = [field.name for field, _, _ in fields_of(cls)]
     for name in settings:
         nearest(name, known, f"setting of {task}")
-    chosen, seed = cls(**(cls.profiles[profile] | settings)), whole_number("seed", seed, 0)
+    chosen = cls(**(cls.profiles[profile] | settings))
+    seed = whole_number("seed", seed if data_seed is None else data_seed, 0)
     image = load_image(cls.default_image if image is None else image, slice_index)
     idle = chosen.idle(image)
     if isinstance(image, Image) and not image.shipped:
         idle |= dict(size="it resamples shipped images alone, and a file keeps its pixels")
     for name, why in idle.items():
-        if name in settings:
+        if name in settings or (name == "data_seed" and data_seed is not None):
             raise InputError(f"{name} does nothing here, leave it out: {why}")
     if settings.get("measured") and "sigma" not in settings and "sigma" not in chosen.idle(image):
         chosen, image = chosen.with_estimated_sigma(image)

@@ -16,7 +16,7 @@ from ..images.hounsfield import attenuation, no_attenuation, no_hounsfield
 from ..images.projections import rebinned, usable_bins
 from ..operators.ct import ct_operator, make_projector
 from ..operators.projectors import detector_bins, disc, distinct, equal_angles, fbp, strip_sinogram
-from ..settings import InputError, Settings, setting
+from ..settings import InputError, Settings, setting, unseeded
 from . import register
 
 MU_WATER = 0.0193  #: linear attenuation coefficient of water at 70 keV in 1/mm (NIST XCOM, interpolated)
@@ -74,7 +74,8 @@ class CT(Settings):
     high PSNR then says that the answer is close to that FBP.
 
     z_0 is A^T y times the number that fits the data best, ||A^T y||^2 / ||A A^T y||^2: the unfiltered back-projection
-    in the right size, from y alone. The scale is the 99.5th percentile of it.
+    in the right size, from y alone. The scale is the 99.5th percentile of it. With `start` "fbp", z_0 is the filtered
+    back-projection instead.
     """
 
     name: ClassVar[str] = "ct"
@@ -96,6 +97,8 @@ class CT(Settings):
                              choices=("auto", "matrix", "rotation", "torch-radon"))
     unit: str = setting("mu", "unit of a user's image: attenuation relative to water, or Hounsfield units",
                         choices=("mu", "hu"))
+    start: str = setting("paper", "z_0: A^T y as in the paper, or the filtered back-projection",
+                         choices=("paper", "fbp"))
     window: float | None = setting(None, "attenuation shown as white, and the peak value of PSNR and SSIM; by default "
                                    "the truth's largest", above=0)
     size: int | None = setting(128, "side in pixels to which shipped images are resampled, and bins to which measured "
@@ -103,7 +106,7 @@ class CT(Settings):
 
     def idle(self, image):
         """See `Settings.idle`."""
-        unused = {}
+        unused = unseeded(self.i0 is not None)
         if isinstance(image, Image) and self.i0 is None:
             unused["fov"] = "it matters for the noise alone, which i0 asks for"
         if self.angles is not None:
@@ -163,6 +166,8 @@ class CT(Settings):
         back = A.adjoint(y)
         start = back * float(back.square().sum() / A(back).square().sum())
         scale = robust_peak(start)
+        if self.start == "fbp":
+            start = A.projector.disc * fbp(A.projector, sinogram)
         observation = Observation(A, y / scale, start / scale, scale,
                                   None if noise_std is None else A.factor * noise_std / scale)
         peak = float(truth.max()) if self.window is None else self.window

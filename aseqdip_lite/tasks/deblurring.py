@@ -12,13 +12,12 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ..case import Observation
 from ..images.arrays import read_npy
 from ..operators.blur import MotionBlur, motion_path, path_kernel
 from ..operators.kernelwizard import KernelWizardBlur
-from ..settings import InputError, setting
+from ..settings import InputError, setting, unseeded
 from . import register
-from .pictures import PictureTask, gaussian, natural_case, natural_truth, to_tensor
+from .pictures import PictureTask, centred, gaussian, natural_case, natural_truth, to_tensor
 
 
 @register
@@ -58,7 +57,9 @@ class Deblurring(PictureTask):
         unused = ("motion", "gamma", "exposure", "knee", "kernel") if self.blur == "kernelwizard" else (
             ("motion",) if self.kernel else ())
         why = f"the blur is that of {self.checkpoint or self.kernel}"
-        return dict.fromkeys(unused, why)
+        path = self.kernel is None and self.motion
+        drawn = path or self.blur == "kernelwizard" or (self.sigma and not self.measured)
+        return dict.fromkeys(unused, why) | unseeded(drawn)
 
     def observe(self, image, seed=0):
         """Blur a picture and add noise, or take it as `measured`, and return its `Case`.
@@ -76,7 +77,8 @@ class Deblurring(PictureTask):
                 y = A(x) + gaussian(x, self.sigma, generator)
         drawn = self.measured and self.kernel is None
         notes = (f"the blur is not the picture's own but one drawn by data seed {seed}: give yours by kernel",) * drawn
-        return natural_case(self, image, picture, Observation(A, y, y, noise_std=self.sigma / 255), seed, notes=notes)
+        observation, offset = centred(self, A, y, self.sigma / 255)
+        return natural_case(self, image, picture, observation, seed, offset, notes)
 
     def _operator(self, shape, generator):
         if self.blur == "kernelwizard":

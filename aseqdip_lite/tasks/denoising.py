@@ -5,11 +5,10 @@ from typing import ClassVar
 
 import torch
 
-from ..case import Observation
 from ..operators import Identity
-from ..settings import InputError, setting
+from ..settings import InputError, setting, unseeded
 from . import register
-from .pictures import PictureTask, gaussian, natural_case, natural_truth, to_tensor
+from .pictures import PictureTask, centred, gaussian, natural_case, natural_truth, to_tensor
 
 
 @register
@@ -33,9 +32,11 @@ class Denoising(PictureTask):
 
     def idle(self, image):
         """See `Settings.idle`."""
-        if self.noise == "gaussian":
-            return dict(peak_photons="they count for noise poisson")
-        return dict(sigma="the level of Poisson noise follows from peak_photons")
+        poisson = self.noise == "poisson"
+        unused = unseeded(not self.measured and (poisson or self.sigma))
+        if poisson:
+            return unused | dict(sigma="the level of Poisson noise follows from peak_photons")
+        return unused | dict(peak_photons="they count for noise poisson")
 
     def observe(self, image, seed=0):
         """Add noise to a picture, or take it as `measured`, and return its `Case`.
@@ -56,5 +57,5 @@ class Denoising(PictureTask):
             y = x + gaussian(x, self.sigma, generator)
         noise_std = (float(y.mean()) / self.peak_photons) ** 0.5 if poisson else self.sigma / 255
         notes = (f"Poisson noise of {self.peak_photons:g} photons in a white pixel: peak_photons sets your camera's",)
-        return natural_case(self, image, picture, Observation(Identity(x.shape[1:]), y, y, noise_std=noise_std), seed,
-                            notes=notes * (self.measured and poisson))
+        observation, offset = centred(self, Identity(x.shape[1:]), y, noise_std)
+        return natural_case(self, image, picture, observation, seed, offset, notes * (self.measured and poisson))

@@ -1,17 +1,17 @@
 """In-painting: y = M (x + n), a mask M keeps the known pixels and sets the hole to zero."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from scipy.ndimage import binary_dilation, label
+from scipy.sparse.linalg import LaplacianNd, cg
 
-from ..case import Observation
 from ..images.masks import load_mask
 from ..operators import Mask
-from ..settings import InputError, setting
+from ..settings import InputError, setting, unseeded
 from . import register
-from .pictures import PictureTask, gaussian, natural_case, natural_truth, to_tensor
+from .pictures import PictureTask, centred, fill_setting, gaussian, natural_case, natural_truth, to_tensor
 
 HIAR = 0.25  #: hole-to-image area ratio where no mask is asked for
 
@@ -46,10 +46,19 @@ def random_mask(shape, missing, generator):
     return mask.reshape(shape)
 
 
-def known_mean(y, mask):
-    """Mean of the known pixels of each channel of y (1, C, H, W), zero in the hole: (C,), or a number if C is 1."""
-    mean = (y.sum(dim=(-2, -1))[0] / mask.sum()).numpy()  # (C,)
-    return mean if len(mean) > 1 else float(mean[0])
+def harmonic(y, mask):
+    """y (1, C, H, W) with its hole filled such that each pixel there is the mean of its neighbours: Laplace x = 0.
+
+    At the picture's border a pixel has fewer neighbours (Neumann). This minimises ||D x||^2, D the differences of
+    neighbours, among the images that equal y where the mask (H, W) is 1. Conjugate gradients, channel by channel, to
+    1e-7 of the right-hand side.
+    """
+    hole = (mask == 0).flatten().cpu().numpy()  # (H W,)
+    pixels = y[0].flatten(1).cpu().double().numpy().copy()  # (C, H W)
+    L = -LaplacianNd(tuple(mask.shape), boundary_conditions="neumann", dtype=float).tosparse().tocsr()[hole]
+    for channel in pixels:
+        channel[hole] = cg(L[:, hole], -L[:, ~hole] @ channel[~hole], rtol=1e-7)[0]
+    return torch.from_numpy(pixels.reshape(y.shape)).to(y)  # (C, H W) -> (1, C, H, W)
 
 
 def is_blank(picture, mask):
@@ -92,16 +101,16 @@ class Inpainting(PictureTask):
     random mask with 97 % of the pixels missing. At most one of `hiar`, `missing` and `mask` may be given; with none the
     box has HIAR 0.25.
 
-    `fill` "mean" subtracts the mean of the known pixels of each channel, so that zero, which y and z_0 hold in the
-    hole, is their mean and not black; every answer gets it back. A network's output in a hole starts near zero,
-    whatever z_0 holds there, and small steps hardly move it where no data pull: black holes stay dark (lesson 10). The
-    paper sets the hole to zero (`fill` "zero"); its released code fills it with 0.4.
+    y and z_0 hold zero in the hole, which `fill` "mean" makes the mean of the known pixels (lesson 10); the paper's is
+    black, its released code's 0.4. `start` "filled" gives z_0 a smooth filling instead. `paste` puts the known pixels
+    back into each answer where they have no noise; the released code does so in its pictures, not in its scores.
     """
 
     name: ClassVar[str] = "inpainting"
     about: ClassVar[str] = "in-painting of pictures, A = M"
     default_image: ClassVar[str] = "astronaut"
-    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128), "paper": dict(size=512, fill="zero")}
+    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128),
+                                "paper": dict(size=512, fill="zero")}
 
     hiar: float | None = setting(None, f"hole-to-image area ratio of a central box; {HIAR} if no mask is asked for",
                                  above=0, below=1)
@@ -110,8 +119,10 @@ class Inpainting(PictureTask):
     invert_mask: bool = setting(False, "take what is white in --mask for the hole")
     sigma: float = setting(0.0, "standard deviation of the Gaussian noise of the known pixels, of 255", low=0,
                            high=255)
-    fill: str = setting("mean", "gray level that stands for zero, and so for the hole of z_0: the mean of the known "
-                        "pixels, or black as in the paper", choices=("mean", "zero"))
+    fill: str = fill_setting("mean")
+    start: str = setting("paper", "z_0: y as in the paper, or y with the hole filled harmonically, Laplace x = 0",
+                         choices=("paper", "filled"))
+    paste: bool = setting(False, "put the known pixels of noiseless data back into every answer")
 
     def __post_init__(self):
         super().__post_init__()
@@ -122,6 +133,12 @@ class Inpainting(PictureTask):
             raise InputError("a measured picture needs the mask of its damage: --mask FILE, black where a pixel is bad")
         if self.invert_mask and self.mask is None:
             raise InputError("invert_mask turns a mask of your own: give --mask FILE, too")
+
+    def idle(self, image):
+        """See `Settings.idle`."""
+        unused = unseeded(self.missing is not None or (self.sigma and not self.measured))
+        noisy = dict(paste="the known pixels have noise, and stay as the method gives them")
+        return unused | (noisy if self.sigma else {})
 
     def observe(self, image, seed=0):
         """Mask a picture, or take it as `measured` outside of its mask, and return its `Case`.
@@ -139,10 +156,10 @@ class Inpainting(PictureTask):
         x = to_tensor(picture)
         A = Mask(mask, x.shape[1:])
         y = A(x if self.measured else x + gaussian(x, self.sigma, generator))
-        offset = known_mean(y, mask) if self.fill == "mean" else 0.0
-        y = y - A(torch.ones_like(x) * torch.as_tensor(offset).reshape(-1, 1, 1))
-        observation = Observation(A, y, y, noise_std=self.sigma / 255)
-        return natural_case(self, image, picture, observation, seed, offset, notes,
+        observation, offset = centred(self, A, y, self.sigma / 255, mask)
+        if self.start == "filled":
+            observation = replace(observation, start=harmonic(observation.y, mask))
+        return natural_case(self, image, picture, observation, seed, offset, notes, self.paste and not self.sigma,
                             hole=float((mask == 0).float().mean()))
 
     def known(self, image):

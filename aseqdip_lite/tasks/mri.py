@@ -13,13 +13,16 @@ import torch
 
 from ..case import Case, Observation, robust_peak
 from ..images import KSpace, Sinogram, fit
-from ..operators.mri import MRIOperator, espirit_maps, simulated_maps
+from ..operators.mri import FEW_LINES, MRIOperator, espirit_maps, simulated_maps
 from ..operators.sampling import PATTERNS, draw_mask, hold_out
-from ..settings import InputError, Settings, setting
+from ..settings import InputError, Settings, setting, unseeded
 from . import register
 
 #: Most complex samples of a simulated scan, coils x height x width: 512 MiB, of which a run holds a few copies.
 MOST_SAMPLES = 2**26
+
+#: Where the calibration lines come from of a scan that was undersampled as it was measured.
+MEASURED_LINES = "save its calibration lines in k-space and mask, or one coil alone, kspace[:1], which needs no maps"
 
 
 def smooth_phase(shape, generator):
@@ -67,9 +70,11 @@ class MRI(Settings):
 
     def idle(self, image):
         """See `Settings.idle`."""
+        drawn = self.holdout is not None or (self.acceleration > 1 and getattr(image, "mask", None) is None)
         if not isinstance(image, KSpace):
-            return {}
-        unused = dict.fromkeys(("coils", "snr", "size"), "the scan was measured, with its own coils, noise and size")
+            return unseeded(drawn or self.snr is not None or not np.iscomplexobj(getattr(image, "array", 0)))
+        unused = unseeded(drawn)
+        unused |= dict.fromkeys(("coils", "snr", "size"), "the scan was measured, with its own coils, noise and size")
         if self.maps == "true":
             unused["maps"] = "the coil maps of a measured scan are unknown, and estimated by ESPIRiT"
         if image.mask is not None:
@@ -124,12 +129,13 @@ class MRI(Settings):
         if not bool(mask.any()):
             raise InputError(f"{data.name}: the sampling mask is empty")
         try:
-            case = self._case(data.name, y * mask, mask, maps, data.reference, None, generator, seed, notes)
+            case = self._case(data.name, y * mask, mask, maps, data.reference, None, generator, seed, notes,
+                              FEW_LINES if data.mask is None else MEASURED_LINES)
         except InputError as error:  # a guess may be the reason
             raise InputError("; note that ".join([str(error), *data.notes])) from None
         return replace(case, settings=case.settings | facts, crop=case.crop or data.crop)
 
-    def _case(self, name, y, mask, maps, truth, noise_std, generator, seed, notes):
+    def _case(self, name, y, mask, maps, truth, noise_std, generator, seed, notes, lines=FEW_LINES):
         held = None
         if self.holdout is not None:
             mask, held = hold_out(mask, y.shape[-2:], self.holdout, generator)
@@ -137,7 +143,7 @@ class MRI(Settings):
             share = float(held.sum() / (mask + held).sum())
             notes += (f"{share:.1%} of the measured k-space held out from the methods",)
         if maps is None or self.maps == "espirit":
-            maps = espirit_maps(y[0], mask)
+            maps = espirit_maps(y[0], mask, lines)
         A = MRIOperator(maps, mask)
         start = A.adjoint(y)
         scale = robust_peak(start)

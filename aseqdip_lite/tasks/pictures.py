@@ -9,12 +9,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..case import Case
+from ..case import Case, Observation
 from ..images import Image, fit
+from ..operators import LinearOperator, Shifted
 from ..settings import InputError, Settings, setting
 
 OVERSHOOT = 1e-3  #: how far beyond 0 and 1 the rounding of resampling and conversions may go: such values are clipped
 OWN_NOISE = 5.0  #: noise of a picture taken as truth, of 255, from which on it is named; sharp pictures have up to 4
+
+
+def fill_setting(default):
+    """The setting `fill`, see `centred`, of the tasks on natural images."""
+    return setting(default, "gray level that stands for zero, where a network's output begins: the mean of what is "
+                   "known, or black as in the paper", choices=("mean", "zero"))
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ class PictureTask(Settings):
 
     measured: bool = setting(False, "your picture is y itself, with its own noise and damage: nothing is added, no "
                              "truth is known; sigma is given or estimated")
+    fill: str = fill_setting("zero")
     size: int | None = setting(128, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
     def with_estimated_sigma(self, image):
@@ -95,10 +103,37 @@ def gaussian(like, sigma, generator):
     return sigma / 255 * torch.randn(like.shape, generator=generator, dtype=like.dtype)
 
 
-def natural_case(task, image, picture, observation, seed, offset=0.0, notes=(), **facts):
+def known_mean(y, mask=None):
+    """Mean of the known pixels of each channel of y (1, C, H, W), zero elsewhere: (C,), or a number if C is 1.
+
+    mask: (H, W), 1 where a pixel is known; None for all.
+    """
+    total = y[0, 0].numel() if mask is None else mask.sum()
+    mean = (y.sum(dim=(-2, -1))[0] / total).numpy()  # (C,)
+    return mean if len(mean) > 1 else float(mean[0])
+
+
+def centred(task, A, y, noise_std, mask=None):
+    """(the `Observation` with z_0 = y, the offset of its `Case`) of data y = A x + n.
+
+    With `fill` "mean" the images are kept as their difference from the mean of y, for each channel, so that zero is
+    this mean and not black: a network's first output is near zero everywhere, and small steps move it slowly where few
+    data pull.
+    """
+    if task.fill == "zero":
+        return Observation(A, y, y, noise_std=noise_std), 0.0
+    offset = known_mean(y, mask)
+    shift = torch.as_tensor(offset).reshape(1, -1, 1, 1).expand(1, *A.in_shape).to(y)
+    if isinstance(A, LinearOperator):  # A (x - shift) = y - A shift
+        y = y - A(shift)
+        return Observation(A, y, y, noise_std=noise_std), offset
+    return Observation(Shifted(A, shift), y, y - shift, noise_std=noise_std), offset
+
+
+def natural_case(task, image, picture, observation, seed, offset, notes=(), paste=False, **facts):
     """The `Case` of an observed picture, which is its truth unless it is measured.
 
-    `offset` as in `Case`; `notes` follow those of the image; `facts` join the task's settings in the record.
+    `offset` and `paste` as in `Case`; `notes` follow those of the image; `facts` join the settings in the record.
     """
     settings = task.to_dict() | dict(size=list(picture.shape[:2]), channels=observation.start.shape[1]) | facts
     if task.measured:
@@ -108,4 +143,4 @@ def natural_case(task, image, picture, observation, seed, offset=0.0, notes=(), 
                  f"counts it as truth: a clean answer reaches {20 * np.log10(255 / own):.1f} dB. To clean the picture "
                  "itself: --measured")
     return Case(task.name, image.name, observation, None if task.measured else picture, 1.0, settings, seed,
-                window=(0.0, 1.0), clip=True, offset=offset, notes=(*image.notes, *notes))
+                window=(0.0, 1.0), clip=True, offset=offset, notes=(*image.notes, *notes), paste=paste)

@@ -1,6 +1,6 @@
 """F8: PSNR curves of the family in denoising (aSeqDIP paper, Fig. 8)."""
 
-from ...methods import names
+from ...methods import get, names
 from . import Experiment, graded, register
 from .arms import draw_curves, fall, mean, onset_text, rows_of, run_arms
 
@@ -10,8 +10,7 @@ LITTLE = 0.5
 
 def family():
     """The DIP methods of denoising as arms, each at its defaults; classic methods have no curve."""
-    classic = {"tv", "nlm"}
-    return {name: dict(method=name) for name in names("denoising") if name not in classic}
+    return {name: dict(method=name) for name in names("denoising") if get(name).budget}
 
 
 def measure(images, size, sigma, steps, seeds=1, progress=True):
