@@ -1,8 +1,9 @@
 """docs/RESULTS.md from the stored comparisons of all tasks, aseqdip_lite/results/compare_TASK.json.
 
     python scripts/results_page.py                  write the page
-    python scripts/results_page.py out/compare-ct   take over a finished comparison as compare_TASK.json first
-                                                    (compare_mri_real.json for the real scan)
+    python scripts/results_page.py out/compare-ct   take over a finished comparison into compare_TASK.json first
+                                                    (compare_mri_real.json for the real scan); methods that it
+                                                    does not have keep their stored rows
 """
 
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from aseqdip_lite import methods
 from aseqdip_lite.files import to_json
 from aseqdip_lite.run.result import read_row
 from aseqdip_lite.study.statistics import ALL, summarise
@@ -60,16 +62,23 @@ def page():
         real=real_scan(reports["mri_real"]).rstrip(), **{task: compared(task, reports[task]) for task in BASELINE})
 
 
+def place(row):
+    """Where a row stands among others: the classic methods first, those with a network in the order of the registry."""
+    method = methods.get(row["method"])
+    return row["image"], bool(method.budget), methods.names().index(row["method"]), row["seed"]
+
+
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 def main(folders):
     """Write docs/RESULTS.md; first take over the finished comparisons in FOLDERS, if there are any."""
     for folder in folders:
         report = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
-        rows = [read_row(row) for row in report["rows"]]  # it may be of an earlier version
-        report, first = report | dict(rows=rows, summary=summarise(rows)), rows[0]
-        file = RESULTS / f"compare_{first['task']}{'_real' if first['image'] == 'brain-real-8x' else ''}.json"
-        file.write_text(to_json(report), encoding="utf-8")
+        new = [read_row(row) for row in report["rows"]]  # it may be of an earlier version
+        file = RESULTS / f"compare_{new[0]['task']}{'_real' if new[0]['image'] == 'brain-real-8x' else ''}.json"
+        made, before = {row["method"] for row in new}, json.loads(file.read_text(encoding="utf-8"))["rows"]
+        rows = sorted([*new, *(row for row in before if row["method"] not in made)], key=place)
+        file.write_text(to_json(report | dict(rows=rows, summary=summarise(rows))), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}")
 
