@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import shutil
 import tempfile
 import threading
 import time
@@ -113,7 +114,7 @@ def write_beside(path, write):
 
 
 def is_temporary(name):
-    """Whether a file has a name of those that `write_beside` makes."""
+    """Whether a file or folder has a name of those that `write_beside` and a sweep make."""
     return name.startswith(".") and name.endswith(PART)
 
 
@@ -148,7 +149,9 @@ def hold(folder, patience=0.0):
     try:
         settle(folder)
         for left in folder.iterdir():
-            if is_temporary(left.name):
+            if is_temporary(left.name) and left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            elif is_temporary(left.name):
                 left.unlink(missing_ok=True)
         yield
     finally:
