@@ -154,8 +154,10 @@ def hold(folder, patience=0.0):
     try:
         settle(folder)
         for left in folder.iterdir():
-            if is_temporary(left.name):
-                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink(missing_ok=True)
+            if is_temporary(left.name) and left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            elif is_temporary(left.name):
+                left.unlink(missing_ok=True)
         yield
     finally:
         HELD.discard(owner)

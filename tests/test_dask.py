@@ -10,6 +10,7 @@ import pytest
 from checks import error_of
 from distributed import Client, LocalCluster
 
+from aseqdip_lite.files import is_temporary
 from aseqdip_lite.study.compare import compare
 from aseqdip_lite.study.sweep import sweep
 
@@ -79,7 +80,7 @@ def test_a_comparison_over_the_scheduler_is_that_of_one_process(cluster, tmp_pat
             for name, where in (("here", dict(workers=1)), ("there", dict(scheduler=cluster.scheduler_address)))]
     assert [(row["method"], row["psnr"]) for row in rows[0]] == [(row["method"], row["psnr"]) for row in rows[1]]
     assert (tmp_path / "there" / "compare.md").exists()
-    shared = [path for path in (tmp_path / "there").iterdir() if path.name.startswith("tmp")]
+    shared = [path for path in (tmp_path / "there").iterdir() if is_temporary(path.name)]
     assert not shared  # the sweep clears its folder away
 
 

@@ -8,7 +8,7 @@ from dicom_files import stored_values, write
 from pydicom.uid import generate_uid
 
 from aseqdip_lite import InputError
-from aseqdip_lite.images import load_image, series
+from aseqdip_lite.images import headers, load_image, series
 from aseqdip_lite.images.dicom import attenuation, load_dicom
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.images.types import MOST_VALUES
@@ -108,6 +108,31 @@ def test_too_many_files(tmp_path, monkeypatch):
     assert fault(tmp_path) == "holds 3 files, at most 2 are looked at"
 
 
+def test_a_folder_of_bad_files_costs_no_more_than_its_share(tmp_path, monkeypatch):
+    """Files that only begin like DICOM, with many tags, are passed over; all together they are bounded, too."""
+    tags = b"".join(b"\x08\0" + k.to_bytes(2, "little") + b"SH\0\0" for k in range(0x100, 0x1000, 2))
+    for number in range(20):
+        (tmp_path / f"{number:02}").write_bytes(tags)
+    assert fault(tmp_path) == "holds no CT slice in DICOM format"
+    monkeypatch.setattr(series, "MOST_FOLDER", 20_000)
+    said = fault(tmp_path)
+    assert said == ("the headers of its first 11 files, of 20, are as much as is looked at: keep the slices of one "
+                    "series alone in it, or name one file"), "1,920 tags and reads each"
+    for number in range(12):
+        write(tmp_path / f"{number:02}", stored_values(), InstanceNumber=number)
+    assert load_image(str(tmp_path)).array.shape == (18, 20), "slices bring reads along"
+    monkeypatch.setattr(series, "MOST_FOLDER", 2**19)
+    monkeypatch.setattr(series, "MOST_HEADERS", 3 * len(tags))
+    assert fault(tmp_path).startswith("the headers of its first ")
+
+
+def test_frames_of_all_files_of_a_folder_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(series, "MOST_SLICES", 8)
+    for name in "abcd":
+        write(tmp_path / name, stored_values()[None].repeat(6, axis=0))
+    assert fault(tmp_path).startswith("the headers of its first 2 files, of 4, are as much as is looked at")
+
+
 def test_no_pixel_data(tmp_path):
     assert fault(write(tmp_path / "a.dcm", stored_values(), without=("PixelData",))) == "holds no pixel data"
 
@@ -128,7 +153,7 @@ def test_size_is_checked_before_any_pixel_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pydicom.pixels, "pixel_array", never)
     assert fault(write(tmp_path / "a.dcm", stored_values(), Rows=60000, Columns=60000)) == (
         f"too large: 60000 x 60000 values, at most {MOST_VALUES} are accepted")
-    monkeypatch.setattr(series, "MOST_FILE", 1000)
+    monkeypatch.setattr(headers, "MOST_FILE", 1000)
     assert fault(write(tmp_path / "b.dcm", stored_values(40, 40))) == "too large: 0 MiB, at most 0 are accepted"
 
 

@@ -1,12 +1,17 @@
 """`sweep`: every job once, in this process or in others, and stopped when asked."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
+from aseqdip_lite.files import LOCK, hold
 from aseqdip_lite.study.sweep import sweep
 
 
@@ -59,7 +64,6 @@ def test_an_error_reaches_the_caller(workers):
 
 
 def test_ctrl_c_ends_the_runs(monkeypatch):
-    import signal
     timer = threading.Timer(1.5, signal.raise_signal, [signal.SIGINT])
     timer.start()
     results = sweep(until_stopped, {f"job{x}": dict(x=x, budget=1) for x in range(1, 5)}, workers=2, progress=False)
@@ -71,6 +75,39 @@ def test_the_bar_counts_the_steps_of_all_runs(capsys):
     sweep(square, {f"job{x}": dict(x=x, budget=7) for x in range(3)}, workers=1, label="squares")
     text = capsys.readouterr().err
     assert "squares" in text and "21/21" in text and "3 of 3 runs" in text
+
+
+def killed(job, watch):
+    watch(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_sweep_of_one_process_leaves_nothing(tmp_path):
+    """Nothing in the folder, and nothing where temporary files go."""
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "out").mkdir()
+    code = "from test_sweep import *; sweep(killed, jobs(2), workers=1, folder=sys.argv[1], progress=False)"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], cwd=Path(__file__).parent,
+                          env=os.environ | dict(TMPDIR=str(tmp_path / "temporary")))
+    assert done.returncode == -signal.SIGKILL
+    assert [*(tmp_path / "temporary").iterdir(), *(tmp_path / "out").iterdir()] == []
+
+
+def test_what_a_sweep_and_its_workers_left_goes_when_the_folder_is_held_again(tmp_path):
+    """As if all of them had been killed at once."""
+    inside = []
+
+    def look(key, result):
+        inside[:] = [path for path in tmp_path.iterdir() if path.is_dir()]
+
+    sweep(square, jobs(2), workers=2, folder=tmp_path, finished=look, progress=False)
+    (left,) = inside
+    assert not left.exists()
+    left.mkdir()
+    (left / "0.step").write_text("1")
+    (tmp_path / "mine").mkdir()
+    with hold(tmp_path):
+        assert {path.name for path in tmp_path.iterdir()} == {"mine", LOCK}
 
 
 def test_no_jobs():

@@ -13,17 +13,9 @@ import numpy as np
 
 from ..settings import InputError
 from .bounds import check_scans
+from .headers import import_pydicom, read_header
 from .hounsfield import attenuation, no_hounsfield
-from .series import (
-    VALUES,
-    import_pydicom,
-    in_order,
-    is_localizer,
-    of_groups,
-    read_header,
-    slices_of_file,
-    slices_of_folder,
-)
+from .series import VALUES, in_order, is_localizer, of_groups, slices_of_file, slices_of_folder
 from .types import Image, as_image, count_values, slice_of
 
 WAY_OUT = "save Hounsfield units in .npz as 'hu', or attenuation relative to water as 'image'"
@@ -89,7 +81,7 @@ def pixel_side(spacing):
 
 def _checked(path):
     """The header of a CT file, its pixels not read; InputError for anything else."""
-    header, _ = read_header(path, defer_size=2**20)
+    header = read_header(path, defer_size=2**20)
     if "DirectoryRecordSequence" in header:
         raise InputError("is a DICOMDIR, a table of other files: name the folder of the slices")
     modality = header.get("Modality", "none")

@@ -2,7 +2,7 @@
 
 Every loader checks shape, kind and size before it allocates, unpickles nothing, and names the fault in its error. What
 a decoder does not bound by itself is bounded before: chunks and links of HDF5 in `hdf5`, scans, pages and tags of
-pictures in `bounds`, tags, items, frames and what is deflated in DICOM in `series`. Time follows from that.
+pictures in `bounds`, tags, items and what is deflated in DICOM in `headers`, frames and files in `series`.
 """
 
 import os

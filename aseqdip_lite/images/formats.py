@@ -3,7 +3,7 @@
 import zlib
 
 from ..settings import InputError
-from .series import is_dicom
+from .headers import is_dicom
 
 #: (offset, first bytes, kind) of the files that are read; a kind is the ending that such a file mostly has.
 READ = ((0, b"\x93NUMPY", ".npy"), (0, b"PK\x03\x04", ".npz"), (0, b"\x89PNG\r\n\x1a\n", ".png"),

@@ -1,7 +1,6 @@
 """The CT slices of a DICOM file or folder: what the file says of each, and their order along the scanner's axis."""
 
-import io
-import zlib
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -9,39 +8,25 @@ from pathlib import Path
 import numpy as np
 
 from ..settings import InputError
-from .bounds import occurrences
+from .headers import (
+    ALIKE,
+    NUMBER,
+    PLACE,
+    SCANS,
+    SERIES,
+    TIMES,
+    USED,
+    check_texts,
+    is_dicom,
+    keyword_of,
+    read_header,
+)
 
 MOST_FILES = 4096  #: most files looked at in a folder
 MOST_FRAMES = 65536  #: most frames of a file
-MOST_FILE = 256 * 2**20  #: largest accepted file, in bytes, packed or not; its pixels are counted before any are read
 MOST_SLICES = 16384  #: most slices whose places are compared
 MOST_HEADERS = 512 * 2**20  #: most bytes of all headers of a folder
-MOST_READS, ITEM = 2**18, 4  #: most reads of a file, and how many of them an item or fragment counts for
-MOST_TEXT = 2**12  #: most bytes of a text
-
-#: UIDs of a file that is deflated as a whole and of the same one inflated; the marks of items in both byte orders.
-DEFLATED, EXPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0"
-ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
-
-TOO_MANY = ("its tags and items are too many: save the slice alone, or all with explicit lengths (dcmconv "
-            "--length-explicit)")
-
-PLACE, NUMBER = "ImagePositionPatient", "InstanceNumber"
-
-#: Tags that make slices parts of one series, in which all must agree, which tell two scans of the same places apart,
-#: and in which two slices at one place may differ, as may all others.
-SERIES = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription")
-ALIKE = ("Rows", "Columns", "ImageOrientationPatient", "PixelSpacing")
-SCANS = ("AcquisitionNumber", "FrameAcquisitionNumber", "TemporalPositionIdentifier", "TemporalPositionIndex",
-         "NominalPercentageOfCardiacPhase", "ConvolutionKernel", "KVP", "SliceThickness", "ImageType")
-TIMES = ("AcquisitionDateTime", "AcquisitionTime", "ContentTime", "TriggerTime", NUMBER)
-
-#: All tags whose values are looked at.
-USED = {*SERIES, *ALIKE, *SCANS, *TIMES, PLACE, "SliceLocation", "Modality", "SamplesPerPixel", "SOPClassUID",
-        "PhotometricInterpretation", "NumberOfFrames", "RescaleSlope", "RescaleIntercept", "RescaleType",
-        "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelRepresentation", "LUTDescriptor", "ModalityLUTType",
-        "SpecificCharacterSet"}
-
+MOST_FOLDER, EACH = 2**19, 2**10  #: most reads of all its headers, and how many more each file of slices may take
 #: The functional groups of an enhanced multi-frame file that tell the order of its frames, and what their values mean.
 GROUPS = ("PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence", "FrameContentSequence",
           "CTReconstructionSequence", "CTXRayDetailsSequence", "CardiacSynchronizationSequence",
@@ -60,109 +45,6 @@ class Slice:
     frame: int
     facts: object
     own: object = None
-
-
-def import_pydicom():
-    try:
-        import pydicom
-    except ImportError:
-        raise InputError("DICOM files need the package pydicom: pip install 'pydicom>=3.0'") from None
-    return pydicom
-
-
-class Counted(io.BufferedReader):
-    """A file that may be read from at most `MOST_READS` times, where an item of a sequence counts for `ITEM` of them.
-
-    A tag takes pydicom two reads or three, where lengths are undefined; else it is read with the sequence around it.
-    This bounds its time, about 10 us for a tag and 40 us for an item.
-    """
-
-    reads = 0
-
-    def read(self, *size):
-        data = super().read(*size)
-        self.reads += ITEM if data[:4] in ITEMS else 1
-        if self.reads > MOST_READS:
-            raise OSError(TOO_MANY)
-        return data
-
-
-def is_dicom(path):
-    """Whether a file has the mark of DICOM, or lacks it but begins and goes on as the file of a DICOM image does."""
-    with open(path, "rb") as file:
-        head = file.read(132)
-    if head[128:] == b"DICM":
-        return True
-    if head[:2] not in (b"\2\0", b"\x08\0", b"\0\x08"):  # the groups that come first, of either byte order
-        return False
-    try:
-        header, _ = read_header(path, stop_before_pixels=True, force=True)
-        return all(name in header for name in ("Modality", "Rows", "Columns"))
-    except InputError:
-        return False
-
-
-def read_header(path, *, force=None, **options):
-    """(the pydicom dataset of a file, the bytes that were read of it); `options` are those of dcmread.
-
-    InputError if it is damaged or none, for too large a file, too many tags or items, and too long texts.
-    """
-    pydicom = import_pydicom()
-    with opened(path) as file:
-        if isinstance(file.raw, io.BytesIO):  # pydicom would read what is deferred from the deflated file
-            options.pop("defer_size", None)
-        try:
-            header = pydicom.dcmread(file, force=is_dicom(path) if force is None else force, **options)
-        except Exception as error:  # pydicom raises many kinds
-            fault = (str(error).splitlines() or [type(error).__name__])[0].split(" Use force")[0]
-            raise InputError(TOO_MANY if file.reads > MOST_READS else
-                             f"{path.name} is damaged or not a DICOM file ({fault})") from None
-        reads, end = file.reads, file.tell()
-        if reads + ITEM * occurrences(file, *ITEMS, most=end) > MOST_READS:
-            raise InputError(f"its sequences or fragments have more than {MOST_READS // ITEM} items: save the slice "
-                             "alone")
-    return check_texts(header), end
-
-
-def opened(path):
-    """A DICOM file, open; one that is deflated as a whole is inflated into memory. InputError above `MOST_FILE`."""
-    file = Counted(io.FileIO(str(path)))  # pydicom opens what it defers by this name, which must be a text
-    size, head = path.stat().st_size, file.read(1024)
-    if size <= MOST_FILE and head[128:140] == b"DICM\2\0\0\0UL\4\0":
-        start = 144 + int.from_bytes(head[140:144], "little")
-        if DEFLATED in head[:start]:
-            with file:
-                file.seek(start)
-                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(), most_of(size) + 1)
-            if len(data) > most_of(size):
-                raise InputError(f"too large: it inflates to more than {most_of(size) >> 20} MiB")
-            size, plain = len(data), io.BytesIO(head[:start].replace(DEFLATED, EXPLICIT) + data)
-            plain.name = str(path)
-            file = Counted(plain)
-    if size > MOST_FILE:
-        file.close()
-        raise InputError(f"too large: {size >> 20} MiB, at most {MOST_FILE >> 20} are accepted")
-    file.seek(0)
-    return file
-
-
-def most_of(packed):
-    """Most bytes that a deflated file may inflate to: a bomb has a thousand times its size, a good one ten or so."""
-    return min(MOST_FILE, 2**24 + 32 * packed)
-
-
-def check_texts(facts):
-    """A pydicom dataset, if none of the tags that are read here is longer than `MOST_TEXT`; else InputError."""
-    for element in facts.values():
-        value = element.value
-        if isinstance(value, bytes | str) and len(value) > MOST_TEXT and keyword_of(element.tag) in USED:
-            raise InputError(f"its {keyword_of(element.tag)} is longer than {MOST_TEXT} bytes")
-    return facts
-
-
-def keyword_of(tag):
-    from pydicom.datadict import keyword_for_tag
-    return keyword_for_tag(tag)
 
 
 def slices_of_file(file, header):
@@ -203,18 +85,22 @@ def slices_of_folder(folder):
     files = sorted(file for file in folder.iterdir() if file.is_file())
     if len(files) > MOST_FILES:
         raise InputError(f"holds {len(files)} files, at most {MOST_FILES} are looked at")
-    slices, others, series, total = [], 0, set(), 0
-    for file in filter(is_dicom, files):
+    slices, others, series, spent = [], 0, set(), Counter()
+    for number, file in enumerate(files):
+        if (spent["reads"] > MOST_FOLDER + EACH * spent["files"] or spent["size"] > MOST_HEADERS
+                or len(slices) > MOST_SLICES):
+            raise InputError(f"the headers of its first {number} files, of {len(files)}, are as much as is looked at: "
+                             "keep the slices of one series alone in it, or name one file")
+        if not is_dicom(file, spent):
+            continue
         try:
-            header, size = read_header(file, stop_before_pixels=True)
+            header = read_header(file, stop_before_pixels=True, spent=spent)
         except InputError as error:
             raise InputError(f"{file.name}: {error}".replace(f"{file.name}: {file.name}", file.name, 1)) from None
-        total += size
-        if total > MOST_HEADERS:
-            raise InputError(f"too large: its headers have more than {MOST_HEADERS >> 20} MiB together")
         if header.get("Modality") != "CT":
             continue
         if _is_slice(header):
+            spent["files"] += 1
             slices += slices_of_file(file, header)
             series.add(tuple(_text(header, name) for name in SERIES))
         else:
@@ -231,8 +117,6 @@ def in_order(slices):
     """(slices, notes): sorted along their normal, else by their numbers; InputError where they are not one scan."""
     if len({id(one.facts) for one in slices}) == 1:  # frames of one file without groups of their own
         return slices, ()
-    if len(slices) > MOST_SLICES:
-        raise InputError(f"holds {len(slices)} slices, at most {MOST_SLICES} are put in order: name one of them")
     for name in ALIKE:
         if len(found := {_text(one.facts, name) for one in slices}) > 1:
             raise InputError(f"its slices differ in {name} ({_few(found)}): keep those of one kind")

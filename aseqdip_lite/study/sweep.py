@@ -49,6 +49,22 @@ class Watch:
         self._stop.touch()
 
 
+class NearWatch:
+    """A `Watch` over a run of this process, which needs no files; `asked` is a threading.Event of all runs."""
+
+    def __init__(self, asked):
+        self.step, self._asked = 0, asked
+        self.stop = asked.set
+
+    def __call__(self, step):
+        self.step = step
+        return self.stopped
+
+    @property
+    def stopped(self):
+        return self._asked.is_set()
+
+
 def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished=None, lost=None, progress=True,
           label="sweep"):
     """Run function(job, watch) for every job and return what they return.
@@ -76,12 +92,13 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
             scheduler answers at the address, it has no workers, or it or they are gone, or one of them lacks this
             version of the package.
     """
-    results, gone, done = {}, [] if lost is None else lost, threading.Event()
+    results, gone, done, asked = {}, [] if lost is None else lost, threading.Event(), threading.Event()
     workers = min(workers or os.cpu_count(), max(len(jobs), 1))
-    with deferred_interrupt() as interrupted, temporary_folder(folder) as shared, (
+    apart = scheduler is not None or workers > 1
+    with deferred_interrupt() as interrupted, (temporary_folder(folder) if apart else nullcontext()) as shared, (
             cluster(scheduler) if scheduler is not None else
-            processes(workers, shared) if workers > 1 else nullcontext(here)) as run_all:
-        watches = {key: Watch(shared, number) for number, key in enumerate(jobs)}
+            processes(workers, shared) if apart else nullcontext(here)) as run_all:
+        watches = {key: Watch(shared, number) if apart else NearWatch(asked) for number, key in enumerate(jobs)}
         follower = threading.Thread(target=_follow, args=(jobs, watches, results, interrupted, done, progress, label))
         follower.start()
         try:
