@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 
+import dask
 import pytest
 from checks import error_of
 from distributed import Client, LocalCluster
@@ -74,6 +75,26 @@ def test_a_killed_worker_loses_no_job_and_none_is_done_twice(cluster, tmp_path):
     assert begun.count(x) == 2 and set(begun) == {"0", "1", "2", "3"}
 
 
+def deadly(job, watch):
+    """A run that kills its worker, if it is the bad one, while others wait at the same worker."""
+    watch(1)
+    if job["x"] == job["bad"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.3)
+    return dict(x=job["x"])
+
+
+def test_a_run_that_kills_every_worker_is_lost_alone(capsys):
+    """A scheduler that gives up at once blames every run that waits at the worker, too: each is tried once more."""
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None, host="127.0.0.1") as small:
+        jobs, lost = {f"job{x}": dict(x=x, budget=1, bad=1) for x in range(6)}, []
+        results = sweep(deadly, jobs, scheduler=small.scheduler_address, lost=lost, progress=False)
+    assert results == {key: dict(x=job["x"]) for key, job in jobs.items() if job["x"] != 1} and lost == ["job1"]
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("job")]
+    assert len(said) == 1 and said[0].startswith("job1 is given up: its process was killed each time")
+
+
 def test_a_comparison_over_the_scheduler_is_that_of_one_process(cluster, tmp_path):
     names = ["vanilla", "zero_filled"]
     rows = [compare("mri", names, steps=4, out=tmp_path / name, **where, **SMALL)["rows"]
@@ -121,7 +142,7 @@ def test_a_worker_without_this_version_of_the_package_is_named(cluster, monkeypa
 
 
 def test_a_sweep_ends_when_no_worker_is_left(monkeypatch, tmp_path):
-    monkeypatch.setattr("aseqdip_lite.study.sweep.LOOK", 0.5)
+    monkeypatch.setattr("aseqdip_lite.study.sweep.AWAY", 0.5)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None,
                       host="127.0.0.1") as single:
         def leave():

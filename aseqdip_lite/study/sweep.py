@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import metadata
 from pathlib import Path
@@ -14,8 +15,8 @@ from ..run.interrupt import deferred_interrupt
 from ..settings import InputError
 from .processes import LOST, PULSE, named, processes
 
-#: Seconds between two looks at how far the runs are, and between two at whether a scheduler still has workers.
-REFRESH, LOOK = 0.5, 5.0
+#: Seconds between two looks at how far the runs are, and after which a scheduler's workers that are gone stay away.
+REFRESH, AWAY = 0.5, 60.0
 
 PACKAGE = "aseqdip-lite"
 
@@ -156,23 +157,37 @@ def cluster(scheduler):
                                  "there, and start the worker again")
 
         def run_all(calls):
-            waiting, looked = {client.submit(*call, pure=False): call for call in calls}, time.monotonic()
-            while waiting:  # not by distributed.wait, which never returns once the scheduler is gone
-                for future in [future for future in waiting if future.done()]:
-                    if future.status == "cancelled":  # by the client, when it lost the scheduler
+            suspects = []
+            for call, outcome in made(calls):
+                if outcome is LOST:
+                    suspects.append(call)
+                else:
+                    yield outcome
+            for call, outcome in made(suspects, 1):  # one by one: none pays for what its neighbour does to the worker
+                yield (call[1], LOST) if outcome is LOST else outcome
+
+        def made(calls, most=None):
+            """(call, what it returns, or `LOST`) of calls, of which as many are handed out as there are threads."""
+            calls, waiting, seen = deque(calls), {}, time.monotonic()
+            while calls or waiting:
+                if room := sum(workers().values()):
+                    seen = time.monotonic()
+                elif time.monotonic() - seen > AWAY:  # one that was killed is started again within some seconds
+                    raise InputError(f"the scheduler at {scheduler} has no workers any more: start them again, and "
+                                     "then this, which goes on where it was")
+                while calls and len(waiting) < min(most or room, room):
+                    call = calls.popleft()
+                    waiting[client.submit(*call, pure=False)] = call
+                for future in [future for future in waiting if future.done()]:  # distributed.wait never returns once
+                    if future.status == "cancelled":  # the scheduler is gone; its client then cancels what it waits for
                         raise gone
-                    _, key, *_ = waiting.pop(future)
+                    call = waiting.pop(future)
                     try:
                         outcome = future.result()
-                    except KilledWorker:
-                        outcome = key, LOST
-                    yield outcome
+                    except KilledWorker:  # its worker died again and again
+                        outcome = LOST
+                    yield call, outcome
                 time.sleep(PULSE)
-                if time.monotonic() - looked > LOOK:
-                    looked = time.monotonic()
-                    if not workers():
-                        raise InputError(f"the scheduler at {scheduler} has no workers any more: start them again, and "
-                                         "then this, which goes on where it was")
 
         def workers():
             try:
