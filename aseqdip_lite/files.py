@@ -3,7 +3,6 @@
 Importing it does not import PyTorch, so that the command line answers quickly.
 """
 
-import errno
 import fcntl
 import io
 import json
@@ -11,6 +10,7 @@ import math
 import os
 import platform
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -56,9 +56,7 @@ def write_together(folder, contents, remove=()):
 
 def _write_together(folder, contents, remove):
     temporaries, commit = {}, None
-    for name in (*contents, *remove):
-        if (folder / name).is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder / name))
+    check_free(folder, (*contents, *remove))
     try:
         for name, content in contents.items():
             temporaries[write_beside(folder / name, lambda file, content=content: file.write(content)).name] = name
@@ -73,10 +71,19 @@ def _write_together(folder, contents, remove):
     settle(folder)
 
 
+def check_free(folder, names):
+    """InputError if something other than a file, a link too, has one of the names of files that are to be written."""
+    for path in (os.path.join(folder, name) for name in names):
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                raise InputError(f"{path} is in the way, it is no file: remove it, or choose another --out")
+
+
 def settle(folder):
     """Do what the file `COMMIT` of a folder says, if there is one; InputError for one that is not of ours."""
+    check_free(folder, [COMMIT])
     file = folder / COMMIT
-    if not os.path.lexists(file):
+    if not file.exists():
         return
     try:
         plan = json.loads(file.read_bytes())
@@ -140,7 +147,7 @@ def hold(folder, patience=0.0):
     seconds to wait for another one that holds it.
 
     Raises:
-        InputError: another process holds it, or it cannot be written to.
+        InputError: another process holds it, it cannot be written to, or has something else under a name of ours.
     """
     fresh = not os.path.lexists(folder)
     make_folder(folder)
@@ -173,6 +180,7 @@ def lock(folder, deadline):
     """The handle of a folder's lock file, which this process alone holds; None where the file system has no locks."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)  # another owner removes the folder that it made and left empty
+        check_free(folder, [LOCK])
         file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -84,6 +84,11 @@ def audited(report):
     return f"{report['found']} in {looked} of {report['packages']} packages on {report['date']} ({report['tool']})"
 
 
+def minutes(seconds):
+    """A time in words, e.g. "one minute"."""
+    return "one minute" if round(seconds / 60) == 1 else f"{seconds / 60:.0f} minutes"
+
+
 def page():
     """The page's text."""
     kill, faults, fuzz, modes, audit = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
@@ -91,7 +96,7 @@ def page():
     return TEXT.read_text(encoding="utf-8").format(
         kill=kill, killed=killed(kill).rstrip(), disk=disk(faults).rstrip(), tmpfs=faults["tmpfs_bytes"] / 2**20,
         probe=faults["probe_bytes"] / 2**20, fuzz=fuzz, mutated=hostile(fuzz["counts"]["mutated"]).rstrip(),
-        structured=hostile(fuzz["counts"]["structured"]).rstrip(), minutes=fuzz["seconds"] / 60,
+        structured=hostile(fuzz["counts"]["structured"]).rstrip(), minutes=minutes(fuzz["seconds"]),
         memory=fuzz["limits"]["bytes"] / 2**30, faults=faults, numbers=numbers(faults).rstrip(),
         audit=audited(audit), **{mode: same_numbers(report) for mode, report in modes.items()})
 

@@ -13,7 +13,7 @@ import click
 
 from aseqdip_lite import methods, tasks
 from aseqdip_lite.files import to_json
-from aseqdip_lite.run.result import read_row
+from aseqdip_lite.run.recorder import ANSWERS
 from aseqdip_lite.study.statistics import ALL, summarise
 from aseqdip_lite.study.tables import as_markdown, markdown_table
 
@@ -22,6 +22,30 @@ RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RESULTS.md"
 
 #: The page's prose, with a field for each task's table and for that of the real scan.
 TEXT = PAGE.parent / "texts" / "results.md"
+
+
+def read_row(row):
+    """Metrics, or a row made of them, with `answers`, even if an earlier version wrote it.
+
+    There "psnr", "ssim", "data_residual" and "heldout_residual" were the only place of {answer: number}, "peak_step"
+    that of the oracle's step, and "stops" had {rule: {"step", "psnr", "ssim"}}; older ones lack the last two. What an
+    earlier version did not measure is left out.
+    """
+    if "answers" in row:
+        return row
+    row = dict(row)
+    peak, stops = row.pop("peak_step", None), row.pop("stops", {})
+    old = {value: row[value] if value in ("psnr", "ssim") else row.pop(value, {})
+           for value in ("psnr", "ssim", "data_residual", "heldout_residual") if value in row}
+    last = row.get("made", row["steps"])
+    steps = dict(start=0, final=last, oracle=peak) if peak or last > 1 else {}  # a classic method makes no steps
+    answers = {}
+    for name in ANSWERS:
+        found = dict(step=steps.get(name)) | stops.get("wmv" if name == "blind" else name, {})
+        found |= {value: numbers[name] for value, numbers in old.items() if name in numbers}
+        if any(value is not None for value in found.values()):
+            answers[name] = found
+    return row | dict(answers=answers)
 
 
 def verdict(summary):

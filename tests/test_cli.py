@@ -520,7 +520,7 @@ def test_resume_of_a_damaged_checkpoint(tmp_path):
         line = refused(tmp_path, "run", "mri", *TINY, "--steps", "3", "--resume")
         assert line.startswith(f"{file}: the checkpoint is damaged (")
         assert line.endswith("delete it to start again")
-    assert run(tmp_path, "mri", *TINY, "--steps", "3")["steps"] == 3
+    assert run(tmp_path, "mri", *TINY, "--steps", "3", "--overwrite")["steps"] == 3
 
 
 def test_resume_of_another_run(tmp_path):

@@ -128,7 +128,7 @@ def test_a_folder_that_becomes_read_only_in_mid_run(case, tmp_path, monkeypatch,
     assert capsys.readouterr().err.startswith(f"no checkpoint at step 8 in {tmp_path}: Read-only file system; ")
     said = error_of(lambda: result.save(tmp_path))
     assert said == (f"cannot write the result to {tmp_path}: Read-only file system; nothing there was changed, make "
-                    "room and go on with --resume, or choose another folder")
+                    "room and go on (run: with --resume), or choose another folder")
     assert contents(tmp_path) == before
 
 
@@ -449,6 +449,7 @@ def test_a_struck_run_keeps_the_last_good_image_and_its_checkpoint(method, reaso
     assert torch.equal(result.images["blind"], good.images["blind"])
     assert set(result.metrics["psnr"]) == set(good.metrics["psnr"])
     result.save(tmp_path)
+    assert checkpoint.interrupted_at(tmp_path) is None  # another rate may be tried in the same folder
     again = run(case, method(steps=60), out=tmp_path, resume=True)  # from the last checkpoint to the same end
     assert again.metrics["stop_reason"] == reason and again.curve["loss"] == result.curve["loss"]
     assert torch.equal(again.answer, good.answer)

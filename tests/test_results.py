@@ -14,7 +14,6 @@ import tune
 
 from aseqdip_lite import images, methods, tasks
 from aseqdip_lite.files import plain, to_json
-from aseqdip_lite.run.result import read_row
 from aseqdip_lite.study.statistics import ALL, summarise
 
 ROOT = Path(__file__).parent.parent
@@ -67,8 +66,8 @@ def test_rows_of_earlier_versions_are_read(stops, peak, steps):
     scores = dict(start=10.0, final=22.0, blind=21.0 if peak else None, oracle=24.0)
     old = dict(method="m", steps=steps, psnr=scores, ssim=scores, data_residual=scores,
                heldout_residual=dict.fromkeys(scores)) | (dict(peak_step=peak, stops=stops) if stops else {})
-    row = read_row(old)
-    assert set(row) == {"method", "steps", "psnr", "ssim", "answers"} and read_row(row) is row
+    row = results_page.read_row(old)
+    assert set(row) == {"method", "steps", "psnr", "ssim", "answers"} and results_page.read_row(row) is row
     found = {name: (answer["step"], answer["psnr"]) for name, answer in row["answers"].items()}
     assert found == (dict(start=(0, 10.0), final=(10, 22.0), blind=(7, 21.0), blend=(None, 23.0), oracle=(8, 24.0))
                      if stops else dict(start=(None, 10.0), final=(None, 22.0), oracle=(None, 24.0)))

@@ -2,7 +2,6 @@
 
 import shutil
 import textwrap
-from pathlib import Path
 
 import click
 
@@ -33,26 +32,30 @@ def main(context):
 
     Start with:  aseqdip run mri      then:  aseqdip lab
 
-    Exit codes: 0 all is done; 1 a run diverged, its network died, or its process was killed each time; 2 refused, the
-    line says why; 130 ended by Ctrl-C, TERM or HUP, what was made is stored.
+    Exit codes: 0 all is done; 1 a run diverged, its network died, or its process was killed each time, or what is
+    printed as the result could not be written; 2 refused, the line says why; 130 ended by Ctrl-C, TERM or HUP, what was
+    made is stored.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+        return 0
 
 
 @main.command(cls=SettingsCommand, epilog=EXAMPLES)
 @click.argument("task")
 @click.option("--method", default="aseqdip", show_default=True, help="How to reconstruct; see `aseqdip list`.")
 @click.option("--image", default=None,
-              help="A name that `aseqdip list images` shows, or a file: .npy, .npz, .png, .jpg, .tif, .h5, .dcm.")
-@click.option("--slice", "slice_index", type=int, default=None, help="Slice of an .h5 volume [the middle one].")
+              help="A name that `aseqdip list images` shows, a file: .npy, .npz, .png, .jpg, .tif, .h5, .dcm, or a "
+              "folder of DICOM.")
+@click.option("--slice", "slice_index", type=int, default=None,
+              help="Slice of a volume [the middle one]; page of a .tif, which has no default.")
 @click.option("--steps", type=int, default=None,
               help="Adam steps in all (N K); iterations of classic solvers; direct methods have none.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the data and of the initial weights.")
 @click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
 @DEVICE
 @PROFILE
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/TASK-METHOD].")
+@click.option("--out", default=None, help="Folder of the results [out/TASK-METHOD].")
 @click.option("--resume", is_flag=True, help="Go on from checkpoint.pt in --out, or start where there is none.")
 @click.option("--overwrite", is_flag=True, help="Start anew though --out holds an interrupted run, which is lost.")
 @click.option("--patience", type=int, default=None,
@@ -73,10 +76,12 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     TASK --help`) or as published (paper).
     """
     from .. import methods, tasks
-    from ..files import hold
+    from ..files import check_free, hold
     from ..run import checkpoint
     from ..run.engine import check_run, reconstruct
     from ..run.interrupt import deferred_interrupt
+    from ..run.recorder import first_value
+    from ..run.result import FILES
     from ..run.stopping import StopReason
 
     task_settings, method_settings = split_settings(task, settings)
@@ -95,12 +100,16 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     for option, idle in (("patience", patience is None), ("record-every", record_every == 1)):
         if not (chosen.budget or idle):
             raise InputError(f"--{option} does nothing here, leave it out: {method} makes no Adam steps")
-    out = checked_folder(out or Path("out") / f"{task}-{method}")
+    if patience is not None and patience + (first := first_value(record_every)) > chosen.steps:
+        raise InputError(f"--patience {patience} does nothing here, leave it out or give more steps: the moving "
+                         f"variance begins at step {first} of {chosen.steps}")
+    out = checked_folder(f"out/{task}-{method}" if out is None else out)
     budget = steps if chosen.budget else None
     case = tasks.load_case(task, image, seed=seed, data_seed=data_seed, profile=profile, slice_index=slice_index,
                            **task_settings)
     checked_name(case.image, "the image")
     with deferred_interrupt(), hold(out), determinism(deterministic):  # what the run has made is saved
+        check_free(out, (*FILES, checkpoint.FILE))
         if not (resume or overwrite) and (done := checkpoint.interrupted_at(out)) is not None:
             raise InputError(f"{out} holds a run that was interrupted at step {done}: add --resume to go on with it, "
                              "--overwrite to start anew, or choose another --out")
@@ -109,6 +118,9 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
         written = result.save(out)
     click.echo(result)
     echo_notes(case.notes)
+    if chosen.budget and result.images["blind"] is None:
+        echo_notes([f"{result.metrics['steps']} steps are too few for an answer; the blind pick needs "
+                    f"{first_value(record_every)}"])
     click.echo(f"written to {printable(out)}: {' '.join(written)}")
     if result.stop_reason is StopReason.INTERRUPTED:
         click.echo("interrupted: the partial result is stored; go on with --resume", err=True)
@@ -116,7 +128,6 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     if result.stop_reason.is_fault:
         click.echo(f"{result.stop_reason}: the last good image is stored, the answer is not to be trusted", err=True)
         return 1
-    return 0
 
 
 @main.command(cls=SettingsCommand)
@@ -130,7 +141,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 @click.option("--steps", type=int, default=None, help="Adam steps of every method; each one's default if not given.")
 @DEVICE
 @PROFILE
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder of the results [out/compare-TASK].")
+@click.option("--out", default=None, help="Folder of the results [out/compare-TASK].")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def compare(task, names, images, seeds, workers, scheduler, steps, device, profile, out, quiet, **settings):
     """Reconstruct the same measurements by several methods.
@@ -154,10 +165,12 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     names = methods.names(task) if everything else [name.strip() for name in names.split(",") if name.strip()]
     if not names:
         raise InputError("no method is named: give --methods all, or names as in --methods vanilla,aseqdip")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{twice[0]} is named twice in --methods: name each method once")
     found = [methods.configure(name, task, profile, steps) for name in names]
     if steps is not None and not any(method.budget or hasattr(method, "iterations") for method in found):
-        raise InputError(f"--steps does nothing here, leave it out: {' and '.join(names)} have no steps")
-    out = checked_folder(out or Path("out") / f"compare-{task}")
+        raise InputError(f"--steps does nothing here, leave it out: no steps are made by {' or '.join(names)}")
+    out = checked_folder(f"out/compare-{task}" if out is None else out)
     report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
                             device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
                             **task_settings)
@@ -171,12 +184,13 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
                        f"{row['steps']} steps", err=True)
     if everything and (others := [name for name in methods.names() if name not in names]):
         click.echo(f"not defined for {task}: {', '.join(others)}")
-    click.echo(f"pictures: {' '.join(map(printable, report['pictures']))}\n"
-               f"written to {printable(out)}: compare.json compare.md compare.csv, and a folder for each run")
+    if report["pictures"]:
+        click.echo(f"pictures: {' '.join(map(printable, report['pictures']))}")
+    click.echo(f"written to {printable(out)}: compare.json compare.md compare.csv, and a folder for each run")
     if report["interrupted"]:
         click.echo("interrupted: start the same command again to go on", err=True)
         return 130
-    return 1 if report["failed"] else 0
+    return 1 if report["failed"] else None
 
 
 def echo_notes(notes):
@@ -199,6 +213,7 @@ def list_(what):
             click.echo(columns(rows))
         if part == "images":
             click.echo("  To fetch or to bring: aseqdip fetch NAME. Origins and citations: data/README.md")
+    return 0
 
 
 def columns(rows):

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import resource
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import click
 
 from ..run.interrupt import raised_interrupt
-from ..settings import InputError, nearest, printable
-from .streams import steady
+from ..settings import InputError, checked_name, nearest, printable
+from .streams import lost, steady
 
 #: All settings, made by `python scripts/check_docs.py --write`: their classes need PyTorch, and --help does not wait.
 SETTINGS = Path(__file__).parent / "settings.json"
@@ -24,8 +25,28 @@ OPTION_TYPES = {"int": dict(type=int), "float": dict(type=float), "str": dict(ty
                 "bool": dict(is_flag=True, default=None), "schedule": dict(type=str, metavar="NUMBER|auto|SCHEDULE")}
 
 
+#: Least address space in bytes. PyTorch and SciPy were seen to map 0.85 GiB; OpenBLAS, in SciPy, never returns from a
+#: failed mapping as it is loaded, and takes no signal.
+LEAST_MEMORY = 2**30
+
+
+class Command(click.Command):
+    """A command, refused with InputError before it imports PyTorch if a limit (ulimit -v) leaves no room for that."""
+
+    def invoke(self, context):
+        if 0 <= resource.getrlimit(resource.RLIMIT_AS)[0] < LEAST_MEMORY:
+            raise InputError(f"the limit on memory is below {LEAST_MEMORY // 2**20} MiB, too little to load PyTorch: "
+                             "raise it by `ulimit -v`")
+        return super().invoke(context)
+
+
 class Commands(click.Group):
-    """Turns errors of the user or of the disk into a line and exit code 2, Ctrl-C, TERM and HUP into exit code 130."""
+    """Turns errors of the user or of the disk into a line and exit code 2, Ctrl-C, TERM and HUP into exit code 130.
+
+    A command whose output is its result returns 0, as --help does: exit code 1 if a part of it could not be written.
+    """
+
+    command_class = Command
 
     def main(self, *args, **kwargs):
         steady()
@@ -33,6 +54,9 @@ class Commands(click.Group):
         try:
             with raised_interrupt():
                 status = super().main(*args, **kwargs | dict(standalone_mode=False))
+            if status == 0 and (why := lost()):
+                click.echo(f"aseqdip: the output could not be written: {why}", err=True)
+                status = 1
         except (InputError, click.ClickException, OSError) as error:
             text = error.format_message() if isinstance(error, click.ClickException) else str(error)
             click.echo(f"aseqdip: {printable(' '.join(text.split())) or type(error).__name__}", err=True)
@@ -40,7 +64,7 @@ class Commands(click.Group):
         except (KeyboardInterrupt, click.Abort):  # an Abort is a RuntimeError
             click.echo("aseqdip: stopped", err=True)
             status = 130
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, ImportError) as error:
             if not is_out_of_memory(error):
                 raise
             click.echo("aseqdip: out of memory: choose a smaller image or --size, fewer coils, a smaller --network, or "
@@ -50,12 +74,13 @@ class Commands(click.Group):
 
 
 def is_out_of_memory(error):
-    """Whether an error says that no memory is left: PyTorch reports that of the CPU as a RuntimeError."""
-    words = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
+    """Whether an error says that no memory is left: of PyTorch, oneDNN, C++, threads and the loader, in this order."""
+    words = ("out of memory", "can't allocate memory", "could not create a primitive", "bad_alloc",
+             "can't start new thread", "failed to map segment", "cannot allocate memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
-class SettingsCommand(click.Command):
+class SettingsCommand(Command):
     """A command on a TASK whose options include the settings of that task and, if it has --method, of that method.
 
     Once the task is known, `context.obj` holds what `settings_of` returns. InputError for an unknown task or method, a
@@ -156,9 +181,9 @@ def check_owners(given, task, method, sections):
     """InputError if one of the given settings is neither the task's nor the method's."""
     known = {name for section in sections.values() for name in section}
     for name in sorted(given - known):
-        owners = f"neither the task {task} nor the method {method}: they have" if method else (
-            f"no task's, or of another than {task}: compare takes settings of the task alone,")
-        raise InputError(f"--{name.replace('_', '-')} is a setting of {owners} {', '.join(sorted(known))}")
+        owners = f"is a setting of neither the task {task} nor the method {method}: they have" if method else (
+            f"belongs to a method, or to another task than {task}: compare takes settings of the task alone,")
+        raise InputError(f"--{name.replace('_', '-')} {owners} {', '.join(sorted(known))}")
 
 
 def split_settings(task, settings):
@@ -185,8 +210,11 @@ def checked_device(name):
     return device
 
 
-def checked_folder(path):
-    """The out folder, which the first result makes; InputError if it cannot be made or written to."""
+def checked_folder(name):
+    """The path of the out folder, which the first result makes; InputError if it cannot be made or written to."""
+    if not name:
+        raise InputError("--out is empty: name a folder; this one is .")
+    path = Path(checked_name(name, "the out folder"))
     found = next(folder for folder in (path.absolute(), *path.absolute().parents) if os.path.lexists(folder))
     if not found.is_dir():
         raise InputError(f"cannot write to the out folder {path}: {found} is not a folder, choose another --out")

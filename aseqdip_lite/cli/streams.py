@@ -1,5 +1,6 @@
 """stdout and stderr of a command: that one of them is full, closed, broken or busy never ends the work."""
 
+import errno
 import io
 import os
 import sys
@@ -7,12 +8,24 @@ from contextlib import suppress
 
 
 class Steady(io.FileIO):
-    """A file descriptor that takes all bytes; those which it cannot write it drops."""
+    """A file descriptor that takes all bytes; those which it cannot write it drops, and `fault` says why."""
+
+    fault = None
 
     def write(self, data):
-        with suppress(OSError):
-            return super().write(data) or len(data)  # None: it would have to wait
+        try:
+            if (written := super().write(data)) is not None:
+                return written
+            self.fault = "it would have to wait"
+        except OSError as error:
+            self.fault = error.strerror if error.errno != errno.EPIPE else None  # its reader has had enough
         return len(data)
+
+
+def lost():
+    """Why a part of what was printed to stdout was lost; None if none was, or its reader has gone."""
+    sys.stdout.flush()
+    return getattr(getattr(getattr(sys.stdout, "buffer", None), "raw", None), "fault", None)
 
 
 def steady():

@@ -28,7 +28,7 @@ PARTS["experiments"] = list_experiments
 @click.argument("name", metavar="ID", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every experiment that has no result in --out yet.")
 @PROFILE
-@click.option("--out", type=click.Path(path_type=Path), default=None,
+@click.option("--out", default=None,
               help="Folder of ID.json and ID.png [out/experiments].")
 def experiment(name, everything, profile, out):
     """Reproduce a table or figure of the papers.
@@ -40,7 +40,7 @@ def experiment(name, everything, profile, out):
 
     if everything == (name is not None):
         raise InputError("give one experiment's ID, or --all; `aseqdip list` shows the IDs")
-    out = checked_folder(out or Path("out") / "experiments")
+    out = checked_folder("out/experiments" if out is None else out)
     wanted = [name] if name else [known for known in experiments.names() if experiments.stored(known, out) is None]
     for known in wanted:
         report = experiments.run(known, profile, out=out)
@@ -74,7 +74,7 @@ def check_home():
 
     try:
         for folder in (paths.jupyter_runtime_dir(), paths.jupyter_config_dir(), paths.jupyter_data_dir()):
-            checked_folder(Path(folder))
+            checked_folder(folder)
             Path(folder).mkdir(parents=True, exist_ok=True)
     except (InputError, OSError, RuntimeError) as error:
         raise InputError(f"JupyterLab has no home folder to write to ({getattr(error, 'strerror', None) or error}): "

@@ -168,4 +168,6 @@ def _is_registered(path, facts):
 
 
 def _facts(name):
+    if name in catalogue():
+        raise InputError(f"{name} ships with the package, nothing is to be fetched: use it by --image {name}")
     return registry()[nearest(name, registry(), "data set")]

@@ -4,7 +4,7 @@ import io
 import os
 import stat
 import zipfile
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from .schema import MOST_TEXT, conform, pattern_of
 
 FORMAT = 7
 FILE = "checkpoint.pt"  #: its name in the out folder
-MOST_BYTES = 8 * 2**30  #: of a file; PyTorch stores tensors as they are, so it takes no more memory than that
+MOST_BYTES = 8 * 2**30  #: of a file; tensors are stored as they are, and reading one takes about three times its size
 
 
 def save(path, identity, **parts):
@@ -36,10 +36,10 @@ def save(path, identity, **parts):
     write_atomically(path, write)
 
 
-def load(path, identity, device="cpu"):
+def load(path, identity, device="cpu", any_format=False):
     """Read a checkpoint of the run `identity` (weights_only, tensors onto `device`) and return its parts, unchecked.
 
-    InputError for a damaged file, another format, or a run with other settings; it lists the differences.
+    InputError for a damaged file, another format (unless `any_format`), or a run with other settings, which it lists.
     """
     try:
         stored = unpacked(path, device)
@@ -51,8 +51,9 @@ def load(path, identity, device="cpu"):
                        for key in keys if repr(identity.get(key)) != repr(theirs.get(key))]  # theirs may be of any kind
     except Exception as error:  # torch raises many kinds for a damaged file: all mean the same to a user
         raise damaged(path, error) from None
-    if version != FORMAT:
-        raise InputError(f"{path}: the checkpoint has format {version}, this version reads {FORMAT}: start again")
+    if version != FORMAT and not any_format:
+        raise InputError(f"{path}: the checkpoint has format {version}, this version reads {FORMAT}: delete it "
+                         "to start again, or choose another --out")
     if differences:
         raise InputError(f"{path}: the checkpoint belongs to another run: {ascii('; '.join(differences))[1:-1]}")
     return stored
@@ -77,12 +78,18 @@ def unpacked(path, device):
 
 
 def interrupted_at(out):
-    """The step at which the run of the checkpoint in a folder was interrupted; None if it ended or there is none."""
-    try:
-        stored = unpacked(Path(out) / FILE, "cpu")
-        return None if stored["ended"] is True else int(stored["carry"]["step"])
-    except Exception:  # nothing there that a run could go on from
+    """The step at which the run of the checkpoint in a folder was interrupted; None if it ended or there is none.
+
+    InputError for one that cannot be read: it may be of such a run.
+    """
+    file = Path(out) / FILE
+    if not os.path.lexists(file):
         return None
+    try:
+        stored = unpacked(file, "cpu")
+        return None if stored["ended"] is True else int(stored["carry"]["step"])
+    except Exception as error:
+        raise damaged(file, error) from None
 
 
 class Keeper:
@@ -115,6 +122,11 @@ class Keeper:
                     "goes on and tries again at the next one")
             self.complained = True
 
+    def end(self):
+        """Note in the last checkpoint that its run has ended, by a fault: there is nothing to go on with."""
+        with suppress(InputError, OSError):  # there is none, or only one of another run
+            save(self.file, self.identity, **load(self.file, self.identity) | dict(ended=True))
+
     def restore(self, run):
         """Bring a `Run` that has just begun to where its checkpoint is, if there is one.
 
@@ -126,7 +138,7 @@ class Keeper:
         made = parts["carry"].get("step") if isinstance(parts.get("carry"), dict) else None
         if type(made) is int and made > run.budget:
             raise InputError(f"{self.file}: {made} steps are made already, more than the {run.budget} asked for: ask "
-                             "for as many or more, or start anew without resuming")
+                             "for as many or more, or choose another --out")
         try:
             state = conform(parts, pattern_of(run.carry, run.recorder, run.budget))
             check_agreement(state)

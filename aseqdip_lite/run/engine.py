@@ -193,7 +193,9 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
                     kept.save(run)
                 if (watch is not None and watch(state.step)) or interrupted:
                     run.interrupt(state)
-            if not run.reason.is_fault:
+            if run.reason.is_fault:
+                kept.end()
+            else:
                 kept.save(run)
     return run.result()
 

@@ -14,6 +14,11 @@ ANSWERS = ("start", "final", "blind", "emv", "discrepancy", "blend", "oracle")
 FEWEST = 3
 
 
+def first_value(every=1, window=100):
+    """The step of the moving variance's first value: the last of a window, see `Recorder`."""
+    return every * min(window, max(FEWEST, window // every))
+
+
 class Recorder:
     """Follows a run: one row of the curve per step, and its answers, `images` and the steps that they are of, `at`.
 
@@ -34,7 +39,7 @@ class Recorder:
 
     def __init__(self, case, window=100, every=1):
         self.case = case
-        outputs = min(window, max(FEWEST, window // every))
+        outputs = first_value(every, window) // every
         self.rules = dict(blind=MovingVariance(outputs),
                           emv=ExponentialVariance(1 - (1 - ALPHA)**every, warm_up=outputs))
         if case.observation.noise_energy:

@@ -19,6 +19,7 @@ SHOWN = ("start", "final", "blind", "oracle")  #: the answers whose `psnr` and `
 
 #: Files that not every run has: one of an earlier run in the same folder would be taken for this one's.
 OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy", "raw.npy")
+FILES = ("recon.png", "recon.npy", "curve.csv", "metrics.json", *OPTIONAL)  #: all that a run may write
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Result:
             write_together(out, files, remove=sorted(set(OPTIONAL) - set(files)))
         except OSError as error:
             raise InputError(f"cannot write the result to {out}: {error.strerror or error}; nothing there was changed, "
-                             "make room and go on with --resume, or choose another folder") from None
+                             "make room and go on (run: with --resume), or choose another folder") from None
         return list(files)
 
     def files(self, name, image):
@@ -142,30 +143,6 @@ def shown(answers):
 def answer(row, name, value):
     """A value of an answer in metrics, or in a row with `answers`; None where it is unknown."""
     return row["answers"].get(name, {}).get(value)
-
-
-def read_row(row):
-    """Metrics, or a row made of them, with `answers`, even if an earlier version wrote it.
-
-    There "psnr", "ssim", "data_residual" and "heldout_residual" were the only place of {answer: number}, "peak_step"
-    that of the oracle's step, and "stops" had {rule: {"step", "psnr", "ssim"}}; older ones lack the last two. What an
-    earlier version did not measure is left out.
-    """
-    if "answers" in row:
-        return row
-    row = dict(row)
-    peak, stops = row.pop("peak_step", None), row.pop("stops", {})
-    old = {value: row[value] if value in ("psnr", "ssim") else row.pop(value, {})
-           for value in ("psnr", "ssim", "data_residual", "heldout_residual") if value in row}
-    last = row.get("made", row["steps"])
-    steps = dict(start=0, final=last, oracle=peak) if peak or last > 1 else {}  # a classic method makes no steps
-    answers = {}
-    for name in ANSWERS:
-        found = dict(step=steps.get(name)) | stops.get("wmv" if name == "blind" else name, {})
-        found |= {value: numbers[name] for value, numbers in old.items() if name in numbers}
-        if any(value is not None for value in found.values()):
-            answers[name] = found
-    return row | dict(answers=answers)
 
 
 def summary(metrics):

@@ -6,19 +6,20 @@ import io
 import json
 import os
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from .. import methods, tasks
-from ..files import hold, plain, to_json, write_together
+from ..files import check_free, hold, plain, to_json, write_together
 from ..run import checkpoint
 from ..run.engine import Run, check_run
 from ..run.identity import describe
 from ..run.interrupt import deferred_interrupt
 from ..run.plots import plot_curves, plot_images, to_png
 from ..run.recorder import ANSWERS
-from ..run.result import answer, read_saved
+from ..run.result import FILES, answer, read_saved
 from ..run.stopping import StopReason
 from ..settings import InputError, checked_name
 from .statistics import summarise
@@ -26,6 +27,7 @@ from .sweep import sweep
 from .tables import as_markdown
 from .trials import Trial
 
+REPORT = ("compare.json", "compare.md", "compare.csv")
 LONGEST = 200  #: bytes of an image's name: with what is put before and behind it a file's name has at most 255
 
 
@@ -34,8 +36,8 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     """Run methods on the same measurements and write what they reach.
 
     A seed is both data seed and initialisation seed. Each run has its own folder IMAGE-METHOD-seedS in `out`, with a
-    checkpoint: a comparison that is started again goes on where it was, and finished runs are not made again. All that
-    can be refused is refused before the first step.
+    checkpoint: a comparison that is started again goes on where it was, and finished runs are read. What can be known
+    to be wrong before the first step is refused there; that a run's folder cannot be written to shows when it begins.
 
     Args:
         task: task name; names: method names; seeds: number of seeds.
@@ -85,13 +87,17 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
 
 def _make(task, names, labels, cases, jobs, left_out, out, workers, scheduler, progress):
     """Make the runs of a comparison and write its report; see `compare`."""
-    begun = {key: job for key, job in jobs.items() if (Path(job["folder"]) / checkpoint.FILE).exists()}
-    if len(sweep(check, begun, workers=workers, scheduler=scheduler, folder=out.absolute(), progress=False)) < len(
-            begun):
+    options, lost = dict(workers=workers, scheduler=scheduler, folder=out.absolute()), []
+    check_free(out, REPORT)
+    for job in jobs.values():
+        check_free(job["folder"], (*FILES, checkpoint.FILE))
+    begun = {key: job for key, job in jobs.items() if os.path.lexists(Path(job["folder"]) / checkpoint.FILE)}
+    found = sweep(check, begun, progress=False, **options)
+    if len(found) < len(begun):
         raise KeyboardInterrupt
-    lost = []
-    done = sweep(run, jobs, workers=workers, scheduler=scheduler, folder=out.absolute(), lost=lost, progress=progress,
-                 label=f"compare {task}")
+    left = {key: job for key, job in jobs.items() if not found.get(key)}
+    found |= sweep(run, left, lost=lost, progress=progress, label=f"compare {task}", **options)
+    done = {key: found[key] for key in jobs if found.get(key)}
     if jobs and not done and not lost:
         raise KeyboardInterrupt
     left_out += [dict(method=name, image=label, why=f"seed {seed}: its process was killed each time")
@@ -142,11 +148,22 @@ def digests(names):
 
 
 def check(job, watch):
-    """InputError unless the checkpoint in the folder of a job is of its run, and sound. For `sweep`."""
-    trial = job["trial"]
+    """Metrics of the run of a job that its folder holds whole, else {}: it is to be made, or gone on with. For `sweep`.
+
+    InputError if the checkpoint there is of another run, or of an unfinished one and damaged or of another format.
+    """
+    trial, folder = job["trial"], Path(job["folder"])
     begun = Run(trial.case(), trial.configured(), seed=trial.seed, steps=job["budget"])
-    checkpoint.Keeper(job["folder"], describe(begun, window=100)).restore(begun)
-    return True
+    identity = describe(begun, window=100)
+    checkpoint.load(folder / checkpoint.FILE, identity, any_format=True)
+    with suppress(KeyError, ValueError):  # no sound result
+        metrics, _, _ = read_saved(folder)
+        reason, more = StopReason(metrics["stop_reason"]), job["budget"] - metrics["steps"]
+        by_itself = reason.is_fault or reason is StopReason.OWN_RULE
+        if metrics.pop("digests", None) and (more >= 0 if by_itself else reason is StopReason.BUDGET and more == 0):
+            return metrics
+    checkpoint.Keeper(folder, identity).restore(begun)
+    return {}
 
 
 def run(job, watch):
@@ -173,9 +190,8 @@ def write(out, report, pictures):
     writer.writerow([*facts, *scores])
     writer.writerows([*(no_formula(row[fact]) for fact in facts), *(answer(row, *score) for score in scores.values())]
                      for row in report["rows"])
-    contents = {"compare.json": to_json(report),
-                "compare.md": as_markdown(report["summary"]), "compare.csv": table.getvalue()}
-    write_together(out, {name: content.encode() for name, content in contents.items()} | pictures,
+    contents = (text.encode() for text in (to_json(report), as_markdown(report["summary"]), table.getvalue()))
+    write_together(out, dict(zip(REPORT, contents, strict=True)) | pictures,
                    remove=sorted(drawn_before(out) - set(pictures)))
 
 

@@ -92,7 +92,7 @@ class CT(Settings):
     i0: float | None = setting(None, "photons sent along each ray, for Poisson noise; noiseless by default",
                                low=1, high=1e12)
     fov: float | None = setting(None, "side of the image in mm, which sets how many photons are absorbed; by default "
-                                "the file's, else 250", above=0, high=1e4)
+                                "the file's, else 250", low=1e-3, high=1e4)
     projector: str = setting("auto", "how rays are computed; auto: matrix, or rotation where that would be too large",
                              choices=("auto", "matrix", "rotation", "torch-radon"))
     unit: str = setting("mu", "unit of a user's image: attenuation relative to water, or Hounsfield units",
@@ -100,7 +100,7 @@ class CT(Settings):
     start: str = setting("paper", "z_0: A^T y as in the paper, or the filtered back-projection",
                          choices=("paper", "fbp"))
     window: float | None = setting(None, "attenuation shown as white, and the peak value of PSNR and SSIM; by default "
-                                   "the truth's largest", above=0)
+                                   "the truth's largest", low=1e-3)
     size: int | None = setting(128, "side in pixels to which shipped images are resampled, and bins to which measured "
                                "projections are added up", low=16, high=2048)
 

@@ -28,7 +28,7 @@ class Denoising(PictureTask):
 
     sigma: float = setting(25.0, "standard deviation of the Gaussian noise, of 255", low=0, high=255)
     noise: str = setting("gaussian", "kind of noise", choices=("gaussian", "poisson"))
-    peak_photons: float = setting(60.0, "photons of a white pixel, for Poisson noise", above=0, high=1e6)
+    peak_photons: float = setting(60.0, "photons of a white pixel, for Poisson noise", low=1e-3, high=1e6)
 
     def idle(self, image):
         """See `Settings.idle`."""
