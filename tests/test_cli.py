@@ -426,10 +426,10 @@ def bad_files():
         "flat.npy": (picture[0], "an image must have shape (H, W) or (H, W, 3), got (20,)"),
         "pickle.npy": (np.full((20, 20), None), "holds pickled objects, which are never loaded"),
         "mask.npz": (dict(kspace=np.ones((2, 20, 20), np.complex64), mask=np.zeros(20)), "the sampling mask is empty"),
-        "empty.png": (b"", "damaged or not a .png file"),
+        "empty.png": (b"", "is empty: save or copy it again"),
         "cut.h5": (b"\x89HDF\r\n\x1a\n" + bytes(40), "damaged or not a .h5 file"),
         "image.gif": (b"GIF89a", "is a GIF file, which is not read: save it as PNG"),
-        "two\nlines.npy": (b"", "damaged or not a .npy file"),
+        "two\nlines.npy": (b"", "is empty: save or copy it again"),
     }
 
 

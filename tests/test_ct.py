@@ -214,7 +214,7 @@ def test_hounsfield_units_are_converted_when_told_and_suspected_otherwise():
     assert error_of(lambda: CT().observe(Image("hu.npy", hu))) == (
         "hu.npy has values down to -1000, which no attenuation has: if they are Hounsfield units, add --unit hu")
     assert error_of(lambda: CT(unit="hu").observe(Image("mu.npy", phantom()))) == (
-        "mu.npy has no value below 0 as air has in Hounsfield units: leave --unit at mu")
+        "mu.npy has no value below 0 as air has in Hounsfield units: store them with a sign, or leave --unit at mu")
 
 
 def test_values_below_0_become_0():

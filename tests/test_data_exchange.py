@@ -89,7 +89,7 @@ def test_views_that_leave_a_gap_are_refused(degrees, gap):
     angles = np.radians(np.array(list(degrees)))
     assert error_of(lambda: half_turn(angles)) == (
         f"its {len(angles)} views leave a gap of {gap} degrees: three or more that are spread evenly over half a turn "
-        "are expected")
+        "are expected; if the angles are in radians, set their attribute 'units' to 'rad'")
 
 
 @pytest.mark.parametrize("golden", [111.24612, 137.50776, 23.62814, 68.75388])
@@ -124,6 +124,7 @@ def test_views_from_behind_are_mirrored_at_the_axis():
 
 def test_a_view_taken_again_is_averaged():
     counts, angles = np.random.default_rng(0).random((5, 20)), np.radians([0.0, 45, 90, 135, 90.02])
+    counts[4] = counts[2] + 0.01 * counts[3]
     found, places, notes = averaged(counts, angles)
     np.testing.assert_allclose(np.degrees(places), [0, 45, 90.01, 135], atol=1e-9)
     np.testing.assert_allclose(found, [counts[0], counts[1], (counts[2] + counts[4]) / 2, counts[3]])
@@ -131,6 +132,16 @@ def test_a_view_taken_again_is_averaged():
     turns = np.radians([0.0, 60, 120, 360, 420, 480])
     np.testing.assert_allclose(np.degrees(averaged(np.eye(6, 20), turns)[1]), [0, 60, 120], atol=1e-9)
     assert averaged(counts[:4], angles[:4]) == (pytest.approx(counts[:4]), pytest.approx(angles[:4]), ())
+
+
+@pytest.mark.parametrize("beam", [3000.0, 200.0])
+def test_views_of_one_angle_that_contradict_each_other_are_named(beam):
+    """By shape, not by noise: two passes of one object, and one pass over half of it taken for two."""
+    counts = np.random.default_rng(0).poisson(beam * np.exp(-line_sums(46.3)), (2, VIEWS, BINS)).astype(float)
+    twice = np.concatenate([ANGLES, ANGLES])
+    assert len(averaged(counts.reshape(-1, BINS), twice)[2]) == 1
+    half = np.concatenate([2 * ANGLES[:VIEWS // 2]] * 2)
+    assert "show different things" in averaged(counts[0], half)[2][1]
 
 
 # Bins that tell nothing.
@@ -255,7 +266,8 @@ def test_file_becomes_a_sinogram(file):
      "(n, rows, D), (n, rows, D) and (views,), got (24, 2, 101), (3, 2, 101), (2, 2, 101), (5,)"),
     (dict(data=np.ones((24, 9))), "'exchange/data' must hold real numbers with 3 axes, got float64 of shape (24, 9)"),
     (dict(data=np.ones((24, 2, 101), complex)), "'exchange/data' must hold real numbers with 3 axes, got complex128"),
-    (dict(theta=np.full(24, np.nan)), "'data', 'data_white', 'data_dark' and 'theta' must be finite"),
+    (dict(theta=np.full(24, np.nan)), "the angles must be finite: leave out the views of the others"),
+    (dict(data=np.full((24, 2, 101), np.nan)), "views, open beam and dark field must be finite: write 0 where a bin "),
     (dict(data=np.full((24, 2, 101), 0.5)), "most of 'data' is not above the dark field: counts are expected, in the "
      "unit of 'data_white' and 'data_dark'; with transmission I / I_0 these are ones and zeros"),
     (dict(data_dark=np.ones((0, 2, 101))), "holds no values: its shape is (0, 101)"),
@@ -300,6 +312,14 @@ def test_angles_in_radians(tmp_path, unit):
     np.testing.assert_allclose(load_file(path).angles, ANGLES)
 
 
+def test_a_unit_that_is_no_text_is_refused(tmp_path):
+    path = write(tmp_path / "a.h5", line_sums(46.3), ANGLES)
+    with h5py.File(path, "a") as stored:
+        stored["exchange/theta"].attrs["units"] = 3.0
+    assert error_of(load_file, path) == (
+        f"{path}: the attribute 'units' of '/exchange/theta' is no text: write one, or delete it")
+
+
 def test_angles_that_the_views_contradict_are_named(tmp_path):
     angles = np.radians(111.246) * np.arange(100)  # golden angle; the same numbers in degrees leave no gap either
     sums = line_sums(46.3, angles % np.pi)
@@ -314,10 +334,10 @@ def test_angles_that_the_views_contradict_are_named(tmp_path):
 
 @pytest.mark.parametrize("angles", [ANGLES, 2 * ANGLES, np.radians(111.246) * np.arange(VIEWS)])
 def test_radians_without_a_unit_are_asked_about(tmp_path, angles):
-    path, last = write(tmp_path / "a.h5", line_sums(46.3), ANGLES, theta=angles), angles[-1]
-    assert error_of(load_file, path) == (
-        f"{path}: the angles run from 0 to {last:.3g}: are these radians? Set the attribute 'units' of "
-        "'/exchange/theta' to 'rad', or to 'deg' if they are degrees")
+    path = write(tmp_path / "a.h5", line_sums(46.3), ANGLES, theta=angles)
+    said = error_of(load_file, path)
+    assert said.startswith(f"{path}: its 24 views leave a gap of 1") and said.endswith(
+        " are expected; if the angles are in radians, set their attribute 'units' to 'rad'")
     with h5py.File(path, "a") as stored:
         stored["exchange/theta"].attrs["units"] = "deg"
     assert "leave a gap of" in error_of(load_file, path)

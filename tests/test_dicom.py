@@ -8,7 +8,7 @@ from dicom_files import stored_values, write
 from pydicom.uid import generate_uid
 
 from aseqdip_lite import InputError
-from aseqdip_lite.images import headers, load_image, series
+from aseqdip_lite.images import Image, headers, load_image, series
 from aseqdip_lite.images.dicom import attenuation, load_dicom
 from aseqdip_lite.images.files import load_file
 from aseqdip_lite.images.types import MOST_VALUES
@@ -134,7 +134,39 @@ def test_frames_of_all_files_of_a_folder_are_counted(tmp_path, monkeypatch):
 
 
 def test_no_pixel_data(tmp_path):
-    assert fault(write(tmp_path / "a.dcm", stored_values(), without=("PixelData",))) == "holds no pixel data"
+    assert fault(write(tmp_path / "a.dcm", stored_values(), without=("PixelData",))) == (
+        "holds no pixel data: name the file of a slice")
+    floats = np.zeros((18, 20), np.float32).tobytes()
+    assert fault(write(tmp_path / "a.dcm", stored_values(), without=("PixelData",), FloatPixelData=floats)) == (
+        "holds FloatPixelData, which no CT slice has: save Hounsfield units in .npz as 'hu', or attenuation relative "
+        "to water as 'image'")
+
+
+def test_a_number_that_is_none_is_named_by_its_tag(tmp_path):
+    path = write(tmp_path / "a.dcm", stored_values(), RescaleSlope="1.0", PixelSpacing=["0.5", "0.5"])
+    content = path.read_bytes()
+    for right, wrong, name in ((b"1.0 ", b"1,0 ", "RescaleSlope"), (b"0.5\\0.5 ", b"0,5\\0,5 ", "PixelSpacing")):
+        assert content.count(right) == 1
+        path.write_bytes(content.replace(right, wrong))
+        assert fault(path).startswith(f"its {name} cannot be read, b'{wrong[:3].decode()}")
+
+
+def test_pixels_that_are_not_square_without_a_spacing(tmp_path):
+    assert fault(write(tmp_path / "a.dcm", stored_values(), PixelAspectRatio=[2, 1])) == (
+        "its pixels of 2 x 1 are not square: resample it first")
+    assert load_file(write(tmp_path / "a.dcm", stored_values(), PixelAspectRatio=[1, 1])).spacing_mm is None
+
+
+def test_values_clipped_to_a_window_are_named(tmp_path):
+    hu = np.clip(stored_values() - 1024, -160, 240)
+    np.savez(tmp_path / "a.npz", hu=hu)
+    for image in (load_file(write(tmp_path / "a.dcm", (hu + 1024).astype(np.int16))), load_file(tmp_path / "a.npz"),
+                  CT(views=6, unit="hu", size=None).observe(Image("a", hu.astype(np.float32)))):
+        assert any("its lowest value is -160 HU, attenuation 0.84: " in note for note in image.notes)
+    assert load_file(write(tmp_path / "a.dcm", stored_values())).notes == ()
+    np.savez(tmp_path / "a.npz", hu=stored_values().astype(np.uint16))
+    assert fault(tmp_path / "a.npz") == ("'hu' has no value below 0 as air has in Hounsfield units: store them with a "
+                                         "sign, or save attenuation relative to water as 'image'")
 
 
 def test_other_modalities_and_colour(tmp_path):
@@ -170,7 +202,7 @@ def test_damaged_files(tmp_path):
     assert fault(text).startswith("text.dcm is damaged or not a DICOM file (")
     empty = tmp_path / "empty.dcm"
     empty.write_bytes(b"")
-    assert fault(empty).startswith("empty.dcm is damaged or not a DICOM file (")
+    assert fault(empty).startswith("is empty: ")
     cut = write(tmp_path / "cut.dcm", stored_values(64, 64))
     cut.write_bytes(cut.read_bytes()[:-3000])
     assert "damaged" in fault(cut) or "cannot decode" in fault(cut)

@@ -68,6 +68,9 @@ NIFTI = bytes(344) + b"n+1\0" + bytes(100)
     (b"\0\0\0\x18ftypheic", "is a HEIF or AVIF file, which is not read: save it as PNG"),
     (b"\0\0\0\x0cjP  \r\n", "is a JPEG 2000 file, which is not read: save it as PNG"),
     (b"8BPS\0\1", "is a Photoshop file, which is not read: save it as PNG"),
+    (b"P5\n4 4\n255\n", "is a PNM file, which is not read: save it as PNG"),
+    (b"1, 2\n3, 4\n", "is a text: save a picture as PNG, an array of numbers as .npy by numpy.save"),
+    (b"", "is empty: save or copy it again"),
     (b"%PDF-1.7", "is a PDF file, which is not read: save it as PNG"),
     (NIFTI, "is a NIfTI file, which is not read: save a slice as an array in .npy"),
     (gzip.compress(NIFTI, mtime=0), "is a NIfTI file, which is not read: save a slice as an array in .npy"),
@@ -88,6 +91,7 @@ def test_known_formats_are_refused_by_name(tmp_path, name, content, words):
 @pytest.mark.parametrize("name, words", [
     ("a.cfl", "is a BART file by its name, which is not read: convert it to k-space (coils, H, W), complex, in .npy"),
     ("meas.dat", "is a raw file by its name, which is not read: convert it to k-space (coils, H, W), complex, in .npy"),
+    ("a.svg", "is an SVG file by its name, which is not read: save it as PNG"),
     ("fid", "is a Bruker file by its name, which is not read: convert it to k-space (coils, H, W), complex, in .npy"),
     ("2dseq", "is a Bruker file by its name, which is not read: save a slice as an array in .npy"),
     ("a.MAT", "is a MATLAB file by its name, which is not read: save a slice as an array in .npy"),

@@ -131,6 +131,14 @@ def test_arrays_that_are_no_numbers_for_numpy(array, words):
     assert error_of(load_image, array).endswith(words)
 
 
+def test_masked_values_are_no_data():
+    array = np.ma.masked_less(np.random.default_rng(0).random((20, 20)), 0.1)
+    for image in (array, Image("a", array)):
+        assert error_of(load_image, image).startswith("the array has masked values: fill them, a.filled(0), ")
+    assert np.array_equal(load_image(np.ma.asarray(array.data)).array, array.data.astype(np.float32))
+
+
+
 def test_fit_pads_to_a_square_and_keeps_the_mean():
     """At its own size the square comes back as it is; at half of it the sum over the area is kept."""
     array = np.zeros((40, 30), np.float32)

@@ -462,6 +462,48 @@ def test_the_reference_of_an_undersampled_scan_is_turned_only_if_it_is_turned(tm
         assert np.array_equal(scan.reference, rss(kspace)) and any("up-down" in note for note in scan.notes) == turned
 
 
+@pytest.mark.parametrize("shape", [(48, 1), (1, 48, 1), (48,)])
+@pytest.mark.parametrize("zeros", [True, False])
+def test_a_line_of_a_square_mask_is_of_rows_or_columns_as_zeros_or_its_shape_say(tmp_path, shape, zeros):
+    rows = np.random.default_rng(0).random(W) < 0.5
+    rows[W // 2] = True
+    kspace = transformed(pictures_of(W, W)).astype(np.complex64)
+    for axis, sampled in enumerate((rows[:, None], rows)):
+        scan = load_file(write(tmp_path, (kspace * sampled if zeros else kspace)[None], mask=rows.reshape(shape)))
+        of_rows = axis == 0 if zeros else shape == (48, 1)
+        assert np.array_equal(scan.mask, np.broadcast_to(rows[:, None], (W, W)) if of_rows else rows)
+        told = [note for note in scan.notes if "is read as one of" in note]
+        assert bool(told) == (of_rows or (not zeros and shape == (1, 48, 1)))
+    assert np.array_equal(load_file(save(tmp_path, kspace[:, :, :40], mask=rows[:, None])).mask[:, 7], rows)
+
+
+def test_each_slice_may_have_its_mask_of_rows(tmp_path):
+    rows = np.random.default_rng(0).random((3, W)) < 0.5
+    rows[:, W // 2] = True
+    kspace = np.stack([transformed(pictures_of(W, W))] * 3)
+    scan = load_file(write(tmp_path, kspace * rows[:, None, :, None], mask=rows[..., None]), 2)
+    assert np.array_equal(scan.mask, np.broadcast_to(rows[2][:, None], (W, W)))
+
+
+def test_masks_that_measure_nothing_name_the_way_out(tmp_path):
+    kspace = transformed(pictures_of())
+    kspace[:, :, ::2] = 0
+    mask = np.arange(W) % 2 == 0
+    assert error_of(load_file, save(tmp_path, kspace, mask=mask)).endswith(": save 1 - mask")
+    assert error_of(load_file, save(tmp_path, kspace, mask=0.5 * ~mask)).endswith(
+        "zeros and ones only: save mask > 0 if all above 0 was measured")
+
+
+@pytest.mark.parametrize("zero", [True, False])
+@pytest.mark.parametrize("shape", [(64, 64), (65, 48)])
+def test_the_magnitude_of_kspace_is_no_picture(tmp_path, shape, zero):
+    kspace = np.abs(transformed(object_of(*shape), zero))
+    if zero or shape == (64, 64):
+        for array in (kspace / kspace.max(), np.log1p(1e3 * kspace / kspace.max())):
+            assert "the magnitude of k-space" in load_file(save(tmp_path, array)).notes[0]
+    assert load_file(save(tmp_path, object_of(*shape))).notes == ()
+
+
 def test_single_coil(tmp_path):
     """`reconstruction_esc` is that of one coil; the other may be of all coils. The map of one coil is 1."""
     kspace = np.stack([transformed(scale * pictures_of(coils=1))[0] for scale in (1, 2, 3)])
@@ -478,7 +520,9 @@ def test_single_coil(tmp_path):
 @pytest.mark.parametrize("kspace, words", [
     (np.ones((3, 2, 4, H, W), np.complex64), "got complex64 of shape (3, 2, 4, 64, 48): save one of its averages"),
     (np.ones((2, 4, H, W, 2), np.float32), "got float32 of shape (2, 4, 64, 48, 2): if its last axis holds real and"),
-    (np.ones((2, 4, 5, 30, 20), np.float32), "got float32 of shape (2, 4, 5, 30, 20): radial k-space must be gridded"),
+    (np.ones((1, 2, 4, H, W), np.float32), "got float32 of shape (1, 2, 4, 64, 48): if its axis 1 holds real and "
+     "imaginary parts, save a[:, 0] + 1j * a[:, 1]"),
+    (np.ones((3, 4, 5, 30, 20), np.float32), "got float32 of shape (3, 4, 5, 30, 20): radial k-space must be gridded"),
 ])
 def test_other_layouts_are_named(tmp_path, kspace, words):
     assert words in error_of(load_file, write(tmp_path, kspace))

@@ -82,8 +82,8 @@ def test_min_is_white(tmp_path, order):
     if order == "<":
         assert np.array_equal(load_file(turned).array, load_file(right).array)
     else:  # which Pillow does not know
-        assert fault(turned) == ("damaged or not a .tif file (ValueError: Pillow does not know it: save it as 8 or 16 "
-                                 "bit gray or RGB, or its values as .npy)")
+        assert fault(turned) == ("is damaged or not known to Pillow: save it as 8 or 16 bit gray or RGB, or its values "
+                                 "as .npy")
     eight = write_tiff(tmp_path / "eight.tif", 255 - GRAY, 8, **{"262": (3, 0)})
     np.testing.assert_array_equal(load_file(eight).array, GRAY.astype(np.float32) / 255)
     bits = GRAY[:, :16] > 99

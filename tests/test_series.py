@@ -56,8 +56,8 @@ def test_no_rescale_is_refused_where_the_values_have_an_offset(tmp_path):
         f"subtract it (its RescaleIntercept is 0): {NPZ}")
     window = np.clip((phantom(0) + 160) / 400 * 255, 0, 255).astype(np.int16)  # a display window of 8 bits
     assert fault(write(tmp_path / "a.dcm", window, without=NO_RESCALE)) == (
-        "has no value below 0 as air has in Hounsfield units (its RescaleSlope and RescaleIntercept are missing): "
-        + NPZ)
+        "has no value below 0 as air has in Hounsfield units: store them with a sign (its RescaleSlope and "
+        f"RescaleIntercept are missing): {NPZ}")
 
 
 def test_no_rescale_is_read_where_the_values_have_air(tmp_path):
@@ -175,7 +175,7 @@ def test_a_preamble_that_is_the_head_of_a_tiff(tmp_path):
 
 def test_what_only_begins_like_dicom_is_unknown(tmp_path):
     (tmp_path / "noise").write_bytes(b"\x08\0" + np.random.default_rng(0).bytes(1000))
-    assert fault(tmp_path / "noise").startswith("unknown file type '': known: .npy, ")
+    assert fault(tmp_path / "noise").startswith("is damaged, or of a kind that is not read: ")
 
 
 def test_compressed_pixels_of_which_nothing_says_how(tmp_path):

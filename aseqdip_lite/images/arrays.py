@@ -7,9 +7,10 @@ import numpy as np
 
 from ..settings import InputError
 from .dicom import pixel_side
-from .hounsfield import attenuation, no_hounsfield
-from .kspace import arranged, from_complex
-from .types import Image, as_image, count_values
+from .hounsfield import attenuation, no_hounsfield, without_air
+from .kspace import arranged, peaked, usable
+from .pictures import as_picture
+from .types import LEAST_SIDE, Image, as_image, count_values
 
 ENCRYPTED = 1  #: a flag of a zip archive's member
 HEAD = 16384  #: bytes of an .npy file that surely hold its header: numpy refuses a header above 10,000 bytes
@@ -23,7 +24,25 @@ def load_npy(path):
 
 def from_array(name, array):
     """An array as an `Image`, or, if it is complex and looks so, as a `KSpace`."""
-    return from_complex(name, array) if array.dtype.kind == "c" else Image(name, as_image(array))
+    return from_complex(name, array) if array.dtype.kind == "c" else as_picture(name, array)
+
+
+def from_complex(name, array):
+    """What a complex array without further words is: an `Image` (H, W) or a `KSpace`, by where its energy lies.
+
+    K-space has most of it in one spot; of a picture it is the Fourier transform that has. InputError for pictures of
+    several coils.
+    """
+    if array.ndim == 2 and not (usable(array) and peaked(array[None])):
+        return Image(name, as_image(array))
+    if array.ndim == 2:
+        return arranged(name, array[None], notes=(
+            "its energy lies in one spot: taken as k-space of one coil; save a picture as 'image' of an .npz",))
+    if array.ndim == 3 and min(array.shape[1:]) >= LEAST_SIDE and usable(array) and peaked(np.fft.fft2(array)):
+        raise InputError("looks like pictures of coils: not its energy, but that of its Fourier transform lies in one "
+                         "spot; save k-space, fftshift(fft2(ifftshift(a, (1, 2))), (1, 2)), or, if it is k-space, save "
+                         "it as 'kspace' of an .npz")
+    return arranged(name, array)
 
 
 def load_npz(path):
@@ -37,7 +56,8 @@ def load_npz(path):
         if doubt := no_hounsfield(arrays["hu"]):
             raise InputError(f"'hu' {doubt}, or save attenuation relative to water as 'image'")
         arrays["image"] = attenuation(arrays["hu"])
-    return Image(path.name, as_image(arrays["image"]), spacing_mm=pixel_side(arrays.get("pixel_spacing_mm")))
+    return Image(path.name, as_image(arrays["image"]), spacing_mm=pixel_side(arrays.get("pixel_spacing_mm")),
+                 notes=without_air(arrays["hu"]) if "hu" in arrays else ())
 
 
 def read_npz(path, wanted):

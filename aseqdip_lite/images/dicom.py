@@ -14,7 +14,7 @@ import numpy as np
 from ..settings import InputError
 from .bounds import check_scans
 from .headers import import_pydicom, read_header
-from .hounsfield import attenuation, no_hounsfield
+from .hounsfield import attenuation, no_hounsfield, without_air
 from .series import VALUES, in_order, is_localizer, of_groups, slices_of_file, slices_of_folder
 from .types import Image, as_image, count_values, slice_of
 
@@ -61,7 +61,7 @@ def wheel_image(key):
     return _read(only, header)[:2]
 
 
-def pixel_side(spacing):
+def pixel_side(spacing, unit=" mm"):
     """The side in mm of square pixels from their spacing, one number or two (down, across); None for None.
 
     InputError unless the numbers are positive and the pixels square to 1 %.
@@ -75,7 +75,7 @@ def pixel_side(spacing):
     if sides.size not in (1, 2) or not (np.isfinite(sides).all() and sides.min() > 0):
         raise InputError(f"the pixel spacing must be one or two positive numbers of mm, got {spacing}")
     if sides.max() > 1.01 * sides.min():
-        raise InputError(f"its pixels of {sides[0]:g} x {sides[1]:g} mm are not square: resample it first")
+        raise InputError(f"its pixels of {sides[0]:g} x {sides[1]:g}{unit} are not square: resample it first")
     return float(sides.mean())
 
 
@@ -89,7 +89,9 @@ def _checked(path):
         raise InputError(f"its modality is {modality}: a CT slice is expected, pixels of another kind can be saved as "
                          "a picture or as .npy")
     if "PixelData" not in header:
-        raise InputError("holds no pixel data")
+        raise InputError(f"holds FloatPixelData, which no CT slice has: {WAY_OUT}" if any(
+            name in header for name in ("FloatPixelData", "DoubleFloatPixelData")) else
+            "holds no pixel data: name the file of a slice")
     if header.get("SamplesPerPixel", 1) != 1:
         raise InputError(f"holds {header.SamplesPerPixel} values per pixel: a gray CT slice is expected")
     colours = header.get("PhotometricInterpretation", "MONOCHROME2")
@@ -107,6 +109,8 @@ def _read(chosen, header):
     if chosen.own is not None:
         facts = facts | of_groups(chosen.own, VALUES)
     spacing = pixel_side(facts.get("PixelSpacing") or None)
+    if spacing is None:
+        pixel_side(facts.get("PixelAspectRatio") or None, "")
     try:
         stored = _stored(pydicom, header, chosen.frame)
     except InputError:
@@ -195,7 +199,7 @@ def _hounsfield(pydicom, stored, facts, header):
     certain = not (table or missing or notes) and intercept != 0
     if not certain and (doubt := no_hounsfield(hu)):
         raise InputError(f"{doubt} ({said}): {WAY_OUT}")
-    return hu.astype(np.float64), notes
+    return hu.astype(np.float64), notes + without_air(hu)
 
 
 def _rescaling(facts):

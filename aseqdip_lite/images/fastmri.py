@@ -107,9 +107,9 @@ def _layout_hint(kspace):
 
 def _mask_of(mask, index, slices, shape):
     """The mask of a slice where each has its own; else the mask as it is."""
-    one = np.squeeze(mask)
-    own = one.ndim > 1 and len(one) == slices and one.shape != shape and one[index].shape in (shape, shape[1:])
-    return one[index] if own else one
+    own = mask.ndim > 1 and len(mask) == slices > 1 and np.squeeze(mask).shape != shape
+    own = own and np.squeeze(mask[index]).shape in (shape, shape[:1], shape[1:])
+    return mask[index] if own else mask
 
 
 def _cropped(scan, recon):

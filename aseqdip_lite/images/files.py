@@ -10,7 +10,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..settings import InputError, nearest
+from ..settings import InputError
 from .arrays import load_npy, load_npz
 from .dicom import load_dicom
 from .formats import kind_of
@@ -47,9 +47,8 @@ def load_file(path, slice_index=None):
     """
     path = Path(path)
     flat = {".npy": load_npy, ".npz": load_npz}
-    volumes = dict.fromkeys(PICTURES, load_picture) | {".h5": _hdf5, ".dcm": load_dicom, ".ima": load_dicom}
+    volumes = dict.fromkeys(PICTURES, load_picture) | {".h5": _hdf5, ".dcm": load_dicom}
     with reading(path) as kind:
-        nearest(kind, flat | volumes, "file type")
         if slice_index is not None and kind in flat:
             raise InputError("has no slices to choose from: only .h5 volumes, DICOM and TIFF stacks have")
         return flat[kind](path) if kind in flat else volumes[kind](path, slice_index)

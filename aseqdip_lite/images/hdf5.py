@@ -171,12 +171,12 @@ def lzf_length(packed, most):
 
 
 def attribute(found, name):
-    """The text of an attribute; "" if there is none, or no single text."""
+    """The text of an attribute; "" if there is none. InputError if it is no single text."""
     if name not in found.attrs:
         return ""
     kept = found.attrs.get_id(name)
     if h5py.check_string_dtype(kept.dtype) is None or prod(kept.shape) != 1:
-        return ""
+        raise InputError(f"the attribute {name!r} of {found.name!r} is no text: write one, or delete it")
     return text(np.asarray(found.attrs[name], dtype=object))
 
 

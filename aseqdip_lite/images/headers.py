@@ -31,8 +31,8 @@ TIMES = ("AcquisitionDateTime", "AcquisitionTime", "ContentTime", "TriggerTime",
 #: All tags whose values are looked at.
 USED = {*SERIES, *ALIKE, *SCANS, *TIMES, PLACE, "SliceLocation", "Modality", "SamplesPerPixel", "SOPClassUID",
         "PhotometricInterpretation", "NumberOfFrames", "RescaleSlope", "RescaleIntercept", "RescaleType",
-        "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelRepresentation", "LUTDescriptor", "ModalityLUTType",
-        "SpecificCharacterSet"}
+        "PixelAspectRatio", "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelRepresentation", "LUTDescriptor",
+        "ModalityLUTType", "SpecificCharacterSet"}
 
 
 def import_pydicom():
@@ -132,11 +132,17 @@ def most_of(packed):
 
 
 def check_texts(facts):
-    """A pydicom dataset, if none of the tags that are read here is longer than `MOST_TEXT`; else InputError."""
-    for element in facts.values():
-        value = element.value
-        if isinstance(value, bytes | str) and len(value) > MOST_TEXT and keyword_of(element.tag) in USED:
-            raise InputError(f"its {keyword_of(element.tag)} is longer than {MOST_TEXT} bytes")
+    """A pydicom dataset, if no tag that is read here is longer than `MOST_TEXT` or damaged; else InputError."""
+    for element in list(facts.values()):
+        value, name = element.value, keyword_of(element.tag)
+        if name in USED and isinstance(value, bytes | str):
+            if len(value) > MOST_TEXT:
+                raise InputError(f"its {name} is longer than {MOST_TEXT} bytes")
+            try:
+                facts[element.tag]  # pydicom turns it into numbers
+            except Exception:  # of many kinds
+                raise InputError(f"its {name} cannot be read, {str(value)[:40]}: correct it, or delete it if it does "
+                                 "not matter") from None
     return facts
 
 

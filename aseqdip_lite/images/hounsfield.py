@@ -2,10 +2,19 @@
 
 import numpy as np
 
+LUNG = -800  #: Hounsfield units below which there is air: lungs begin here
+
 
 def attenuation(hu):
     """max(1 + HU / 1000, 0): attenuation relative to water, float32, from Hounsfield units."""
     return np.maximum(1 + np.asarray(hu, dtype=np.float64) / 1000, 0).astype(np.float32)
+
+
+def without_air(hu):
+    """A note on Hounsfield units that do not go down to air, as those that were clipped to a window; else none."""
+    low = float(np.min(hu))
+    return () if low < LUNG else (f"its lowest value is {low:g} HU, attenuation {1 + low / 1000:.2g}: if there is air "
+                                  "in it, its values were clipped to a window; save them before that",)
 
 
 def no_hounsfield(values):
@@ -19,7 +28,7 @@ def no_hounsfield(values):
     if low > -200 and np.mean((values > 850) & (values < 1250)) > 0.05:
         return ("has no air at -1000 but many values near 1000: if they are Hounsfield units plus an offset, as "
                 "HU + 1024, subtract it")
-    return "has no value below 0 as air has in Hounsfield units" if low >= 0 else None
+    return "has no value below 0 as air has in Hounsfield units: store them with a sign" if low >= 0 else None
 
 
 def no_attenuation(values):

@@ -9,18 +9,7 @@ import numpy as np
 
 from ..settings import InputError
 from .reference import oriented
-from .types import (
-    LEAST_PEAK,
-    LEAST_SIDE,
-    MOST_PEAK,
-    Image,
-    KSpace,
-    as_image,
-    check_sides,
-    count_values,
-    parts_hint,
-    single_precision,
-)
+from .types import LEAST_PEAK, MOST_PEAK, KSpace, check_sides, count_values, parts_hint, single_precision
 
 WINDOW = 5  #: samples on a side of the spot in which k-space has most of its energy
 PEAKED = 3  #: how many times more of its energy one spot of k-space holds than one spot of its picture, at least
@@ -41,14 +30,15 @@ def as_kspace(name, kspace, mask=None, reference=None, notes=()):
     check_sides("k-space", (h, w))
     kspace = single_precision("the k-space", kspace)
     if mask is not None:
-        mask = np.squeeze(mask)
+        mask, notes = mask_of(mask, kspace, notes)
         if mask.shape not in ((w,), (h, w)):
             raise InputError(f"the mask must have shape {(w,)} or {(h, w)}, got {mask.shape}"
                              + (": repeat a mask of rows to (H, W)" if mask.shape == (h,) else ""))
         if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
-            raise InputError("the mask must hold zeros and ones only")
+            raise InputError("the mask must hold zeros and ones only: save mask > 0 if all above 0 was measured")
         if not (kspace * mask).any():
-            raise InputError("the sampling mask is empty: no k-space sample was measured")
+            raise InputError("the mask is 0 wherever k-space is not: save 1 - mask" if mask.any() else "the sampling "
+                             "mask is empty: no k-space sample was measured; without a mask zeros tell what was not")
     mask, support, found = measured(kspace, mask)
     if reference is not None:
         if reference.ndim != 2 or reference.dtype.kind not in "iuf":
@@ -60,6 +50,23 @@ def as_kspace(name, kspace, mask=None, reference=None, notes=()):
         if reference.min() < 0:
             raise InputError("the reference must hold magnitudes, got negative values")
     return KSpace(name, kspace, mask, reference, support, notes=(*notes, *found))
+
+
+def mask_of(mask, kspace, notes):
+    """(mask, notes): (W,) or (H, W), without its axes of length 1; of (H, 1), and of rows by the zeros, it is (H, W).
+
+    A line of H = W numbers is one of rows or of columns as the zeros of k-space say; without their word (H, 1) is one
+    of rows, others of columns.
+    """
+    line, (h, w), shape = np.squeeze(mask), kspace.shape[1:], np.shape(mask)
+    if line.shape != (h,) or (h != w and shape[-1] != 1):
+        return line, notes
+    rows, columns = (np.array_equal(line != 0, (kspace != 0).any(axis=(0, axis))) for axis in (2, 1))
+    if h != w or rows > columns or (shape == (h, 1) and rows == columns):
+        return np.repeat(line[:, None], w, axis=1), (*notes, f"the mask of shape {shape} is read as one of rows")
+    told = shape in ((w,), (1, w)) or columns
+    return line, notes if told else (*notes, f"the mask of shape {shape} is read as one of columns: repeat one of rows "
+                                     "to (H, W)")
 
 
 def way_out(array):
@@ -124,24 +131,6 @@ def _edges(lines, kind):
     return (f"partial Fourier: {count} of {whole} {kind}", *filled)
 
 
-def from_complex(name, array):
-    """What a complex array without further words is: an `Image` (H, W) or a `KSpace`, by where its energy lies.
-
-    K-space has most of it in one spot; of a picture it is the Fourier transform that has. InputError for pictures of
-    several coils.
-    """
-    if array.ndim == 2 and not (_usable(array) and _peaked(array[None])):
-        return Image(name, as_image(array))
-    if array.ndim == 2:
-        return arranged(name, array[None], notes=(
-            "its energy lies in one spot: taken as k-space of one coil; save a picture as 'image' of an .npz",))
-    if array.ndim == 3 and min(array.shape[1:]) >= LEAST_SIDE and _usable(array) and _peaked(np.fft.fft2(array)):
-        raise InputError("looks like pictures of coils: not its energy, but that of its Fourier transform lies in one "
-                         "spot; save k-space, fftshift(fft2(ifftshift(a, (1, 2))), (1, 2)), or, if it is k-space, save "
-                         "it as 'kspace' of an .npz")
-    return arranged(name, array)
-
-
 def arranged(name, kspace, mask=None, reference=None, notes=()):
     """`as_kspace` of k-space that was brought into order (`in_order`), its reference turned like it (`oriented`)."""
     kspace, mask, found = in_order(kspace, mask)
@@ -159,14 +148,16 @@ def in_order(kspace, mask=None):
     picture that lies across the edges, as one does that was transformed without ifftshift. The mask moves with k-space,
     unless it fits better otherwise.
     """
-    if kspace.ndim != 3 or kspace.dtype.kind != "c" or not _usable(kspace):
+    if kspace.ndim != 3 or kspace.dtype.kind != "c" or not usable(kspace):
         return kspace, mask, ()
-    notes, mask = (), None if mask is None else np.squeeze(mask)
+    notes = ()
     if coils := coils_of(kspace):
         notes += (f"shape {kspace.shape} is read with the coils on axis {coils}, the one without a peak: put them "
                   "first by np.moveaxis",)
         kspace = np.moveaxis(kspace, coils, 0)
-    if not _peaked(kspace):
+    if mask is not None:
+        mask, notes = mask_of(mask, kspace, notes)
+    if not peaked(kspace):
         return kspace, mask, notes
     ends = [axis for axis in KINDS if _at_the_end(kspace, axis, _spot(kspace)[1][axis])]
     if ends:
@@ -233,7 +224,7 @@ def _mask_in_place(mask, kspace, ends):
     return _shifted(mask, best), () if best is ends else (f"the zero frequency of the mask was {words}",)
 
 
-def _usable(array):
+def usable(array):
     """Whether the numbers of an array can be judged; those that cannot are refused later."""
     return array.size > 0 and bool(np.isfinite(array).all()) and LEAST_PEAK <= np.abs(array).max() <= MOST_PEAK
 
@@ -248,7 +239,7 @@ def _spot(kspace):
     return float(spots[place]) * WINDOW**2, tuple(map(int, place))
 
 
-def _peaked(kspace):
+def peaked(kspace):
     """Whether one spot of k-space (coils, H, W) holds much more of the energy than one spot of its picture does."""
     return _spot(kspace)[0] > PEAKED * _spot(np.fft.fft2(kspace))[0]
 

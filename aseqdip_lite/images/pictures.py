@@ -9,12 +9,33 @@ from .types import Image, as_image, count_values, slice_of
 BITS, PHOTOMETRIC, PLANES, SAMPLE_FORMAT = 258, 262, 284, 339  #: tags of TIFF
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  #: how one begins
 WHITE_IS_ZERO, SEPARATE, UNSIGNED = 0, 2, 1  #: values of the last three, which Pillow does not heed at all depths
+ROUGH, ALIKE = 0.04, 0.4  #: least variance beyond that of means of 3 x 3, and likeness of both sides, of |k-space|
 
 
 def load_picture(path, slice_index=None):
     """A picture as an `Image`; see `read_picture`."""
     array, _, name, notes = read_picture(path, slice_index)
-    return Image(name, as_image(array), notes=notes)
+    return as_picture(name, array, notes)
+
+
+def as_picture(name, array, notes=()):
+    """The checked `Image` of a real array; with a note if it looks like the magnitude of k-space, or its logarithm.
+
+    That is brightest at the zero frequency, much alike on both sides of it, and rough.
+    """
+    from scipy.ndimage import uniform_filter
+
+    array = as_image(array)
+    plane = array.reshape(*array.shape[:2], -1).mean(axis=-1, dtype=np.float64)
+    smooth = uniform_filter(plane, 3, mode="wrap")
+    place = np.unravel_index(smooth.argmax(), plane.shape)
+    near = all(min(k, abs(k - n // 2), n - k) <= 2 for k, n in zip(place, plane.shape, strict=True))
+    behind = np.roll(plane[::-1, ::-1], [1 - n % 2 for n in plane.shape], (0, 1))
+    if (near and np.var(plane - smooth) > ROUGH * np.var(plane)
+            and np.corrcoef(plane.ravel(), behind.ravel())[0, 1] > ALIKE):
+        notes += ("it looks like the magnitude of k-space: if it is, bring k-space itself, complex; if not, save it as "
+                  "'image' of an .npz",)
+    return Image(name, array, notes=notes)
 
 
 def read_picture(path, slice_index=None):
@@ -35,8 +56,8 @@ def read_picture(path, slice_index=None):
         except Picture.DecompressionBombError as error:
             raise InputError(f"too large: {error}") from None
         except UnidentifiedImageError:
-            way_out = "save it as 8 or 16 bit gray or RGB, or its values as .npy"
-            raise ValueError(f"Pillow does not know it: {way_out}") from None
+            raise InputError("is damaged or not known to Pillow: save it as 8 or 16 bit gray or RGB, or its values as "
+                             ".npy") from None
         name, notes = _turn_to_page(picture, path.name, slice_index)
         pixels, tags, bits = count_values(picture.size), dict(getattr(picture, "tag_v2", {})), _bits(file, picture)
         place = file.tell()

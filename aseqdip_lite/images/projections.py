@@ -14,6 +14,9 @@ MOST_CHANGE = 0.1  #: largest relative change of the attenuation of a whole view
 MOST_DEAD, LONGEST_DEAD = 0.05, 3  #: share of all bins, and bins in a row, that are interpolated where they are dead
 MOST_DARK = 0.5  #: share of the rays that may show no more than the dark field
 OFF_SINE = 0.25  #: bins by which centroids may be off their sine, for noise and drift
+MOST_APART = 0.01  #: square of the relative difference of views at one angle from their mean that drift explains
+CONTRADICT = ("views at the same angle show different things, and their mean neither: if the angles are wrong, or the "
+              "object moved, correct 'theta' or save one pass alone")
 SAME_VIEW = 0.1  #: views nearer to each other than this share of the mean step are one view, taken again
 
 
@@ -68,12 +71,16 @@ def averaged(counts, angles):
     if len(starts) == len(angles):
         return counts, angles, ()
     sizes = np.diff(starts, append=len(angles))
-    counts = np.add.reduceat(counts[order], starts) / sizes[:, None]
+    each, counts = counts[order], np.add.reduceat(counts[order], starts) / sizes[:, None]
+    again, mean = np.repeat(sizes > 1, sizes), np.repeat(counts, sizes, axis=0)
+    shape, rest = (mean - mean.mean(axis=1, keepdims=True))[again], (each - mean)[again]
+    # white noise drops out of the product of neighbours
+    apart = (rest[:, 1:] * rest[:, :-1]).sum() / max((shape**2).sum(), 1e-300)
     turned = np.add.reduceat(turned, starts) / sizes + angles.min() - ROUNDING
     places = ", ".join(f"{round(math.degrees(angle), 3) + 0.0:g}" for angle in turned[sizes > 1][:3])
     more = ", ..." if (sizes > 1).sum() > 3 else ""
     return counts, turned, (f"{len(angles)} views averaged to {len(starts)}: taken more than once at {places}{more} "
-                            "degrees",)
+                            "degrees",) + ((CONTRADICT,) if apart > MOST_APART else ())
 
 
 def half_turn(angles):
@@ -96,7 +103,8 @@ def half_turn(angles):
     gaps = np.diff(turned[order], append=math.pi)
     if len(order) < 3 or gaps.max() > 3 * math.pi / len(order):
         raise InputError(f"its {len(order)} views leave a gap of {math.degrees(gaps.max()):.3g} degrees: three or "
-                         "more that are spread evenly over half a turn are expected")
+                         "more that are spread evenly over half a turn are expected; if the angles are in radians, set "
+                         "their attribute 'units' to 'rad'")
     return order
 
 

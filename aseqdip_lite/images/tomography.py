@@ -5,7 +5,6 @@ counts, open beam and dark field in the group `exchange`. NXtomo is the applicat
 """
 
 import math
-from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -54,9 +53,11 @@ def load_projections(path, row=None):
             raise InputError(f"a view must have at least {LEAST_SIDE} bins, got {bins}")
         counts, white, dark = (read(part, slice(None), row)[chosen].astype(np.float64)
                                for part, chosen in frames)  # (views, D), (n, D), (n, D)
-    if not all(np.isfinite(array).all() for array in (counts, white, dark, theta)):
-        raise InputError("'data', 'data_white', 'data_dark' and 'theta' must be finite: write 0 where a bin of 'data' "
-                         "is dead, and a few of them are interpolated")
+    if not np.isfinite(theta).all():
+        raise InputError("the angles must be finite: leave out the views of the others")
+    if not all(np.isfinite(array).all() for array in (counts, white, dark)):
+        raise InputError("views, open beam and dark field must be finite: write 0 where a bin is dead, and a few of "
+                         "them are interpolated")
     counts, angles, notes = averaged(counts, theta)
     chosen = half_turn(angles)
     if len(chosen) < len(angles):
@@ -129,19 +130,8 @@ def _part(stored, path, axes):
 
 
 def _radians(theta):
-    """The angles of a dataset in radians; InputError for another unit, or none where only radians make sense."""
+    """The angles of a dataset in radians; InputError for another unit."""
     unit = attribute(theta, "units").strip().lower()
     if unit not in UNITS:
         raise InputError(f"{theta.name!r} is in {unit[:20]!r}: degrees or radians are expected, 'deg' or 'rad'")
-    angles = read(theta).astype(np.float64)
-    if not unit and np.isfinite(angles).all() and _spread(angles) and not _spread(np.radians(angles)):
-        raise InputError(f"the angles run from {angles.min():.3g} to {angles.max():.3g}: are these radians? Set the "
-                         f"attribute 'units' of {theta.name!r} to 'rad', or to 'deg' if they are degrees")
-    return UNITS[unit] * angles
-
-
-def _spread(angles):
-    """Whether views at these angles, in radians, leave no gap in half a turn."""
-    with suppress(InputError):
-        return len(half_turn(angles)) > 0
-    return False
+    return UNITS[unit] * read(theta).astype(np.float64)

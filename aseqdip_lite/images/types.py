@@ -82,22 +82,24 @@ def as_image(array):
 
 
 def parts_hint(array):
-    """The end of a sentence about a real array whose last axis may hold real and imaginary parts."""
-    if array.dtype.kind == "c" or array.ndim < 3 or array.shape[-1] != 2:
+    """The end of a sentence about a real array, an axis of which may hold real and imaginary parts."""
+    if array.dtype.kind == "c" or array.ndim < 3 or 2 not in array.shape:
         return ""
-    return ": if its last axis holds real and imaginary parts, save a[..., 0] + 1j * a[..., 1]"
+    axis = array.ndim - 1 - array.shape[::-1].index(2)  # the last one of length 2
+    words, at = {0: ("first axis", "{}"), array.ndim - 1: ("last axis", "..., {}")}.get(
+        axis, (f"axis {axis}", ":, " * axis + "{}"))
+    return f": if its {words} holds real and imaginary parts, save a[{at.format(0)}] + 1j * a[{at.format(1)}]"
 
 
 def axes_hint(array):
     """The end of a sentence about an array that is no image (H, W) or (H, W, 3), but may become one."""
     ends = (array.shape[0], array.shape[-1]) if array.ndim > 2 else (0, 0)
-    if ends[0] == 2 and array.ndim == 3:
-        return ": if its first axis holds real and imaginary parts, save a[0] + 1j * a[1]"
     if ends[0] == 3 and array.ndim == 3:
         return ": put the colours last, np.moveaxis(a, 0, -1)"
     if ends[0] == 1:
         return ": leave out its first axis, a[0]"
-    return ": leave out the alpha channel, a[..., :3]" if ends[1] == 4 else parts_hint(array)
+    return ": leave out the alpha channel, a[..., :3]" if ends[1] == 4 else (
+        "" if array.ndim > 3 and ends[1] == 3 else parts_hint(array))
 
 
 def count_values(shape):

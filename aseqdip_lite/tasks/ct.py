@@ -12,7 +12,7 @@ import torch
 
 from ..case import Case, Observation, robust_peak
 from ..images import Image, Sinogram, fit
-from ..images.hounsfield import attenuation, no_attenuation, no_hounsfield
+from ..images.hounsfield import attenuation, no_attenuation, no_hounsfield, without_air
 from ..images.projections import rebinned, usable_bins
 from ..operators.ct import ct_operator, make_projector
 from ..operators.projectors import detector_bins, disc, distinct, equal_angles, fbp, strip_sinogram
@@ -198,10 +198,9 @@ class CT(Settings):
             raise InputError(f"{image.name} is no picture of attenuation: ct needs real values (H, W), not k-space")
         if self.unit == "hu":
             if doubt := no_hounsfield(image.array):
-                way_out = ", or save attenuation relative to water" if no_attenuation(image.array) else (
-                    ": leave --unit at mu")
-                raise InputError(f"{image.name} {doubt}{way_out}")
-            return replace(image, array=attenuation(image.array))
+                way_out = "save attenuation relative to water" if no_attenuation(image.array) else "leave --unit at mu"
+                raise InputError(f"{image.name} {doubt}, or {way_out}")
+            return replace(image, array=attenuation(image.array), notes=image.notes + without_air(image.array))
         if doubt := no_attenuation(image.array):
             raise InputError(f"{image.name} {doubt}")
         high = float(image.array.max())
