@@ -596,6 +596,9 @@ for eps in guesses:
 #
 # $$\min_x\ \tfrac12\|A(x) - y\|^2 + \lambda\,\mathrm{TV}(x) .$$
 #
+# Here $\mathrm{TV}$ adds up, for each pixel, the length of the differences of all three colours together (lesson 09):
+# edges are cheapest where all colours have them.
+#
 # For a nonlinear $A$ there is no special solver. The library goes downhill along the vjp, from $z_0 = y$, with a step
 # that is halved until the objective falls. The same method, the same $\lambda$, three cameras in its head: the right
 # one; one without the soft knee, $\kappa = 1$; and the blur alone, which is linear.
@@ -737,13 +740,15 @@ claim(
     overfit > 2 and results["DIP"].curve["data"][-1] < 0.8 * floor < results["aSeqDIP"].curve["data"][-1],
     "DIP loses more than 2 dB after its best step, with a data term below 0.8 x the noise; aSeqDIP's is above that",
 )
-claim(abs(score["aSeqDIP"] - score["TV"]) < 2, "aSeqDIP and TV are within 2 dB of each other")
+claim(abs(score["aSeqDIP"] - score["TV"]) < 1, "aSeqDIP and TV are within 1 dB of each other")
+claim(results["DIP"].metrics["psnr"]["oracle"] < score["TV"] - 0.5, "TV is more than 0.5 dB above DIP's best step")
 
 # %% [markdown]
-# DIP was ahead at first, and then fitted the noise: its data term ends below the noise's energy, and the picture
-# loses more than 3 dB of what it had gained. Stopped at its best step, near 300, it would come close to TV; lesson 02
-# tells how to stop. The search, on other pictures, gave it 150 steps, which is too early here: a number of steps does
-# not travel well. aSeqDIP's data term ends at the energy of the noise, and its picture still gets better.
+# DIP was ahead at first, and then fitted the noise: its data term ends below the noise's energy, and the picture loses
+# more than 3 dB of what it had gained. Stopped at its best step it would still be below TV; lesson 02 tells how to
+# stop. The search, on other pictures, gave it 150 steps, which is too early here: a number of steps does not travel
+# well. aSeqDIP's data term ends at the energy of the noise, and its picture still gets better. TV has its quality, in
+# seconds and with one number to choose.
 #
 # One picture, one path, one seed: no ranking. Look at the boxes, not at the second digit. The same run with sliders:
 # Run gives aSeqDIP's numbers from above; then move `lam`, `N`, `lr`, or the camera's `gamma`, `exposure` and
@@ -907,8 +912,18 @@ for image, values in searched.items():
 
 # %% tags=["nbval-check-output"]
 claim(
-    all(sum(values) > 0 for values in differences.values()) and 0.5 < average["aseqdip"] - average["tv"] < 1.5,
-    "aSeqDIP is above TV on 3 of 3 pictures, by 0.5 to 1.5 dB on average",
+    0 < average["aseqdip"] - average["tv"] < 0.6, "aSeqDIP is above TV by less than 0.6 dB on average", needs="smoke"
+)
+claim(min(differences["coffee"]) > 0.4, "on the coffee by more than 0.4 dB with each seed", needs="smoke")
+claim(
+    all(min(differences[image]) < 0 < max(differences[image]) for image in ("astronaut", "retina")),
+    "on the astronaut and the retina some seeds say so and others say the opposite",
+    needs="smoke",
+)
+claim(
+    searched["chelsea"]["tv"] > searched["chelsea"]["aseqdip"]
+    and searched["rocket"]["tv"] < searched["rocket"]["aseqdip"],
+    "of the two pictures of the search TV is above on one, aSeqDIP on the other",
     needs="smoke",
 )
 
@@ -917,10 +932,14 @@ claim(
 #
 # - **A seed draws the path, the noise and the network's first weights.** Both methods see the same path. On the
 #   astronaut and the coffee their scores go up and down together, and the spread of the *difference* is much smaller
-#   than either: there the path makes the spread. On the retina TV hardly varies, so the path does not matter there;
-#   aSeqDIP varies by itself, and its mean lead rests on one good seed of three.
-# - Three pictures. On the two pictures of the search the lead is smaller, see above. One number, TV's $\lambda$, was
-#   searched for all pictures, and TV takes a second where aSeqDIP takes more than a minute.
+#   than that of either: there the path makes the spread. On the retina TV hardly varies, so the path does not matter
+#   there; aSeqDIP varies by itself, and its mean lead rests on one good seed of three.
+# - Three pictures. aSeqDIP is clearly ahead on one, the coffee. On the astronaut the two are level, and on the two
+#   pictures of the search each is ahead once. One number, TV's $\lambda$, was searched for all pictures, and TV takes
+#   seconds where aSeqDIP takes more than a minute.
+# - **A baseline is a choice.** An earlier version of this table had TV channel by channel, each colour with edges of
+#   its own, and aSeqDIP was ahead on three of three pictures, by much more in the mean. Nothing about aSeqDIP has
+#   changed since. Ask of every lead how strong the runner-up was allowed to be.
 # - $A$ is known **exactly**: path, curve, noise. Nobody hands you the path of a shaking hand. To find $h$ as well is
 #   **blind** deblurring, and it is much harder. Nothing here says how these methods would do.
 
