@@ -125,7 +125,8 @@ class Keeper:
     def end(self):
         """Note in the last checkpoint that its run has ended, by a fault: there is nothing to go on with."""
         with suppress(InputError, OSError):  # there is none, or only one of another run
-            save(self.file, self.identity, **load(self.file, self.identity) | dict(ended=True))
+            if not (parts := load(self.file, self.identity))["ended"]:
+                save(self.file, self.identity, **parts | dict(ended=True))
 
     def restore(self, run):
         """Bring a `Run` that has just begun to where its checkpoint is, if there is one.
