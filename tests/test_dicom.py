@@ -148,7 +148,7 @@ def test_a_number_that_is_none_is_named_by_its_tag(tmp_path):
     for right, wrong, name in ((b"1.0 ", b"1,0 ", "RescaleSlope"), (b"0.5\\0.5 ", b"0,5\\0,5 ", "PixelSpacing")):
         assert content.count(right) == 1
         path.write_bytes(content.replace(right, wrong))
-        assert fault(path).startswith(f"its {name} cannot be read, b'{wrong[:3].decode()}")
+        assert fault(path).startswith(f"its {name} is no number, ")
 
 
 def test_pixels_that_are_not_square_without_a_spacing(tmp_path):
@@ -164,7 +164,7 @@ def test_values_clipped_to_a_window_are_named(tmp_path):
                   CT(views=6, unit="hu", size=None).observe(Image("a", hu.astype(np.float32)))):
         assert any("its lowest value is -160 HU, attenuation 0.84: " in note for note in image.notes)
     assert load_file(write(tmp_path / "a.dcm", stored_values())).notes == ()
-    np.savez(tmp_path / "a.npz", hu=stored_values().astype(np.uint16))
+    np.savez(tmp_path / "a.npz", hu=(stored_values() // 4).astype(np.uint16))
     assert fault(tmp_path / "a.npz") == ("'hu' has no value below 0 as air has in Hounsfield units: store them with a "
                                          "sign, or save attenuation relative to water as 'image'")
 

@@ -138,11 +138,10 @@ def check_texts(facts):
         if name in USED and isinstance(value, bytes | str):
             if len(value) > MOST_TEXT:
                 raise InputError(f"its {name} is longer than {MOST_TEXT} bytes")
-            try:
-                facts[element.tag]  # pydicom turns it into numbers
-            except Exception:  # of many kinds
-                raise InputError(f"its {name} cannot be read, {str(value)[:40]}: correct it, or delete it if it does "
-                                 "not matter") from None
+            found = facts[element.tag]  # pydicom leaves a text where it finds no number
+            number, kind = found.value, import_pydicom().datadict.dictionary_VR(element.tag)
+            if kind in ("DS", "IS") and any(isinstance(k, str) and k for k in (number if found.VM > 1 else [number])):
+                raise InputError(f"its {name} is no number, {number}: correct it, or delete it if it does not matter")
     return facts
 
 
