@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   minutes: 3
+#   minutes: 5
 # ---
 
 # %% [markdown]
@@ -16,7 +16,8 @@
 #   do instead;
 # - turn the PSNR of a picture into the PSNR of its hole, and say which of the two flatters;
 # - run Deep Image Prior and aSeqDIP on a box and on 97 % missing pixels, and tell which prior suits which hole;
-# - derive what a stage of aSeqDIP does to a pixel that nobody measured, and find out why a black hole stays dark.
+# - derive what a stage of aSeqDIP does to a pixel that nobody measured, and find out why a black hole stays dark;
+# - try two repairs, another zero and another network, and say what they gain and what they do not.
 #
 # **You need** lessons 02 (Deep Image Prior) and 06 (aSeqDIP). Lesson 01 (null space) helps. Or: linear algebra, least
 # squares, and a training loop in PyTorch.
@@ -349,33 +350,30 @@ claim(
 # | biharmonic | $\sum(\Delta x)^2$ | $\Delta^2x = 0$: continues values **and slopes**; can overshoot |
 # | total variation | $\sum\lvert\nabla x\rvert$ | an edge costs its length times its height: few, short, sharp edges |
 #
-# Biharmonic filling needs one change of our code: $\sum(\Delta x)^2 = \|Lx\|^2 = x^TL^2x$, so $Q = L^2$. The library's
-# comes from scikit-image (Damelin and Hoang, 2018), which then cuts every colour off at the range of the known pixels.
-# TV is not quadratic, and the library iterates.
+# The library has all three as methods: `harmonic`, `biharmonic` and `tv`. Its harmonic filling is ours, solved by
+# conjugate gradients. Biharmonic filling needs one change of our code: $\sum(\Delta x)^2 = \|Lx\|^2 = x^TL^2x$, so
+# $Q = L^2$. The library's comes from scikit-image (Damelin and Hoang, 2018), which then cuts every colour off at the
+# range of the known pixels. TV is not quadratic, and the library iterates (Chambolle and Pock, 2011). Its TV adds up
+# one length per pixel for the differences of all colours **together**, so an edge is cheapest at the same place in all.
+# Without noise all three keep the known pixels as they are.
+
 
 # %%
-biharmonic = fill(case, L @ L)
-library = reconstruct(case, configure("biharmonic", "inpainting", profile()), progress=False).answer
+def library(case, name):
+    """The answer of a method of the library, with its default settings."""
+    return reconstruct(case, configure(name, "inpainting", profile()), progress=False).answer
+
+
+biharmonic, tv = fill(case, L @ L), library(case, "tv")
 low, high = y.amin(dim=(2, 3), keepdim=True), y.amax(dim=(2, 3), keepdim=True)
 overshoot = float(torch.maximum(biharmonic - high, low - biharmonic).max())
-gap = float((biharmonic.clamp(min=low, max=high) - library).abs().max())
+gap = float((biharmonic.clamp(min=low, max=high) - library(case, "biharmonic")).abs().max())
 print(f"our biharmonic filling leaves the range of the known pixels by up to {max(overshoot, 0):.2f}")
 print(f"cut off at this range, it differs from scikit-image's by at most {gap:.0e}")
+of_harmonic = float((harmonic - library(case, "harmonic")).abs().max())
+claim(of_harmonic < 1e-4, "both harmonic fillings of the box are equal, within 1e-4", needs="smoke")
 claim(gap < 1e-4, "cut off, both biharmonic fillings of the box are equal, within 1e-4", needs="smoke")
-
-
-def paste(case, image):
-    """The known pixels from y, the hole from the image."""
-    A, y = case.observation.A, case.observation.y
-    return y + image - A(image)
-
-
-def total_variation_of(case):
-    """TV filling; its data term has a small weight instead of a constraint, so the known pixels are pasted."""
-    return paste(case, reconstruct(case, configure("tv", "inpainting", profile()), progress=False).answer)
-
-
-tv = total_variation_of(case)
+claim(float((A(tv) - y).abs().max()) < 1e-6, "TV keeps the known pixels, within 1e-6", needs="smoke")
 
 # %% [markdown]
 # Each filling is the best one **by its own measure**. And the truth? We compute the three measures near the hole, in
@@ -384,7 +382,10 @@ tv = total_variation_of(case)
 
 # %%
 def roughness(image):
-    """(sum |grad x|^2, sum (Laplacian x)^2, sum |grad x|) over all terms that a pixel of the hole takes part in."""
+    """(sum |grad x|^2, sum (Laplacian x)^2, sum |grad x|) over all terms that a pixel of the hole takes part in.
+
+    |grad x| is the length over both directions and all colours, as in the library's TV.
+    """
     pixels = image[0].flatten(1).T.cpu().double().numpy()  # (HW, 3)
     near = abs(L) @ hole.flatten() > 0  # the hole and its rim, (HW,)
     grad = (D @ pixels) ** 2  # rows: first the differences down, (H - 1) W, then those to the right, H (W - 1)
@@ -392,7 +393,7 @@ def roughness(image):
     down[:-1] = grad[: (size - 1) * size].reshape(size - 1, size, 3)
     right[:, :-1] = grad[(size - 1) * size :].reshape(size, size - 1, 3)
     grad = (down + right).reshape(-1, 3)[near]
-    return np.array([grad.sum(), ((L @ pixels)[near] ** 2).sum(), np.sqrt(grad).sum()])
+    return np.array([grad.sum(), ((L @ pixels)[near] ** 2).sum(), np.sqrt(grad.sum(axis=1)).sum()])
 
 
 smooth = {"harmonic": harmonic, "biharmonic": biharmonic, "TV": tv}
@@ -409,7 +410,7 @@ claim(
     "the harmonic filling has the least |grad|^2, the biharmonic one the least Laplacian^2",
     needs="smoke",
 )
-claim(by_measure[2, 2] < 1.02 * by_measure[:, 2].min(), "TV has the least |grad|, within 2 %")
+claim(by_measure[:, 2].argmin() == 2, "TV has the least |grad|")
 claim((by_measure < 1).all(), "by all three measures all three fillings are better than the truth")
 
 # %% [markdown]
@@ -423,7 +424,7 @@ claim((by_measure < 1).all(), "by all three measures all three fillings are bett
 answers = {}
 for key, some in cases.items():
     answers[key] = {"mean": some.observation.start, "harmonic": fill(some, L), "biharmonic": fill(some, L @ L),
-                    "TV": total_variation_of(some)}
+                    "TV": library(some, "tv")}
 
 
 def table(answers):
@@ -446,8 +447,13 @@ claim(
     "boxes in the retina: all three gain more than 8 dB over the mean",
 )
 claim(
-    all(found["biharmonic"] > found["TV"] + 2 for (_, kind), found in inside.items() if kind == "97 % missing"),
-    "97 % missing: biharmonic is more than 2 dB above TV, on both pictures",
+    all(found["biharmonic"] > found["TV"] + 1.5 for (_, kind), found in inside.items() if kind == "97 % missing"),
+    "97 % missing: biharmonic is more than 1.5 dB above TV, on both pictures",
+)
+claim(
+    all(found["harmonic"] > max(found["biharmonic"], found["TV"]) + 0.3
+        for (_, kind), found in inside.items() if kind == "box 0.25"),
+    "large box: harmonic is more than 0.3 dB above the other two, on both pictures",
 )
 claim(
     inside["coffee", "97 % missing"]["harmonic"] > inside["coffee", "box 0.25"]["harmonic"] + 2,
@@ -469,7 +475,8 @@ claim(
 # harmonic filling has the same weakness in a milder form: it is sharply peaked at an isolated known pixel. Squared
 # second derivatives make a peak expensive, so the biharmonic surface goes through the known pixels smoothly.
 #
-# In a large box the order turns: the biharmonic surface continues slopes across a wide hole, and can end far off.
+# In a large box the order turns: the biharmonic surface continues slopes across a wide hole, and can end far off. The
+# plain mean of the neighbours is first, on both pictures.
 #
 # And compare the holes with each other, which the PSNR of the whole picture would not let us do. Is 97 % missing harder
 # than a box of 25 %? On coffee it is easier, for every pixel has a known one nearby. On the retina it is harder: its
@@ -595,8 +602,8 @@ claim(
 # - **Box in a smooth surrounding** (retina): the rim tells nearly all. The classic fillings are made for that.
 # - **Small box in a busy picture**: a smooth continuation goes far enough. Biharmonic filling is first; the better
 #   network is close.
-# - **Large box in a busy picture**: nobody knows what was there. The blurred blend wins, because a wrong guess of a
-#   detail costs more than none.
+# - **Large box in a busy picture**: no prior here knows what was there. The blurred blend wins, because a wrong guess
+#   of a detail costs more than none.
 # - **97 % missing**: no pixel is far from a known one. Here smoothness between neighbours is nearly all there is to
 #   use, and a linear system uses it exactly. The networks have hundreds of weights for each known number; they fit
 #   those pixels and are little bound by them elsewhere.
@@ -648,8 +655,9 @@ check("inpainting.paste", my_paste)
 
 # %% [markdown]
 # Pasting **is** the orthogonal projection onto the images that fit. (For a mask it is also what lesson 07 calls data
-# consistency.) What it gains, (2) tells: it replaces $\mathrm{MSE}_{\text{known}}$ by that of $y$, and does not touch
-# the hole. With noise of variance $\sigma^2$ in $y$ the new value is $\sigma^2$, so
+# consistency; the library does it with `load_case(..., paste=True)`.) What it gains, (2) tells: it replaces
+# $\mathrm{MSE}_{\text{known}}$ by that of $y$, and does not touch the hole. With noise of variance $\sigma^2$ in $y$
+# the new value is $\sigma^2$, so
 #
 # $$\text{pasting helps if and only if}\quad \sigma^2 < \mathrm{MSE}_{\text{known}} . \tag{6}$$
 #
@@ -657,6 +665,12 @@ check("inpainting.paste", my_paste)
 
 
 # %%
+def paste(case, image):
+    """The known pixels from y, the hole from the image."""
+    A, y = case.observation.A, case.observation.y
+    return y + image - A(image)
+
+
 def parts(case, image):
     """Mean squared error of the whole picture, of its known pixels and of its hole, as displayed."""
     square, hole = (case.display(image) - case.truth) ** 2, hole_of(case)
@@ -918,13 +932,13 @@ show(
 # %% tags=["stored-result"]
 search = stored("tuning_inpainting")
 best = {}
-for row in (row for row in search if row["method"] in ("aseqdip", "tv")):
+for row in (row for row in search if row["method"] == "aseqdip"):
     problem_of = row["problem"]
     name = (problem_of["image"], problem_of["hiar"], problem_of.get("fill", "mean"))
-    column = row["settings"]["lr"] if row["method"] == "aseqdip" else "TV"
+    column = row["settings"]["lr"]
     best.setdefault(name, {"start": row["answers"]["start"]["psnr"]})
     best[name][column] = max(best[name].get(column, 0.0), row["answers"]["final"]["psnr"])
-columns = ["start", *sorted({c for found in best.values() for c in found if isinstance(c, float)}), "TV"]
+columns = ["start", *sorted({c for found in best.values() for c in found if isinstance(c, float)})]
 print(f"{search[0]['steps']} steps, 128 x 128, one seed".rjust(34) + "".join(f"{c}".rjust(8) for c in columns))
 for (image, hiar, fill_by), found in best.items():
     cells = "".join(f"{found[c]:8.2f}" if c in found else "       -" for c in columns)
@@ -968,6 +982,57 @@ claim(after[1] < flat[1] + 2, "but aSeqDIP's hole is less than 2 dB better than 
 # to it here, or nothing. A harmonic filling, which also starts from the rim and lets it vary, is better still.
 
 # %% [markdown]
+# ## Repair: another start, another network
+#
+# Two more repairs attack what the explanations have named.
+#
+# - **A filled start** (`start="filled"`): $z_0$ is $y$ with the hole filled harmonically. What it gains we know from
+#   the first explanation: the first swap throws it away, unless stages are long.
+# - **A network without skip connections** (`network="hourglass"`). A U-Net hands its input through at full resolution,
+#   so where no data pull, its output stays near what its input was: a hole remains a hole, stage after stage. The
+#   hourglass halves the picture four times and enlarges it again, and nothing goes round its waist. What it puts into
+#   the hole must come from the coarse levels, which see the rim on both sides. This is $\Theta_{ug}$ made large on
+#   purpose.
+#
+# The retina at 128 pixels, the box of a quarter, `lam` = 1, `N` = 2, a rate of 3e-3: settings of a first trial on this
+# very picture, which flatters the network. The known pixels are pasted into the second column, as exercise 3 does.
+
+# %%
+full = pick(smoke=32, laptop=128, paper=128)
+hourglass = configure("aseqdip", "inpainting", "laptop", pick(smoke=12, laptop=700, paper=700), lr=3e-3,
+                      network="hourglass")
+print(hourglass)
+eye = load_case("inpainting", "retina", size=full, hiar=0.25, start="filled", seed=0).to(device())
+repaired = reconstruct(eye, hourglass, seed=0, progress=False).answer
+shown_eye = {"z$_0$, harmonic": eye.observation.start, "hourglass": repaired, "hourglass, pasted": paste(eye, repaired)}
+shown_eye |= {"TV": library(eye, "tv")}
+for name, image in shown_eye.items():
+    print(f"{name:>18}: PSNR {psnrs(eye, image)[0]:.2f} dB, in the hole {psnrs(eye, image)[1]:.2f} dB")
+eye_row = [row for row in stored("compare_inpainting")["rows"]
+           if (row["image"], row["method"], row["seed"]) == ("retina", "aseqdip", 0)]
+default = eye_row[0]["psnr"]["final"]
+print(f"{'default, stored':>18}: PSNR {default:.2f} dB")
+
+# %%
+show(
+    plot_images({name: eye.display(image) for name, image in shown_eye.items()}, eye.truth, (0, 1),
+                {name: f"hole {psnrs(eye, image)[1]:.2f} dB" for name, image in shown_eye.items()}),
+    alt="""The retina with its box filled harmonically, by the hourglass before and after pasting, and by TV; the truth.
+        Below, four times the errors. All four boxes are orange and none is dark; the hourglass alone is soft outside of
+        the box, too.""",
+)
+of_start, of_network = (psnrs(eye, shown_eye[name]) for name in ("z$_0$, harmonic", "hourglass, pasted"))
+claim(of_network[0] > default + 5, "repaired and pasted it is more than 5 dB above the stored default run")
+claim(of_network[1] < of_start[1] - 3, "but its hole is more than 3 dB worse than the filling that it started from")
+
+# %% [markdown]
+# The hole is no longer dark, and by far the most of the old loss is gone. But compare with the first line: the run
+# **began** with a better picture than it ended with. The filled start was a good answer which the first swap threw
+# away, and what stands in the hole now the hourglass has found for itself. The repairs rescue the method from a
+# failure. They do not make it the right method for a hole in smooth tissue: a linear system, solved once, is still
+# ahead, and so is TV.
+
+# %% [markdown]
 # ## Read the comparison
 #
 # Three pictures, three seeds, 128 pixels, a box of HIAR 0.25, defaults found by the search. Means over the seeds; none
@@ -995,21 +1060,32 @@ average = {method: np.mean([means[image, method] for image in pasted]) for metho
 print(f"{'mean':>12}" + "".join(f"{average[method]:12.2f}" for method in methods)
       + f"{np.mean([np.mean(values) for values in pasted.values()]):18.2f}")
 claim(
-    average["aseqdip"] + 4 < min(average["biharmonic"], average["tv"]),
-    "stored: in the mean aSeqDIP is more than 4 dB below biharmonic filling and TV", needs="smoke",
+    average["aseqdip"] + 4 < min(average["harmonic"], average["biharmonic"], average["tv"]),
+    "stored: in the mean aSeqDIP is more than 4 dB below harmonic and biharmonic filling and TV", needs="smoke",
+)
+claim(
+    all(means[image, "harmonic"] >= max(means[image, method] for method in methods) for image in pasted),
+    "stored: harmonic filling is first on all three pictures", needs="smoke",
 )
 claim(
     abs(means["astronaut", "aseqdip"] - means["astronaut", "biharmonic"]) < 1
     and abs(means["coffee", "aseqdip"] - means["coffee", "biharmonic"]) < 1
     and means["retina", "aseqdip"] + 10 < means["retina", "biharmonic"],
-    "stored: on two pictures they are within 1 dB, on the retina aSeqDIP is more than 10 dB below", needs="smoke",
+    "stored: on two pictures aSeqDIP is within 1 dB of biharmonic filling, on the retina more than 10 dB below",
+    needs="smoke",
 )
 
 # %% [markdown]
-# aSeqDIP loses, in the mean by more than 4 dB. Read on before you say why.
+# aSeqDIP loses, in the mean by more than 4 dB, and the oldest filling, a mean of neighbours, wins. Read on before you
+# say why.
 #
-# - The mean is one picture. On two of three it is within 1 dB of the classic fillings, on either side. With a quarter
-#   of a busy picture gone, **no** prior without training data knows what was there; they all lose alike.
+# - The mean is one picture. On the other two aSeqDIP is within 1 dB of biharmonic filling and TV, on either side, and
+#   below the harmonic filling. With a quarter of a busy picture gone, none of these priors knows what was there. They
+#   all ask for smoothness near by, in one form or another, and lose alike.
+# - That is not the last word on such holes. **Exemplar methods** (Criminisi, Perez and Toyama, 2004; Barnes et al.,
+#   2009) use the picture itself: they copy patches from its known part into the hole, along the lines that run into it,
+#   and so continue an edge or a texture that occurs elsewhere. What occurs nowhere else they cannot know either. The
+#   course has none of them.
 # - On the retina the hole lies in smooth tissue, and its rim tells nearly all. Classic fillings start from the rim by
 #   construction. aSeqDIP starts from the network's zero, here a mean colour that the black border has darkened.
 # - Pasting does not change the verdict: the error is in the hole.
@@ -1065,8 +1141,8 @@ claim(
 # - You can derive a filling from what it minimises, and solve it in five lines.
 # - You ask of a PSNR over which pixels it was taken, before you compare it.
 # - You can tell an explanation that fits from one that was tested. A control takes a line of code.
-# - You would not use aSeqDIP for a hole in smooth surroundings; a linear system does it better, in a fraction of a
-#   second.
+# - You would not use aSeqDIP for a hole in smooth surroundings, not even repaired: a linear system does it better, in a
+#   fraction of a second.
 
 # %% [markdown]
 # ## References
@@ -1077,6 +1153,10 @@ claim(
 # - M. Bertalmio, G. Sapiro, V. Caselles, C. Ballester. *Image inpainting.* SIGGRAPH 2000. doi:10.1145/344779.344972.
 # - T. F. Chan, J. Shen. *Mathematical models for local nontexture inpaintings.* SIAM J. Appl. Math. 62, 2002.
 #   doi:10.1137/S0036139900368844. Harmonic filling and total variation.
+# - A. Criminisi, P. Perez, K. Toyama. *Region filling and object removal by exemplar-based image inpainting.* IEEE
+#   Trans. Image Process. 13, 2004. doi:10.1109/TIP.2004.833105.
+# - C. Barnes, E. Shechtman, A. Finkelstein, D. B. Goldman. *PatchMatch: a randomized correspondence algorithm for
+#   structural image editing.* ACM Trans. Graph. 28, 2009. doi:10.1145/1531326.1531330.
 # - S. B. Damelin, N. S. Hoang. *On surface completion and image inpainting by biharmonic functions: numerical aspects.*
 #   Int. J. Math. Math. Sci., 2018. doi:10.1155/2018/3950312.
 # - A. Chambolle, T. Pock. *A first-order primal-dual algorithm for convex problems with applications to imaging.*
