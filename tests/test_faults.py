@@ -136,7 +136,7 @@ def test_a_folder_that_becomes_read_only_in_mid_run(case, tmp_path, monkeypatch,
 def test_a_folder_in_the_way_of_a_file_changes_nothing(name, case, tmp_path):
     (tmp_path / name).mkdir()
     said = error_of(lambda: run(case, steps=2).save(tmp_path))
-    assert said.startswith(f"cannot write the result to {tmp_path}: Is a directory; nothing there was changed")
+    assert said.startswith(f"{tmp_path / name} is in the way, it is no file: remove it")
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
