@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+import urllib.request
 from contextlib import suppress
 
 import pytest
@@ -19,6 +20,12 @@ def ended(process, seconds=180):
     _, said = process.communicate(timeout=seconds)
     assert "Traceback" not in said
     return process.returncode, said
+
+
+def answers(address):
+    """Whether a server answers at the address."""
+    with suppress(OSError), urllib.request.urlopen(address, timeout=60):
+        return True
 
 
 def sweep(out, *more, methods="vanilla,es_dip", **environment):
@@ -131,6 +138,7 @@ def test_the_lab_is_the_server_itself_and_ends_by_a_signal(tmp_path):
     process = command("lab", "--no-browser", "--port", "28917", where=tmp_path, HOME=str(tmp_path), MPLBACKEND="bogus")
     line = until(lambda: next((line for line in process.stderr if "token=" in line), None))
     assert "127.0.0.1:28917" in line
+    until(lambda: answers("http://127.0.0.1:28917/login"))  # the line comes while the server still starts
     below = descendants(process.pid)
     process.terminate()
     process.communicate(timeout=90)
