@@ -758,14 +758,14 @@ for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
     print(f"{task:>10}: aSeqDIP final {final:.2f}, oracle {oracle:.2f} dB; {rival} {means[rival][0]:.2f} dB; "
           f"first by final: {ranking[task]['final'][0]}, by oracle: {ranking[task]['oracle'][0]}")
 claim(
-    [task for task in ranking if ranking[task]["final"][0] != ranking[task]["oracle"][0]] == ["mri"],
-    "stored: only in MRI does the choice of the column change who is first",
+    all(found["final"][0] == found["oracle"][0] for found in ranking.values()),
+    "stored: in no task does the choice of the column change who is first",
     needs="smoke",
 )
 
 # %% [markdown]
-# In MRI two hundredths of a dB decide, and they change sides with the column. That is no ranking, in either column. In
-# the other tasks the column changes the distance and not the order.
+# The column changes the distance and not who is first. A classic method is first in four of the five tasks, and it has
+# no best step that could be chosen: the oracle flatters its rivals alone.
 
 # %% [markdown]
 # ## 8. Another problem under the same name
