@@ -31,6 +31,9 @@ DEFAULTS = ROOT / "aseqdip_lite" / "methods" / "defaults.json"
 #: name of its task, or says what its "task" is and which "network" all its methods have.
 SEARCHES = json.loads((Path(__file__).parent / "searches.json").read_text(encoding="utf-8"))
 
+#: What rows of a search have: the oldest do not say how many steps were `made`.
+KINDS = dict(answers=dict)
+
 #: Methods that end by a rule of their own: no budget is sought for them.
 OWN_RULE = ("es_dip", "rethinking_dip")
 
@@ -125,7 +128,7 @@ def search(name, workers, write):
     rows, problems = [], SEARCHES[name]["problems"]
     read = partial(budgets_read, budgets=SEARCHES[name].get("budgets", []))
     for number in range(len(problems)):
-        rows += record(list(trials(name, number, rows)), file=file_of(name), read=read, workers=workers,
+        rows += record(list(trials(name, number, rows)), file=file_of(name), read=read, workers=workers, kinds=KINDS,
                        label=f"search {name}, problem {number + 1}")
     report(name, rows, write)
 

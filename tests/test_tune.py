@@ -105,4 +105,4 @@ def test_a_run_is_read_at_the_budgets_at_which_it_would_be_the_same_run(tmp_path
 def test_stored_searches_can_be_gone_on_with(name):
     rows = tune.stored(name)
     some = Trial(**{field: next(iter(rows.values()))[field] for field in tune.NAMES})
-    assert record([some], file=tune.file_of(name), progress=False) == [rows[some.key]]
+    assert record([some], file=tune.file_of(name), kinds=tune.KINDS, progress=False) == [rows[some.key]]

@@ -11,6 +11,7 @@ from ..files import to_bytes
 from .stopping import StopReason
 
 LARGEST_DPI = 100  #: largest resolution of a stored figure, in dots per inch
+WIDEST = 11.0  #: inches that images side by side take at most, the width of a page of a notebook
 
 
 def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
@@ -29,7 +30,8 @@ def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
     top, left, size = zoom or (0, 0, None)
     part = np.s_[top:top + size, left:left + size] if zoom else np.s_[:]
     heights = [height / width, *[1.0] * bool(zoom), *[1.0 if zoom else height / width] * (truth is not None)]
-    figure = Figure(figsize=(2.6 * len(pictures), 2.6 * sum(heights) + 0.7), layout="constrained")
+    side = min(2.6, WIDEST / len(pictures))
+    figure = Figure(figsize=(side * len(pictures), side * sum(heights) + 0.7), layout="constrained")
     axes = figure.subplots(len(heights), len(pictures), squeeze=False, height_ratios=heights)
     low, high = window
     for column, (title, picture) in zip(axes.T, pictures.items(), strict=True):

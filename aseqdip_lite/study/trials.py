@@ -69,8 +69,8 @@ class Trial:
                            out=out, resume=out is not None, progress=False, watch=watch)
 
 
-#: Names of a row's entries that identify its trial.
-NAMES = tuple(each.name for each in fields(Trial))
+#: Names of a row's entries that identify its trial, and the kinds of others that a row has.
+NAMES, KINDS = tuple(each.name for each in fields(Trial)), dict(answers=dict, made=int)
 
 
 def run_trial(trial, watch, read=None):
@@ -86,18 +86,18 @@ def run_trial(trial, watch, read=None):
                   | (read(trial, result) if read else {}))
 
 
-def record(trials, *, file=None, read=None, label="trials", workers=None, progress=True):
+def record(trials, *, file=None, read=None, kinds=KINDS, label="trials", workers=None, progress=True):
     """Make the trials that `file` does not hold, write each row as soon as it is there, and return the rows of all.
 
     Args:
         trials: list of `Trial`. file: of the `Store`; None keeps nothing.
-        read: see `run_trial`. label, workers, progress: see `sweep`.
+        read: see `run_trial`. kinds: what rows must have, see `Store`. label, workers, progress: see `sweep`.
 
     Raises:
         InputError: the file is damaged or cannot be written.
         KeyboardInterrupt: it was interrupted; started again, it goes on there.
     """
-    kept = store.Store(file, NAMES, dict(answers=dict))  # rows of older searches do not say what was `made`
+    kept = store.Store(file, NAMES, kinds)
     jobs = {trial.key: dict(trial=trial, budget=trial.budget) for trial in trials if trial.key not in kept.rows}
     if progress:
         with suppress(*UNWRITABLE):
