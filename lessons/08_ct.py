@@ -862,9 +862,9 @@ for name in ("fbp", "sirt", "tv"):
     figure.axes[0].annotate(name, (0, score[name]), va="bottom", fontsize=8)
 show(
     figure,
-    alt="""PSNR against Adam steps. DIP rises steeply to about the level of FBP at half of the steps and
-        then falls by more than 1 dB. aSeqDIP lags behind, overtakes DIP soon after that and still rises
-        at the end. Horizontal lines mark FBP and, far above both curves, SIRT and TV.""",
+    alt="""PSNR against Adam steps. DIP rises steeply to about the level of FBP, stays there for hundreds
+        of steps and ends below it. aSeqDIP lags behind, overtakes DIP in the second half and still rises at
+        the end. Horizontal lines mark FBP and, far above both curves, SIRT and TV.""",
 )
 
 # %% [markdown]
@@ -882,14 +882,14 @@ lost = {name: values["oracle"] - values["final"] for name, values in scores_of.i
 peak = results["DIP"].metrics["answers"]["oracle"]["step"]
 print(f"DIP is best at step {peak} and loses {lost['DIP']:.2f} dB from there, aSeqDIP {lost['aSeqDIP']:.2f} dB")
 claim(lost["DIP"] > 0.5, "DIP's last image is more than 0.5 dB below its best")
-claim(300 < peak < 700, "DIP is best between steps 300 and 700")
+claim(300 < peak < 850, "DIP is best between steps 300 and 850")
 claim(lost["aSeqDIP"] < 0.3, "aSeqDIP's last image is less than 0.3 dB below its best")
 
 # %% [markdown]
 # There is no noise in these data, and yet DIP has to be stopped. The inverse crime below has a candidate for what it
-# fits. The blind pick comes too late, since the outputs never stop to vary. The search knew better: 500 steps, which it
-# found on other images. aSeqDIP is best at or near its last step, which says that the budget was too small, not that it
-# is done. With photon noise this changes: `load_case(..., i0=10000)`.
+# fits. The blind pick misses the best step, since the outputs never stop to vary. The search, on other images, chose half
+# of these steps. aSeqDIP is best at or near its last step, which says that the budget was too small, not that it is
+# done. With photon noise this changes: `load_case(..., i0=10000)`.
 #
 # One image, one seed: this is no ranking. It is fair in one respect: the settings of all come from a recorded search on
 # other images, with as many trials for DIP as for aSeqDIP (`docs/SEARCH.md`).
@@ -949,12 +949,13 @@ same_step |= {name: results[name].curve["psnr"][steps18 - 1] for name in ("DIP",
 lost = {name: value - results18[name].metrics["psnr"]["final"] for name, value in same_step.items()}
 for name, value in lost.items():
     print(f"{name:>8} loses {value:.2f} dB from 30 to 18 views, at the same number of steps")
-claim(min(lost[name] for name in (*CLASSICS, "DIP")) > 0.5, "all but aSeqDIP lose more than 0.5 dB from 30 to 18 views")
-claim(lost["aSeqDIP"] < lost["DIP"], "aSeqDIP loses less than DIP")
+others = [lost[name] for name in (*CLASSICS, "DIP")]
+claim(min(others) > 2, "all but aSeqDIP lose more than 2 dB from 30 to 18 views")
+claim(lost["aSeqDIP"] < min(others) - 1, "aSeqDIP loses less than each of them, by more than 1 dB")
 
 # %% [markdown]
-# aSeqDIP's line is odd: it hardly loses, and on some processors it *gains* by being given less. Nobody should believe
-# that. Two numbers explain it.
+# aSeqDIP's line is odd: it loses by far the least, as if fewer views mattered little to it. Nobody should believe that.
+# Two numbers explain it.
 
 # %%
 arrived = results["aSeqDIP"].curve["psnr"][-1] - results["aSeqDIP"].curve["psnr"][steps18 - 1]
@@ -1015,32 +1016,43 @@ images = tuple(dict.fromkeys(image for image, _ in finals))
 claim(min(ahead(image, "aseqdip", "fbp").min() for image in images) > 1,
       "stored: aSeqDIP is more than 1 dB above FBP on all images with all seeds", "smoke")
 claim(min(ahead(image, "sirt", "aseqdip").mean() for image in images) > 0,
-      "stored: on each image SIRT is above aSeqDIP's mean", "smoke")
+      "stored: by PSNR SIRT is above aSeqDIP's mean on each image", "smoke")
 claim(min(ahead(image, "pnp", "aseqdip").min() for image in images) > 0,
-      "stored: plug-and-play is above aSeqDIP on all images with all seeds", "smoke")
+      "stored: by PSNR plug-and-play is above aSeqDIP on all images with all seeds", "smoke")
 claim(ahead("ct-head", "tv", "aseqdip").min() > 2,
       "stored: on the real head TV is more than 2 dB above aSeqDIP with all seeds", "smoke")
 claim(ahead("shepp-logan", "aseqdip", "tv").min() > 0,
-      "stored: on shepp-logan aSeqDIP is above TV with all seeds", "smoke")
+      "stored: on shepp-logan aSeqDIP is above TV by PSNR with all seeds", "smoke")
 claim(ahead("ct-brain-064", "sirt", "tv").min() > 1,
       "stored: on ct-brain-064 SIRT is more than 1 dB above TV", "smoke")
-means = {image: {method: finals[image, method].mean() for method in METHODS} for image in images}
-first = {image: max(values, key=values.get) for image, values in means.items()}
-print("highest mean:", ", ".join(f"{method} on {image}" for image, method in first.items()))
-claim("aseqdip" not in first.values(), "stored: aSeqDIP's mean is the highest on no image", "smoke")
-claim(first["ct-head"] == "tv", "stored: on the real head TV's is", "smoke")
+means = {
+    metric: {image: {method: of(image, method, metric).mean() for method in METHODS} for image in images}
+    for metric in ("psnr", "ssim")
+}
+first = {
+    metric: {image: max(values, key=values.get) for image, values in by_image.items()} for metric, by_image in means.items()
+}
+for metric, winners in first.items():
+    print(f"highest mean {metric.upper()}: " + ", ".join(f"{method} on {image}" for image, method in winners.items()))
+winners = [method for by_image in first.values() for method in by_image.values()]
+claim("aseqdip" not in winners, "stored: aSeqDIP's mean is the highest on no image, neither by PSNR nor by SSIM", "smoke")
+claim(first["psnr"]["ct-head"] == first["ssim"]["ct-head"] == "tv", "stored: on the real head TV's is, by both", "smoke")
+above_sirt = [image for image in images if means["ssim"][image]["aseqdip"] > means["ssim"][image]["sirt"]]
+claim(above_sirt == ["ct-head", "shepp-logan"],
+      "stored: by SSIM it is aSeqDIP's mean that is above SIRT, on ct-head and on shepp-logan", "smoke")
 
 # %% [markdown]
 # Read it slowly. The numbers are PSNR in dB (standard deviation) and SSIM. `pnp` is plug-and-play: the denoiser
 # non-local means takes the place of the prior in an iteration that alternates denoising and fitting the data.
 #
-# - A **classic method is first on every image**, in a small share of the time: TV on the only real CT slice, SIRT on
-#   both phantoms (ct-brain-064 is an MRI slice read as attenuation: a phantom), by a hair on one of them. Against FBP
-#   aSeqDIP wins everywhere; with FBP as the only baseline one would have come to another conclusion.
-# - SIRT knows no more than that nothing is below 0, and stops early; it is above aSeqDIP's mean on all three. So is
-#   plug-and-play, with each seed.
+# - By both measures a **classic method is first on every image**, in a small share of aSeqDIP's time: TV on the only real
+#   CT slice; on ct-brain-064, an MRI slice read as attenuation and so a phantom, SIRT; on Shepp-Logan SIRT by PSNR (by a
+#   hair) and TV by SSIM. Against FBP aSeqDIP wins everywhere; with FBP as the only baseline one would have come to
+#   another conclusion.
+# - SIRT knows no more than that nothing is below 0, and stops early; by PSNR it is above aSeqDIP's mean on all three. By
+#   SSIM the order is the other way round on two of them. Plug-and-play is above aSeqDIP's mean on all three by both.
 # - "TV likes piecewise constant images" is the tempting explanation of its rank. It fails: Shepp-Logan is piecewise
-#   constant like nothing else, and TV is *behind* there. Is TV's weight wrong for that image? One can measure it.
+#   constant like nothing else, and by PSNR TV is *behind* there. Is TV's weight wrong for that image? One can measure it.
 
 # %%
 weights = tuple(factor * configure("tv", "ct").lamda for factor in (1, 5, 20))  # the first is the search's
@@ -1061,14 +1073,14 @@ claim(max(by_weight["ct-brain-064"]) < finals["ct-brain-064", "sirt"].min(),
       "on ct-brain-064 none of the weights brings TV up to SIRT")
 
 # %% [markdown]
-# With five times the weight TV gains more than 2 dB on Shepp-Logan, which puts it **first** there, too. The recorded
-# search chose the weight on two other images, and it did not carry over to this one. The truth chose here, and for TV
-# alone, so this is a diagnosis and no comparison. It says that "SIRT, or aSeqDIP, has the better prior for
+# With five times the weight TV gains more than 2 dB on Shepp-Logan, which puts it **first** there by PSNR, too. The
+# recorded search chose the weight on two other images, and it did not carry over to this one. The truth chose here, and
+# for TV alone, so this is a diagnosis and no comparison. It says that "SIRT, or aSeqDIP, has the better prior for
 # Shepp-Logan" is not supported. On ct-brain-064 the weight is not the reason: an MRI slice has texture, and few edges
 # is the wrong wish for it.
 #
 # Three images rank nothing. What one may say: *with settings from one recorded search, on three images, two classic
-# methods were above aSeqDIP's mean throughout, and none was the first on all.*
+# methods had a higher mean PSNR than aSeqDIP throughout, and none was the first on all.*
 
 # %% [markdown]
 # ## The inverse crime, measured

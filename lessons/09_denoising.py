@@ -197,10 +197,10 @@ print(f"least error at w = {w_best}, PSNR {psnr(blur(y, w_best)):.2f} dB")
 #
 # ### Total variation
 #
-# "Pictures are flat with few edges": $\min_f\ \frac12\|f - y\|^2 + \lambda\,\mathrm{TV}(f)$, where $\mathrm{TV}$ adds
-# up the lengths of the gradients. Why does it keep edges? A step from 0 to 1 costs 1 along a line, whether it is sharp
-# or spread over ten pixels. So nothing is gained by smearing it; squared gradients would charge the sharp one ten times
-# as much.
+# "Pictures are flat with few edges". For a gray picture: $\min_f\ \frac12\|f - y\|^2 + \lambda\,\mathrm{TV}(f)$, where
+# $\mathrm{TV}$ adds up the lengths of the gradients. Why does it keep edges? A step from 0 to 1 costs 1 along a line,
+# whether it is sharp or spread over ten pixels. So nothing is gained by smearing it; squared gradients would charge the
+# sharp one ten times as much.
 #
 # What does it take away? **Contrast, and the more the smaller the thing.** A disc of radius $r$ and height $a$ has
 # $\mathrm{TV} = 2\pi r\,a$, height times circumference. If the noiseless disc of height 1 comes back with the height
@@ -227,8 +227,10 @@ for r in (2, 4, 8, 16):
 #
 # And colours? One could treat each channel as a picture of its own. The library takes, at each pixel, **one** length of
 # the differences of all three channels together, so an edge that all three share costs less than three edges at three
-# places: the channels tell each other where it is. What that is worth, we ask of our picture, with the weight of the
-# separate channels chosen **with** the truth:
+# places: the channels tell each other where it is. If all $C$ channels are equal, the data term counts $C$ times, and
+# the length only $\sqrt C$ times. So the library's weight for colours is $\sqrt C\,\lambda$: the answer is then that of
+# the gray picture, and one $\lambda$ suits both. What the coupling is worth, we ask of our picture, with the weight of
+# the separate channels chosen **with** the truth:
 
 # %%
 picture = y[0].permute(1, 2, 0).cpu().numpy()  # (1, 3, H, W) -> (H, W, 3)
@@ -275,7 +277,7 @@ show(
                 case.truth, case.window, {name: f"{value:.2f} dB" for name, value in score.items()}),
     alt="""A woman in a space suit: the noisy picture, the Gaussian filter, total variation, non-local means and the
         truth; below, four times the errors. The Gaussian picture is still grainy with a little blur, total variation
-        is smooth with lost edges and detail, non-local means is the cleanest with the face intact.""",
+        is smooth with lost edges and detail, non-local means has the cleanest wall.""",
 )
 claim(
     score["non-local means"] > score["TV"] > score["Gaussian"] + 0.8 and score["Gaussian"] > score["y"] + 3,
@@ -675,8 +677,8 @@ figure.axes[0].set_ylim(bottom=score["y"] - 3 if max(max(run["psnr"]) for run in
 show(
     figure,
     alt="""PSNR against Adam steps for four runs, best steps circled, and two horizontal lines. DIP with either input
-        rises first, peaks early and falls towards the line of y. Both aSeqDIP runs rise later and peak higher; lam 4
-        reaches the line of non-local means and stays there, lam 1 rests below DIP's peak for long, then jumps.""",
+        rises first, peaks early and falls towards the line of y. Both aSeqDIP runs rise later and peak higher, lam 4
+        the highest, close to the line of non-local means. After their peaks both sink slowly.""",
 )
 
 # %% [markdown]
@@ -1171,9 +1173,9 @@ claim(after < before - 0.003, "the estimate of sigma falls, too, by more than 0.
 # principle. Clipped noise has another mean and another variance in every gray level. Clip what you **show**, never what
 # you **fit**.
 #
-# And look at the left picture once more, the good one, with the highest PSNR of this lesson. Where are the blood
-# vessels? At this size and noise they are fine texture without doubles, and the mean has removed them. A high PSNR of a
-# flat picture can hide that the one thing was lost for which somebody took it.
+# And look at the left picture once more, the good one. Its PSNR is far above all that we reached on the astronaut. But
+# where are the blood vessels? At this size and noise they are fine texture without doubles, and the mean has removed
+# them. A high PSNR of a flat picture can hide that the one thing was lost for which somebody took it.
 
 # %% [markdown]
 # ## What you can now say

@@ -594,10 +594,10 @@ for eps in guesses:
 # With this much noise both are poor, and the choice of $\varepsilon$ weighs more than the model. A better prior shows
 # the model's part more clearly: **total variation** (TV), which asks for few and sharp edges,
 #
-# $$\min_x\ \tfrac12\|A(x) - y\|^2 + \lambda\,\mathrm{TV}(x) .$$
+# $$\min_x\ \tfrac12\|A(x) - y\|^2 + \sqrt C\,\lambda\,\mathrm{TV}(x) .$$
 #
-# Here $\mathrm{TV}$ adds up, for each pixel, the length of the differences of all three colours together (lesson 09):
-# edges are cheapest where all colours have them.
+# Here $\mathrm{TV}$ adds up, for each pixel, the length of the differences of all $C = 3$ colours together: edges are
+# cheapest where all colours have them. The factor $\sqrt C$ lets one $\lambda$ suit gray and colour (lesson 09).
 #
 # For a nonlinear $A$ there is no special solver. The library goes downhill along the vjp, from $z_0 = y$, with a step
 # that is halved until the objective falls. The same method, the same $\lambda$, three cameras in its head: the right

@@ -811,8 +811,8 @@ claim(all(after > before for before, after in scores.values()), "pasting raises 
 claim(max(gray.values()) < 0.2, "all holes stay nearly black, gray below 0.2, with 0.4 in the start, too")
 
 # %% [markdown]
-# Our network fails at this task, in all three: it starts near black, and in the hole the autoencoding term alone
-# speaks, and says: stay. The 0.4 in $z_0$ is gone with the first swap. (Lesson 10 is about this.) But the network of
+# Our network fails at this task, in all three: it starts near black, and in the hole no data pull it away. The 0.4 in
+# $z_0$ is gone with the first swap. (Lesson 10 is about this.) But the network of
 # the script ends in a **sigmoid**, and a sigmoid starts at 0.5: its hole starts gray. So the piece of the code that
 # sounds most harmless, another network, may matter more than hole, fill and pasting together. We have not run it.
 #

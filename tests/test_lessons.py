@@ -22,8 +22,10 @@ STORED = [(source, solved) for source in build_lessons.sources() for solved in (
 
 @pytest.mark.parametrize("source, solved", STORED, ids=lambda value: getattr(value, "stem", value))
 def test_stored_notebook_has_no_fault(source, solved):
-    notebook = nbformat.read(build_lessons.stored_path(source, solved), 4)
+    path = build_lessons.stored_path(source, solved)
+    notebook = nbformat.read(path, 4)
     nbformat.validate(notebook)
+    assert path.stat().st_size < 10**6
     assert check_lessons.faults(notebook, build_lessons.notebook_of(source, solved), solved) == []
 
 

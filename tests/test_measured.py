@@ -89,6 +89,12 @@ def test_measured_inpainting_keeps_what_the_mask_knows(file, mask):
     assert "--mask FILE" in error_of(load_case, "inpainting", file, measured=True)
 
 
+def test_pixels_whose_noise_was_estimated_are_not_pasted(file, mask):
+    said = error_of(load_case, "inpainting", file, measured=True, mask=mask, paste=True)
+    assert said.startswith("paste does nothing here, leave it out")
+    assert load_case("inpainting", file, measured=True, mask=mask, paste=True, sigma=0.0).paste
+
+
 def test_measured_deblurring_is_told_its_blur(file, tmp_path):
     box = saved(tmp_path / "kernel.npy", np.ones((5, 5)))
     case = load_case("deblurring", file, measured=True, kernel=box, gamma=1.0, knee=1.0, sigma=0.0)

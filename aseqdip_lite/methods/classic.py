@@ -109,10 +109,11 @@ class Sense(Classic):
 class L1Wavelet(Classic):
     """L1-wavelet SENSE: min 1/2 ||A x - y||^2 + lamda ||W x||_1, W Daubechies-4 (Lustig et al., MRM 2007).
 
-    FISTA (Beck and Teboulle, 2009), whose steps of length 1 suit ||A|| <= 1. Before each shrinkage of the
-    coefficients the image is shifted circularly by a random number of pixels, and shifted back after it: no grid of
-    wavelets is favoured, and the blocks that a fixed one leaves average out (cycle spinning, Coifman and Donoho, 1995;
-    with random shifts Figueiredo and Nowak, 2003, and BART).
+    FISTA (Beck and Teboulle, 2009), whose steps of length 1 suit ||A|| <= 1; with `fixed_grid` it finds that minimum.
+    By default the image is shifted circularly by a random number of pixels before each shrinkage of the coefficients,
+    and shifted back after it: no grid of wavelets is favoured, and the blocks that a fixed one leaves average out
+    (cycle spinning, Coifman and Donoho, 1995; with random shifts Figueiredo and Nowak, 2003, and BART). No fixed
+    objective is minimised then.
     """
 
     name: ClassVar[str] = "l1_wavelet"

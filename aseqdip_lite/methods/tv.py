@@ -33,9 +33,9 @@ class TV(Classic):
 
     TV is isotropic, without differences across the border, and couples the channels of a colour picture (`gradient`).
     With sqrt(C) three equal channels have the answer of the gray picture, so one lamda suits both. Linear A:
-    primal-dual steps, which find the minimum; in CT over x >= 0, since attenuation is not negative. lamda 0 is the
+    primal-dual steps, which find the minimum; in CT over x >= 0, since attenuation is not negative; lamda 0 is then the
     limit of small weights, the image of least TV with A x = y. Any other A: gradient descent on a rounded TV
-    (`descend_tv`), which finds a stationary point.
+    (`descend_tv`), which finds a stationary point, and has no TV at all with lamda 0.
     """
 
     name: ClassVar[str] = "tv"

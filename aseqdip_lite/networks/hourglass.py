@@ -18,9 +18,10 @@ class Level(nn.Sequential):
 class Hourglass(nn.Module):
     """Strided convolutions down, bilinear upsampling up, no skip connection and no output activation.
 
-    A U-Net's first level sees its input at full resolution and hands it on, so where no data pull, its output stays
-    near what the input was. Here a hole is filled from its surroundings by the coarse levels, or not at all. After the
-    encoder-decoder of Deep Image Prior (Ulyanov et al., CVPR 2018, supplement) with its skip channels left out.
+    A U-Net's first level sees its input at full resolution and hands its features to the last one. Here a pixel of the
+    output comes from the coarse levels alone, which see far around it: a hole can only be filled from its surroundings.
+    After the encoder-decoder of Deep Image Prior (Ulyanov et al., CVPR 2018, supplement) with its skip channels left
+    out.
 
     Input (B, c_in, H, W) with H and W divisible by `stride`; output (B, c_out, H, W).
 

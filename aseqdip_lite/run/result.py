@@ -154,7 +154,8 @@ def summary(metrics):
     if answer(metrics, "start", "heldout_residual") is not None:
         rows.append(("the same, held out", "heldout_residual", 4))
     width = max(len(label) for label, _, _ in rows) + 1
-    lines = [f"{metrics['task']} {metrics['method']} on {metrics['image']}: {metrics['steps']} steps in "
+    steps = f"{metrics['steps']} steps in " if metrics["gradients"] else ""  # a classic method makes none
+    lines = [f"{metrics['task']} {metrics['method']} on {metrics['image']}: {steps}"
              f"{metrics['seconds']:.1f} s ({metrics['stop_reason']})",
              "".join([" " * width, *(f"{name:>9}" for name in columns)])]
     for label, key, digits in rows:

@@ -51,14 +51,14 @@ def load_case(task, image=None, *, seed=0, data_seed=None, profile="laptop", sli
     chosen = cls(**(cls.profiles[profile] | settings))
     seed = whole_number("seed", seed if data_seed is None else data_seed, 0)
     image = load_image(cls.default_image if image is None else image, slice_index)
+    if settings.get("measured") and "sigma" not in settings and "sigma" not in chosen.idle(image):
+        chosen, image = chosen.with_estimated_sigma(image)
     idle = chosen.idle(image)
     if isinstance(image, Image) and not image.shipped:
         idle |= dict(size="it resamples shipped images alone, and a file keeps its pixels")
     for name, why in idle.items():
         if name in settings or (name == "data_seed" and data_seed is not None):
             raise InputError(f"{name} does nothing here, leave it out: {why}")
-    if settings.get("measured") and "sigma" not in settings and "sigma" not in chosen.idle(image):
-        chosen, image = chosen.with_estimated_sigma(image)
     return chosen.observe(image, seed)
 
 
