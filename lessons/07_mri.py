@@ -705,11 +705,11 @@ claim(ssim["aSeqDIP"] > ssim["tv"] + 0.01, "and by SSIM aSeqDIP is ahead, by mor
 claim(ssim["DIP"] > ssim["tv"], "by SSIM DIP is above TV, too")
 
 # %% [markdown]
-# So on this scan the two measures disagree: by PSNR DIP is below wavelets and TV, and aSeqDIP within 1 dB of TV; by SSIM
-# both networks are above TV. What a comparison says depends on how much care its baselines got. Here are three slices
-# and three seeds of the course's own comparison, at a larger size and with the full budget: means, and the differences
-# aSeqDIP - TV. It has one more classic method, `pnp`, **plug-and-play**: non-local means, a denoiser of 2005
-# (lesson 09), takes the place of the prior in an iteration that alternates denoising and fitting the data.
+# So on this scan the two measures disagree: by PSNR DIP is below wavelets and TV, and aSeqDIP within 1 dB of TV; by
+# SSIM both networks are above TV. What a comparison says depends on how much care its baselines got. Here are three
+# slices and three seeds of the course's own comparison, at a larger size and with the full budget: means, and the
+# differences aSeqDIP - TV. It has one more classic method, `pnp`, **plug-and-play**: non-local means, a denoiser of
+# 2005 (lesson 09), takes the place of the prior in an iteration that alternates denoising and fitting the data.
 
 # %% tags=["stored-result"]
 rows = stored("compare_mri")["rows"]
@@ -986,9 +986,9 @@ claim(abs(unnoticed - reference) < 0.5, "Deep Image Prior is the same with both,
 # 2. No: more numbers than unknowns is not enough. Smooth coil maps reach only near neighbours in k-space, so some
 #    directions stay unseen, and others are seen faintly.
 # 3. DIP is ahead early; aSeqDIP catches up. Their learning rates differ, see the settings printed above the runs: is
-#    that the reason? You know how to find out. By PSNR DIP ends below TV and below wavelets on a moving grid, and aSeqDIP
-#    is within 1 dB of TV; by SSIM both are above TV. In the stored comparison plug-and-play beats aSeqDIP by both. And
-#    the box may choose another winner than all of them.
+#    that the reason? You know how to find out. By PSNR DIP ends below TV and below wavelets on a moving grid, and
+#    aSeqDIP is within 1 dB of TV; by SSIM both are above TV. In the stored comparison plug-and-play beats aSeqDIP by
+#    both. And the box may choose another winner than all of them.
 # 4. `lam` changes its meaning with the scale of $A$, and no error message tells.
 #
 # - You can write $A$ and $A^H$ for a scanner's sampling and *prove* them right with the dot test.

@@ -887,9 +887,9 @@ claim(lost["aSeqDIP"] < 0.3, "aSeqDIP's last image is less than 0.3 dB below its
 
 # %% [markdown]
 # There is no noise in these data, and yet DIP has to be stopped. The inverse crime below has a candidate for what it
-# fits. The blind pick misses the best step, since the outputs never stop to vary. The search, on other images, chose half
-# of these steps. aSeqDIP is best at or near its last step, which says that the budget was too small, not that it is
-# done. With photon noise this changes: `load_case(..., i0=10000)`.
+# fits. The blind pick misses the best step, since the outputs never stop to vary. The search, on other images, chose
+# half of these steps. aSeqDIP is best at or near its last step, which says that the budget was too small, not that it
+# is done. With photon noise this changes: `load_case(..., i0=10000)`.
 #
 # One image, one seed: this is no ranking. It is fair in one respect: the settings of all come from a recorded search on
 # other images, with as many trials for DIP as for aSeqDIP (`docs/SEARCH.md`).
@@ -1030,29 +1030,33 @@ means = {
     for metric in ("psnr", "ssim")
 }
 first = {
-    metric: {image: max(values, key=values.get) for image, values in by_image.items()} for metric, by_image in means.items()
+    metric: {image: max(values, key=values.get) for image, values in by_image.items()}
+    for metric, by_image in means.items()
 }
 for metric, winners in first.items():
     print(f"highest mean {metric.upper()}: " + ", ".join(f"{method} on {image}" for image, method in winners.items()))
 winners = [method for by_image in first.values() for method in by_image.values()]
-claim("aseqdip" not in winners, "stored: aSeqDIP's mean is the highest on no image, neither by PSNR nor by SSIM", "smoke")
-claim(first["psnr"]["ct-head"] == first["ssim"]["ct-head"] == "tv", "stored: on the real head TV's is, by both", "smoke")
+claim("aseqdip" not in winners,
+      "stored: aSeqDIP's mean is the highest on no image, neither by PSNR nor by SSIM", "smoke")
+claim(first["psnr"]["ct-head"] == first["ssim"]["ct-head"] == "tv",
+      "stored: on the real head TV's is, by both", "smoke")
 above_sirt = [image for image in images if means["ssim"][image]["aseqdip"] > means["ssim"][image]["sirt"]]
 claim(above_sirt == ["ct-head", "shepp-logan"],
-      "stored: by SSIM it is aSeqDIP's mean that is above SIRT, on ct-head and on shepp-logan", "smoke")
+      "stored: by SSIM aSeqDIP's mean is above SIRT on ct-head and on shepp-logan", "smoke")
 
 # %% [markdown]
 # Read it slowly. The numbers are PSNR in dB (standard deviation) and SSIM. `pnp` is plug-and-play: the denoiser
 # non-local means takes the place of the prior in an iteration that alternates denoising and fitting the data.
 #
-# - By both measures a **classic method is first on every image**, in a small share of aSeqDIP's time: TV on the only real
-#   CT slice; on ct-brain-064, an MRI slice read as attenuation and so a phantom, SIRT; on Shepp-Logan SIRT by PSNR (by a
-#   hair) and TV by SSIM. Against FBP aSeqDIP wins everywhere; with FBP as the only baseline one would have come to
-#   another conclusion.
-# - SIRT knows no more than that nothing is below 0, and stops early; by PSNR it is above aSeqDIP's mean on all three. By
-#   SSIM the order is the other way round on two of them. Plug-and-play is above aSeqDIP's mean on all three by both.
+# - By both measures a **classic method is first on every image**, in a small share of aSeqDIP's time: TV on the only
+#   real CT slice; on ct-brain-064, an MRI slice read as attenuation and so a phantom, SIRT; on Shepp-Logan SIRT by PSNR
+#   (by a hair) and TV by SSIM. Against FBP aSeqDIP wins everywhere; with FBP as the only baseline one would have come
+#   to another conclusion.
+# - SIRT knows no more than that nothing is below 0, and stops early; by PSNR it is above aSeqDIP's mean on all three.
+#   By SSIM the order is the other way round on two of them. Plug-and-play is above aSeqDIP's mean on all three by both.
 # - "TV likes piecewise constant images" is the tempting explanation of its rank. It fails: Shepp-Logan is piecewise
-#   constant like nothing else, and by PSNR TV is *behind* there. Is TV's weight wrong for that image? One can measure it.
+#   constant like nothing else, and by PSNR TV is *behind* there. Is TV's weight wrong for that image? One can measure
+#   it.
 
 # %%
 weights = tuple(factor * configure("tv", "ct").lamda for factor in (1, 5, 20))  # the first is the search's

@@ -990,9 +990,9 @@ claim(after[1] < flat[1] + 2, "but aSeqDIP's hole is less than 2 dB better than 
 # - **A filled start** (`start="filled"`): $z_0$ is $y$ with the hole filled harmonically. What it gains we know from
 #   the first explanation: the first swap throws it away, unless stages are long.
 # - **A network without skip connections** (`network="hourglass"`). By the third explanation a U-Net starts near zero,
-#   and in the hole, where no data pull, it moves little: the known pixels drag it along too weakly. The hourglass halves
-#   the picture four times and enlarges it again, and nothing goes round its waist. What it puts into the hole must come
-#   from the coarse levels, which see the rim on both sides. This is meant to make $\Theta_{ug}$ large.
+#   and in the hole, where no data pull, it moves little: the known pixels drag it along too weakly. The hourglass
+#   halves the picture four times and enlarges it again, and nothing goes round its waist. What it puts into the hole
+#   must come from the coarse levels, which see the rim on both sides. This is meant to make $\Theta_{ug}$ large.
 #
 # The retina at 128 pixels, the box of a quarter, `lam` = 1, `N` = 2, and a rate of 3e-3, ten times that of the stored
 # default run: settings of a first trial on this very picture, which flatters the network. In the column "pasted" the

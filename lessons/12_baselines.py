@@ -595,13 +595,13 @@ claim(
 # %% [markdown]
 # In MRI the ends of the paper's order are there: vanilla DIP falls first, aSeqDIP with its term not at all. But
 # Self-Guided DIP, which falls near step 1600 there, does not fall here. In CT the order is turned round: with $\lambda$
-# = 1 overfitting begins long before it does **without** the term, and at step 3000 the run is below vanilla DIP. How can
-# that be? $\lambda$ = 1 is a number without a meaning of its own. It weighs a term against another, so it depends on
-# the units of $A$, and here $A$ has norm 1, in the released CT code it has not (lesson 14). In lesson 06 both the rise
-# and the fall came sooner with the term than without. And what comes after the peak is what fits the data. There is no
-# noise in these; but they were projected from a finer grid (lesson 08), so no image fits them exactly, and from 18 views
-# one that nearly fits may be far from the truth. The search for CT took $\lambda$ = 0.1 with $N$ = 10, and so knew it
-# already.
+# = 1 overfitting begins long before it does **without** the term, and at step 3000 the run is below vanilla DIP. How
+# can that be? $\lambda$ = 1 is a number without a meaning of its own. It weighs a term against another, so it depends
+# on the units of $A$, and here $A$ has norm 1, in the released CT code it has not (lesson 14). In lesson 06 both the
+# rise and the fall came sooner with the term than without. And what comes after the peak is what fits the data. There
+# is no noise in these; but they were projected from a finer grid (lesson 08), so no image fits them exactly, and from
+# 18 views one that nearly fits may be far from the truth. The search for CT took $\lambda$ = 0.1 with $N$ = 10, and so
+# knew it already.
 #
 # Two cautions. Self-Guided DIP's flat curves are those of its *average* over the last hundred outputs, aSeqDIP's those
 # of single outputs. And of two pictures and one seed no law can be read.
@@ -650,25 +650,25 @@ claim(
 #
 # Some of it can be understood, some is a guess; keep them apart.
 #
-# - **Where nothing was measured only the prior speaks.** In the hole of in-painting a network starts near zero and moves
-#   as far as the known pixels drag it along; TV says "be flat", and biharmonic filling continues the rim. Lesson 10
-#   takes the network's way apart, by controls, and shows where the rim knows more.
+# - **Where nothing was measured only the prior speaks.** In the hole of in-painting a network starts near zero and
+#   moves as far as the known pixels drag it along; TV says "be flat", and biharmonic filling continues the rim. Lesson
+#   10 takes the network's way apart, by controls, and shows where the rim knows more.
 # - **In denoising everything was measured.** There is no missing part to invent, only noise to average away. Non-local
 #   means has many similar patches to average over, Self-Guided DIP many draws (lesson 09 and exercise 1). This is
 #   consistent with their lead; it does not prove it.
 # - **"TV fits pictures that are piecewise constant"** would explain its place in CT. Lesson 08 put it to the test: with
-#   the searched weight TV is behind aSeqDIP on Shepp-Logan, which is piecewise constant like nothing else, and with five
-#   times the weight it is first. There a single number decided, and not the kind of picture alone.
+#   the searched weight TV is behind aSeqDIP on Shepp-Logan, which is piecewise constant like nothing else, and with
+#   five times the weight it is first. There a single number decided, and not the kind of picture alone.
 # - **The moving input costs steps.** aSeqDIP's curve rises late (first figure) and falls late. A budget of about a
 #   thousand steps rewards the first less than a budget of four thousand would reward the second.
 #
 # And what is robust? With searched settings aSeqDIP is above vanilla DIP on all five tasks, at the first settings by
 # more than a decibel, in 8x MRI by a sixth of one, with an interval that holds 0. Against Self-Guided DIP the picture
-# is mixed: behind in MRI and denoising at both settings; ahead in CT in the mean, where from 18 views the interval holds
-# 0; ahead in the small hole of in-painting and level in the large one; and ahead in deblurring only where the blur is
-# long.
-# Not robust is that it needs no end: in CT with $\lambda$ = 1 it needs one as much as vanilla DIP does. "Better than
-# vanilla DIP, if tuned like it" is what our tables carry. "The best of its family" is not, and "no overfitting" is not.
+# is mixed: behind in MRI and denoising at both settings; ahead in CT in the mean, where from 18 views the interval
+# holds 0; ahead in the small hole of in-painting and level in the large one; and ahead in deblurring only where the
+# blur is long. Not robust is that it needs no end: in CT with $\lambda$ = 1 it needs one as much as vanilla DIP does.
+# "Better than vanilla DIP, if tuned like it" is what our tables carry. "The best of its family" is not, and "no
+# overfitting" is not.
 
 # %% [markdown]
 # ### The same with sliders
