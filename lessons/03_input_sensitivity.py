@@ -553,13 +553,13 @@ claim(
 #
 # The paper sums up its experiment A.2 so: better inputs, nearer to the truth, delay the overfitting. Does the formula
 # above say that? Suppose first that $\Theta$ is the same for all inputs. Take one eigenvector of $\Theta$, in which
-# $M_t$ has the eigenvalue $m$, the noise the variance $\sigma^2$ and the error $z - x$ of the input the component $c$.
+# $M_t$ has the eigenvalue $m$, the noise the variance $\sigma^2$ and the error $z - x$ of the input the component $e$.
 # The expected squared error of $f_t$ in this direction is
 #
-# $$(1-m)^2\sigma^2 + m^2c^2, \qquad\text{least at}\qquad m = \frac{\sigma^2}{\sigma^2+c^2}.$$
+# $$(1-m)^2\sigma^2 + m^2e^2, \qquad\text{least at}\qquad m = \frac{\sigma^2}{\sigma^2+e^2}.$$
 #
-# Training takes $m$ from 1 to 0. With $c = 0$, the truth as input, the best moment is $m = 1$: before the first step.
-# The larger $c$, the smaller the best $m$, and the **later** the best step. So for one fixed $\Theta$ the nearer input
+# Training takes $m$ from 1 to 0. With $e = 0$, the truth as input, the best moment is $m = 1$: before the first step.
+# The larger $e$, the smaller the best $m$, and the **later** the best step. So for one fixed $\Theta$ the nearer input
 # begins to overfit **sooner**; only its best error is smaller. Here are 60 directions with rates $\beta\theta$ from
 # $10^{-2}$ to $10^{-5}$, and inputs that are white noise of standard deviation $d\sigma$ away from the truth.
 
@@ -800,6 +800,7 @@ claim(ripple < 1e-6, "the first convolution is constant but for the outermost ri
 # - You can say what of Figure 1 is reproduced here (image in the input helps) and what is not (larger noise is worse).
 # - You can design inputs that take an explanation apart.
 # - You can find the onset of overfitting in a curve, and you know that a better input does not prevent it.
+# - You can say why, for one fixed $\Theta$, a nearer input overfits sooner, and what is left to explain the reverse.
 # - You can tell a diagnosis, which may use the truth, from a method, which may not.
 
 # %% [markdown]
