@@ -358,7 +358,8 @@ claim(min(values["final"] for values in score.values()) > start, "both final ima
 # DIP was good and did not stay good: after its peak it goes on fitting $y$ with its noise, and its PSNR falls. This is
 # **overfitting**, and lesson 02 is about it. The blind rule came late here: it is a rule, not an oracle. The curve of
 # aSeqDIP has not fallen in these steps. Whether it does later, we have not looked; lesson 06 does. Nor does this plot
-# tell how much of the difference comes from the learning rates: aSeqDIP's is the smaller one.
+# tell how much of the difference comes from the learning rates: aSeqDIP's is the smaller one. To find out, give DIP the
+# same: `reconstruct(case, replace(dip, lr=aseqdip.lr), seed=0)`.
 #
 # One image, one seed, one noise level, one budget: this ranks nothing. Lesson 07 has several baselines beside the two,
 # and `docs/RESULTS.md` five tasks with three images and three seeds each; there aSeqDIP loses some.

@@ -275,9 +275,9 @@ near, far, *draws = scale_runs.values()
 claim(abs(max(near) - max(far)) < 1, "30 times the noise changes the best PSNR by less than 1 dB")
 
 # %% [markdown]
-# These runs cannot tell another scale from another draw: all four curves lie close together. That the scale is of no
-# effect rests on the derivation and on the check in double precision. Remember the size of the spread between the runs.
-# Anything smaller is no effect.
+# These runs cannot tell another scale from another draw: all four curves lie close together. That the scale itself is
+# of no effect rests on the derivation and on the check in double precision. Remember the size of the spread between the
+# runs. Anything smaller is no effect.
 #
 # **Against the paper.** Its Figure 1 has a red curve for noise alone, and the paper conjectures that larger noise is
 # farther from the truth and hence worse. In a network that begins with BatchNorm, as
@@ -572,7 +572,7 @@ for d in (0.0, 0.1, 0.25, 0.5, 1.0, 2.0):
     error = ((1 - m) ** 2 + (d * m) ** 2).mean(dim=1)  # in units of sigma^2
     best_steps.append(int(counts[error.argmin()]))
     print(f"d = {d:<4}: best step {best_steps[-1]:>6}, error there {float(error.min()):.3f} sigma^2")
-claim(best_steps[0] == 0, "with the truth as input and Theta fixed, every step makes the error larger", "smoke")
+claim(best_steps[0] == 0, "with the truth as input and Theta fixed, the best moment is before the first step", "smoke")
 claim(best_steps == sorted(set(best_steps)), "Theta fixed: the farther the input, the later the best step", "smoke")
 
 # %% [markdown]
