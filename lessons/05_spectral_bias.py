@@ -15,8 +15,8 @@
 # - derive where gradient descent ends when samples are missing, $z_\infty = WA^{\mathsf T}(AWA^{\mathsf T})^{+}y$, and
 #   say exactly which images come back;
 # - say what a kernel puts into the null space of $A$, and when it puts nothing there;
-# - compare a Deep Decoder with a wide convolutional network on the same samples, and say what their frozen kernels
-#   explain, and what not;
+# - compare a Deep Decoder with a wide convolutional network on the same samples, with and without their own starts, and
+#   say what their frozen kernels explain, and what not;
 # - write the loss of Self-Guided DIP, whose input is learned too.
 #
 # **You need** lesson 02 (Deep Image Prior) and the kernel of lesson 04, or: linear algebra up to the pseudoinverse, the
@@ -291,8 +291,8 @@ claim(
 )
 
 # %% [markdown]
-# An **untrained** network, with noise as its input, already prefers low frequencies: the order is built into the
-# architecture. Poolings and bilinear upsamplings pass coarse patterns through many paths, fine ones through few.
+# An **untrained** network, with noise as its input, already prefers low frequencies. Its weights are random and its
+# input is noise, so the order comes from the architecture.
 #
 # Compare the half-lives with the curves above and be careful: the order agrees, the ratios need not. Adam is not
 # gradient descent; three quarters of k-space were not measured; and $W$ changes during training. The rest of the lesson
@@ -475,13 +475,14 @@ if mix == 0.1:
 # ## What fills the null space
 #
 # Where $AWA^{\mathsf T}$ is invertible, $Az_\infty = y$: the data are fitted to the last digit, their noise included.
-# The whole error lies in the null space of $A$. What is there? With orthonormal rows ($AA^{\mathsf T}=I$) the projector
-# onto the null space is $I-A^{\mathsf T}A$, and
+# If they have no noise, the whole error lies in the null space of $A$. What is there? With orthonormal rows
+# ($AA^{\mathsf T}=I$) the projector onto the null space is $I-A^{\mathsf T}A$, and
 #
 # $$(I-A^{\mathsf T}A)\,z_\infty = (I-A^{\mathsf T}A)\,WA^{\mathsf T}(AWA^{\mathsf T})^{-1}y .$$
 #
-# This is **interpolation**: of all $z$ with $Az = y$, the limit is the one with the least $z^{\mathsf T}W^{+}z$. (In
-# the weights: the one with the least $\|\theta\|$.)
+# This is **interpolation**: of all $z$ in the range of $W$ with $Az = y$, the limit is the one with the least
+# $z^{\mathsf T}W^{+}z$. (In the weights: the one with the least $\|\theta\|$. "In the range" matters where $W$ is
+# singular, for a $z$ outside it no weights can make.)
 #
 # When is it zero? Suppose $W$ commutes with $A^{\mathsf T}A$. Then
 #
@@ -493,8 +494,10 @@ if mix == 0.1:
 #
 # Which kernels commute? Sampling in Fourier space is diagonal in the Fourier basis. So are circulant matrices, the
 # convolutions. A convolutional network treats all places alike. If its input is noise of many channels, all places look
-# alike to it, too, and its kernel comes near to a circulant one; not quite, because it sees the ends of the signal.
-# `commutator` measures $\|WA^{\mathsf T}A-A^{\mathsf T}AW\|/\|W\|$:
+# alike to it, too, and its kernel comes nearer to a circulant one. Two things keep it away: its width is finite, and it
+# sees the ends of the signal, where it pads with zeros. To tell them apart, the last rows of the table have a larger
+# width, and circular padding, which joins the ends. `commutator` measures
+# $\|WA^{\mathsf T}A-A^{\mathsf T}AW\|/\|W\|$:
 
 # %%
 signal = square_wave.square_wave(n).roll(3)
@@ -510,29 +513,43 @@ def describe(kernel):
 first = torch.fft.irfft(0.1 + torch.rand(n // 2 + 1, generator=generator, dtype=torch.float64), n=n)
 circulant = torch.stack([first.roll(shift) for shift in range(n)])
 rows = {"circulant": [describe(circulant)], "random J": [describe(W)]}
-for channels in (1, 16, 256):
-    name = f"CNN, {channels} noise channels"
+for channels, width, padding in ((1, 32, "zeros"), (16, 32, "zeros"), (256, 32, "zeros"), (256, 32, "circular"),
+                                 (256, 128, "zeros"), (256, 128, "circular")):
+    name = f"CNN, {channels} noise channels, width {width}, {padding}"
     rows[name] = []
     for draw in range(5):
         generator = torch.Generator().manual_seed(draw)
-        net = conv_net(width=32, layers=3, c_in=channels, generator=generator)
+        net = conv_net(width=width, layers=3, c_in=channels, generator=generator)
+        for convolution in net[::2]:
+            convolution.padding_mode = padding
         z_in = torch.randn((1, channels, n), generator=generator, dtype=torch.float64)
         rows[name].append(describe(ntk_matrix(*as_function(net), z_in)))
 mean = {name: torch.tensor(found).mean(dim=0).tolist() for name, found in rows.items()}
 for name, (commuting, filled, error) in mean.items():
-    print(f"{name:>23}: commutator {commuting:.3f}, filled into null(A) {filled:.3f}, error {error:.3f}"
+    print(f"{name:>43}: commutator {commuting:.3f}, filled into null(A) {filled:.3f}, error {error:.3f}"
           + (" (means over 5 draws)" if name.startswith("CNN") else ""))
 zero_filled_error = distance(A.T @ (A @ signal), signal)
-print(f"{'zero-filled':>23}: error {zero_filled_error:.3f}")
+print(f"{'zero-filled':>43}: error {zero_filled_error:.3f}")
 
 # %%
-one, many = mean["CNN, 1 noise channels"], mean["CNN, 256 noise channels"]
+one, many, joined, wider, both = (mean[f"CNN, {kind}"] for kind in (
+    "1 noise channels, width 32, zeros", "256 noise channels, width 32, zeros",
+    "256 noise channels, width 32, circular", "256 noise channels, width 128, zeros",
+    "256 noise channels, width 128, circular"))
 claim(max(rows["circulant"][0][:2]) < 1e-8, "a circulant kernel fills nothing into null(A), within 1e-8", needs="smoke")
 claim(one[0] > 1.2 * many[0], "1 noise channel: the mean commutator is more than 1.2 times that of 256", needs="smoke")
 claim(one[1] > 2 * many[1], "and the part filled into null(A) more than twice as large", needs="smoke")
 claim(min(one[2], many[2]) > zero_filled_error, "both are farther from the truth than the zero-filled signal", "smoke")
+claim(
+    both[0] < min(joined[0], wider[0]) and max(joined[0], wider[0]) < many[0],
+    "256 channels: circular padding and a larger width each bring the commutator down, and both together most",
+    needs="smoke",
+)
+claim(wider[0] < joined[0], "the larger width brings more than circular padding does", needs="smoke")
 
 # %% [markdown]
+# So the ends are the smaller part: at width 32 the kernel is far from circulant even where there are no ends.
+#
 # Read the last column with care. To fill **something** into the null space is easy; to fill in the right thing is
 # not. Here the plain CNN's kernel would do better to leave it empty.
 
@@ -547,13 +564,14 @@ claim(min(one[2], many[2]) > zero_filled_error, "both are farther from the truth
 # $U_i$ couples neighbours: that is the whole prior. A wide CNN, in contrast, has no coarse grid at all.
 # `square_wave.measure` gives both the same Fourier samples of a square wave, and asks three questions for each:
 # where does the **frozen kernel** lead (formula above), where does **gradient descent** on the real network lead (its
-# output at the start subtracted, so that $z_0=0$ for both), and where does **Adam**, as used in practice?
+# output at the start $f_0$ subtracted, so that $z_0=0$ for both), and where does **Adam**, as used in practice, with
+# $f_0$ kept? Descent and Adam then differ in two things. So with `starts` we also ask all three the other way round.
 
 # %%
 g1_size = dict(
     n=pick(smoke=32, laptop=64, paper=128), width=pick(smoke=8, laptop=32, paper=128),
     channels=pick(smoke=8, laptop=32, paper=64), layers=pick(smoke=2, laptop=4, paper=5),
-    steps=pick(smoke=20, laptop=1000, paper=3000), every=10, seeds=1,
+    steps=pick(smoke=20, laptop=1000, paper=3000), every=10, seeds=1, starts=True,
 )
 g1_live, g1_spectra = square_wave.measure(**g1_size)
 show(
@@ -583,23 +601,38 @@ live_rows = table(g1_live)
 zero_filled = g1_live["zero_filled"][0]
 
 # %%
+started = {}
+print(f"{'RMSE at the end':>17}  {'kernel limit':>12} {'descent':>9} {'Adam':>7}")
+for name, title in square_wave.NETWORKS.items():
+    one = g1_live["networks"][name]
+    started[name] = dict(kept=[one["limit_kept"][0], one["descent_kept"][0][-1], one["adam"][0][-1]],
+                         subtracted=[one["limit"][0], one["descent"][0][-1], one["adam_subtracted"][0][-1]])
+    print(f"{title:>17}")
+    for way, (of_limit, of_descent, of_adam) in started[name].items():
+        print(f"{'f_0 ' + way:>17}  {of_limit:>12.3f} {of_descent:>9.3f} {of_adam:>7.3f}")
+
+# %%
 deep, wide = live_rows["decoder"], live_rows["cnn"]
 claim(deep["adam"] < zero_filled < wide["adam"], "Adam: Deep Decoder better, CNN worse than zero-filled")
 claim(min(deep["limit"], wide["limit"]) > zero_filled, "frozen kernels: both limits worse than zero-filled")
 claim(min(deep["lazy"], wide["lazy"]) > 0.1, "both: descent leaves the kernel's path by more than 0.1 of the norm")
+claim(started["decoder"]["subtracted"][2] > zero_filled, "Deep Decoder, Adam, f_0 subtracted: worse than zero-filled")
+claim(min(started["decoder"]["kept"][:2]) > zero_filled, "Deep Decoder, f_0 kept: kernel limit and descent are, too")
+claim(min(error for way in started["cnn"].values() for error in way) > zero_filled, "CNN: all six are")
 
 # %% [markdown]
 # `lazy` is the largest distance between the real gradient descent and the path that the frozen kernel predicts, as a
 # share of the signal's norm. If the theory were exact, it would be 0.
 #
-# - **In practice the Deep Decoder wins.** Its upsampling joins neighbours into flat and sloped pieces, and a square
-#   wave is made of flat pieces. The CNN fits the samples as exactly and fills the gaps with the wrong waves.
+# - **In practice the Deep Decoder wins**: by Adam, from its own start. The CNN fills the gaps with the wrong waves.
 # - **The spectra show the bias.** The Deep Decoder's leading singular vectors are low frequencies, and its singular
 #   values fall steeply; the CNN's vectors mix frequencies, and its values fall slowly.
-# - **The frozen kernel does not explain the success.** Left to their kernels, *both* networks would end up farther from
-#   the truth than the zero-filled signal. Plain descent leaves the predicted path, and Adam, which takes larger steps,
-#   ends somewhere else altogether: the kernel changes while the network learns. Theorem 1 says exactly where a frozen
-#   kernel leads. It does not say that the kernel of a network of usual size stays frozen.
+# - **The frozen kernel does not explain the success.** Left to their kernels, *both* networks would end up farther
+#   from the truth than the zero-filled signal, with $f_0$ and without it. Plain descent leaves the predicted path: the
+#   kernel changes while the network learns. Theorem 1 says exactly where a frozen kernel leads. It does not say that
+#   the kernel of a network of usual size stays frozen.
+# - **The architecture alone does not explain it either.** Subtract the Deep Decoder's $f_0$, and Adam ends farther from
+#   the truth than the zero-filled signal. Keep $f_0$ and take plain descent, and within these steps that does, too.
 #
 # ### Stored: longer signals, wider networks, three seeds
 
@@ -740,7 +773,7 @@ claim(float(unshifted) < 1e-5, "with fft2 alone, nothing of it does, within 1e-5
 # 1. Coarse shapes first. The high band is hardly learned at all: its error stays near that of an empty band.
 # 2. Neither zero nor noise: an interpolation by the kernel. It is zero-filling only if the kernel commutes with the
 #    sampling, and it is right only for images in the range of $WA^{\mathsf T}$.
-# 3. The Deep Decoder, when trained by Adam. Its frozen kernel alone does not do it.
+# 3. The Deep Decoder, when trained by Adam from its own start. Its frozen kernel alone does not do it.
 # 4. Like the image: the input follows the output.
 #
 # - You can measure spectral bias by bands, and you check that the band called low holds the energy.

@@ -22,11 +22,14 @@ at most p dimensions: a kernel recovers the images that it was made for, and no 
 
 What null(A) does. x -> z_inf is the oblique projector R = W A^T (A W A^T)^+ A: onto the range of W A^T, along
 {x : A x orthogonal to the range of A W A^T}, which is null(A) where A W A^T is invertible. Then A z_inf = y, noise
-included, so data are always fitted in the end, and the error x - z_inf lies in null(A). What null(A) gets is
-P_null W A^T (A W A^T)^-1 y: interpolation by the kernel, z_inf being the z of least norm z^T W^+ z with A z = y. If
-W commutes with A^T A this part is zero and z_inf = A^+ y, the zero-filled image: a convolutional kernel on white
-noise is nearly circulant and Fourier sampling is diagonal in the same basis, so a plain CNN has little to fill gaps
-with. The network's own start, z_0 = f_0, is filled into null(A) as it stands and never corrected.
+included, so data are always fitted in the end; for y = A x the error x - z_inf lies in null(A). What null(A) gets is
+P_null W A^T (A W A^T)^-1 y: interpolation by the kernel, z_inf being, of the z in the range of W with A z = y, that of
+least z^T W^+ z. (In the range: a singular W can have a z outside with less. W = [[1, 1], [1, 1]], A = [1 0], y = 1:
+z_inf = (1, 1) has z^T W^+ z = 1, and z = (1, 0), outside, has 1/4.) If W commutes with A^T A this part is zero and
+z_inf = A^+ y, the zero-filled image. Fourier sampling is diagonal in the Fourier basis, as circulant matrices are; the
+kernel of a convolutional network on white noise of many channels comes the nearer to a circulant one the wider the
+network is, and nearer with circular padding than with zeros. The network's own start, z_0 = f_0, is filled into
+null(A) as it stands and never corrected.
 
 The digest of the paper cuts theorem 1 off before its conclusion; the statement above is ours. Theorem 2 and
 corollary 1 are only named there, so they are not reproduced here.

@@ -65,17 +65,19 @@ def descend(network, z, A, y, optimizer, steps, every, centre=0.0):
     return torch.stack(path)  # (steps // every + 1, n)
 
 
-def measure(n, width, channels, layers, steps, every, seeds, lr=0.01):
+def measure(n, width, channels, layers, steps, every, seeds, lr=0.01, starts=False):
     """Kernel, gradient descent and Adam (rate lr) for both networks on `seeds` draws of samples and weights.
 
-    Root mean square errors are those against the square wave, whose values are 0 and 1.
+    Root mean square errors are those against the square wave, whose values are 0 and 1. Descent subtracts the network's
+    initial output f_0, Adam does not; with `starts` each is run the other way as well.
 
     Returns:
         dict with the settings, "step", "truth", "sampled" (frequencies of the first seed), "zero_filled" (RMSE of
         A^T y, one a seed) and "networks": for each network and seed lists of "kernel", "descent" and "adam" (RMSE
         at "step"), "limit" (RMSE of z_inf), "lazy" (largest distance of descent from the kernel's path, relative to
         the truth's norm), "commutator", "weights", and for the first seed "reconstruction" (Adam) and "values" of
-        the kernel. And {network: spectra of the first seed's kernel (frequency, singular vector)}.
+        the kernel; with `starts` also "limit_kept", "descent_kept" (f_0 kept) and "adam_subtracted". And
+        {network: spectra of the first seed's kernel (frequency, singular vector)}.
     """
     x = square_wave(n)
     spectra, taken = {}, list(range(0, steps + 1, every))
@@ -103,6 +105,13 @@ def measure(n, width, channels, layers, steps, every, seeds, lr=0.01):
                          limit=rmse(limit(W, A, y), x), commutator=commutator(W, A),
                          lazy=float((descent - kernel).norm(dim=1).max() / x.norm()),
                          weights=sum(p.numel() for p in network.parameters()))
+            if starts:
+                network.load_state_dict(first)
+                kept = descend(network, z, A, y, torch.optim.SGD(network.parameters(), lr=beta), steps, every)
+                network.load_state_dict(first)
+                other = descend(network, z, A, y, torch.optim.Adam(network.parameters(), lr=lr), steps, every, f0)
+                found |= dict(limit_kept=rmse(limit(W, A, y, f0), x), descent_kept=rmse(kept, x),
+                              adam_subtracted=rmse(other, x))
             if seed == 0:
                 result["networks"][name] |= dict(reconstruction=adam[-1].tolist(), values=values.tolist())
                 spectra[name] = rows.mul(1e4).round().div(1e4).float().numpy()  # rounded, so that it packs well
