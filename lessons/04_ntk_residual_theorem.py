@@ -849,6 +849,10 @@ for loss, factor in (("sum", 2), ("half", 1), ("mean", 2 / m)):  # the gradient 
 # %%
 claim(all(literal["sum", name]["diverged"] for name in inputs), "with the sum, all three runs diverge")
 claim(not any(literal["mean", name]["diverged"] for name in inputs), "with the mean, none of them does")
+claim(
+    [name for name in inputs if literal["half", name]["diverged"]] == ["y"],
+    "with the one half, only the run from z = y diverges within 200 steps",
+)
 
 # %% [markdown]
 # Exercise 2 says beforehand what the theory allows: $\beta\lambda_1 < 2$. Of the three losses only the mean meets it.
