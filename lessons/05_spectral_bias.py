@@ -482,7 +482,7 @@ if mix == 0.1:
 #
 # This is **interpolation**: of all $z$ in the range of $W$ with $Az = y$, the limit is the one with the least
 # $z^{\mathsf T}W^{+}z$. (In the weights: the one with the least $\|\theta\|$. "In the range" matters where $W$ is
-# singular, for a $z$ outside it no weights can make.)
+# singular: no weights of the linear model make a $z$ outside of it.)
 #
 # When is it zero? Suppose $W$ commutes with $A^{\mathsf T}A$. Then
 #
@@ -548,7 +548,7 @@ claim(
 claim(wider[0] < joined[0], "the larger width brings more than circular padding does", needs="smoke")
 
 # %% [markdown]
-# So the ends are the smaller part: at width 32 the kernel is far from circulant even where there are no ends.
+# So the ends are the smaller part: at width 32 most of the commutator is left even where there are no ends.
 #
 # Read the last column with care. To fill **something** into the null space is easy; to fill in the right thing is
 # not. Here the plain CNN's kernel would do better to leave it empty.
