@@ -577,7 +577,7 @@ def my_aseqdip(observation, method, seed):
 aseqdip = configure("aseqdip", "mri", profile(), steps, refresh="fresh")
 short = aseqdip.with_steps(20)
 ours = my_aseqdip(observation, short, seed=0)
-theirs = reconstruct(case, short, seed=0, progress=False).answer
+theirs = reconstruct(case, short, seed=0, progress=False).images["last"]
 difference = float((ours - theirs).norm() / theirs.norm())
 print(f"relative difference after {short.steps} steps: {difference:.1e}")
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from aseqdip_lite import methods
+from aseqdip_lite.run.stopping import in_dip
 from aseqdip_lite.study.store import Store
 from aseqdip_lite.study.trials import NAMES, Trial, record
 
@@ -86,10 +87,12 @@ def finals(row):
 
 def budgets_read(trial, result, budgets):
     """The final PSNR of a run at each of the `budgets` at which the same method would end with it."""
-    method, curve = trial.configured(), result.curve["psnr"]
+    method, curve, data = trial.configured(), result.curve["psnr"], result.curve["data"]
     if not method.budget or trial.method in OWN_RULE:
         return {}
-    read = {budget: curve[budget - 1] for budget in budgets if only_budget(method, budget)}
+    steady = {step: curve[step - 1] for step in range(1, len(curve) + 1) if not in_dip(data[:step])}
+    read = {budget: steady[max(step for step in steady if step <= budget)] for budget in budgets
+            if only_budget(method, budget)}
     return dict(finals=read) if read else {}
 
 

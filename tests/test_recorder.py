@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from checks import stored
+from checks import generator, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aseqdip_lite import State, Vanilla, reconstruct, tasks
 from aseqdip_lite.run.recorder import MovingVariance, Recorder
+from aseqdip_lite.run.stopping import in_dip
 
 
 def sequence(n, seed=0, shape=(1, 2, 3, 4), dtype=torch.complex128):
@@ -108,12 +109,34 @@ def test_four_images_are_what_their_names_say(tiny_mri):
     assert recorder.images["oracle"] is images[int(np.argmax(curve["psnr"]))]
     assert recorder.images["blind"] is images[int(np.nanargmin(curve["variance"]))]
     answers = recorder.answers()
-    assert list(answers) == ["start", "final", "blind", "emv", *["discrepancy"] * ("discrepancy" in answers), "blend",
+    assert list(answers) == ["start", "final", "last", "blind", "emv", *["discrepancy"] * ("discrepancy" in answers), "blend",
                              "oracle"]
-    at = dict(final=11, oracle=int(np.argmax(curve["psnr"])), blind=int(np.nanargmin(curve["variance"])))
+    at = dict(final=11, last=11, oracle=int(np.argmax(curve["psnr"])), blind=int(np.nanargmin(curve["variance"])))
     for name, index in at.items():
         assert (answers[name]["step"], answers[name]["psnr"]) == (index + 1, curve["psnr"][index])
     assert answers["start"]["step"] == 0 and answers["blend"]["step"] is None
+
+
+def test_the_answer_is_never_a_dip_and_the_last_step_is_kept_beside_it(tiny_mri):
+    """A tooth in a falling data term is passed over; a level that stays for a quarter of the run is accepted."""
+    data = [1 / step for step in range(1, 41)]
+    data[20:24], data[39] = [0.2] * 4, 0.03  # 0.03 is above 1 / 39 by more than a twentieth
+    recorder, images = Recorder(tiny_mri, window=4), images_like(tiny_mri, 80)
+    picked = []
+    for step, (image, value) in enumerate(zip(images, data + [0.03] * 40, strict=True), start=1):
+        recorder.record(State(step, image, dict(loss=value, data=value), None))
+        assert recorder.images["last"] is image and recorder.images["final"] is images[recorder.at["final"] - 1]
+        picked.append(recorder.at["final"])
+    assert picked[20:24] == [20] * 4 and picked[24] == 25
+    assert picked[51] == 39 and picked[52] == 53 and picked[-1] == 80  # 53 - 53 // 4 is the first above 39
+
+
+def test_what_counts_as_a_dip_does_not_depend_on_the_unit_of_the_data():
+    data = torch.rand(60, generator=generator()).add(0.5).tolist()
+    found = [in_dip(data[:step]) for step in range(1, 61)]
+    assert found == [in_dip([7 * value for value in data[:step]]) for step in range(1, 61)]
+    assert not found[0] and any(found) and not all(found[1:])
+    assert not any(in_dip(sorted(data, reverse=True)[:step]) for step in range(1, 61))
 
 
 def test_psnr_is_its_definition(tiny_mri):

@@ -79,8 +79,8 @@ def test_a_run_reports_what_each_rule_would_have_picked():
     case = load_case("denoising", size=16, seed=0)
     result = reconstruct(case, Vanilla(steps=250, lr=1e-2), window=20, progress=False)
     answers, curve = result.metrics["answers"], result.curve
-    assert list(answers) == ["start", "final", "blind", "emv", "discrepancy", "blend", "oracle"]
-    for answer in (answers[name] for name in ("final", "blind", "emv", "discrepancy", "oracle")):
+    assert list(answers) == ["start", "final", "last", "blind", "emv", "discrepancy", "blend", "oracle"]
+    for answer in (answers[name] for name in ("final", "last", "blind", "emv", "discrepancy", "oracle")):
         assert answer["psnr"] == curve["psnr"][answer["step"] - 1]
     for score in ("psnr", "ssim"):
         assert result.metrics[score] == {name: answers[name][score] for name in ("start", "final", "blind", "oracle")}

@@ -37,7 +37,7 @@ class ASeqDIP(Method):
         L(phi) = ||A f_phi(z_{k-1}) - y||^2 + lam ||f_phi(z_{k-1}) - z_{k-1}||^2        (Eq. 3)
 
     starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI, CT) or y. The
-    answer is z_K.
+    answer is z_K (but see `run.stopping.in_dip`).
 
     Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints phi_0 ~ N(0, I), which
     no trainable U-Net uses: `networks.initialise` draws the weights. One Adam object lives through all stages, as in

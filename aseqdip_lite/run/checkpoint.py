@@ -14,7 +14,7 @@ from ..settings import InputError
 from .bar import say
 from .schema import MOST_TEXT, conform, pattern_of
 
-FORMAT = 7
+FORMAT = 8
 FILE = "checkpoint.pt"  #: its name in the out folder
 MOST_BYTES = 8 * 2**30  #: of a file; tensors are stored as they are, and reading one takes about three times its size
 

@@ -5,10 +5,10 @@ import math
 
 from ..settings import InputError
 from . import metrics
-from .stopping import ALPHA, Discrepancy, ExponentialVariance, MovingVariance
+from .stopping import ALPHA, Discrepancy, ExponentialVariance, MovingVariance, in_dip
 
 #: The images that a run may be asked for, see `Recorder`.
-ANSWERS = ("start", "final", "blind", "emv", "discrepancy", "blend", "oracle")
+ANSWERS = ("start", "final", "last", "blind", "emv", "discrepancy", "blend", "oracle")
 
 #: Recorded outputs that a moving variance is taken of, at least.
 FEWEST = 3
@@ -23,7 +23,8 @@ class Recorder:
     """Follows a run: one row of the curve per step, and its answers, `images` and the steps that they are of, `at`.
 
     * start: z_0, or A^H y, before any step.
-    * final: the method's answer at the last step whose output is not constant over all pixels.
+    * final: the method's answer at the last step that lies in no dip, see `stopping.in_dip`.
+    * last: its answer at the last step. Neither is of an output that is constant over all pixels.
     * blind, emv, discrepancy: the answers that the `rules` pick (see `stopping`), the last one where the noise level is
       known; None before one window. The two variances look back over the same stretch of the run however often it is
       recorded: of 100 steps, recorded every 10, they see 10 outputs.
@@ -44,7 +45,7 @@ class Recorder:
                           emv=ExponentialVariance(1 - (1 - ALPHA)**every, warm_up=outputs))
         if case.observation.noise_energy:
             self.rules["discrepancy"] = Discrepancy(case.observation.noise_energy)
-        self.images = dict(start=case.observation.start, final=None) | dict.fromkeys(self.rules) | dict(oracle=None)
+        self.images = dict(start=case.observation.start) | dict.fromkeys(("final", "last", *self.rules, "oracle"))
         self.at = dict(start=0)
         self.curve = {}
         self.oracle_psnr, self.deviation = -math.inf, None
@@ -55,8 +56,10 @@ class Recorder:
         taken = []
         self.flat = self.flat + 1 if is_constant(state.image) else 0
         if not self.flat or not self.curve:
-            self.deviation = state.deviation
-            taken.append("final")
+            taken.append("last")
+            if not in_dip([*self.curve.get("data", []), state.losses.get("data", math.nan)]):
+                self.deviation = state.deviation
+                taken.append("final")
             for name, rule in self.rules.items():
                 shown = state.losses.get("data", math.nan) if name == "discrepancy" else state.image
                 if rule.update(shown, state.step):

@@ -161,7 +161,9 @@ def summary(metrics):
     for label, key, digits in rows:
         cells = (answer(metrics, name, key) for name in columns)
         lines.append("".join([f"{label:{width}}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
-    reason = StopReason(metrics["stop_reason"])
+    reason, at = StopReason(metrics["stop_reason"]), answer(metrics, "final", "step")
+    if at and at != answer(metrics, "last", "step") and not reason.is_fault:
+        lines.append(f"The run ends in a dip, where the data term is far above its least: final is of step {at}.")
     return "\n".join(lines + [reason.explanation] * reason.is_fault)
 
 

@@ -31,6 +31,21 @@ class StopReason(StrEnum):
 #: Weight of the newest output in the exponential variance, as published.
 ALPHA = 0.1
 
+#: By how much the data term may exceed its least value of late before an output counts as one of a dip, see `in_dip`.
+SLACK = 0.05
+
+
+def in_dip(data):
+    """Whether the last step of a run lies in a dip: its data term is more than `SLACK` above the least of late.
+
+    Adam now and then takes a step too far: data term and picture get worse together, and come back within some hundred
+    steps. "Of late" is the last quarter of the run, so that a data term that rises for good, with lam, is accepted
+    after a while.
+
+    data: the data terms of all steps so far, a list.
+    """
+    return data[-1] > (1 + SLACK) * min(data[-1 - len(data) // 4:])
+
 
 def as_vector(image):
     """(1, C, H, W), real or complex -> (n,) real, detached; complex numbers as [Re, Im]."""
