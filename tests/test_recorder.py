@@ -109,8 +109,8 @@ def test_four_images_are_what_their_names_say(tiny_mri):
     assert recorder.images["oracle"] is images[int(np.argmax(curve["psnr"]))]
     assert recorder.images["blind"] is images[int(np.nanargmin(curve["variance"]))]
     answers = recorder.answers()
-    assert list(answers) == ["start", "final", "last", "blind", "emv", *["discrepancy"] * ("discrepancy" in answers), "blend",
-                             "oracle"]
+    assert list(answers) == ["start", "final", "last", "blind", "emv", *["discrepancy"] * ("discrepancy" in answers),
+                             "blend", "oracle"]
     at = dict(final=11, last=11, oracle=int(np.argmax(curve["psnr"])), blind=int(np.nanargmin(curve["variance"])))
     for name, index in at.items():
         assert (answers[name]["step"], answers[name]["psnr"]) == (index + 1, curve["psnr"][index])
