@@ -313,11 +313,9 @@ for result in results.values():
 # %%
 def kinds(result):
     """{name: (step, PSNR)} of the three images; no blind one before a whole window of outputs."""
-    psnr, variance = np.array(result.curve["psnr"]), np.array(result.curve["variance"])
-    at = dict(final=len(psnr) - 1, oracle=int(psnr.argmax()))
-    if np.isfinite(variance).any():
-        at["blind"] = int(np.nanargmin(variance))
-    return {name: (index + 1, psnr[index]) for name, index in at.items()}
+    answers = result.metrics["answers"]
+    return {name: (answers[name]["step"], answers[name]["psnr"])
+            for name in ("final", "oracle", "blind") if name in answers}
 
 
 start = metrics.psnr(zero_filled, case.truth, case.data_range)
