@@ -11,7 +11,7 @@ from ..files import to_bytes
 from .stopping import StopReason
 
 LARGEST_DPI = 100  #: largest resolution of a stored figure, in dots per inch
-WIDEST = 11.0  #: inches that images side by side take at most, the width of a page of a notebook
+WIDEST = 10.0  #: inches that images side by side take at most, the width of a page of a notebook
 
 
 def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):

@@ -163,7 +163,7 @@ def summary(metrics):
         lines.append("".join([f"{label:{width}}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
     reason, at = StopReason(metrics["stop_reason"]), answer(metrics, "final", "step")
     if at and at != answer(metrics, "last", "step") and not reason.is_fault:
-        lines.append(f"The run ends in a dip, where the data term is far above its least: final is of step {at}.")
+        lines.append(f"The run ends in a dip, its data term is more than 5 % above its least: final is of step {at}.")
     return "\n".join(lines + [reason.explanation] * reason.is_fault)
 
 
