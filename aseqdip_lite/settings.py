@@ -88,7 +88,7 @@ def plain_value(value):
 
 def unseeded(drawn):
     """What `Settings.idle` says of the data seed; `drawn`: whether any number is drawn."""
-    return {} if drawn else dict(data_seed="nothing is drawn at random")
+    return {} if drawn else dict(data_seed="nothing is drawn at random, no seed changes anything")
 
 
 class Settings:

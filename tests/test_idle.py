@@ -110,6 +110,8 @@ def test_the_data_seed_is_refused_exactly_where_it_changes_nothing(picture, scan
 @pytest.mark.parametrize("args", [
     ("run", "mri", "--method", "zero_filled", "--steps", "5"),
     ("run", "ct", "--method", "fbp", "--deterministic"), ("run", "ct", "--method", "fbp", "--data-seed", "3"),
+    ("run", "ct", "--method", "fbp", "--seed", "3"), ("compare", "ct", "--methods", "fbp,sirt", "--seeds", "2"),
+    ("run", "denoising", "--method", "nlm", "--seed", "3", "--data-seed", "3"),
     ("run", "ct", "--method", "fbp", "--patience", "5"),
     ("run", "denoising", "--method", "tv", "--record-every", "2"),
     ("compare", "mri", "--methods", "zero_filled", "--steps", "5"),

@@ -51,7 +51,7 @@ def main(context):
               help="Slice of a volume [the middle one]; page of a .tif, which has no default.")
 @click.option("--steps", type=int, default=None,
               help="Adam steps in all (N K); iterations of classic solvers; direct methods have none.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the data and of the initial weights.")
+@click.option("--seed", type=int, help="Seed of the data and of the initial weights.  [default: 0]")
 @click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
 @DEVICE
 @PROFILE
@@ -85,7 +85,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     from ..run.stopping import StopReason
 
     task_settings, method_settings = split_settings(task, settings)
-    check_run(seed=seed, steps=steps, patience=patience, record_every=record_every)
+    check_run(seed=seed or 0, steps=steps, patience=patience, record_every=record_every)
     if resume and overwrite:
         raise InputError("--resume goes on with the run in --out and --overwrite starts anew: give one of the two")
     device = checked_device(device)
@@ -103,6 +103,11 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     if patience is not None and patience + (first := first_value(record_every)) > chosen.steps:
         raise InputError(f"--patience {patience} does nothing here, leave it out or give more steps: the moving "
                          f"variance begins at step {first} of {chosen.steps}")
+    if seed is not None and not chosen.budget:  # a classic method draws nothing: the seed can only be the data's
+        if data_seed is not None:
+            raise InputError(f"--seed does nothing here, leave it out: {method} draws nothing, the data --data-seed")
+        data_seed = seed
+    seed = seed or 0
     out = checked_folder(f"out/{task}-{method}" if out is None else out)
     budget = steps if chosen.budget else None
     case = tasks.load_case(task, image, seed=seed, data_seed=data_seed, profile=profile, slice_index=slice_index,

@@ -63,7 +63,8 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     check_run(seeds=seeds, workers=workers, steps=steps)
     images = [tasks.get(task).default_image if image is None else str(image) for image in images]
     labels = check_labels([Path(image).stem for image in images])
-    cases = [tasks.load_case(task, image, seed=0, profile=profile, **settings) for image in images]
+    asked = 0 if seeds > 1 and not any(methods.get(name).budget for name in names) else None  # seeds of the data alone
+    cases = [tasks.load_case(task, image, data_seed=asked, profile=profile, **settings) for image in images]
     jobs, left_out = {}, []
     for image, label, case in zip(images, labels, cases, strict=True):
         files = digests([image, *settings.values()])
