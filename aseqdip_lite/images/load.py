@@ -90,14 +90,14 @@ def _fetched(name, facts, slice_index):
 
 
 def _wheel_picture(key):
-    """Central square (n, n, 3) of a picture in the installed scikit-image; opened directly, so nothing is fetched."""
+    """Central square, (n, n) or (n, n, 3), of a picture in the installed scikit-image; opened directly, not fetched."""
     from PIL import Image as Picture
 
     file = resources.files("skimage") / "data" / key
     if not file.is_file():
         raise InputError(f"the installed scikit-image carries no {key}: reinstall it from PyPI or conda-forge")
     with file.open("rb") as stream, Picture.open(stream) as picture:
-        array = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+        array = np.asarray(picture.convert("L" if picture.mode == "L" else "RGB"), dtype=np.float32) / 255
     side = min(array.shape[:2])
     top, left = ((n - side) // 2 for n in array.shape[:2])
     return array[top:top + side, left:left + side]
