@@ -98,7 +98,7 @@ def by_weights(W, A, y):
     """The solution of least norm in the weights of z = J theta, with the symmetric root of W as J."""
     values, V = torch.linalg.eigh(W)
     J = V @ torch.diag(values.clamp_min(0).sqrt()) @ V.T
-    return J @ torch.linalg.lstsq(A @ J, y[:, None], rcond=1e-8, driver="gelsd").solution[:, 0]
+    return J @ torch.linalg.lstsq(A @ J, y[:, None], rcond=1e-6, driver="gelsd").solution[:, 0]
 
 
 RIGHT = {
@@ -174,3 +174,21 @@ RIGHT = {
     "start.steps": [lambda N, K: [sum(N for _ in range(K)), K]],
     "start.truth": ["b", " (b) ", ["B"]],
 }
+
+
+#: Forms in which the numbers of an answer may come.
+FORMS = {
+    "numpy": lambda value: np.asarray(value.detach() if isinstance(value, torch.Tensor) else value),
+    "list": lambda value: torch.as_tensor(value).tolist(),
+    "tensor": torch.as_tensor,
+    "scalar": lambda value: FORMS["numpy"](value)[()],  # of NumPy, where it is a single number
+    "single precision": lambda value: (value := torch.as_tensor(value)).to(
+        value.dtype if value.dtype == torch.bool else torch.complex64 if value.is_complex() else torch.float32),
+    "with a graph": lambda value: (value := torch.as_tensor(value)).clone().requires_grad_(
+        value.is_floating_point() or value.is_complex()),
+}
+
+
+#: Where a form is a mistake: numbers without the graph of x; a kernel whose rank is that of rounding.
+MISTAKES = {("aseqdip.loss", "numpy"), ("aseqdip.loss", "list"), ("aseqdip.loss", "scalar"),
+            ("aseqdip.loss", "with a graph"), ("spectral.kernel", "single precision")}

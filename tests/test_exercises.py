@@ -2,10 +2,10 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
-from right_forms import RIGHT
+from mutants import each
+from right_forms import FORMS, MISTAKES, RIGHT
 
 from aseqdip_lite import InputError
 from aseqdip_lite.course.exercises import REGISTRY, aseqdip, check, dip, judge
@@ -28,15 +28,6 @@ def answer_of(name, number=0, change=lambda value: value):
     return answer
 
 
-def each(change, value):
-    """A value with all of its numbers changed; None, words and sets of words stay."""
-    if isinstance(value, dict):
-        return {name: each(change, part) for name, part in value.items()}
-    if isinstance(value, tuple):
-        return tuple(each(change, part) for part in value)
-    return value if value is None or isinstance(value, (str, set)) else change(value)
-
-
 @pytest.mark.parametrize("name, number, hint", ENTRIES)
 def test_every_entry_of_every_table_gets_its_own_hint(name, number, hint):
     assert judge(name, answer_of(name, number)) == hint
@@ -53,25 +44,12 @@ def test_right_answers_pass_in_every_form(name, answer):
     assert judge(name, answer) is None
 
 
-FORMS = {
-    "numpy": lambda value: np.asarray(value.detach() if isinstance(value, torch.Tensor) else value),
-    "list": lambda value: torch.as_tensor(value).tolist(),
-    "tensor": torch.as_tensor,
-    "single precision": lambda value: (value := torch.as_tensor(value)).to(
-        value.dtype if value.dtype == torch.bool else torch.complex64 if value.is_complex() else torch.float32),
-}
-
-
-#: Where a form is a mistake: numbers without a graph; a kernel whose rank is that of rounding.
-MISTAKES = {("aseqdip.loss", "numpy"), ("aseqdip.loss", "list"), ("spectral.kernel", "single precision")}
-
-
 @pytest.mark.parametrize("name, form", sorted({(name, form) for name in REGISTRY for form in FORMS} - MISTAKES))
 def test_numbers_may_come_in_any_form(name, form):
     assert judge(name, answer_of(name, 0, lambda value: each(FORMS[form], value))) is None
 
 
-MUTANTS = {
+NO_ANSWERS = {
     "NaN": lambda value: value * math.nan,
     "infinite": lambda value: value * 0 + math.inf,
     "zero": lambda value: value * 0,
@@ -84,9 +62,9 @@ MUTANTS = {
 EXCEPTIONS = {("input.blind", "another"), ("spectral.kernel", "another")}
 
 
-@pytest.mark.parametrize("name, mutant", sorted({(name, kind) for name in REGISTRY for kind in MUTANTS} - EXCEPTIONS))
+@pytest.mark.parametrize("name, mutant", sorted({(name, no) for name in REGISTRY for no in NO_ANSWERS} - EXCEPTIONS))
 def test_what_is_no_answer_gets_a_hint_in_one_line(name, mutant):
-    wrong = answer_of(name, 0, lambda value: each(MUTANTS[mutant], value))
+    wrong = answer_of(name, 0, lambda value: each(NO_ANSWERS[mutant], value))
     words = isinstance(answer_of(name)(*REGISTRY[name].cases()[0]), (str, set))
     hint = judge(name, (lambda *case: "?") if words else wrong)
     assert hint and "\n" not in hint and "raised" not in hint

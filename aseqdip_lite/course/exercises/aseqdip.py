@@ -25,10 +25,12 @@ def fourier(coils, seed=0, side=12):
 
 
 def stage():
-    """(x, z, A, y, lam) of a complex problem, x with a gradient."""
-    A = fourier(3)
-    z, y = complex_draw(1, *A.in_shape, seed=1), complex_draw(1, *A.out_shape, seed=2)
-    return [(complex_draw(1, *A.in_shape, seed=3).requires_grad_(), z, A, y, 0.7)]
+    """(x, z, A, y, lam) of two complex problems, x with a gradient."""
+    cases = []
+    for A, lam in ((fourier(3), 0.7), (fourier(2, side=10), 3.0)):
+        z, y = complex_draw(1, *A.in_shape, seed=1), complex_draw(1, *A.out_shape, seed=2)
+        cases.append((complex_draw(1, *A.in_shape, seed=3).requires_grad_(), z, A, y, lam))
+    return cases
 
 
 def energy(r):
@@ -36,7 +38,13 @@ def energy(r):
     return r.abs().square().sum()
 
 
-@exercise("aseqdip.loss", stage, tol=1e-4, trait=lambda loss, *case: (loss, loss.requires_grad),
+def with_gradient(loss, x, *rest):
+    """A loss and its gradient in x, None where no graph leads to x."""
+    known = loss.requires_grad and torch.autograd.grad(loss, x, retain_graph=True, allow_unused=True)[0]
+    return loss, None if known is False else known
+
+
+@exercise("aseqdip.loss", stage, tol=1e-4, trait=with_gradient,
           form=": a loss is one number, the sum over all entries",
           otherwise="first term: x through A against y. Second: x against z, both images. Square, sum, weight the "
                     "second by lam")
@@ -48,6 +56,8 @@ def loss(x, z, A, y, lam):
         None: data + lam * ae,
         "the loss has lost its graph: .item(), float() or .detach() cut it off, and no gradient reaches phi":
             (data + lam * ae).item(),
+        "the value is right, but x is cut off by .detach() in one of the terms: its gradient must hold both":
+            [data.detach() + lam * ae, data + lam * ae.detach()],
         "the loss is complex: ||r||^2 is the sum of |r|^2, and r * r or r.square() of a complex r is not |r|^2; "
         "r * r.conj() still needs .real":
             [(r * r).sum() + lam * (gap * gap).sum(), (r * r.conj()).sum() + lam * (gap * gap.conj()).sum()],
@@ -80,7 +90,7 @@ def input_of_step(step, N):
     }
 
 
-@exercise("aseqdip.exact", lambda: [(draw(1, 3, 4, 4, seed=1), draw(1, 3, 4, 4, seed=2), lam, k)
+@exercise("aseqdip.exact", lambda: [(draw(1, 3, 4, 4, seed=k), draw(1, 3, 4, 4, seed=k + 1), lam, k)
                                     for lam in (0.5, 2.0) for k in (1, 2, 7)],
           form=": z_k is an image like y",
           otherwise="set the gradient 2 (x - y) + 2 lam (x - z) to zero, solve for x - y, and do it k times")
@@ -109,6 +119,7 @@ def three_tasks():
 
 def data_term(z, A, y):
     """||A z - y||^2 relative to ||y||^2, and whether z is 0."""
+    z = z.detach()
     value = float(energy(A(z) - y) / energy(y))
     return (0.0 if value <= 1e-8 else value), not float(z.abs().max())
 

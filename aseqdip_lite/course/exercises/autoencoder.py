@@ -52,13 +52,16 @@ def count(H, W):
 
 
 def chain():
-    """(z, g, Jt, A, At, y, lam) with a g that is not linear and its transposed Jacobian at z."""
-    M, K, z, y = draw(5, 9, seed=1), draw(9, 9, seed=2), draw(9, seed=3), draw(5, seed=4)
+    """(z, g, Jt, A, At, y, lam) with a g that is not linear and its transposed Jacobian at z, of two sizes."""
+    def problem(m, n, lam):
+        M, K, z, y = draw(m, n, seed=1), draw(n, n, seed=2), draw(n, seed=3), draw(m, seed=4)
 
-    def g(z):
-        return torch.tanh(K @ z)
+        def g(z):
+            return torch.tanh(K @ z)
 
-    return [(z, g, lambda u: torch.func.vjp(g, z)[1](u)[0], lambda x: M @ x, lambda v: M.T @ v, y, 0.7)]
+        return z, g, lambda u: torch.func.vjp(g, z)[1](u)[0], lambda x: M @ x, lambda v: M.T @ v, y, lam
+
+    return [problem(5, 9, 0.7), problem(4, 6, 3.0)]
 
 
 @exercise("auto.gradient", chain, form=": a gradient in z has the shape of z", otherwise=(
@@ -82,8 +85,13 @@ def gradient(z, g, Jt, A, At, y, lam):
     }
 
 
-@exercise("auto.spin", lambda: [(lambda x: torch.tanh(draw(1, 1, 6, 8, seed=1) * x),  # sees where it is
-                                 draw(1, 1, 6, 8, seed=2), [(0, 0), (1, 3), (4, 2)])],
+def seeing():
+    """(g, x, shifts) with a g that sees where it is, and is not linear."""
+    return [(lambda x, size=size: torch.tanh(draw(1, 1, *size, seed=1) * x), draw(1, 1, *size, seed=2), shifts)
+            for size, shifts in (((6, 8), [(0, 0), (1, 3), (4, 2)]), ((5, 7), [(2, 1), (0, 3)]))]
+
+
+@exercise("auto.spin", seeing,
           form=": an image is expected", otherwise=(
     "for each (i, j): roll x by (i, j) along the last two axes, apply g, roll back by (-i, -j); then the mean"))
 def spin(g, x, shifts):

@@ -47,8 +47,9 @@ def smear(y, angles, size, first=lambda w: 1 - w, second=lambda w: w):
     return image
 
 
-@exercise("ct.backproject", lambda: [(draw(4, detector, seed=3), (0.0, 0.4, 1.1, 2.3), size)  # without symmetry
-                                     for size, detector in ((9, 15), (10, 17))], otherwise=(
+@exercise("ct.backproject", lambda: [(draw(len(angles), detector, seed=3), angles, size)  # without symmetry
+                                     for angles, size, detector in (((0.0, 0.4, 1.1, 2.3), 9, 15),
+                                                                    ((0.2, 0.9, 1.9), 10, 17))], otherwise=(
     "each pixel reads, in every view, the two bins that it was shared out to, times its shares, and adds up"))
 def backproject(y, angles, size):
     """A function (y, angles, size) -> the adjoint (size, size) of the lesson's `project`, from y (views, D)."""
@@ -81,7 +82,7 @@ def lam(lam, norm):
     }
 
 
-@exercise("ct.ramp", lambda: [(draw(3, 21, seed=5),)], otherwise=(
+@exercise("ct.ramp", lambda: [(draw(3, 21, seed=5),), (draw(2, 12, seed=6),)], otherwise=(
     "(h * y)(j) = sum over i of h(j - i) y(i), with h(0) = 1/4, h(n) = -1 / (pi n)^2 for odd n, 0 for even n"))
 def ramp(y):
     """A function y (..., D) -> the same shape, filtered by the ramp that is sampled in space; no wrap-around."""
@@ -115,7 +116,12 @@ def ramp(y):
     }
 
 
-@exercise("ct.views", [(96,), (512,)], trait=lambda views, N: float(views) / N, tol=0.015, otherwise=(
+def rounded(views, N):
+    """How many views a pixel, or that the number is pi N / 2 rounded in some way."""
+    return "rounded" if abs(float(views) - math.pi * N / 2) < 0.999 else float(views) / N
+
+
+@exercise("ct.views", [(96,), (512,)], trait=rounded, tol=0.015, otherwise=(
     "spokes are pi / V apart in angle; at the largest radius, 1/2, the gap must be at most 1 / N: solve for V"))
 def views(N):
     """A function N -> views that sampling theory asks for, pi N / 2; rounding either way is right."""

@@ -25,7 +25,8 @@ def slope(curve, t):
     return torch.func.grad(lambda t: curve(t).sum())(t)
 
 
-@exercise("deblurring.slope", lambda: [(uniform((1, 5, 6), seed=1), *curve) for curve in ((2.2, DARK), (1.6, 0.3))], (
+@exercise("deblurring.slope", lambda: [(uniform((1, 5, n), seed=n), gamma, d)
+                                       for n, gamma, d in ((6, 2.2, DARK), (7, 1.6, 0.3))], (
     "not the derivative: the curve is ((L + d)^(1 / gamma) - d^(1 / gamma)) / constant, use the chain rule"))
 def response_slope(light, gamma, d):
     """A function (light, gamma, d) -> derivative of the response curve with the offset d at each amount of light."""
@@ -44,7 +45,8 @@ def response_slope(light, gamma, d):
 
 
 @exercise("deblurring.vjp", lambda: [(A, uniform(A.in_shape, seed=2, low=0.1), uniform(A.out_shape, seed=3, low=-1.0))
-                                     for A in [camera(exposure=1.3, knee=0.5)]], (
+                                     for A in (camera(exposure=1.3, knee=0.5),
+                                               camera((1, 10, 13), gamma=1.6, exposure=1.6, knee=0.6))], (
     "not J^H v: take the four factors of J in reverse order, slopes as they are, and B^H in place of B"))
 def camera_vjp(A, x, v):
     """A function (A, x, v) -> J(x)^H v of a `MotionBlur`; tried with an exposure above 1 and a low knee."""
@@ -81,11 +83,13 @@ def camera_vjp(A, x, v):
 
 
 def clipping_camera():
-    """(A, x): a camera that clips, and a picture with a bright window that is larger than the kernel."""
-    A = camera((1, 28, 32), exposure=2.0, knee=1.0)
-    x = uniform(A.in_shape, seed=4, low=0.05, high=0.35)
-    x[..., 6:24, 6:26] += 0.6
-    return [(A, x)]
+    """(A, x): cameras that clip, and pictures with a bright window that is larger than the kernel."""
+    cases = []
+    for A in camera((1, 28, 32), exposure=2.0, knee=1.0), camera((1, 26, 29), gamma=1.8, exposure=1.8, knee=1.0):
+        x = uniform(A.in_shape, seed=4, low=0.05, high=0.35)
+        x[..., 6:-4, 6:-6] += 0.6
+        cases.append((A, x))
+    return cases
 
 
 def influence(A, x):
@@ -120,10 +124,10 @@ def blurred():
     """(y, gamma, the inverse of the blur) for two cameras whose blur can be undone well: most of the time at rest."""
     kernel = torch.tensor([[0.0, 0.1, 0.0], [0.0, 0.7, 0.15], [0.0, 0.0, 0.05]])
     cases = []
-    for gamma in (2.2, 1.5):
-        A = MotionBlur((1, 9, 10), kernel / kernel.sum(), gamma, knee=1.0).to(double=True)
+    for gamma, turned in ((2.2, kernel), (1.5, kernel.T)):
+        A = MotionBlur((1, 9, 10), turned / kernel.sum(), gamma, knee=1.0).to(double=True)
         K = A.blur(torch.eye(90, dtype=torch.float64).reshape(90, *A.in_shape)).reshape(90, 90).T
-        cases.append((A(uniform(A.in_shape, seed=5, low=0.2, high=0.8)), gamma,
+        cases.append((A(uniform(A.in_shape, seed=len(cases), low=0.2, high=0.8)), gamma,
                       lambda light, K=K: torch.linalg.solve(K, light.flatten()).reshape(light.shape)))
     return cases
 

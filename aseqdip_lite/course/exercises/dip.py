@@ -5,8 +5,9 @@ import math
 from .table import draw, exercise
 
 
-@exercise("dip.share", lambda: [(2 + x + 0.3 * n + 0.5 * error, 2 + x, n)
-                                for x, n, error in [[draw(1, 3, 7, 9, seed=seed) for seed in (3, 4, 5)]]],
+@exercise("dip.share", lambda: [(2 + x + a * n + 0.5 * error, 2 + x, n)
+                                for a, size, first in ((0.3, 7, 3), (0.8, 5, 6))
+                                for x, n, error in [[draw(1, 3, size, 9, seed=first + i) for i in range(3)]]],
           tol=1e-4, form=": sum over all pixels", otherwise=(
     "minimise ||f - x - a n||^2 over the number a: where its derivative is zero, f - x - a n is orthogonal to n"))
 def share(f, x, n):
@@ -30,8 +31,9 @@ def first_below(data, level):
     return next((step for step, value in enumerate(data, start=1) if value <= level), None)
 
 
-@exercise("dip.discrepancy", [([60.0, 40.0, 12.0, 4.9, 5.2, 2.0, 0.4, 0.5], 0.1, 500),  # the level is 5
-                              ([4.0, 0.005], 0.1, 500), ([9.0, 8.0], 0.1, 500)], (
+@exercise("dip.discrepancy", [([60.0, 40.0, 24.0, 12.0, 4.9, 5.2, 2.0, 0.4, 0.5], 0.1, 500),  # the level is 5
+                              ([4.0, 0.005], 0.1, 500), ([9.0, 8.0], 0.1, 500),
+                              ([12.0, 10.5, 10.0, 9.5, 8.5], 1.0, 10), ([80.0, 50.0, 39.0], 2.0, 10)], (
     "compare each entry with E||n||^2 = m sigma^2, and return the step of the first that is not above it"),
           stepwise=True)
 def discrepancy(data, noise_std, m):
@@ -42,7 +44,9 @@ def discrepancy(data, noise_std, m):
         "the level is too low: data is a sum over m entries, so multiply sigma^2 by m": first_below(data, noise_std**2),
         "the level is too high: sigma is squared, E||n||^2 = m sigma^2": first_below(data, m * noise_std),
         "the norm against its square: data is a square, and so is its level m sigma^2":
-            first_below(data, m**0.5 * noise_std),
+            [first_below(data, m**0.5 * noise_std), first_below([value**0.5 for value in data], m * noise_std**2)],
+        "at the level counts, too: the first entry that is not above it":
+            first_below(data, math.nextafter(m * noise_std**2, 0)),
         "where the data term never reaches the noise's energy there is no such step: return None":
             [right or len(data), right or 0, right or 1],
         "steps count from 1: the first entry of the curve is step 1": right and right - 1,

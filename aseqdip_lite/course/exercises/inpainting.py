@@ -14,14 +14,14 @@ from .table import exercise
 SHAPE = (6, 7)
 
 
-def small_problem():
+def small_problem(shape=SHAPE, seed=5):
     """(A, y, f): a mask with half of the pixels missing, measurements (1, 3, H, W) and any other image f.
 
     One row of the image is 0, as the hole of y is: y alone does not tell known pixels.
     """
-    generator = torch.Generator().manual_seed(5)
-    A = Mask(random_mask(SHAPE, 0.5, generator), (3, *SHAPE))
-    x, f = (1 + torch.rand((1, 3, *SHAPE), generator=generator) for _ in range(2))
+    generator = torch.Generator().manual_seed(seed)
+    A = Mask(random_mask(shape, 0.5, generator), (3, *shape))
+    x, f = (1 + torch.rand((1, 3, *shape), generator=generator) for _ in range(2))
     x[..., 2, :] = 0.0
     return A, A(x), f
 
@@ -51,10 +51,12 @@ def hole(psnr, h):
 
 
 def hole_to_fill():
-    """(L, y, known) of a small picture."""
-    generator = np.random.default_rng(3)
-    known = generator.permutation(math.prod(SHAPE)) < 15
-    return [(laplacian(SHAPE), np.where(known, 1 + generator.random(known.size), 0.0), known)]
+    """(L, y, known) of two small pictures."""
+    generator, cases = np.random.default_rng(3), []
+    for shape in SHAPE, (5, 6):
+        known = generator.permutation(math.prod(shape)) < 15
+        cases.append((laplacian(shape), np.where(known, 1 + generator.random(known.size), 0.0), known))
+    return cases
 
 
 def filling(x, L, y, known):
@@ -88,7 +90,8 @@ def harmonic(L, y, known):
     }
 
 
-@exercise("inpainting.stage", lambda: [(y, z, lam, A.mask) for A, y, z in [small_problem()] for lam in (0.5, 2.0)], (
+@exercise("inpainting.stage", lambda: [(y, z, lam, A.mask) for lam, *problem in ((0.5,), (2.0, SHAPE, 6))
+                                      for A, y, z in [small_problem(*problem)]], (
     "set the derivative to zero for one pixel: M (M x - y) + lam (x - z) = 0, once with M = 1, once with M = 0"),
           tol=1e-4)
 def stage(y, z, lam, M):
@@ -104,7 +107,8 @@ def stage(y, z, lam, M):
     }
 
 
-@exercise("inpainting.paste", lambda: [(f, y, A) for A, y, f in [small_problem()]], tol=1e-4, otherwise=(
+@exercise("inpainting.paste", lambda: [(f, y, A) for A, y, f in (small_problem(), small_problem((5, 8)))], tol=1e-4,
+          otherwise=(
     "known pixels must be y, so there is no choice; in the hole all values fit, and f's own costs nothing"))
 def paste(f, y, A):
     """A function (f, y, A) -> the image nearest to f among all that fit y exactly; A a mask."""

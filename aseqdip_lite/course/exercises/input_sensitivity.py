@@ -38,7 +38,7 @@ def multiple(z, x):
     return "complex" if abs(c.imag) > 1e-4 * abs(c) else "far" if abs(c.real - 1) >= 2 - 1e-4 else "near"
 
 
-@exercise("input.far", lambda: [(image(1),)], trait=multiple, otherwise=lambda z, x: (
+@exercise("input.far", lambda: [(image(1),), (image(4, (1, 1, 6, 7)),)], trait=multiple, otherwise=lambda z, x: (
     f"the distance of c x from x is |c - 1| ||x||, here {float((z - x).norm() / x.norm()):.2f} ||x||: too near"))
 def far(x):
     """A function x -> z with ||z - x|| >= 2 ||x|| that is as good an input as x, however small eps: a real multiple."""
@@ -75,29 +75,36 @@ def bumps():
     hill = 25 - (steps - 150) ** 2 / 36000  # falls by 0.1 dB in 60 steps
     rising = 25 - 10 * np.exp(-steps / 80)
     early = hill - 3 * np.exp(-(((steps - 60) / 15) ** 2))
-    recovers = np.where(steps < 200, rising, rising[200] - 2 * np.exp(-(((steps - 260) / 20) ** 2)))
+    recovers = np.where(steps < 230, rising, rising[230] - 0.05 - 2 * np.exp(-(((steps - 290) / 10) ** 2)))
     late = np.minimum(rising, 23.0) - 0.8 * (steps > 330)
     noise = 0.25 * np.random.default_rng(0).standard_normal(400) + 0.8 * (abs(steps - 200) < 2)
-    return dict(rising=rising, recovers=recovers, hill=hill, dip=early, twice=recovers - 0.8 * (steps > 350),
+    return dict(rising=rising, recovers=recovers, hill=hill, dip=early, twice=recovers - 0.8 * (steps > 375),
                 noisy=late + noise)
 
 
 def place(step, psnr):
-    """Where an onset lies on a curve; wherever the window of 50 steps is put, it may differ by half of it."""
+    """Where an onset lies on a curve; wherever the window of 50 steps is put, it may differ by half of it.
+
+    Elsewhere it is the step itself.
+    """
     expected = overfitting_start(psnr)
     if step is None or expected is None:
         return step is None
-    return "onset" if abs(step - expected) <= 25 else "top" if abs(step - 1 - np.argmax(psnr)) <= 1 else "elsewhere"
+    return "onset" if abs(step - expected) <= 25 else "top" if abs(step - 1 - np.argmax(psnr)) <= 1 else step
 
 
-def first_drop(psnr):
-    """The first step at which the averaged curve is 0.1 dB below its maximum so far, whatever follows."""
+def first_drop(psnr, top=None):
+    """The first step at which the averaged curve is 0.1 dB below its maximum so far, whatever follows.
+
+    Of the steps from that of the averaged maximum on if `top` is np.argmax.
+    """
     smooth = smoothed(psnr, 50)
+    smooth = dict(list(smooth.items())[top(list(smooth.values())) if top else 0:])
     tops = np.maximum.accumulate(list(smooth.values()))
     return next((step for (step, value), top in zip(smooth.items(), tops, strict=True) if value < top - 0.1), None)
 
 
-@exercise("input.onset", lambda: [(curve.tolist(),) for curve in bumps().values()], trait=place, stepwise=True,
+@exercise("input.onset", lambda: [(curve.tolist(),) for curve in bumps().values()], trait=place, stepwise=True, tol=0.1,
           nothing="not answered yet: your function returns None for every curve",
           otherwise=lambda step, psnr: (
               "a curve that ends below its maximum has an onset: yours finds none" if step is None else
@@ -108,16 +115,17 @@ def onset(psnr):
 
     The maximum is that of the mean. None if it does not stay below.
     """
-    right, drop = overfitting_start(psnr), first_drop(psnr)
+    right, drops = overfitting_start(psnr), [first_drop(psnr), first_drop(psnr, np.argmax)]
     return {
         None: right,
         "a curve that still rises at its end has no onset: return None": right or len(psnr),
-        "a curve that falls, but comes back to its maximum has no onset: return None": drop,
-        "the curve comes back after that drop: the onset is the last one, from which it stays below": right and drop,
+        "a curve that falls, but comes back to its maximum has no onset: return None": drops,
+        "the curve comes back after that drop: the onset is the last one, from which it stays below":
+            [right and drop for drop in drops],
         "that is the step of the maximum: the onset is where the curve has fallen by 0.1 dB for good":
             right and int(np.argmax(psnr)) + 1,
         "single steps jump by more than 0.1 dB: average over 50 steps before you compare":
-            [right and overfitting_start(psnr, window) for window in (1, 10)],
+            [right and overfitting_start(psnr, window) for window in (1, 10, 20)],
     }
 
 

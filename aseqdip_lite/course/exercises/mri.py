@@ -9,19 +9,22 @@ from .table import exercise
 #: The small problem that answers are tried on: odd and even sides, so that a wrong shift shows.
 SHAPE = (12, 15)
 
+#: The second one, with sides of the other kind.
+OTHER = (9, 14)
 
-def small_operator(coils=3, normalised=True):
+
+def small_operator(coils=3, normalised=True, shape=SHAPE):
     """An MRIOperator with random coil maps, sum |S|^2 = 1 if `normalised`, and its random generator."""
     generator = torch.Generator().manual_seed(7)
-    maps = torch.randn((coils, *SHAPE), generator=generator, dtype=torch.complex64)
+    maps = torch.randn((coils, *shape), generator=generator, dtype=torch.complex64)
     if normalised:
         maps = maps / maps.abs().square().sum(dim=0).sqrt()
-    return MRIOperator(maps, column_mask(SHAPE[1], 3, generator)), generator
+    return MRIOperator(maps, column_mask(shape[1], 3, generator)), generator
 
 
-def one_coil():
+def one_coil(shape=SHAPE):
     """An MRIOperator of one coil with S = 1."""
-    A, _ = small_operator(coils=1)
+    A, _ = small_operator(coils=1, shape=shape)
     return MRIOperator(torch.ones_like(A.sens_maps), A.mask)
 
 
@@ -34,15 +37,21 @@ AXES = ": batch and channel axes stay, and the adjoint ends with a sum over coil
 
 
 @exercise("mri.adjoint", lambda: [(draw(A.out_shape, generator), A.sens_maps, A.mask)
-                                  for A, generator in [small_operator(normalised=False)]],
+                                  for A, generator in (small_operator(normalised=False),
+                                                       small_operator(2, False, OTHER))],
           tol=1e-4, form=AXES, otherwise=(
     "not A^H y: undo the three steps in reverse order, each by its adjoint: M, then F^H, then S^H"))
 def adjoint(y, s, mask):
     """A^H as a function of (y, sens_maps, mask); tried on maps that are not normalised and y that is not masked."""
     A = MRIOperator(s, mask)
     M, F, S = A.A.A, A.A.B, A.B
-    right, plain = A.adjoint(y), torch.fft.ifft2(mask * y, norm="ortho")
-    root = (y.shape[-2] * y.shape[-1]) ** 0.5
+    right, root = A.adjoint(y), (y.shape[-2] * y.shape[-1]) ** 0.5
+
+    def shifted(before, after):
+        moved = [lambda k: k, *(lambda k, move=move: move(k, dim=(-2, -1))
+                                for move in (torch.fft.ifftshift, torch.fft.fftshift))]
+        return S._adjoint(moved[after](torch.fft.ifft2(moved[before](mask * y), norm="ortho")))
+
     return {
         None: right,
         "M is missing: (M F S)^H = S^H F^H M, and y need not be zero where nothing was sampled":
@@ -54,8 +63,9 @@ def adjoint(y, s, mask):
         "divided by sum |S|^2: that is an inverse of S, but the adjoint divides by nothing":
             right / s.abs().square().sum(dim=0),
         "the shifts are missing: k-space has its centre in the middle, so ifftshift comes before the FFT, fftshift "
-        "after": [S._adjoint(plain), S._adjoint(plain) / root, S._adjoint(torch.fft.fftshift(plain, dim=(-2, -1))),
-             S._adjoint(torch.fft.ifft2(torch.fft.ifftshift(mask * y, dim=(-2, -1)), norm="ortho"))],
+        "after": [factor * shifted(*moves) for moves in ((0, 0), (0, 2), (1, 0)) for factor in (1, root, 1 / root)],
+        "fftshift and ifftshift are exchanged: they are one for even sides only, and ifftshift comes before the FFT":
+            [shifted(2, 1), shifted(2, 2), shifted(1, 1)],
         'a factor sqrt(HW): F is orthonormal, norm="ortho", and only then its adjoint is its inverse':
             [right / root, right * root],
     }
@@ -63,10 +73,12 @@ def adjoint(y, s, mask):
 
 def part_seen(u, A):
     """||A u|| / ||u||, to three digits: 0 in the null space; -1 for u = 0."""
-    return round(float(A(u).norm() / u.norm()), 3) if float(u.norm()) else -1.0
+    top = u.abs().max()  # squares of what is small vanish in single precision
+    return round(float(A(u / top).norm() / (u / top).norm()), 3) if float(top) else -1.0
 
 
-@exercise("mri.unseen", lambda: [(one_coil(),)], trait=part_seen, form=AXES, otherwise=lambda u, A: (
+@exercise("mri.unseen", lambda: [(one_coil(),), (one_coil(OTHER),)], trait=part_seen, form=AXES,
+          otherwise=lambda u, A: (
     f"A u is not zero, ||A u|| / ||u|| = {part_seen(u, A):.2f}: build u in k-space, where M acts, then transform back"))
 def unseen(A):
     """A non-zero image (1, 1, H, W), a function of the operator A of one coil with S = 1, with A u = 0."""
@@ -91,7 +103,8 @@ def lam(lam, H, W):
 
 
 @exercise("mri.project", lambda: [(draw(A.in_shape, generator), A(draw(A.in_shape, generator)), A)
-                                  for A, generator in [small_operator()]], tol=1e-4, form=AXES, otherwise=(
+                                  for A, generator in (small_operator(), small_operator(2, shape=OTHER))],
+          tol=1e-4, form=AXES, otherwise=(
     "replace the sampled k-space of S f by y, keep the rest, and return to the image by F^-1 and S^H"))
 def project(f, y, A):
     """A function (f, y, A) -> S^H F^-1((1 - M) F S f + M y), for maps with sum |S|^2 = 1."""

@@ -11,13 +11,16 @@ from .table import all_close, draw, exercise
 LENGTH = 7
 
 
-def small_net():
-    """(f, params, z) of two layers, with biases other than 0."""
-    f, params = as_function(conv_net(3, layers=2, seed=1), residual=True)
-    return [(f, {name: p + 0.1 * draw(*p.shape, seed=2) for name, p in params.items()}, draw(1, 1, LENGTH))]
+def small_nets():
+    """(f, params, z) of two networks of two layers, with biases other than 0."""
+    cases = []
+    for width, length, size in ((3, LENGTH, 3), (4, 6, 5)):
+        f, params = as_function(conv_net(width, layers=2, kernel=size, seed=1), residual=True)
+        cases.append((f, {name: p + 0.1 * draw(*p.shape, seed=2) for name, p in params.items()}, draw(1, 1, length)))
+    return cases
 
 
-@exercise("ntk.kernel", small_net, form=": flatten the output, (1, 1, m)", otherwise=(
+@exercise("ntk.kernel", small_nets, form=": flatten the output, (1, 1, m)", otherwise=(
     "not J J^T: flatten the Jacobian of each tensor to (m, p), multiply it by its transpose, add over tensors"))
 def kernel(f, params, z):
     """A function (f, params, z) -> Theta = J J^T (m, m), J the derivative of all m outputs by all weights."""
@@ -59,9 +62,9 @@ def rate(v, m, loss):
     }
 
 
-def deep_net():
+def deep_net(width=4):
     """(f, params, z) of three layers."""
-    f, params = as_function(conv_net(4, layers=3, seed=3))
+    f, params = as_function(conv_net(width, layers=3, seed=3))
     return f, params, draw(1, 1, LENGTH)
 
 
@@ -72,7 +75,7 @@ def negated(params, *layers):
 
 def partnership(new, params):
     """What new weights are to the old ones."""
-    f, _, z = deep_net()
+    f, _, z = deep_net(len(params["0.weight"]))
     if all_close(f(new, z), f(params, z)):
         return "the same output"
     if all_close(f(new, z), -f(params, z)):
@@ -80,7 +83,7 @@ def partnership(new, params):
     return next((layer for layer in ("0.weight", "2.weight") if all_close(new[layer], -params[layer])), "neither")
 
 
-@exercise("ntk.partner", lambda: [(deep_net()[1],)], trait=partnership, otherwise=(
+@exercise("ntk.partner", lambda: [(deep_net(width)[1],) for width in (4, 5)], trait=partnership, otherwise=(
     "not -g_0: which layer is g linear in, whatever the others do?"))
 def partner(params):
     """A function of params -> weights with g_0 -> -g_0 and the same kernel: the last layer negated."""
@@ -96,8 +99,8 @@ def partner(params):
     }
 
 
-@exercise("ntk.error", lambda: [(draw(9, seed=seed).abs(), 0.3, t, sigma)
-                                for seed, t, sigma in ((4, 3, 1.0), (5, 12, 0.5), (6, 1, 2.0))], (
+@exercise("ntk.error", lambda: [(draw(9, seed=seed).abs(), beta, t, sigma)
+                                for seed, beta, t, sigma in ((4, 0.3, 3, 1.0), (5, 0.2, 12, 0.5), (6, 0.4, 1, 2.0))], (
     "with z = x, Eq. 13 gives f_t - x = (I - M_t) n: write it in eigenvectors of Theta, where n has the same energy "
     "sigma^2 in each"), form=": the mean over the m modes")
 def error(values, beta, t, sigma):

@@ -81,7 +81,11 @@ def probes():
 
 def finding(error, A, x, v):
     """What an error says of A, whatever size it was divided by."""
-    return "rounding" if abs(error) < 1e-8 else "a fault" if abs(error) < 10 else "a larger number"
+    y = A(x)
+    least = 0.03 * float((torch.vdot(y.flatten(), v.flatten()) - torch.vdot(x.flatten(), A.adjoint(v).flatten())).abs()
+                         / (y.norm() * v.norm()))
+    return ("rounding" if abs(error) < 1e-10 else "a fault" if least < abs(error) < 10 else
+            "a smaller number" if abs(error) < 1 else "a larger number")
 
 
 @exercise("operators.dot_test", probes, trait=finding, stepwise=True, otherwise=lambda error, A, x, v: (
@@ -199,8 +203,9 @@ def unseen(A, w):
     }
 
 
-@exercise("operators.filter", lambda: [(torch.tensor([1.0, 0.7, 0.2, 0.01, 0.0], dtype=torch.float64), k, step)
-                                       for k, step in ((1, 0.5), (2, 1.3), (40, 0.9))], otherwise=(
+@exercise("operators.filter", lambda: [(torch.tensor([1.0, *middle, 0.01, 0.0], dtype=torch.float64), k, step)
+                                       for middle, k, step in (((0.7, 0.2), 1, 0.5), ((0.6, 0.3), 2, 1.3),
+                                                               ((0.5,), 40, 0.9))], otherwise=(
     "subtract the fixed point b / s: what is missing, c_k - b / s, is multiplied by the same number each step"))
 def filters(s, k, step):
     """A function (s, k, step) -> the filter factors of k Landweber steps for a tensor s of singular values."""

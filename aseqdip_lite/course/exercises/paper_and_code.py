@@ -7,7 +7,8 @@ from .aseqdip import energy
 from .table import draw, exercise
 
 
-@exercise("paper.target", lambda: [(draw(1, 1, 6, 5, seed=1, dtype=torch.complex64),)], (
+@exercise("paper.target", lambda: [(draw(1, 1, *size, seed=1, dtype=torch.complex64),)
+                                  for size in ((6, 5), (4, 7))], (
     "write both channels as |a - z|^2 = (a - Re z)^2 + (Im z)^2 with a real; only the first square holds x"),
           form=": an image like z")
 def target(z):

@@ -11,8 +11,8 @@ from .table import draw, exercise
 N, FREQUENCIES = 24, (0, 1, 2, 5)
 
 
-@exercise("spectral.band", lambda: [(*(draw(8, 9, seed=seed, dtype=torch.complex128) for seed in (1, 2)),
-                                     draw(8, 9, seed=3) > 0.3)], otherwise=(
+@exercise("spectral.band", lambda: [(*(draw(*size, seed=seed, dtype=torch.complex128) for seed in (1, 2)),
+                                     draw(*size, seed=3) > 0.3) for size in ((8, 9), (7, 6))], otherwise=(
     "take the complex differences inside the mask, their norm, and divide by the norm of the truth inside it"))
 def band(k, truth, mask):
     """A function (k_image, k_truth, mask) -> ||M (k_image - k_truth)|| / ||M k_truth|| of centred k-spaces (H, W)."""
@@ -53,8 +53,11 @@ def steps(beta, mu):
 
 def kernels():
     """(W, A, y) with a kernel of full rank and one whose A W A^T is not invertible."""
-    A, Js = fourier_rows(N, FREQUENCIES), (draw(N, rank, seed=rank) for rank in (40, 5))
-    return [(J @ J.T, A, A @ draw(N, seed=8)) for J in Js]
+    cases = []
+    for rank, frequencies in ((40, FREQUENCIES), (5, (0, 1, 3, 4))):
+        A, J = fourier_rows(N, frequencies), draw(N, rank, seed=rank)
+        cases.append((J @ J.T, A, A @ draw(N, seed=rank + 1)))
+    return cases
 
 
 def strict_inverse(S):
@@ -116,8 +119,12 @@ def kernel(x):
 
 def guide():
     """(f, A, y, z, etas, alpha) with an f that is not linear: the mean over draws must be taken outside of it."""
-    M, etas = draw(5, 12, seed=1), [draw(12, seed=seed).abs() for seed in (3, 4, 5)]
-    return [(lambda z: 2 * torch.tanh(z) + 0.1, lambda x: M @ x, draw(5, seed=6), draw(12, seed=2), etas, 0.7)]
+    cases = []
+    for m, n, draws, alpha in ((5, 12, 3, 0.7), (4, 9, 2, 3.0)):
+        M, etas = draw(m, n, seed=1), [draw(n, seed=seed).abs() for seed in range(3, 3 + draws)]
+        cases.append((lambda z, draws=draws: torch.tanh(draws * z) + 0.1, lambda x, M=M: M @ x, draw(m, seed=6),
+                      draw(n, seed=2), etas, alpha))
+    return cases
 
 
 @exercise("spectral.guided", guide, tol=1e-5, otherwise=(

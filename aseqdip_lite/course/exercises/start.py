@@ -7,14 +7,16 @@ import numpy as np
 from .table import exercise
 
 
-def picture():
-    """(image, truth, peak) of a small noisy picture."""
-    generator = np.random.default_rng(5)
-    truth = generator.uniform(0, 0.6, (7, 9))
-    return [(truth + 0.05 * generator.standard_normal(truth.shape), truth, 0.7)]
+def pictures():
+    """(image, truth, peak) of two small noisy pictures."""
+    generator, cases = np.random.default_rng(5), []
+    for shape, peak in (((7, 9), 0.7), ((8, 5), 2.0)):
+        truth = generator.uniform(0, 0.85 * peak, shape)
+        cases.append((truth + 0.05 * generator.standard_normal(shape), truth, peak))
+    return cases
 
 
-@exercise("start.psnr", picture, form=": take the mean over all pixels", otherwise=(
+@exercise("start.psnr", pictures, form=": take the mean over all pixels", otherwise=(
     "three steps: square the error pixel by pixel, take the mean, then 10 log10(peak^2 / mean)"))
 def psnr(image, truth, peak):
     """A function (image, truth, peak) -> PSNR in dB, for arrays (H, W): 10 log10(peak^2 / mean squared error)."""
@@ -31,8 +33,9 @@ def psnr(image, truth, peak):
         "the peak is missing: in another unit of the image the PSNR would be another": 10 * math.log10(1 / mse),
         "that is the mean of |error|: square first, so that large errors count more":
             20 * math.log10(peak / np.mean(abs(error))),
-        "that is the largest value of this truth: take the peak that is given, so that images can be compared":
-            10 * math.log10(truth.max() ** 2 / mse),
+        "that is the largest value or the range of these pictures: take the peak that is given, so that images can be "
+        "compared":
+            [10 * math.log10(top**2 / mse) for top in (truth.max(), image.max(), np.ptp(truth), np.ptp(image))],
         "that is a signal-to-noise ratio: PSNR has the square of the peak, not the energy of the truth":
             [10 * math.log10(np.mean(truth**2) / mse), 10 * math.log10(np.var(truth) / mse)],
     }

@@ -10,7 +10,8 @@
 """
 
 import copy
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,10 +55,10 @@ def draw(*shape, seed=0, dtype=torch.float64):
 
 
 def as_tensor(value):
-    """Numbers in any form (float, list, array, tensor) as a tensor of their own precision, else None."""
+    """Numbers in any form (float, list, array, tensor) as a dense tensor of their own precision, else None."""
     try:
         if isinstance(value, torch.Tensor):
-            return value
+            return None if value.is_meta or value.is_quantized else value.to_dense()
         return torch.from_numpy(np.array(value, dtype=float if type(value) is int else None))
     except (TypeError, ValueError, RuntimeError, OverflowError):
         return None
@@ -65,7 +66,8 @@ def as_tensor(value):
 
 def parts_of(value):
     """The entries of a tuple, list, array or tensor, else the value alone."""
-    return list(value) if isinstance(value, (tuple, list)) or getattr(value, "ndim", 0) else [value]
+    many = isinstance(value, (tuple, list, torch.Tensor, np.ndarray)) and getattr(value, "ndim", 1)
+    return list(value) if many else [value]
 
 
 def all_close(got, wanted, tol=1e-6):
@@ -76,9 +78,13 @@ def all_close(got, wanted, tol=1e-6):
     if isinstance(wanted, tuple):
         parts = parts_of(got)
         return len(parts) == len(wanted) and all(all_close(a, b, tol) for a, b in zip(parts, wanted, strict=True))
+    if isinstance(wanted, dict):
+        return isinstance(got, dict) and set(got) == set(wanted) and all(
+            all_close(got[name], wanted[name], tol) for name in wanted)
     a, b = as_tensor(got), as_tensor(wanted)
     if a is None or b is None:
-        return type(got) is type(wanted) and (isinstance(got, Exception) or got == wanted)
+        plain = not isinstance(got, (torch.Tensor, np.ndarray)) and type(got) is type(wanted)
+        return plain and (isinstance(got, Exception) or got == wanted)
     a = a.reshape(()) if b.ndim == 0 and a.numel() == 1 else a
     if a.shape != b.shape or a.is_complex() != b.is_complex():
         return False
@@ -92,8 +98,13 @@ def form_fault(got, wanted, form=""):
     """A hint if an answer is not of the kind and shape of the wanted one or not finite, else None."""
     if isinstance(got, Exception):
         return f"your answer raised {type(got).__name__}: {got}"
-    if wanted is None or isinstance(wanted, (str, set)):
-        return None
+    if isinstance(wanted, (str, set)):
+        words = [got] if isinstance(got, str) else list(got) if isinstance(got, Collection) and getattr(
+            got, "ndim", 1) else [None]
+        return None if all(isinstance(word, str) for word in words) else (
+            f"words in quotation marks are expected, your answer is of type {type(got).__name__}")
+    if wanted is None:
+        return None if got is None else form_fault(got, 0.0)
     if is_unanswered(got):
         return NOTHING
     if isinstance(wanted, dict):
@@ -123,12 +134,18 @@ def form_fault(got, wanted, form=""):
 
 
 def like(answer, wanted):
-    """An answer of the right form, its numbers as tensors of the wanted precision where tensors are wanted."""
+    """An answer of the right form, its numbers as tensors of the wanted precision, arrays or numbers, as is wanted."""
     if isinstance(wanted, tuple):
         return tuple(like(a, b) for a, b in zip(parts_of(answer), wanted, strict=True))
     if isinstance(wanted, dict):
         return {name: like(answer[name], part) for name, part in wanted.items()}
-    return as_tensor(answer).to(wanted.dtype) if isinstance(wanted, torch.Tensor) else answer
+    if answer is None or isinstance(wanted, (str, set)):
+        return answer
+    if isinstance(wanted, torch.Tensor):
+        return as_tensor(answer).to(wanted.dtype).reshape(wanted.shape)
+    numbers = as_tensor(answer).detach().to(torch.complex128).numpy()
+    numbers = numbers if np.iscomplexobj(wanted) else numbers.real
+    return numbers if np.ndim(wanted) else numbers.item()
 
 
 def is_unanswered(answer):
@@ -185,21 +202,21 @@ class Exercise:
 
         That is the hint of the first entry of the table that it agrees with, or to its form, or `otherwise`.
         """
-        cases, given = self.cases(), self.cases()
+        cases, right, wanted, columns = self.known
+        given = self.cases()
         if given[0] and not callable(answer):
             return f"a function is expected, your answer is of type {type(answer).__name__}"
         got = [attempt(answer, *case) for case in given]
-        rows = [entries(self.table(*case)) for case in cases]
-        columns = [(column[0][0], [attempt(value) for _, value in column]) for column in zip(*rows, strict=True)]
-        right = columns[0][1]
         if all(map(is_unanswered, got)):
             return self.nothing
-        seen, wanted = self.views(got, right, cases), self.views(right, right, cases)
-        found = [hint for hint, values in columns if self.agree(seen, self.views(values, right, cases), wanted)]
+        if fault := change(given, cases):
+            return fault
+        seen = self.views(got, right, given)
+        found = [hint for hint, views in columns if self.agree(seen, views, wanted)]
         if found and found[0] is not None:
             return found[0]
         first = self.first_difference(seen, wanted) or 0
-        if fault := self.fault(got[first], right[first], right) or change(given, cases):
+        if fault := self.fault(got[first], right[first], right):
             return fault
         constant = is_constant(got, right)
         if found and not constant:
@@ -207,7 +224,21 @@ class Exercise:
         general = self.otherwise
         if callable(general):
             general = general(like(got[first], right[first]), *cases[first])
+        elif self.tol >= 0.01 and all_close(got[first], right[first], 5 * self.tol):
+            general = (f"near, but not within {self.tol:.0%}, at the arguments {', '.join(map(str, given[first]))}: "
+                       f"draw more often, or find the formula")
         return f"your answer is the same for all arguments that were tried; {general}" if constant else general
+
+    @functools.cached_property
+    def known(self):
+        """(cases, their right answers, views of these, [(hint, views of an entry)]): what all answers are held against.
+        """
+        cases = self.cases()
+        rows = [entries(self.table(*case)) for case in cases]
+        columns = [(column[0][0], [attempt(value) for _, value in column]) for column in zip(*rows, strict=True)]
+        right = columns[0][1]
+        columns = [(hint, self.views(values, right, cases)) for hint, values in columns]
+        return cases, right, columns[0][1], columns
 
     def views(self, answers, right, cases):
         """The traits of answers that have the right form, the others as they are."""
@@ -237,6 +268,6 @@ class Exercise:
         fault = form_fault(answer, wanted, self.form)
         if fault == NOTHING and any(None in parts_of(value) for value in right if not isinstance(value, torch.Tensor)):
             return None
-        if fault is None and len(words) > 1 and answer not in words:
+        if fault is None and len(words) > 1 and not (isinstance(answer, str) and answer in words):
             return f"the words are {', '.join(map(repr, dict.fromkeys(words)))}, not {answer!r}"
         return fault
