@@ -167,6 +167,7 @@ def mutants_of_arguments(name, case):
                    for i, j in itertools.combinations(range(len(case)), 2) if type(case[i]) is type(case[j])}
 
 
+@functools.cache
 def mutants(name):
     """{mutant: answer} of an exercise."""
     cases = REGISTRY[name].cases()
