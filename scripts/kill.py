@@ -236,6 +236,7 @@ def race(out, delay):
 @click.option("--seed", default=0, show_default=True)
 def main(count, races, seed):
     """Kill runs and sweeps at random moments, and compare what they leave with uninterrupted ones."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, by all that is started from here as well
     setup = dict(seed=seed, steps=STEPS, checkpoint_every=EVERY, provenance=provenance(torch.device("cpu")))
     progress = Store(PROGRESS, ("setup", "kind", "index"))
     trials = [row["trial"] for row in progress.rows.values() if row["setup"] == setup]
@@ -268,7 +269,10 @@ def main(count, races, seed):
             out, began = Path(folder) / f"race-{index}", time.perf_counter()
             delay = float(np.random.default_rng([seed, len(TARGETS), index]).uniform(0, 0.5))
             note("race", index, [], race(out, delay), time.perf_counter() - began)
-    RESULTS.write_text(to_json(setup | dict(trials=trials)))
+    order = {kind: number for number, kind in enumerate([*TARGETS, "race"])}
+    trials.sort(key=lambda row: (order[row["kind"]], row["index"]))
+    found = [{name: value for name, value in row.items() if name != "index"} for row in trials]
+    RESULTS.write_text(to_json(setup | dict(trials=found)))
     PROGRESS.unlink()
     differ = sum(not row["equal"] for row in trials)
     print(f"{len(trials)} trials, {sum(len(row['kills']) for row in trials)} deaths, {differ} wrong")

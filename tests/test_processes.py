@@ -38,7 +38,11 @@ def sweep(out, *more, methods="vanilla,es_dip", **environment):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_run_stores_what_it_has_made(number, tmp_path):
-    process = command("run", "mri", *SMALL, *LONG, "--out", tmp_path)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that run under nohup would hand on that it is ignored
+    try:
+        process = command("run", "mri", *SMALL, *LONG, "--out", tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     until((tmp_path / "checkpoint.pt").exists)
     process.send_signal(number)
     process.send_signal(number)  # a terminal that closes sends several

@@ -36,13 +36,11 @@ SLACK = 0.05
 
 
 def in_dip(data):
-    """Whether the last step of a run lies in a dip: its data term is more than `SLACK` above the least of late.
+    """Whether a run ends in a dip: the last of its `data` terms, a list, is more than `SLACK` above the least of late.
 
     Adam now and then takes a step too far: data term and picture get worse together, and come back within some hundred
     steps. "Of late" is the last quarter of the run, so that a data term that rises for good, with lam, is accepted
     after a while.
-
-    data: the data terms of all steps so far, a list.
     """
     return data[-1] > (1 + SLACK) * min(data[-1 - len(data) // 4:])
 
