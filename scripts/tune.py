@@ -87,9 +87,10 @@ def finals(row):
 
 def budgets_read(trial, result, budgets):
     """The final PSNR of a run at each of the `budgets` at which the same method would end with it."""
-    method, curve, data = trial.configured(), result.curve["psnr"], result.curve["data"]
+    method = trial.configured()
     if not method.budget or trial.method in OWN_RULE:
         return {}
+    curve, data = result.curve["psnr"], result.curve["data"]
     steady = {step: curve[step - 1] for step in range(1, len(curve) + 1) if not in_dip(data[:step])}
     read = {budget: steady[max(step for step in steady if step <= budget)] for budget in budgets
             if only_budget(method, budget)}
