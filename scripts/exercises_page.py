@@ -13,7 +13,7 @@ from aseqdip_lite.study.tables import markdown_table
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))
 
-from mutants import EQUIVALENT, each, equivalent, right_answer, verdicts  # noqa: E402
+from mutants import EQUIVALENT, answer_of, each, equivalent, verdicts  # noqa: E402
 from right_forms import FORMS, MISTAKES, RIGHT  # noqa: E402
 
 PAGE = ROOT / "docs" / "EXERCISES.md"
@@ -26,7 +26,7 @@ def row(name):
     """An exercise's row: numbers of mutants made, killed and right, of forms accepted and of hints to mistakes."""
     found, asked = verdicts(name), REGISTRY[name]
     killed = sum(hint is not None for hint in found.values())
-    forms = [right_answer(name, lambda value, change=change: each(change, value))
+    forms = [answer_of(name, change=lambda value, change=change: each(change, value))
              for form, change in FORMS.items() if (name, form) not in MISTAKES]
     forms += RIGHT.get(name, [])
     accepted = sum(judge(name, form) is None for form in forms)

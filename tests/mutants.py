@@ -56,10 +56,10 @@ EQUIVALENT = {
 }
 
 
-def right_answer(name, change=lambda value: value):
-    """The first entry of a table, its value changed, as a function of a reader's."""
+def answer_of(name, number=0, change=lambda value: value):
+    """Entry `number` of a table as a function of a reader's, its values changed; 0 is the right one."""
     def answer(*case):
-        value = entries(REGISTRY[name].table(*case))[0][1]
+        value = entries(REGISTRY[name].table(*case))[number][1]
         return change(value() if callable(value) else value)
     return answer
 
@@ -122,7 +122,7 @@ def changes_of_argument(value):
 
 def mutants_of_values(name, values):
     """{mutant: answer} with the right answer's values changed, all of them or, in a tuple, one."""
-    exercise, right = REGISTRY[name], right_answer(name)
+    exercise, right = REGISTRY[name], answer_of(name)
 
     def changed(change, part=None):
         def answer(*case):
@@ -151,7 +151,7 @@ def mutants_of_values(name, values):
 
 def mutants_of_arguments(name, case):
     """{mutant: answer} with the right answer's arguments changed, exchanged or returned; `case` is the first one."""
-    right = right_answer(name)
+    right = answer_of(name)
 
     def called(i, change):
         return lambda *case: right(*case[:i], change(case[i]), *case[i + 1:])
@@ -171,7 +171,7 @@ def mutants_of_arguments(name, case):
 def mutants(name):
     """{mutant: answer} of an exercise."""
     cases = REGISTRY[name].cases()
-    values = [right_answer(name)(*case) for case in cases]
+    values = [answer_of(name)(*case) for case in cases]
     return mutants_of_values(name, values) | mutants_of_arguments(name, cases[0])
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from mutants import each
+from mutants import answer_of, each
 from right_forms import FORMS, MISTAKES, RIGHT
 
 from aseqdip_lite import InputError
@@ -18,14 +18,6 @@ from aseqdip_lite.run.recorder import MovingVariance
 
 ENTRIES = [(name, number, hint) for name, exercise in REGISTRY.items()
            for number, (hint, _) in enumerate(entries(exercise.table(*exercise.cases()[0])))]
-
-
-def answer_of(name, number=0, change=lambda value: value):
-    """Entry `number` of a table as a function of a reader's, its values changed; 0 is the right one."""
-    def answer(*case):
-        value = entries(REGISTRY[name].table(*case))[number][1]
-        return change(value() if callable(value) else value)
-    return answer
 
 
 @pytest.mark.parametrize("name, number, hint", ENTRIES)

@@ -118,14 +118,19 @@ def test_four_images_are_what_their_names_say(tiny_mri):
 
 
 def test_the_answer_is_never_a_dip_and_the_last_step_is_kept_beside_it(tiny_mri):
-    """A tooth in a falling data term is passed over; a level that stays for a quarter of the run is accepted."""
+    """A tooth in a falling data term is passed over; a level that stays for a quarter of the run is accepted.
+
+    Methods without stages answer with their last step.
+    """
     data = [1 / step for step in range(1, 41)]
     data[20:24], data[39] = [0.2] * 4, 0.03  # 0.03 is above 1 / 39 by more than a twentieth
-    recorder, images = Recorder(tiny_mri, window=4), images_like(tiny_mri, 80)
+    recorder, other, images = Recorder(tiny_mri, window=4), Recorder(tiny_mri, window=4), images_like(tiny_mri, 80)
     picked = []
     for step, (image, value) in enumerate(zip(images, data + [0.03] * 40, strict=True), start=1):
-        recorder.record(State(step, image, dict(loss=value, data=value), None))
-        assert recorder.images["last"] is image and recorder.images["final"] is images[recorder.at["final"] - 1]
+        recorder.record(State(step, image, dict(loss=value, data=value), None, stage=step))
+        other.record(State(step, image, dict(loss=value, data=value), None))
+        assert other.images["final"] is recorder.images["last"] is image
+        assert recorder.images["final"] is images[recorder.at["final"] - 1]
         picked.append(recorder.at["final"])
     assert picked[20:24] == [20] * 4 and picked[24] == 25
     assert picked[51] == 39 and picked[52] == 53 and picked[-1] == 80  # 53 - 53 // 4 is the first above 39

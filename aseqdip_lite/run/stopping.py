@@ -38,9 +38,9 @@ SLACK = 0.05
 def in_dip(data):
     """Whether a run ends in a dip: the last of its `data` terms, a list, is more than `SLACK` above the least of late.
 
-    Adam now and then takes a step too far: data term and picture get worse together, and come back within some hundred
-    steps. "Of late" is the last quarter of the run, so that a data term that rises for good, with lam, is accepted
-    after a while.
+    Adam now and then takes a step too far: in aSeqDIP data term and picture then get worse together, and come back in
+    some hundred steps. (Where DIP has overfitted, a worse fit may be the better picture.) "Of late" is the last quarter
+    of the run, so that a data term that rises for good, with lam, is accepted after a while.
     """
     return data[-1] > (1 + SLACK) * min(data[-1 - len(data) // 4:])
 
