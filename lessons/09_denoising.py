@@ -907,8 +907,8 @@ claim(
 )
 
 # %% [markdown]
-# From black the larger `lam` has the higher peak. The gray start helps `lam` = 1 the more, so a good part of that lead
-# was not the merit of `lam`: the black start had cost `lam` = 1 more. A comparison of two settings compares everything
+# From black the larger `lam` has the higher peak. From gray only `lam` = 1 gains, so a good part of that lead was
+# not the merit of `lam`: the black start had cost `lam` = 1 more. A comparison of two settings compares everything
 # that they meet on their way.
 #
 # In lesson 12 you meet Rethinking-DIP (Jo, Chun and Choi, 2021). It puts (2) into the loss, with the divergence of the
@@ -957,7 +957,7 @@ claim(
 # %% [markdown]
 # Non-local means is ahead on three of three pictures, in the mean over the seeds. On the astronaut the interval of the
 # difference contains zero: with one seed either may win, and our run above was such a draw. It is ahead of the
-# **oracle**, too: a better stop would not have turned the table. BM3D leaves all of them far behind. And TV, a convex
+# **oracle**, too: a better stop would not have turned the table. BM3D is ahead of all of them. And TV, a convex
 # problem of 1992 with one searched number, is as good as aSeqDIP. TV and non-local means take seconds at most, aSeqDIP
 # about a minute.
 #

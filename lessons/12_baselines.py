@@ -594,14 +594,14 @@ claim(
 
 # %% [markdown]
 # In MRI the ends of the paper's order are there: vanilla DIP falls first, aSeqDIP with its term not at all. But
-# Self-Guided DIP, which falls near step 1600 there, does not fall here. In CT the order is turned round: with $\lambda$
-# = 1 overfitting begins long before it does **without** the term, and at step 3000 the run is below vanilla DIP. How
-# can that be? $\lambda$ = 1 is a number without a meaning of its own. It weighs a term against another, so it depends
-# on the units of $A$, and here $A$ has norm 1, in the released CT code it has not (lesson 14). In lesson 06 both the
-# rise and the fall came sooner with the term than without. And what comes after the peak is what fits the data. There
-# is no noise in these; but they were projected from a finer grid (lesson 08), so no image fits them exactly, and from
-# 18 views one that nearly fits may be far from the truth. The search for CT took $\lambda$ = 0.1 with $N$ = 10, and so
-# knew it already.
+# Self-Guided DIP, which falls near step 1600 there, does not fall here. In CT the order of the two aSeqDIPs is turned
+# round: with $\lambda$ = 1 overfitting begins long before it does **without** the term, and at step 3000 the run is
+# below vanilla DIP. How can that be? $\lambda$ = 1 is a number without a meaning of its own. It weighs a term against
+# another, so it depends on the units of $A$, and here $A$ has norm 1, in the released CT code it has not (lesson 14).
+# In lesson 06 both the rise and the fall came sooner with the term than without. And what comes after the peak is what
+# fits the data. There is no noise in these; but they were projected from a finer grid (lesson 08), so no image fits
+# them exactly, and from 18 views one that nearly fits may be far from the truth. The search for CT took $\lambda$ = 0.1
+# with $N$ = 10, and so knew it already.
 #
 # Two cautions. Self-Guided DIP's flat curves are those of its *average* over the last hundred outputs, aSeqDIP's those
 # of single outputs. And of two pictures and one seed no law can be read.

@@ -105,7 +105,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
                          f"variance begins at step {first} of {chosen.steps}")
     if seed is not None and not chosen.budget:  # a classic method draws nothing: the seed can only be the data's
         if data_seed is not None:
-            raise InputError(f"--seed does nothing here, leave it out: {method} draws nothing, the data --data-seed")
+            raise InputError(f"--seed does nothing here, leave it out: {method} draws nothing itself")
         data_seed = seed
     seed = seed or 0
     out = checked_folder(f"out/{task}-{method}" if out is None else out)
