@@ -25,6 +25,7 @@ def test_stored_notebook_has_no_fault(source, solved):
     path = build_lessons.stored_path(source, solved)
     notebook = nbformat.read(path, 4)
     nbformat.validate(notebook)
+    assert path.stat().st_size < 10**6
     assert check_lessons.faults(notebook, build_lessons.notebook_of(source, solved), solved) == []
 
 

@@ -78,8 +78,8 @@ def plot_result(result):
 
 
 def to_png(figure):
-    """A figure as PNG bytes of at most `LARGEST_DPI` and 256 colours, a third of the size of true colour."""
+    """A figure as PNG bytes of at most `LARGEST_DPI` and 160 colours, less than a third of the size of true colour."""
     dpi = min(figure.dpi, LARGEST_DPI)
     picture = Image.open(io.BytesIO(to_bytes(lambda buffer: figure.savefig(buffer, format="png", dpi=dpi))))
-    few = picture.convert("RGB").quantize(256)  # the 256 colours that represent it best
+    few = picture.convert("RGB").quantize(160)  # the 160 colours that represent it best
     return to_bytes(lambda buffer: few.save(buffer, format="png", optimize=True, dpi=(dpi, dpi)))
