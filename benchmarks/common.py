@@ -127,8 +127,8 @@ def follow(case, states, *, steps, patience=None):
         patience: end when PSNR has not risen for so many steps.
 
     Returns:
-        {"curve": {"step", "seconds", "psnr"} of every tenth step, "answers": {name: {"step", "seconds", "psnr"}} of
-        those of final, blind, blend and oracle that there are, see `Recorder`; the blend has no step}.
+        {"curve": {"seconds", "psnr"} of every tenth step, see `steps_of`, "answers": {name: {"step", "seconds",
+        "psnr"}} of those of final, blind, blend and oracle that there are, see `Recorder`; the blend has no step}.
     """
     recorder, states, clock = Recorder(case), iter(states), [0.0]
     for _ in range(steps):
@@ -149,7 +149,12 @@ def follow(case, states, *, steps, patience=None):
     answers = {name: at(recorder.at[name]) for name in ("final", "blind", "oracle") if name in recorder.at}
     if blend is not None:
         answers["blend"] = dict(step=None, seconds=None, psnr=round(recorder.score("psnr", blend), 3))
-    return dict(curve={name: [point[name] for point in shown] for name in ("step", "seconds", "psnr")}, answers=answers)
+    return dict(curve={name: [point[name] for point in shown] for name in ("seconds", "psnr")}, answers=answers)
+
+
+def steps_of(run):
+    """The steps at which a run's curve, as of `follow`, has its points."""
+    return [EVERY * (index + 1) for index in range(len(run["curve"]["psnr"]))]
 
 
 def below_peak(run, name):
@@ -168,5 +173,6 @@ def as_text(run):
 def until(run, psnr, unit="seconds"):
     """Seconds, or with unit "step" steps, until a run, as of `follow`, first has this PSNR, to ten steps; else None."""
     peak = run["answers"]["oracle"]
-    points = sorted([*zip(run["curve"][unit], run["curve"]["psnr"], strict=True), (peak[unit], peak["psnr"])])
+    spent = steps_of(run) if unit == "step" else run["curve"][unit]
+    points = sorted([*zip(spent, run["curve"]["psnr"], strict=True), (peak[unit], peak["psnr"])])
     return next((spent for spent, reached in points if reached >= psnr), None)

@@ -19,7 +19,7 @@ from functools import partial
 from importlib.util import find_spec
 
 import click
-from common import Measured, as_text, below_peak, benchmark, follow, machine, row, until
+from common import Measured, as_text, below_peak, benchmark, follow, machine, row, steps_of, until
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
@@ -168,7 +168,7 @@ def draw(runs):
             index = list(ARMS).index(arm)
             style = ("-", "--", ":", "-.")[index % 4]
             for run in made:
-                lines[arm], = axis.semilogx([cost * step for step in run["curve"]["step"]], run["curve"]["psnr"],
+                lines[arm], = axis.semilogx([cost * step for step in steps_of(run)], run["curve"]["psnr"],
                                             f"C{index}", linewidth=1.2, linestyle=style)
                 peak = run["answers"]["oracle"]
                 axis.plot(cost * peak["step"], peak["psnr"], f"C{index}o", fillstyle="none")

@@ -121,15 +121,6 @@ def test_a_scheduler_without_workers_is_a_clear_error():
                         f"`dask worker {empty.scheduler_address} --nthreads 1`")
 
 
-def test_one_worker_of_one_thread_makes_the_runs():
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None,
-                      host="127.0.0.1") as single:
-        jobs = {f"job{x}": dict(x=x, budget=1) for x in range(3)}
-        results = sweep(square, jobs, scheduler=single.scheduler_address, progress=False)
-    assert [result["value"] for result in results.values()] == [0, 1, 4]
-    assert os.getpid() not in {result["process"] for result in results.values()}
-
-
 @pytest.mark.parametrize("there", [None, "0.0.1"])
 def test_a_worker_without_this_version_of_the_package_is_named(cluster, monkeypatch, there):
     """The workers answer as they are; what is asked for is another package, or another version than theirs."""
@@ -141,7 +132,7 @@ def test_a_worker_without_this_version_of_the_package_is_named(cluster, monkeypa
     assert ("lacks it" in said) == (there is None) and "install it there" in said
 
 
-def test_a_sweep_ends_when_no_worker_is_left(monkeypatch, tmp_path):
+def test_one_worker_makes_the_runs_and_when_it_has_left_the_sweep_ends(monkeypatch, tmp_path):
     monkeypatch.setattr("aseqdip_lite.study.sweep.AWAY", 0.5)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None,
                       host="127.0.0.1") as single:
@@ -150,9 +141,12 @@ def test_a_sweep_ends_when_no_worker_is_left(monkeypatch, tmp_path):
                 time.sleep(0.02)
             single.scale(0)
 
+        jobs = {f"job{x}": dict(x=x, budget=20, folder=tmp_path) for x in range(3)}
+        results = sweep(square, jobs, scheduler=single.scheduler_address, progress=False)
+        assert [result["value"] for result in results.values()] == [0, 1, 4]
+        assert os.getpid() not in {result["process"] for result in results.values()}
         leaver = threading.Thread(target=leave)
         leaver.start()
-        jobs = {f"job{x}": dict(x=x, budget=20, folder=tmp_path) for x in range(3)}
         said = error_of(sweep, slow, jobs, scheduler=single.scheduler_address, progress=False)
         leaver.join()
     assert "has no workers any more" in said

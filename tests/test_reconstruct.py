@@ -344,22 +344,18 @@ def assert_same_files(out, reference):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_killed_run_resumes_to_the_uninterrupted_result(uninterrupted, tmp_path):
-    """Killed three times: when the first checkpoint appears, some steps after the next, and while writing one."""
+    """Killed twice: some steps after the first checkpoint, and while writing another."""
     file = tmp_path / "checkpoint.pt"
 
-    def next_checkpoint():
-        before = stamp(file)
-        return lambda: stamp(file) != before
-
     def some_steps_later():
-        renewed = next_checkpoint()
-        return lambda: renewed() and time.time_ns() > stamp(file) + 30_000_000
+        before = stamp(file)
+        return lambda: stamp(file) != before and time.time_ns() > stamp(file) + 30_000_000
 
     def being_written():
         old = set(tmp_path.glob(".checkpoint.pt-*"))
         return lambda: set(tmp_path.glob(".checkpoint.pt-*")) - old
 
-    for moment in (next_checkpoint, some_steps_later, being_written):
+    for moment in (some_steps_later, being_written):
         condition, process = moment(), start(tmp_path, "--resume")
         wait_for(process, condition)
         process.kill()

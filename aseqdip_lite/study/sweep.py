@@ -18,6 +18,7 @@ from .processes import LOST, PULSE, named, processes
 #: Seconds between two looks at how far the runs are, and after which a scheduler's workers that are gone stay away.
 REFRESH, AWAY = 0.5, 60.0
 
+FEW = 250  #: steps of all jobs together below which processes would take longer to start than to work
 PACKAGE = "aseqdip-lite"
 
 
@@ -78,7 +79,7 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
         function: a module's function of (job, watch); it calls watch(step) after each step and ends early if the answer
             is true. A result that is None counts as not finished.
         jobs: {key: job}; a job is a dictionary with "budget", its number of steps.
-        workers: jobs at a time; by default one for each core. A scheduler has its own.
+        workers: jobs at a time; by default one for each core, for fewer than `FEW` steps one. A scheduler has its own.
         scheduler: address of a Dask scheduler, e.g. "tcp://10.0.0.5:8786"; None for processes of this machine.
         folder: a folder that all workers see, for a temporary one in it; by default this machine's.
         finished: called with (key, result) in this process as jobs finish.
@@ -89,12 +90,12 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
         {key: result} of the jobs that finished, in the order of `jobs`.
 
     Raises:
-        InputError: a job is given up, and there is no list `lost`: all others are then done. Dask is not installed, no
-            scheduler answers at the address, it has no workers, or it or they are gone, or one of them lacks this
-            version of the package.
+        InputError: a job is given up, and there is no list `lost`: all others are then done. Dask, the scheduler, its
+            workers, or this version of the package with one of them, is not there.
     """
     results, gone, done, asked = {}, [] if lost is None else lost, threading.Event(), threading.Event()
-    workers = min(workers or os.cpu_count(), max(len(jobs), 1))
+    usual = 1 if sum(job["budget"] for job in jobs.values()) < FEW else os.cpu_count()
+    workers = min(workers or usual, max(len(jobs), 1))
     apart = scheduler is not None or workers > 1
     with deferred_interrupt() as interrupted, (temporary_folder(folder) if apart else nullcontext()) as shared, (
             cluster(scheduler) if scheduler is not None else
@@ -135,8 +136,7 @@ def cluster(scheduler):
     except ImportError:
         raise InputError("a scheduler needs Dask: pip install 'aseqdip-lite[cluster]'") from None
     try:
-        # An invalid address makes Client fail in its constructor. The garbage collector then closes the half-made
-        # client at some later time, perhaps while this thread holds the lock that closing needs: a deadlock.
+        # At an invalid address Client fails half made; closed by the garbage collector at any time, it can deadlock.
         get_address_host_port(scheduler)
         client = Client(scheduler, timeout=5)
     except (OSError, ValueError):

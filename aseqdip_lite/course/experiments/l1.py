@@ -19,18 +19,18 @@ LEVELS = (0.1, 0.15, 0.2)
 POINTS = 150
 
 
-def measure(images, size, sigma, steps, seeds=1, workers=None, progress=True):
+def measure(images, size, sigma, steps, seeds=1, progress=True):
     """The paths of `ARMS`, and what of the picture is missing where the same share of the noise has been fitted.
 
     Args:
-        images, size, sigma, steps, seeds, workers, progress: see `path.measure`.
+        images, size, sigma, steps, seeds, progress: see `path.measure`.
 
     Returns:
         {"runs": [{"arm", "image", "seed", "noise", "best": PSNR without clipping, "best_step", "last",
         "levels": [see `at_level`], "freedom_gap": median of |freedom - share|, "ratio": median of friction / spring,
         "path": thinned columns}]}.
     """
-    found = path.measure(images, size, sigma, steps, ARMS, seeds, workers=workers, progress=progress)
+    found = path.measure(images, size, sigma, steps, ARMS, seeds, progress=progress)
     return dict(runs=[summary(run) for run in found])
 
 
@@ -118,7 +118,7 @@ def figure(ours):
 register(Experiment(
     id="L1", about="what lam changes along a run, denoising sigma 25: the speed or the way",
     published="section 3: the autoencoding term delays the fitting of noise, and image quality is enhanced, too",
-    profiles=dict(smoke=dict(images=("coffee",), size=32, sigma=25.0, steps=6, workers=1, progress=False),
+    profiles=dict(smoke=dict(images=("coffee",), size=32, sigma=25.0, steps=6, progress=False),
                   laptop=dict(images=("astronaut", "coffee", "retina"), size=64, sigma=25.0, steps=1500),
                   paper=dict(images=("astronaut", "coffee", "retina"), size=256, sigma=25.0, steps=4000, seeds=3)),
     measure=measure, judge=judge, figure=figure,

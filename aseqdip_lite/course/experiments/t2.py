@@ -39,8 +39,7 @@ def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profil
     planned = [(task, index, trial) for seed in range(seeds) for index in (0, 1) for task in tasks
                for trial in trials_of(task, index, images, seed, profile, steps,
                                       dict(size=size) | (dict(coils=coils) if task == "mri" else {}))]
-    rows = record([trial for *_, trial in planned], file=file, label="T2", workers=None if progress else 1,
-                  progress=progress)
+    rows = record([trial for *_, trial in planned], file=file, label="T2", progress=progress)
     by_part = {}
     for (task, index, _), row in zip(planned, rows, strict=True):
         by_part.setdefault((task, index), []).append(row | dict(steps=row["made"]))

@@ -23,7 +23,7 @@ from .ntk import ntk_matrix
 
 #: Sizes of `measure_widths`. Training stops at `steps` where the residual has not halved by then.
 WIDTHS = {
-    "smoke": dict(widths=(8, 16), seeds=1, n=24, layers=3, steps=40),
+    "smoke": dict(widths=(8, 16), seeds=1, n=24, layers=3, steps=30),
     "laptop": dict(widths=(16, 32, 64, 128, 256, 512), seeds=3, n=100, layers=5, steps=300),
     "paper": dict(widths=(16, 32, 64, 128, 256, 512), seeds=10, n=100, layers=5, steps=3000),
 }
