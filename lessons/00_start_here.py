@@ -365,8 +365,9 @@ claim(min(values["final"] for values in score.values()) > start, "both final ima
 # %% [markdown]
 # ## How an exercise works
 #
-# Put your answer in place of the dots `...` and run the cell. `check` answers: *right*, or a hint that says what went
-# wrong. Try as often as you like; nobody counts. Solutions lie in `lessons/solutions/`.
+# Put your answer in place of the dots `...` and run the cell. `check` answers: *right*, or *not yet* with a hint that
+# says what went wrong. Try as often as you like: the count of attempts is for you alone, and nothing is stored.
+# Solutions lie in `lessons/solutions/`.
 #
 # ### Exercise 1: PSNR by hand
 #
@@ -481,6 +482,16 @@ for mistake in (dict(lamb=1.0), dict(lam=-1.0), dict(N=2.5)):
         configure("aseqdip", "mri", **mistake)
     except InputError as error:
         print(str(error)[:72])
+
+# %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("00")
 
 # %% [markdown]
 # ## What you can now say

@@ -1305,6 +1305,16 @@ claim(
 # pair.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("01")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

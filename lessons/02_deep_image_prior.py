@@ -1001,6 +1001,16 @@ claim(unchanged, "the library's network gives the same output with eval() as wit
 # library's BatchNorm has `track_running_stats=False`.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("02")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

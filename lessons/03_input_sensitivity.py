@@ -787,6 +787,16 @@ claim(ripple < 1e-6, "the first convolution is constant but for the outermost ri
 # learn an image by heart. A good neutral input is random, not constant.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("03")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

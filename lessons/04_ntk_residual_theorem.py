@@ -1437,6 +1437,16 @@ claim(min(moving_ends) > 1, "with its input moving it does not, with lam = 0 and
 # images, with Adam? That is a question for an experiment: lesson 06 has a grid over `lam`, `N` and the input.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("04")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

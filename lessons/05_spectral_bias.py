@@ -766,6 +766,16 @@ unshifted = torch.fft.fft2(constant, norm="ortho")[0, 0][rings["low"]].norm() / 
 claim(float(unshifted) < 1e-5, "with fft2 alone, nothing of it does, within 1e-5", needs="smoke")
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("05")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

@@ -1076,6 +1076,16 @@ claim(
 # sounded right, is wrong.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("06")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

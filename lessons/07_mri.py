@@ -977,6 +977,16 @@ claim(abs(unnoticed - reference) < 0.5, "Deep Image Prior is the same with both,
 # Whenever you read "lam = 1", ask in which units.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("07")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

@@ -1243,6 +1243,16 @@ claim(abs(off["summed"].mean()) < 3, "with summed counts it is right within 3 HU
 # is part of this course.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("08")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

@@ -1182,6 +1182,16 @@ claim(after < before - 0.003, "the estimate of sigma falls, too, by more than 0.
 # them. A high PSNR of a flat picture can hide that the one thing was lost for which somebody took it.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("09")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

@@ -1126,6 +1126,16 @@ claim(
 # run it.)
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("10")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

@@ -1082,6 +1082,16 @@ claim(
 # Your turn: `from_gray(case)` with `lr=1e-3`, on the astronaut. Is it better than the full run above?
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("11")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

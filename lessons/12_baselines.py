@@ -698,6 +698,16 @@ panel("denoising", "coffee", size=size, **mine.to_dict())
 # 6. **Where does the winner lose?** A table without such a place has not looked.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("12")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

@@ -590,6 +590,16 @@ print(f"g(x) {psnr(g(x)):.2f} dB, mean over {len(grid)} shifts {psnr(spun):.2f} 
 claim(psnr(spun) > psnr(g(x)) + 0.2, "four shifts gain more than 0.2 dB")
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("13")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

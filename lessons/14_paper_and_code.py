@@ -933,6 +933,16 @@ panel("mri", size=size, coils=coils, **mine.to_dict())
 # you have understood it. Most differences have a story, and some are improvements that the next paper will have.
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("14")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

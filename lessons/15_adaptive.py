@@ -699,6 +699,16 @@ from aseqdip_lite.widgets import panel
 panel("denoising", "coffee", size=size, **mine.to_dict())
 
 # %% [markdown]
+# ## Quiz
+#
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+
+# %%
+from aseqdip_lite.course import quiz
+
+quiz("15")
+
+# %% [markdown]
 # ## What you can now say
 #
 # Take out your predictions.

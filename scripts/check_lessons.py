@@ -166,5 +166,5 @@ def exercises_checked(notebook):
 def answered(notebook, solved):
     """Every exercise says "right" where the solutions are, and "not answered yet" where they are not."""
     wanted = ": right" if solved else ": not answered yet"
-    return [f"{cell.id} does not say '{wanted[2:]}'" for cell in code_cells(notebook)
-            if tagged(cell, "exercise") and wanted not in "".join(o.get("text", "") for o in cell.outputs)]
+    return [f"{cell.id} does not say '{wanted[2:]}'" for cell in code_cells(notebook) if tagged(cell, "exercise")
+            and not any(wanted in output.get("data", {}).get("text/plain", "") for output in cell.outputs)]

@@ -1,4 +1,4 @@
-"""What the lessons import: profile, banner, pictures with alt text, claims, and the check of exercises."""
+"""What the lessons import: profile, banner, pictures with alt text, claims, quizzes, and the check of exercises."""
 
 import base64
 import html
@@ -8,6 +8,8 @@ import platform
 
 from ..files import installed
 from ..settings import PROFILES, InputError, device, nearest, profile
+from .feedback import explain_slips
+from .quizzes import quiz  # noqa: F401  (lessons import it from here)
 
 #: Folder of the results that ship with the package.
 RESULTS = importlib.resources.files(__package__.rpartition(".")[0]) / "results"
@@ -45,6 +47,8 @@ def stored(name):
 def banner():
     """Print profile, versions and device: what a reader needs to compare their numbers with the stored ones.
 
+    From here on a notebook says in a sentence what is wrong with an unfinished answer (`feedback.explain_slips`).
+
     On a CPU PyTorch is set to one thread, but for the profile "paper". The order of additions depends on the number
     of threads; Adam turns the rounding of small gradients into whole steps, so that after some hundred
     steps two numbers of threads have given two images. The stored outputs were made with one.
@@ -56,6 +60,7 @@ def banner():
     if device() == "cpu" and profile() != "paper":
         threads.use(1)
 
+    explain_slips()
     versions = ", ".join(f"{name} {installed(name)}" for name in ("aseqdip-lite", "torch", "numpy", "sigpy"))
     hardware = torch.cuda.get_device_name() if device() == "cuda" else f"CPU threads: {torch.get_num_threads()}"
     print(f"profile {profile()} (for another, set ASEQDIP_PROFILE to {' | '.join(PROFILES)} before Jupyter starts)")

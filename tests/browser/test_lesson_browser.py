@@ -5,6 +5,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from aseqdip_lite.course import quiz as questions
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 LESSON = Path(__file__).resolve().parent.parent.parent / "lessons" / "00_start_here.ipynb"
@@ -62,6 +64,27 @@ def test_an_exercise_is_answered_in_the_page(lesson):
     lesson.keyboard.insert_text('check("start.truth", "C")')
     lesson.keyboard.press("Shift+Enter")
     playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("to pick the oracle somebody compared")
+
+
+def test_a_letter_without_quotation_marks_gets_a_sentence(lesson):
+    cell = lesson.locator(".jp-CodeCell", has_text='check("start.truth"')
+    cell.locator(".cm-content").click()
+    lesson.keyboard.press("Control+a")
+    lesson.keyboard.insert_text('check("start.truth", B)')
+    lesson.keyboard.press("Shift+Enter")
+    playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("put it in quotation marks")
+    assert "Traceback" not in cell.locator(".jp-OutputArea").inner_text()
+
+
+def test_a_question_of_the_quiz_is_answered_in_the_page(lesson):
+    quiz = lesson.locator(".jp-CodeCell", has_text='quiz("00")')
+    number, question = next(pair for pair in enumerate(questions("00")) if pair[1].kind == "choice")
+    button = quiz.get_by_role("button", name="Check").nth(number)
+    for answer, verdict in ((next(iter(question.wrong)), "not yet"), (question.right, "✓")):
+        quiz.get_by_label(answer, exact=True).check()
+        button.click()
+        playwright.expect(quiz.locator("[role=status]").first).to_contain_text(verdict)
+    playwright.expect(quiz).to_contain_text(f"1 of {len(questions('00'))} right")
 
 
 def test_axe_finds_nothing_serious_in_what_the_lesson_shows(lesson, severe):

@@ -1,4 +1,4 @@
-"""Checks of the lessons' exercises, one file a lesson: an answer comes back with a hint, not with a mark.
+"""Checks of the lessons' exercises, one file a lesson: an answer comes back with a hint.
 
 Every module of this folder is imported here, so a new file with `exercise`s is at once known to `check` and to the
 tests.
@@ -6,9 +6,14 @@ tests.
 
 import importlib
 import pkgutil
+from collections import Counter
 
 from ...settings import nearest
+from ..feedback import UNANSWERED, Box
 from .table import REGISTRY
+
+#: Attempts at each exercise, and the exercises that were right once, while this Python runs.
+ATTEMPTS, DONE = Counter(), set()
 
 
 def judge(name, answer):
@@ -21,7 +26,7 @@ def judge(name, answer):
     """
     asked = REGISTRY[nearest(name, REGISTRY, "exercise")]
     if answer is ...:
-        return "not answered yet: put your answer in place of the dots"
+        return f"{UNANSWERED}: put your answer in place of the dots"
     try:
         return asked.judge(answer)
     except Exception as error:  # whatever a reader's own types raise
@@ -29,14 +34,24 @@ def judge(name, answer):
 
 
 def check(name, answer):
-    """Check an answer and print "right", or a hint.
+    """Check an answer and show "right", or a hint; with it the attempts so far, and what of the lesson is done.
 
     Args:
         name: the exercise, e.g. "mri.adjoint".
-        answer: what the exercise asks for: a number, a tensor or a function.
+        answer: what the exercise asks for: a number, a tensor or a function. What is not answered yet is no attempt.
     """
+    from IPython.display import display
+
     hint = judge(name, answer)
-    print(f"{name}: {'right' if hint is None else hint}")
+    if hint is not None and hint.startswith(UNANSWERED):
+        display(Box(name, hint))
+        return
+    ATTEMPTS[name] += 1
+    if hint is None:
+        DONE.add(name)
+    lesson = {other for other in REGISTRY if other.split(".")[0] == name.split(".")[0]}
+    display(Box(name, hint, f"attempts: {ATTEMPTS[name]}",
+                f"{len(lesson & DONE)} of {len(lesson)} exercises of this lesson done"))
 
 
 for _module in pkgutil.iter_modules(__path__):

@@ -1,0 +1,165 @@
+"""Quizzes: right answers are right, wrong ones get a sentence of their own, and both forms show every question."""
+
+import html
+import itertools
+import re
+from types import SimpleNamespace
+
+import build_lessons
+import pytest
+import quizzes_page
+
+from aseqdip_lite import InputError
+from aseqdip_lite.course import quiz, quizzes
+from aseqdip_lite.course.quizzes import Question, grade
+from aseqdip_lite.course.quizzes.form import Form
+
+NAMES = list(quizzes.names())
+ALL = {f"{name}:{number}": question for name in NAMES for number, question in enumerate(quiz(name), start=1)}
+
+
+def of_kind(*kinds):
+    return [pytest.param(question, id=name) for name, question in ALL.items() if question.kind in kinds]
+
+
+def test_each_lesson_has_a_quiz_and_ends_with_it():
+    assert [source.stem for source in build_lessons.sources()] == NAMES
+    for source in build_lessons.sources():
+        cells = [cell.source for cell in build_lessons.notebook_of(source, solved=False).cells]
+        last = next(i for i, cell in enumerate(cells) if cell.startswith("## What you can now say"))
+        assert cells[last - 2].startswith("## Quiz\n") and cells[last - 1].endswith(f'\nquiz("{source.stem[:2]}")')
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_quiz_has_five_to_eight_questions_of_several_kinds(name):
+    questions = quiz(name)
+    assert 5 <= len(questions) <= 8 and len({question.ask for question in questions}) == len(questions)
+    assert len({question.kind for question in questions}) >= 2
+    number, short = name.split("_", 1)
+    assert quiz(number) == quiz(short) == questions
+
+
+@pytest.mark.parametrize("question", ALL.values(), ids=ALL)
+def test_the_right_answer_is_right_and_no_answer_is_none(question):
+    assert grade(question, question.right) is None and question.why and question.solution
+    unanswered = dict(order=[None], match={"a": ""}).get(question.kind)
+    assert grade(question, unanswered).startswith("not answered yet")
+    assert grade(question, ...).startswith("not answered yet")
+
+
+@pytest.mark.parametrize("question", of_kind("choice"))
+def test_each_wrong_choice_gets_its_own_sentence(question):
+    assert len(question.wrong) >= 2 and question.right not in question.wrong
+    assert len(set(question.wrong.values())) == len(question.wrong)
+    assert sorted(question.options) == sorted([question.right, *question.wrong])
+    assert max(map(len, question.options)) <= 100  # radio buttons have one line
+    for answer, why in question.wrong.items():
+        assert grade(question, answer) == why and len(why) > 10
+    assert grade(question, "something else")
+
+
+@pytest.mark.parametrize("question", of_kind("number"))
+def test_a_number_is_right_up_to_its_tolerance_and_slips_get_their_own_sentence(question):
+    edge = question.tolerance
+    for sign in (1, -1):
+        assert grade(question, question.right + sign * edge) is None
+        beyond = question.right + sign * (1.01 * edge + 1e-6 * abs(question.right))
+        assert grade(question, beyond) is not None
+    for slip, why in question.wrong.items():
+        assert abs(float(slip) - question.right) > 2 * edge and grade(question, slip) == why
+    far = 1e6 + sum(abs(float(slip)) for slip in question.wrong)
+    assert question.hint and grade(question, far) == question.hint
+    assert grade(question, f"{question.right}".replace(".", ",")) is None
+    assert "number is expected" in grade(question, "many") and "finite" in grade(question, "nan")
+
+
+@pytest.mark.parametrize("question", of_kind("order"))
+def test_every_other_order_is_refused(question):
+    assert question.hint and len(set(question.right)) == len(question.right) >= 3
+    assert question.options != question.right and sorted(question.options) == sorted(question.right)
+    for other in itertools.permutations(question.right):
+        assert (grade(question, list(other)) is None) == (list(other) == question.right)
+
+
+@pytest.mark.parametrize("question", of_kind("match"))
+def test_every_other_match_is_refused_and_told_how_much_fits(question):
+    values = list(question.right.values())
+    assert question.hint and len(set(values)) == len(values) >= 3 and question.options != values
+    for other in itertools.permutations(values):
+        hint = grade(question, dict(zip(question.right, other, strict=True)))
+        fit = sum(a == b for a, b in zip(other, values, strict=True))
+        assert hint is None if list(other) == values else hint.startswith(f"{fit} of {len(values)} fit. ")
+
+
+def test_a_question_tells_its_kind_and_slips_near_the_answer_do_not_hide_it():
+    question = Question("?", 10, "since", {"10.5": "slip"}, "think", tolerance=0.2)
+    assert question.kind == "number"
+    assert grade(question, 10.2) is None and grade(question, "10.4") == "slip" and grade(question, 10.25) == "think"
+
+
+def test_a_quiz_that_is_not_there_is_refused_in_one_line():
+    with pytest.raises(InputError, match="^unknown quiz 'aseqdipp': did you mean 'aseqdip'?"):
+        quiz("aseqdipp")
+
+
+# --- the form ---------------------------------------------------------------------------------------------------------
+
+def fill(row, answer):
+    """Put an answer into the controls of a row."""
+    answers = {"order": list, "match": lambda one: list(one.values())}.get(row.question.kind, lambda one: [one])(answer)
+    for control, value in zip(row.fields, answers, strict=True):
+        control.value = str(value) if row.question.kind == "number" else value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_form_counts_right_answers_and_explains_them(name):
+    form = Form(quiz(name))
+    total = len(form.rows)
+    assert f"0 of {total} right" in form.score.value
+    for count, row in enumerate(form.rows, start=1):
+        row.button.click()
+        assert "not answered yet" in row.verdict.value and f"{count - 1} of {total}" in form.score.value
+        fill(row, row.question.right)
+        row.button.click()
+        assert "✓ right" in re.sub("<[^>]*>", "", row.verdict.value)
+        assert html.escape(row.question.why) in row.verdict.value and "attempts: 1" in row.verdict.value
+        assert f"{count} of {total} right" in form.score.value
+
+
+def test_a_wrong_answer_in_the_form_gets_its_sentence_and_takes_the_point_back():
+    question = next(question for question in ALL.values() if question.kind == "choice")
+    row, = (form := Form([question])).rows
+    fill(row, question.right)
+    row.button.click()
+    wrong, why = next(iter(question.wrong.items()))
+    fill(row, wrong)
+    row.button.click()
+    assert html.escape(why) in row.verdict.value and "not yet" in row.verdict.value
+    assert "attempts: 2" in row.verdict.value and "0 of 1 right" in form.score.value
+
+
+# --- as text ----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_and_text_hold_every_question_and_fold_the_answers(name):
+    questions = quiz(name)
+    page, text = questions._repr_html_(), repr(questions)
+    outside = re.sub("<details>.*?</details>", "", page)
+    assert page.count("<details>") == len(questions)
+    for question in questions:
+        assert html.escape(question.ask) in outside and html.escape(question.why) not in outside
+        assert html.escape(question.solution) in page and html.escape(question.why) in page
+        assert question.ask in text and question.why in text.partition("\nAnswers\n")[2]
+        assert all(html.escape(why) in page for why in question.wrong.values())
+
+
+def test_the_view_of_the_form_is_made_only_where_a_kernel_runs(monkeypatch):
+    view = build_lessons.WIDGET
+    assert set(quiz("00")._repr_mimebundle_()) == {"text/html", "text/plain"}
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=None))
+    bundle = quiz("00")._repr_mimebundle_()
+    assert bundle[view]["model_id"] and bundle["text/html"]
+
+
+def test_the_page_of_the_quizzes_is_current():
+    assert quizzes_page.PAGE.read_text(encoding="utf-8") == quizzes_page.page()
