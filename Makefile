@@ -47,7 +47,8 @@ test: .venv/ready
 	OMP_NUM_THREADS=1 ASEQDIP_PROFILE=smoke $(RUN)/python -m pytest lessons -n 2 --dist loadscope --nbval-lax --nbval-current-env
 
 colab: .venv-colab/ready
-	OMP_NUM_THREADS=1 .venv-colab/bin/python -m pytest tests/test_widgets*.py tests/test_colab.py
+	OMP_NUM_THREADS=1 .venv-colab/bin/python -m pytest tests/test_widgets*.py tests/test_colab.py tests/test_feedback.py \
+	  tests/test_quizzes.py
 	OMP_NUM_THREADS=1 ASEQDIP_PROFILE=smoke .venv-colab/bin/python -m pytest lessons/00_start_here.ipynb \
 	  lessons/solutions/00_start_here.ipynb --nbval-lax --nbval-current-env
 

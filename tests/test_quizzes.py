@@ -91,6 +91,12 @@ def test_every_other_match_is_refused_and_told_how_much_fits(question):
         assert hint is None if list(other) == values else hint.startswith(f"{fit} of {len(values)} fit. ")
 
 
+def test_the_longest_choice_is_no_hint():
+    choices = [question for question in ALL.values() if question.kind == "choice"]
+    longest = sum(len(question.right) > max(map(len, question.wrong)) for question in choices)
+    assert longest < len(choices) / 2
+
+
 def test_a_question_tells_its_kind_and_slips_near_the_answer_do_not_hide_it():
     question = Question("?", 10, "since", {"10.5": "slip"}, "think", tolerance=0.2)
     assert question.kind == "number"
