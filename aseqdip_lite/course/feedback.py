@@ -18,12 +18,14 @@ class Box:
         name: what was answered, e.g. "mri.adjoint"; may be "".
         hint: None for right, else what to think about.
         *notes: further sentences, such as the number of attempts.
+        why: why the answer is right; shown with "right" alone.
     """
 
-    def __init__(self, name, hint, *notes):
+    def __init__(self, name, hint, *notes, why=""):
         self.state = "right" if hint is None else UNANSWERED if hint.startswith(UNANSWERED) else "not yet"
         self.name, self.notes = name, notes
-        self.words = f"not yet: {hint}" if self.state == "not yet" else hint or "right"
+        right = f"right: {why}" if why else "right"
+        self.words = f"not yet: {hint}" if self.state == "not yet" else hint or right
 
     def __repr__(self):
         mark, _ = MARKS[self.state]

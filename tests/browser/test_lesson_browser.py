@@ -76,7 +76,7 @@ def test_a_letter_without_quotation_marks_gets_a_sentence(lesson):
     assert "Traceback" not in cell.locator(".jp-OutputArea").inner_text()
 
 
-def test_a_question_of_the_quiz_is_answered_in_the_page(lesson):
+def test_questions_of_the_quiz_are_answered_in_the_page(lesson):
     quiz = lesson.locator(".jp-CodeCell", has_text='quiz("00")')
     number, question = next(pair for pair in enumerate(questions("00")) if pair[1].kind == "choice")
     button = quiz.get_by_role("button", name="Check").nth(number)
@@ -84,7 +84,10 @@ def test_a_question_of_the_quiz_is_answered_in_the_page(lesson):
         quiz.get_by_label(answer, exact=True).check()
         button.click()
         playwright.expect(quiz.locator("[role=status]").first).to_contain_text(verdict)
-    playwright.expect(quiz).to_contain_text(f"1 of {len(questions('00'))} right")
+    number, question = next(pair for pair in enumerate(questions("00")) if pair[1].kind == "number")
+    quiz.get_by_placeholder("your number").first.fill(str(question.right))
+    quiz.get_by_role("button", name="Check").nth(number).click()
+    playwright.expect(quiz).to_contain_text(f"2 of {len(questions('00'))} right")
 
 
 def test_axe_finds_nothing_serious_in_what_the_lesson_shows(lesson, severe):

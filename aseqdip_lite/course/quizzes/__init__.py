@@ -115,7 +115,7 @@ class Quiz(list):
         lines = []
         for number, question in enumerate(self, start=1):
             lines.append(f"{number}. {question.ask} ({ASKS[question.kind]})")
-            lines += [f"   - {left}" for left in question.right] if question.kind == "match" else []
+            lines += [*(f"   - {left}" for left in question.right), "   with"] if question.kind == "match" else []
             lines += [f"   * {option}" for option in question.options]
         lines += ["", "Answers"]
         lines += [f"{number}. {question.solution}. {question.why}" for number, question in enumerate(self, start=1)]
@@ -142,7 +142,7 @@ def as_html(question):
     def items(texts):
         return f"<ul>{''.join(f'<li>{html.escape(text)}</li>' for text in texts)}</ul>" if texts else ""
 
-    left = items(list(question.right)) if question.kind == "match" else ""
+    left = f"{items(list(question.right))}<p>with</p>" if question.kind == "match" else ""
     wrong = items([f"Not {answer}: {why}" for answer, why in question.wrong.items()])
     return (f"<p>{html.escape(question.ask)} <em>({ASKS[question.kind]})</em></p>{left}{items(question.options)}"
             f"<details><summary>Answer</summary><p><strong>{html.escape(question.solution)}</strong>. "

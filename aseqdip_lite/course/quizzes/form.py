@@ -4,7 +4,7 @@ import html
 
 from ipywidgets import HTML, Button, Dropdown, Layout, RadioButtons, Text, VBox
 
-from ..feedback import Box
+from ..feedback import UNANSWERED, Box
 from . import ASKS, grade
 
 #: The control takes the width that its longest option needs.
@@ -41,12 +41,10 @@ class Row(VBox):
     def check(self, _):
         """Grade the answer, show the verdict and report to the form."""
         hint = grade(self.question, self.answer())
-        box = Box("", hint)
-        self.attempts += box.state in ("right", "not yet")
         self.right = hint is None
+        self.attempts += not (hint or "").startswith(UNANSWERED)
         notes = [f"attempts: {self.attempts}"] if self.attempts else []
-        why = [self.question.why] if self.right else []
-        self.verdict.value = Box("", hint, *why, *notes)._repr_html_()
+        self.verdict.value = Box("", hint, *notes, why=self.question.why)._repr_html_()
         self.report()
 
 
