@@ -670,10 +670,10 @@ for axis in (top, bottom):
     axis.grid(alpha=0.3)
 show(
     figure,
-    alt="""Above, PSNR against steps with its peak marked by a vertical line. Below, the moving
-        variance for windows of 5, 20 and 100 on a logarithmic axis. The curve of the window of 5 is a row of valleys,
-        the deepest shortly after the line. That of 20 is smoother and has its least value later; that of 100 falls
-        nearly to the end.""",
+    alt="""Above, PSNR against steps with its peak marked by a vertical line. Below, the moving variance for windows of
+        5, 20 and 100 on a logarithmic axis. The curve of the window of 5 is a row of valleys, the deepest well after
+        the line. That of 20 is smoother, with its least value at nearly the same step; that of 100 falls nearly to the
+        end.""",
 )
 
 # %% [markdown]

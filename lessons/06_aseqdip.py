@@ -477,10 +477,10 @@ report(runs)
 # %%
 show(
     draw_runs(["DIP, noise input", "fixed, lam 0", "moving, lam 0", "moving, lam 1"]),
-    alt="""PSNR against Adam steps. DIP with noise and with the noisy picture as a fixed input rise fast, peak early and
-        fall to the level of the noisy picture. With the input moving and lam 0 the curve climbs slowly and with many
-        small dips, and still rises at the end. With lam 1 it rises in between, has the highest peak and falls a
-        little.""",
+    alt="""PSNR against Adam steps. DIP with noise and with the noisy picture as a fixed input rise fast, peak early
+        and fall to the level of the noisy picture. With the input moving and lam 0 the curve climbs slowly and with
+        many small dips, and is highest close to its end. With lam 1 it rises in between, has the highest peak and
+        falls a little.""",
 )
 
 # %% [markdown]
@@ -608,8 +608,8 @@ report(by_lam)
 show(
     draw_runs(by_lam),
     alt="""PSNR against Adam steps for lam 0, 0.5, 1 and 2 with the input moving. With lam above 0 the curves rise
-        steeply and nearly together, peak in the middle and fall a little; with lam 0 it creeps along far below them and
-        still rises at the end.""",
+        steeply and nearly together, peak in the middle and fall a little; with lam 0 it creeps along far below them
+        and is highest close to its end.""",
 )
 early_psnr = [runs[name]["psnr"][2 * steps // 5 - 1] for name in by_lam]
 print(f"after {2 * steps // 5} steps: " + ", ".join(f"{value:.2f}" for value in early_psnr) + " dB")

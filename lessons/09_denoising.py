@@ -1203,7 +1203,7 @@ quiz("09")
 #    the target is $(y + \lambda z)/(1 + \lambda)$.
 # 4. In our one run they are within 1 dB of each other. On the three stored pictures, with three seeds, the filter is
 #    ahead, even of the oracle. It wins where pictures are flat; the network is better at steep places. BM3D, of 2007,
-#    is more than 2 dB ahead, and total variation, of 1992, is as good as the network.
+#    is more than 2 dB ahead of the network, and total variation, of 1992, is as good as it.
 # 5. Not harmless. Clipped noise is an offset in the dark that no denoiser removes.
 #
 # - You can split an error into bias and noise, and choose a filter's width without the truth.
