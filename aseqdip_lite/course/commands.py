@@ -1,6 +1,8 @@
-"""What the course adds to the command line: `aseqdip experiment`, `aseqdip lab`, and a section of `aseqdip list`."""
+"""What the course adds to the command line: the commands `experiment`, `lab`, `grade`, and a section of `list`."""
 
 import importlib.util
+import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import click
 from ..cli.commands import PROFILE, main
 from ..cli.inventory import PARTS
 from ..cli.options import checked_folder
-from ..settings import InputError
+from ..settings import PROFILES, InputError, nearest, printable
 from . import REPOSITORY
 
 
@@ -79,3 +81,91 @@ def check_home():
     except (InputError, OSError, RuntimeError) as error:
         raise InputError(f"JupyterLab has no home folder to write to ({getattr(error, 'strerror', None) or error}): "
                          "set HOME to one, or JUPYTER_CONFIG_DIR, JUPYTER_DATA_DIR and JUPYTER_RUNTIME_DIR") from None
+
+
+GRADING = """\b
+Example:
+  handins/ada.ipynb            a notebook a student,
+  handins/bob/07_mri.ipynb     or a folder a student
+  aseqdip grade handins --csv grades.csv --html pages --jobs 2
+"""
+
+
+@main.command(epilog=GRADING)
+@click.argument("folder")
+@click.option("--csv", "out", required=True, help="File of the grades. A .jsonl beside it keeps what is done: a "
+              "later call goes on there.")
+@click.option("--lesson", help="Grade this lesson alone: its number or name  [all].")
+@click.option("--lessons", default="lessons", show_default=True, help="Folder of the lessons as they were handed out.")
+@click.option("--minutes", type=click.FloatRange(0.1, 1440), default=10, show_default=True, help="For a notebook.")
+@click.option("--cell-seconds", type=click.FloatRange(1, 86400), default=120, show_default=True,
+              help="For each cell and each answer.")
+@click.option("--memory", type=click.IntRange(512, 10**6), default=3072, show_default=True, help="MiB for a notebook.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Notebooks at a time.")
+@click.option("--points", help="JSON file {exercise: points}  [1 each].")
+@click.option("--deduct", type=click.FloatRange(0, 1000), default=0, show_default=True,
+              help="Points off for each cell that fails.")
+@click.option("--html", "pages", help="Folder for a page a student: marks and hints.")
+@click.option("--gradebook", help="File for the grades in the columns of `nbgrader export`.")
+@click.option("--profile", type=click.Choice(PROFILES), default="smoke", show_default=True,
+              help="Sizes and steps; exercises are the same in each.")
+@click.option("--quiet", is_flag=True, help="No progress bar, no table.")
+def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, points, deduct, pages, gradebook, profile,
+          quiet):
+    """Grade the notebooks that students handed in.
+
+    Each notebook of FOLDER runs on its own, with limits and without being trusted. What its functions return is judged
+    outside of it: edited checks, overwritten names and false outputs gain nothing. A notebook that cannot be run gets a
+    row that says why. Ctrl-C keeps what is done; the same command goes on there.
+    """
+    from ..run.bar import Bar, say
+    from ..study.store import Store
+    from . import grading
+    from .grading import handins, report, watch
+
+    worth = read_points(points)
+    known = handins.read_lessons(lessons)
+    found, others = handins.find(folder, known, handins.named(known, lesson))
+    for target in filter(None, (out, gradebook)):
+        checked_folder(Path(target).parent).mkdir(parents=True, exist_ok=True)
+        if Path(target).is_dir():
+            raise InputError(f"{target} is a folder: name a file for the grades")
+    store = Store(Path(out).with_suffix(".jsonl"), grading.KEY, dict(marks=dict, failed=list, remarks=list))
+    limits = grading.Limits(60 * minutes, cell_seconds, memory, profile)
+    grades = []
+    places = [folder, Path(lessons) / "solutions", *Path(os.path.expanduser("~")).glob(".*")]
+    try:
+        with Bar(total=len(found), desc="grade", unit="notebook", disable=quiet) as bar:
+            def done(grade):
+                grades.append(grade)
+                bar.update()
+            grading.grade(found, limits, store=store, jobs=jobs, done=done, warn=say, hidden=watch.hideable(places))
+    finally:
+        grades.sort(key=lambda grade: (grade.student, grade.file))
+        report.write_csv(out, grades, worth, deduct)
+        if gradebook:
+            report.write_gradebook(gradebook, grades, worth, deduct)
+        if pages:
+            report.write_pages(pages, grades, worth, deduct)
+    if not quiet:
+        click.echo(report.table(grades, worth, deduct))
+        if others:
+            click.echo(f"left out, no notebooks: {printable(', '.join(others))}")
+
+
+def read_points(file):
+    """{exercise: points} of a JSON file, {} without one; InputError for another content, or an unknown exercise."""
+    if file is None:
+        return {}
+    from .exercises import REGISTRY
+
+    try:
+        worth = json.loads(Path(file).read_bytes())
+    except (ValueError, RecursionError):
+        worth = None
+    if not isinstance(worth, dict) or not all(
+            type(value) in (int, float) and math.isfinite(value) and value >= 0 for value in worth.values()):
+        raise InputError(f'{file} holds no points: write JSON such as {{"start.psnr": 2, "start.steps": 0.5}}')
+    for name in worth:
+        nearest(name, REGISTRY, "exercise")
+    return worth

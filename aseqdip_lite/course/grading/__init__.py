@@ -1,0 +1,218 @@
+"""Grading of handed-in notebooks that are not trusted: `aseqdip grade`.
+
+Each notebook runs in a process of its own (`pupil`), behind walls (`wall`, `watch`). That process does not judge. It
+calls the student's functions with the exercise's cases and sends what they return (`exchange`), as plain numbers; the
+grader holds these against the right answers in its own process, which runs nothing of the student's. So nothing is
+gained by editing a check, by overwriting `check`, `judge` or the library, by printing "right" or by storing false
+outputs: all that a notebook can do is to send values, and only right values are right.
+
+Which value answers an exercise: the one that the notebook's last check of this name is given, under whatever name the
+student keeps it; where that check is gone, the variable that the lesson's own check takes.
+
+A cell that ends its process, or has to be ended, is left out, and the notebook starts anew, so that it costs the
+student no other exercise.
+
+What remains possible: the course is open and its tables of right answers are installed where the notebook runs. A
+student's code can look them up, as a student can, and send what it finds; or know the cases, and answer these alone.
+Words in the code that point to it are remarks for a person to follow up, not proof, and code can hide them.
+"""
+
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from ... import __version__
+from ...settings import InputError
+from ...study.store import key as store_key
+from . import handins
+from .wall import OPEN
+from .watch import PULSE, Server
+
+#: What identifies a row of the store.
+KEY = ("notebook", "lesson", "limits")
+
+#: How many cells of a notebook may end its process before it is given up.
+MOST_STARTS = 6
+
+#: Letters of a hint, an error or a remark that are kept.
+MOST_LETTERS = 400
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a notebook may use: seconds in all and of a cell or an answer, MiB of memory; and the profile it runs in."""
+
+    seconds: float = 600.0
+    cell: float = 120.0
+    memory: int = 3072
+    profile: str = "smoke"
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What became of a hand-in.
+
+    Attributes:
+        student, file: names of the student and of the notebook.
+        lesson: name of the lesson, "" if it belongs to none.
+        marks: {exercise: None for a right answer, else the hint to the last answer, in the lesson's order}.
+        failed: [(number of the code cell from 1, its first line, the error)].
+        seconds: how long it ran.
+        remarks: for the instructor: why it could not be run, or what looks odd.
+    """
+
+    student: str
+    file: str
+    lesson: str
+    marks: dict = field(default_factory=dict)
+    failed: list = field(default_factory=list)
+    seconds: float = 0.0
+    remarks: list = field(default_factory=list)
+
+    def points(self, worth, deduct=0.0):
+        """Points of the exercises that are right, `worth` {exercise: points} or 1 each, less the deductions, if any."""
+        return max(0.0, sum(worth.get(name, 1) for name, hint in self.marks.items() if hint is None)
+                   - deduct * len(self.failed))
+
+    def out_of(self, worth):
+        """Points of all exercises of the lesson."""
+        return sum(worth.get(name, 1) for name in self.marks)
+
+
+def run_notebook(cells, lesson, limits, server, stopped=lambda: False):
+    """Run the code cells of a notebook of a lesson; {"marks", "failed", "seconds", "remarks"} as in `Grade`."""
+    from .exchange import verdict
+
+    begun, skip, killed, remarks = time.monotonic(), [], {}, []
+    notes = {}
+    while True:
+        failed, last = {}, [None]
+
+        def take(event, failed=failed, last=last):
+            if "step" in event:
+                last[0] = str(event["step"])
+            elif event.get("answer") in lesson.exercises and isinstance(event.get("notes"), dict):
+                notes[event["answer"]] = event["notes"]
+            elif isinstance(event.get("failed"), int) and 0 <= event["failed"] < len(cells):
+                failed[event["failed"]] = str(event.get("text"))[:MOST_LETTERS]
+            elif "end" in event:
+                last[0] = "end"
+
+        left = limits.seconds - (time.monotonic() - begun)
+        why = server.run(dict(cells=cells, exercises=lesson.exercises, skip=skip, seconds=limits.cell,
+                              memory=limits.memory), take,
+                         seconds=left, step_seconds=limits.cell, memory=limits.memory, stopped=stopped)
+        if last[0] == "end":
+            break
+        why = why or "it ended the process"
+        kind, _, rest = (last[0] or "start").partition(" ")
+        if kind == "cell" and rest.isdigit():
+            killed[int(rest)] = failed.get(int(rest), why)
+        elif kind == "answer":
+            notes[rest.partition(" ")[2]] = dict(hint=f"your answer cannot be tried: {why}")
+        if stopped() or kind == "start" or len(skip) + 1 >= MOST_STARTS or time.monotonic() - begun > limits.seconds:
+            remarks.append("the notebook could not be started" if kind == "start" else f"given up at {last[0]}: {why}")
+            break
+        skip.append(last[0])
+    marks = {name: verdict(name, notes[name]) if name in notes else "no answer was found" for name in lesson.exercises}
+    failed = {number: text for number, text in sorted((failed | killed).items()) if number < len(cells)}
+    return dict(marks={name: hint and " ".join(hint.split())[:MOST_LETTERS] for name, hint in marks.items()},
+                failed=[[number + 1, title(cells[number]), text] for number, text in failed.items()],
+                seconds=round(time.monotonic() - begun, 1), remarks=remarks)
+
+
+def title(source):
+    """The first line of a cell that holds more than blanks."""
+    return next((line.strip()[:80] for line in source.splitlines() if line.strip()), "")
+
+
+class Grader:
+    """Grades hand-ins one by one, also from several threads. Arguments as those of `grade`; `stop` ends what runs."""
+
+    def __init__(self, found, limits, store, server=None):
+        self.limits, self.store, self.server = limits, store, server
+        self.stop, self.adding = threading.Event(), threading.Lock()
+        self.authors = {}
+        for handin in found:
+            self.authors.setdefault(handin.content, handin.student)
+
+    def key(self, handin):
+        """What identifies the result of a hand-in in the store."""
+        limits = self.limits
+        return dict(notebook=handin.content, lesson=handin.lesson.digest,
+                    limits=[limits.seconds, limits.cell, limits.memory, limits.profile, __version__])
+
+    def is_new(self, handin):
+        """Whether a hand-in has to be run."""
+        return not handin.fault and store_key(self.key(handin), KEY) not in self.store.rows
+
+    def result(self, handin):
+        """The row of a hand-in, from the store or of a run; CancelledError if that was stopped."""
+        if not self.is_new(handin):
+            return self.store.rows[store_key(self.key(handin), KEY)]
+        row = self.key(handin) | run_notebook(handin.cells, handin.lesson, self.limits, self.server, self.stop.is_set)
+        if self.stop.is_set():
+            raise CancelledError
+        with self.adding:
+            self.store.add(row)
+        return row
+
+    def __call__(self, handin):
+        """The `Grade` of a hand-in."""
+        facts = dict(student=handin.student, file=handin.file, lesson=handin.lesson.name if handin.lesson else "")
+        if handin.fault:
+            return Grade(**facts, remarks=[f"not graded: {handin.fault}"])
+        try:
+            row = self.result(handin)
+        except (InputError, CancelledError):
+            raise
+        except Exception as error:  # a fault of ours costs one grade, and is named
+            return Grade(**facts, remarks=[f"not graded: {type(error).__name__}: {error}"])
+        author = self.authors[handin.content]
+        remarks = row["remarks"] + handins.suspicions(handin.cells, handin.lesson)
+        remarks += [f"the same code as {author}"] * (author != handin.student)
+        return Grade(**facts, marks=row["marks"], failed=row["failed"], seconds=row["seconds"], remarks=remarks)
+
+
+def grade(found, limits, *, store, jobs=1, hidden=(), done, warn=print):
+    """Grade hand-ins.
+
+    Args:
+        found: list of `handins.Handin`.
+        limits: a `Limits`.
+        store: a `study.store.Store` with the names `KEY`; what it holds of earlier calls is not run again.
+        jobs: notebooks at a time.
+        hidden: folders that no notebook shall see.
+        done: called with each `Grade` as it comes; that of a hand-in which cannot be graded has a remark.
+        warn: called with a line if this machine cannot keep notebooks in.
+
+    Raises:
+        InputError: the store cannot be written.
+        KeyboardInterrupt: what is done is in the store.
+    """
+    grader = Grader(found, limits, store)
+    new = []
+    for handin in found:
+        if grader.is_new(handin):
+            new.append(handin)
+        else:
+            done(grader(handin))
+    if not new:
+        return
+    with Server(hidden, limits.profile) as grader.server, ThreadPoolExecutor(jobs) as pool:
+        from . import exchange  # noqa: F401  # which takes as long as the server's start: both at a time
+
+        if grader.server.walls in OPEN:
+            warn(f"this machine makes no namespaces for users, so notebooks can reach {OPEN[grader.server.walls]}: "
+                 "start this in a container")
+        waiting = [pool.submit(grader, handin) for handin in new]
+        try:
+            while waiting:
+                ready, waiting = wait(waiting, PULSE, FIRST_COMPLETED)
+                for future in ready:
+                    done(future.result())
+        except BaseException:
+            grader.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

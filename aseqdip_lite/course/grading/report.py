@@ -1,0 +1,129 @@
+"""What a grader writes: a CSV of all hand-ins, a gradebook for other programs, a page for each student, a table."""
+
+import csv
+import hashlib
+import html
+import io
+from pathlib import Path
+
+from ...files import make_folder, write_atomically
+from ...settings import printable
+
+#: The columns that `nbgrader export` writes, which scripts for learning platforms read.
+GRADEBOOK = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
+             "late_submission_penalty", "score", "max_score")
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+body {{ font: 1rem/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }}
+th, td {{ border: 1px solid #767676; padding: .3rem .6rem; text-align: left; vertical-align: top }}
+</style></head><body>
+<h1>{title}</h1>
+{sections}
+</body></html>
+"""
+
+
+def plain(number):
+    """A number of points without needless digits."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def cell(value):
+    """A text that no spreadsheet takes for a formula."""
+    value = printable(str(value))
+    return f"'{value}" if value.lstrip()[:1] in ("=", "+", "-", "@") else value
+
+
+def write_csv(path, grades, worth, deduct):
+    """One row a hand-in: student, file, lesson, points, also of each exercise, hints, failed cells, seconds, remark."""
+    names = list(dict.fromkeys(name for grade in grades for name in grade.marks))
+    rows = [["student", "file", "lesson", "points", "out of", *names, "hints", "failed cells", "seconds", "remark"]]
+    for grade in grades:
+        points = [plain(worth.get(name, 1) * (grade.marks[name] is None)) if name in grade.marks else ""
+                  for name in names]
+        hints = " | ".join(f"{name}: {hint}" for name, hint in grade.marks.items() if hint is not None)
+        rows.append([cell(grade.student), cell(grade.file), grade.lesson, plain(grade.points(worth, deduct)),
+                     plain(grade.out_of(worth)), *points, cell(hints), len(grade.failed), grade.seconds,
+                     cell("; ".join(grade.remarks))])
+    write_rows(path, rows)
+
+
+def write_gradebook(path, grades, worth, deduct):
+    """The best hand-in of each student and lesson in the columns `GRADEBOOK`; those without a lesson are left out."""
+    best = {}
+    for grade in grades:
+        key = grade.lesson, grade.student
+        if grade.lesson and (key not in best or grade.points(worth, deduct) > best[key].points(worth, deduct)):
+            best[key] = grade
+    rows = [GRADEBOOK]
+    for (lesson, student), grade in sorted(best.items()):
+        points = plain(grade.points(worth, deduct))
+        rows.append([lesson, "", "", cell(student), "", "", "", points, "0", points, plain(grade.out_of(worth))])
+    write_rows(path, rows)
+
+
+def write_rows(path, rows):
+    """Write rows as CSV, all of them or nothing."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_atomically(path, lambda file: file.write(text.getvalue().encode("utf-8", "replace")))
+
+
+def write_pages(folder, grades, worth, deduct):
+    """A page STUDENT.html for each student, with marks in words, hints and failing cells. It holds no remarks."""
+    make_folder(folder)
+    for student in sorted({grade.student for grade in grades}):
+        own = [grade for grade in grades if grade.student == student]
+        page = PAGE.format(title=html.escape(printable(student)),
+                           sections="\n".join(section(grade, worth, deduct) for grade in own))
+        write_atomically(Path(folder) / f"{file_name(student)}.html",
+                         lambda file, page=page: file.write(page.encode("utf-8", "replace")))
+
+
+def file_name(student):
+    """A student's name as that of a file: short enough, and with a digest where letters had to go."""
+    sound = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in student)[:60].strip(". ")
+    if sound == student:
+        return sound
+    return f"{sound}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def section(grade, worth, deduct):
+    """A hand-in as HTML; all text is escaped."""
+    def row(*texts):
+        return "<tr>" + "".join(f"<td>{html.escape(printable(str(text)))}</td>" for text in texts) + "</tr>"
+
+    lines = [f"<h2>{html.escape(printable(grade.lesson or grade.file))}</h2>"]
+    if not grade.marks:
+        faults = [remark for remark in grade.remarks if remark.startswith("not graded")]
+        return "\n".join([*lines, f"<p>{html.escape(printable('; '.join(faults)))}</p>"])
+    lines.append(f"<p><b>{plain(grade.points(worth, deduct))} of {plain(grade.out_of(worth))} points</b></p>")
+    lines.append("<table><tr><th>exercise</th><th>mark</th><th>points</th><th>hint</th></tr>")
+    for name, hint in grade.marks.items():
+        mark, points = ("✓ right", worth.get(name, 1)) if hint is None else ("✗ not yet", 0)
+        lines.append(row(name, mark, plain(points), hint or ""))
+    lines.append("</table>")
+    if grade.failed:
+        lines.append("<h3>Cells that failed</h3>")
+        lines.append("<table><tr><th>code cell</th><th>begins with</th><th>error</th></tr>")
+        lines += [row(*failed) for failed in grade.failed]
+        lines.append("</table>")
+        if deduct:
+            lines.append(f"<p>Each takes {plain(deduct)} points off.</p>")
+    return "\n".join(lines)
+
+
+def table(grades, worth, deduct):
+    """The hand-ins as a table of text."""
+    rows = [("student", "lesson", "points", "failed", "remark")]
+    rows += [(grade.student, grade.lesson, f"{plain(grade.points(worth, deduct))}/{plain(grade.out_of(worth))}",
+              str(len(grade.failed)), "; ".join(grade.remarks)) for grade in grades]
+    rows = [[printable(text)[:40] for text in row[:4]] + [printable(row[4])[:100]] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = ["  ".join([*map(str.ljust, row, widths), row[4]]) for row in rows]
+    return "\n".join(map(str.rstrip, lines))

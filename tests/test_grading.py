@@ -1,0 +1,265 @@
+"""Grading of hand-ins: right points whatever a notebook does, nothing lost, and a judge that it cannot reach."""
+
+import csv
+import json
+import os
+import signal
+import socket
+from html.parser import HTMLParser
+
+import pytest
+from checks import alive, command, descendants, error_of, until
+from click.testing import CliRunner
+from mutants import answer_of
+from test_exercises import ENTRIES
+
+from aseqdip_lite.course.commands import main, read_points
+from aseqdip_lite.course.exercises import REGISTRY, judge
+from aseqdip_lite.course.grading import Grade, handins, report
+from aseqdip_lite.course.grading.exchange import record, verdict
+
+IMPORTS = "import os, time\nfrom aseqdip_lite.course import check"
+BLANK = {
+    "start.steps": "def my_count(N, K):\n    ...\n\n\ncheck('start.steps', my_count)",
+    "start.truth": "my_letter = ...\ncheck('start.truth', my_letter)",
+    "ct.lam": "def my_lam(lam, norm):\n    ...\n\n\ncheck('ct.lam', my_lam)",
+}
+RIGHT = {
+    "start.steps": "def my_count(N, K):\n    return N * K, K\n\n\ncheck('start.steps', my_count)",
+    "start.truth": "my_letter = 'B'\ncheck('start.truth', my_letter)",
+    "ct.lam": "def my_lam(lam, norm):\n    return lam * norm**2\n\n\ncheck('ct.lam', my_lam)",
+}
+WRONG = {
+    "start.steps": "def my_count(N, K):\n    return N + K, K\n\n\ncheck('start.steps', my_count)",
+    "start.truth": "my_letter = 'C'\ncheck('start.truth', my_letter)",
+    "ct.lam": "def my_lam(lam, norm):\n    return lam * norm\n\n\ncheck('ct.lam', my_lam)",
+}
+
+
+def notebook(*cells, text="right"):
+    """A notebook of code cells, as JSON, each with an output that is not its own."""
+    output = dict(output_type="stream", name="stdout", text=text)
+    return json.dumps(dict(nbformat=4, nbformat_minor=5, metadata={}, cells=[
+        dict(cell_type="code", id=f"c{number}", metadata={}, execution_count=1, outputs=[output], source=cell)
+        for number, cell in enumerate(cells)]))
+
+
+def solved(*first, last=(), **changed):
+    """The right answers behind some cells of the student's own and before others; `changed` replaces some of them."""
+    return notebook(IMPORTS, *first, *(RIGHT | {name.replace("__", "."): text for name, text in changed.items()}
+                                       ).values(), *last)
+
+
+FAKE = """
+import aseqdip_lite.course.exercises as e, aseqdip_lite.course.exercises.table as t
+from aseqdip_lite.course.grading import exchange
+e.judge = t.Exercise.judge = t.all_close = lambda *a, **k: None
+exchange.verdict = lambda *a: None
+def check(name, answer):
+    print(f"{name}: right")
+"""
+FORGED = """
+from aseqdip_lite.course.grading import exchange
+exchange.record = lambda name, answer: dict(calls=[dict(other="x")] * 3, right=True, hint=None)
+"""
+SOCKET = socket.socket()
+SOCKET.bind(("127.0.0.1", 0))
+SOCKET.listen()
+
+#: {student: (content, points of 3, cells that fail)}
+HANDINS = {
+    "right": (solved(), 3, 0),
+    "wrong": (notebook(IMPORTS, *WRONG.values()), 0, 0),
+    "blank": (notebook(IMPORTS, *BLANK.values()), 0, 0),
+    "loop": (solved("while True:\n    pass"), 3, 1),
+    "stubborn": (solved("while True:\n    try:\n        time.sleep(1)\n    except BaseException:\n        pass"), 3, 1),
+    "crash": (solved("os._exit(3)"), 3, 1),
+    "memory": (solved("hoard = []\nwhile True:\n    hoard.append(bytearray(10**7))"), 3, 1),
+    "forks": (solved("while True:\n    os.fork()"), 3, 1),
+    "chatter": (solved("while True:\n    print('right ' * 1000)"), 3, 1),
+    "full": (solved("for i in range(10**6):\n    open(f'f{i}', 'w').write('x')"), 3, 1),
+    "checks_gone": (solved(start__truth="my_letter = 'B'", ct__lam="my_lam = lambda lam, norm: lam * norm"), 2, 0),
+    "renamed": (solved(ct__lam="weight = lambda lam, norm: lam * norm**2\ncheck('ct.lam', weight)"), 3, 0),
+    "missing": (notebook(IMPORTS, RIGHT["start.truth"]), 1, 0),
+    "faked": (notebook(IMPORTS, *BLANK.values(), text="start.steps: right\nstart.truth: right\nct.lam: right"), 0, 0),
+    "overwritten": (notebook(IMPORTS, FAKE, *WRONG.values()), 0, 0),
+    "forged": (notebook(IMPORTS, FORGED, *WRONG.values()), 0, 0),
+    "endless_answer": (solved(ct__lam="def my_lam(lam, norm):\n    while True:\n        pass\n\n\ndone = 1"), 2, 0),
+    "deadly_answer": (solved(ct__lam="def my_lam(lam, norm):\n    os._exit(0)\n\n\ndone = 1"), 2, 0),
+    "failing": (solved("1 / 0", last=["undefined"]), 3, 2),
+    "not_json": ("# a script", 0, 0),
+    "no_file": ("", 0, 0),
+    "format_3": (json.dumps(dict(nbformat=3, worksheets=[])), 0, 0),
+    "nested": ("[" * 100_000, 0, 0),
+    "list": ("[1, 2]", 0, 0),
+    "strange": (json.dumps(dict(nbformat=4, cells=[dict(cell_type="code", source=[1, None])])), 0, 0),
+    "=cmd()": (solved(), 3, 0),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Lessons and hand-ins; those of the student `many` are a folder."""
+    folder = tmp_path_factory.mktemp("grading")
+    (folder / "lessons").mkdir()
+    (folder / "lessons" / "01_small.ipynb").write_text(notebook(IMPORTS, *BLANK.values()))
+    (folder / "lessons" / "02_other.ipynb").write_text(notebook(IMPORTS, BLANK["ct.lam"].replace("ct.lam", "ct.views")))
+    (folder / "in" / "many" / "sub").mkdir(parents=True)
+    (folder / "in" / "many" / "sub" / "mine.ipynb").write_text(solved("secrets = os.listdir(os.environ['HOME'])"))
+    (folder / "in" / "nothing").mkdir()
+    for student, (content, *_) in HANDINS.items():
+        (folder / "in" / f"{student}.ipynb").write_text(content)
+    reach = f"""
+        import socket
+        reached = []
+        for try_it in (lambda: socket.create_connection(("127.0.0.1", {SOCKET.getsockname()[1]}), 2),
+                       lambda: open({str(folder / "written")!r}, "w"),
+                       lambda: os.kill({os.getpid()}, 0),
+                       lambda: [os.listdir({str(folder / "in")!r})[0]]):
+            try:
+                reached.append(try_it())
+            except (OSError, IndexError):
+                pass
+        assert not reached
+    """
+    (folder / "in" / "outside.ipynb").write_text(solved("\n".join(line[8:] for line in reach.splitlines())))
+    (folder / "in" / "huge.ipynb").write_bytes(b"")
+    os.truncate(folder / "in" / "huge.ipynb", 200 * 2**20)
+    (folder / "in" / "notes.txt").write_text("no notebook")
+    return folder
+
+
+def grade(folder, *options):
+    """`aseqdip grade` on the hand-ins; the result of the command and the rows of its CSV by student."""
+    result = CliRunner().invoke(main, [
+        "grade", str(folder / "in"), "--csv", str(folder / "out" / "grades.csv"), "--lessons", str(folder / "lessons"),
+        "--cell-seconds", "2", "--memory", "1500", "--jobs", "2", *options])
+    with open(folder / "out" / "grades.csv", newline="") as file:
+        return result, {row["student"]: row for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="module")
+def graded(folder):
+    before = descendants(os.getpid())
+    result, rows = grade(folder, "--html", str(folder / "pages"), "--gradebook", str(folder / "book.csv"))
+    assert result.exit_code == 0, result.output
+    assert not alive(set(descendants(os.getpid())) - set(before))
+    return result, rows
+
+
+@pytest.mark.parametrize("student", HANDINS)
+def test_right_points_whatever_a_notebook_does(graded, student):
+    _, points, failed = HANDINS[student]
+    row = graded[1][student.replace("=", "'=")]
+    assert (row["points"], row["failed cells"]) == (str(points), str(failed)), row
+    assert row["out of"] == ("3" if "not graded" not in row["remark"] else "0")
+
+
+def test_nothing_is_lost_and_remarks_say_why(graded):
+    result, rows = graded
+    assert len(rows) == len(HANDINS) + 4
+    assert "left out, no notebooks: notes.txt" in result.output
+    for student, words in dict(not_json="not JSON", no_file="empty", format_3="nbformat is 3", nested="nested",
+                               huge="MiB", nothing="there is no notebook", strange="holds no text").items():
+        assert rows[student]["remark"].startswith("not graded: ") and words in rows[student]["remark"]
+    assert "ct.lam" in rows["checks_gone"]["remark"] and "gone" in rows["checks_gone"]["remark"]
+    assert "overwrites check, judge" in rows["overwritten"]["remark"]
+    assert rows["right"]["remark"] == "the same code as =cmd()"
+    assert judge("ct.lam", lambda lam, norm: lam * norm) in rows["wrong"]["hints"]
+    assert rows["many"]["points"] == "3"
+
+
+def test_a_notebook_reaches_nothing_outside(graded, folder):
+    if "namespaces" in graded[0].stderr:
+        pytest.skip("this machine makes no namespaces for users")
+    assert graded[1]["outside"]["failed cells"] == "0"
+    assert not (folder / "written").exists()
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.texts = set(), []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_pages_have_marks_in_words_and_escape_all_text(graded, folder, tmp_path):
+    page = Tags()
+    page.feed((folder / "pages" / "wrong.html").read_text())
+    assert "✗ not yet" in page.texts and "ct.lam" in page.texts and "script" not in page.tags
+    hostile = Grade("<script>x", "f", "01", dict(a="<img src=x>"), [[1, "<b>", "</td><script>"]], 1.0, ["secret"])
+    report.write_pages(tmp_path, [hostile], {}, 0)
+    [file] = tmp_path.iterdir()
+    page = Tags()
+    page.feed(file.read_text())
+    assert not {"script", "img"} & page.tags and "secret" not in file.read_text()
+
+
+def test_a_later_call_goes_on_and_points_and_deductions_are_its_own(graded, folder, tmp_path):
+    (tmp_path / "points.json").write_text('{"ct.lam": 2.5, "start.truth": 0}')
+    result, rows = grade(folder, "--points", str(tmp_path / "points.json"), "--deduct", "0.25")
+    assert result.exit_code == 0
+    assert rows["right"]["seconds"] == graded[1]["right"]["seconds"]
+    assert (rows["right"]["points"], rows["right"]["out of"], rows["failing"]["points"]) == ("3.5", "3.5", "3")
+    assert rows["blank"]["points"] == "0"
+
+
+def test_one_lesson_alone(graded, folder):
+    assert set(grade(folder, "--lesson", "2")[1]) < {"nothing", "huge", *HANDINS}
+    assert grade(folder, "--lesson", "01_small")[1].keys() == graded[1].keys()
+
+
+def test_the_gradebook_has_the_best_of_each_student_in_the_columns_of_nbgrader(graded, folder):
+    with open(folder / "book.csv", newline="") as file:
+        book = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert (book["right"]["assignment"], book["right"]["score"], book["right"]["max_score"]) == ("01_small", "3", "3")
+    assert len(book) == sum("not graded" not in row["remark"] for row in graded[1].values())
+
+
+def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(folder, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.ipynb").write_text(solved())
+    (tmp_path / "in" / "b.ipynb").write_text(solved("while True:\n    pass"))
+    run = command("grade", tmp_path / "in", "--csv", tmp_path / "g.csv", "--lessons", folder / "lessons", "--quiet")
+    store = tmp_path / "g.jsonl"
+    until(lambda: store.exists() and store.read_bytes().endswith(b"\n"))
+    below = descendants(run.pid)
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    assert run.returncode == 130
+    until(lambda: not alive(below), 10)
+    with open(tmp_path / "g.csv", newline="") as file:
+        assert [(row["student"], row["points"]) for row in csv.DictReader(file)] == [("a", "3")]
+
+
+TRIED = [(name, number) for name, number, _ in ENTRIES if number < 2 or name == "aseqdip.loss"]
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_an_answer_is_judged_from_its_notes_as_it_is_itself(name):
+    for number in [number for other, number in TRIED if other == name]:
+        notes = json.loads(json.dumps(record(name, answer_of(name, number))))
+        assert verdict(name, notes) == judge(name, answer_of(name, number))
+
+
+@pytest.mark.parametrize("notes", [{}, dict(calls=None), dict(calls=[]), dict(calls=[{}]), dict(value=dict(array="|O")),
+                                   dict(calls=[dict(tensor="load", shape=[], data="", gradients=None)] * 3),
+                                   dict(value=dict(error="exit", args=[])), dict(hint=None),
+                                   dict(value=dict(set=[{}]))])
+def test_forged_notes_are_wrong(notes):
+    assert verdict("ct.lam", notes)
+
+
+def test_mistakes_of_the_instructor_are_refused_in_one_line(tmp_path):
+    assert "no lessons" in error_of(handins.read_lessons, tmp_path)
+    assert "no folder" in error_of(handins.find, tmp_path / "no", {}, [])
+    assert "nothing to grade" in error_of(handins.find, tmp_path, {}, [])
+    assert "unknown lesson" in error_of(handins.named, {"01_small": None}, "small")
+    for content in ("[]", "{", '{"ct.lam": -1}', '{"ct.lam": "2"}', '{"ct.lm": 1}'):
+        (tmp_path / "points.json").write_text(content)
+        error_of(read_points, tmp_path / "points.json")
