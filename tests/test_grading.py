@@ -133,7 +133,7 @@ def grade(folder, *options):
     """`aseqdip grade` on the hand-ins; the result of the command and the rows of its CSV by student."""
     result = CliRunner().invoke(main, [
         "grade", str(folder / "in"), "--csv", str(folder / "out" / "grades.csv"), "--lessons", str(folder / "lessons"),
-        "--cell-seconds", "2", "--memory", "1500", "--jobs", "2", *options])
+        "--cell-seconds", "4", "--memory", "1500", "--jobs", "2", *options])
     with open(folder / "out" / "grades.csv", newline="") as file:
         return result, {row["student"]: row for row in csv.DictReader(file)}
 

@@ -128,8 +128,8 @@ def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, poi
     found, others = handins.find(folder, known, handins.named(known, lesson))
     for target in filter(None, (out, gradebook)):
         checked_folder(Path(target).parent).mkdir(parents=True, exist_ok=True)
-        if Path(target).is_dir():
-            raise InputError(f"{target} is a folder: name a file for the grades")
+        if Path(target).is_dir() or Path(target).suffix == ".jsonl":
+            raise InputError(f"{target} is a folder, or has the name of the store: name a file .csv for the grades")
     store = Store(Path(out).with_suffix(".jsonl"), grading.KEY, dict(marks=dict, failed=list, remarks=list))
     limits = grading.Limits(60 * minutes, cell_seconds, memory, profile)
     grades = []

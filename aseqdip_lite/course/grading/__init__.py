@@ -27,7 +27,7 @@ from ...settings import InputError
 from ...study.store import key as store_key
 from . import handins
 from .wall import OPEN
-from .watch import PULSE, Server
+from .watch import PULSE, TIME_IS_UP, Server
 
 #: What identifies a row of the store.
 KEY = ("notebook", "lesson", "limits")
@@ -80,45 +80,60 @@ class Grade:
         return sum(worth.get(name, 1) for name in self.marks)
 
 
+class Claims:
+    """What the process of a notebook says about itself, over all its starts.
+
+    Attributes:
+        notes: {exercise: notes on the last answer}, see `exchange`.
+        failed: {number of the cell: its error}.
+        step: the step that has begun last, "start" before the first and "end" after the last.
+    """
+
+    def __init__(self, cells, exercises):
+        self.cells, self.exercises = cells, exercises
+        self.notes, self.failed, self.step = {}, {}, "start"
+
+    def take(self, event):
+        """Take in what the process sends; what it would not send by itself is left out."""
+        if "step" in event:
+            self.step = str(event["step"])[:80]
+        elif "end" in event:
+            self.step = "end"
+        elif event.get("failed") in range(len(self.cells)):
+            self.failed[int(event["failed"])] = str(event.get("text"))[:MOST_LETTERS]
+        elif isinstance(event.get("answer"), str) and event["answer"] in self.exercises:
+            self.notes[event["answer"]] = event.get("notes")
+
+    def blame(self, why):
+        """Hold it against the present step that the process has ended, or had to be ended."""
+        kind, _, rest = self.step.partition(" ")
+        if kind == "cell" and rest.isdecimal() and int(rest) < len(self.cells):
+            self.failed.setdefault(int(rest), why)
+        elif kind == "answer":
+            self.notes[rest.partition(" ")[2]] = dict(hint=f"your answer cannot be tried: {why}")
+
+
 def run_notebook(cells, lesson, limits, server, stopped=lambda: False):
     """Run the code cells of a notebook of a lesson; {"marks", "failed", "seconds", "remarks"} as in `Grade`."""
     from .exchange import verdict
 
-    begun, skip, killed, remarks = time.monotonic(), [], {}, []
-    notes = {}
-    while True:
-        failed, last = {}, [None]
-
-        def take(event, failed=failed, last=last):
-            if "step" in event:
-                last[0] = str(event["step"])
-            elif event.get("answer") in lesson.exercises and isinstance(event.get("notes"), dict):
-                notes[event["answer"]] = event["notes"]
-            elif isinstance(event.get("failed"), int) and 0 <= event["failed"] < len(cells):
-                failed[event["failed"]] = str(event.get("text"))[:MOST_LETTERS]
-            elif "end" in event:
-                last[0] = "end"
-
+    claims, skip, remarks, begun = Claims(cells, lesson.exercises), [], [], time.monotonic()
+    while claims.step != "end":
+        claims.step = "start"
+        task = dict(cells=cells, exercises=lesson.exercises, skip=skip, seconds=limits.cell, memory=limits.memory)
         left = limits.seconds - (time.monotonic() - begun)
-        why = server.run(dict(cells=cells, exercises=lesson.exercises, skip=skip, seconds=limits.cell,
-                              memory=limits.memory), take,
-                         seconds=left, step_seconds=limits.cell, memory=limits.memory, stopped=stopped)
-        if last[0] == "end":
-            break
-        why = why or "it ended the process"
-        kind, _, rest = (last[0] or "start").partition(" ")
-        if kind == "cell" and rest.isdigit():
-            killed[int(rest)] = failed.get(int(rest), why)
-        elif kind == "answer":
-            notes[rest.partition(" ")[2]] = dict(hint=f"your answer cannot be tried: {why}")
-        if stopped() or kind == "start" or len(skip) + 1 >= MOST_STARTS or time.monotonic() - begun > limits.seconds:
-            remarks.append("the notebook could not be started" if kind == "start" else f"given up at {last[0]}: {why}")
-            break
-        skip.append(last[0])
-    marks = {name: verdict(name, notes[name]) if name in notes else "no answer was found" for name in lesson.exercises}
-    failed = {number: text for number, text in sorted((failed | killed).items()) if number < len(cells)}
+        why = server.run(task, claims.take, seconds=left, step_seconds=limits.cell, memory=limits.memory,
+                         stopped=stopped) or "it ended the process"
+        if claims.step != "end":
+            claims.blame(why)
+            skip.append(claims.step)
+            if stopped() or claims.step == "start" or len(skip) == MOST_STARTS or why == TIME_IS_UP:
+                remarks.append(f"given up at {claims.step}: {why}")
+                break
+    marks = {name: verdict(name, claims.notes[name]) if name in claims.notes else "no answer was found"
+             for name in lesson.exercises}
     return dict(marks={name: hint and " ".join(hint.split())[:MOST_LETTERS] for name, hint in marks.items()},
-                failed=[[number + 1, title(cells[number]), text] for number, text in failed.items()],
+                failed=[[number + 1, title(cells[number]), text] for number, text in sorted(claims.failed.items())],
                 seconds=round(time.monotonic() - begun, 1), remarks=remarks)
 
 
@@ -203,9 +218,9 @@ def grade(found, limits, *, store, jobs=1, hidden=(), done, warn=print):
     with Server(hidden, limits.profile) as grader.server, ThreadPoolExecutor(jobs) as pool:
         from . import exchange  # noqa: F401  # which takes as long as the server's start: both at a time
 
-        if grader.server.walls in OPEN:
-            warn(f"this machine makes no namespaces for users, so notebooks can reach {OPEN[grader.server.walls]}: "
-                 "start this in a container")
+        if (walls := grader.server.ready()) in OPEN:
+            warn(f"this machine makes no namespaces for users, so notebooks can reach {OPEN[walls]}: start this in a "
+                 "container")
         waiting = [pool.submit(grader, handin) for handin in new]
         try:
             while waiting:

@@ -24,7 +24,7 @@ class Overtime(BaseException):
 
 
 class Printed(io.TextIOBase):
-    """A stream that keeps nothing, and raises once in a cell that prints too much."""
+    """Streams that keep nothing, and raise once in a cell that prints too much."""
 
     encoding, left = "utf-8", MOST_PRINTED
 
@@ -32,9 +32,9 @@ class Printed(io.TextIOBase):
         return True
 
     def write(self, text):
-        self.left -= len(text)
-        if self.left < 0:
-            self.left = float("inf")
+        Printed.left -= len(text)
+        if Printed.left < 0:
+            Printed.left = float("inf")
             raise RuntimeError(f"the cell printed more than {MOST_PRINTED} letters")
         return len(text)
 

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-from functools import cached_property
 from pathlib import Path
 
 from ...files import temporary_folder
@@ -23,6 +22,9 @@ MOST_PROCESSES, MOST_STORED, MOST_FILES, MOST_SENT = 32, 2**29, 10_000, 2**25
 #: Seconds between two looks at a process, and those that a step may take beyond its time.
 PULSE, GRACE = 0.2, 5.0
 
+#: Why a process is ended that has used up its time.
+TIME_IS_UP = "the time for the notebook is up"
+
 
 class Server:
     """A process of `wall`, from which those of notebooks are forked; with it all of them end, however this one ends.
@@ -33,33 +35,45 @@ class Server:
     """
 
     def __init__(self, hidden=(), profile="smoke"):
-        self.hidden, self.lock = list(hidden), threading.Lock()
+        self.hidden, self.profile, self.lock = list(hidden), profile, threading.Lock()
+        self.open()
+
+    def open(self):
+        """Start the process."""
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", f"{__package__}.wall"], stdin=theirs, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, env=environment() | dict(ASEQDIP_PROFILE=profile), start_new_session=True)
+                stderr=subprocess.DEVNULL, env=environment() | dict(ASEQDIP_PROFILE=self.profile),
+                start_new_session=True)
+        self.walls = None
 
-    @cached_property
-    def walls(self):
-        """How well notebooks are kept in, see `wall`: "all", "network" or "none"; waits until the server is ready."""
-        walls = self.socket.recv(100).decode()
-        if not walls:
-            raise InputError("no process for notebooks can be started: free memory, or install aseqdip-lite anew")
-        return walls
+    def close(self):
+        """End the process, and with it all that were forked from it."""
+        self.socket.close()
+        self.process.wait()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        self.socket.close()
-        self.process.wait()
+        self.close()
+
+    def ready(self):
+        """Wait until it is ready; returns how well it keeps notebooks in, see `wall`: "all", "network" or "none"."""
+        self.walls = self.walls or self.socket.recv(100).decode()
+        if not self.walls:
+            raise InputError("no process for notebooks can be started: free memory, or install aseqdip-lite anew")
+        return self.walls
 
     def start(self, folder, stdin, stdout):
         """The id of a new process behind walls, with a folder of its own and two open files."""
         message = json.dumps(dict(folder=folder, hidden=self.hidden)).encode()
         with self.lock:
-            _ = self.walls
+            if self.process.poll() is not None:  # killed, perhaps for want of memory
+                self.close()
+                self.open()
+            self.ready()
             socket.send_fds(self.socket, [message], [stdin, stdout])
             return int(self.socket.recv(100))
 
@@ -145,7 +159,7 @@ def watch(pid, pipe, take, seen, folder, seconds, step_seconds, memory, stopped)
         if stopped():
             return "stopped"
         if now - begun > seconds:
-            return f"the notebook took more than {seconds:g} s"
+            return TIME_IS_UP
         if now - step > step_seconds + GRACE:
             return f"it took more than {step_seconds:g} s"
         if sent > MOST_SENT:
