@@ -5,10 +5,11 @@ import json
 import os
 import signal
 import socket
+import threading
 from html.parser import HTMLParser
 
 import pytest
-from checks import alive, command, descendants, error_of, until
+from checks import alive, descendants, error_of, until
 from click.testing import CliRunner
 from mutants import answer_of
 from test_exercises import ENTRIES
@@ -225,14 +226,19 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(folder, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.ipynb").write_text(solved())
     (tmp_path / "in" / "b.ipynb").write_text(solved("while True:\n    pass"))
-    run = command("grade", tmp_path / "in", "--csv", tmp_path / "g.csv", "--lessons", folder / "lessons", "--quiet")
-    store = tmp_path / "g.jsonl"
-    until(lambda: store.exists() and store.read_bytes().endswith(b"\n"))
-    below = descendants(run.pid)
-    run.send_signal(signal.SIGINT)
-    run.communicate(timeout=60)
-    assert run.returncode == 130
-    until(lambda: not alive(below), 10)
+    store, before = tmp_path / "g.jsonl", descendants(os.getpid())
+
+    def interrupt():
+        until(lambda: store.exists() and store.read_bytes().endswith(b"\n"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    result = CliRunner().invoke(main, ["grade", str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv"), "--quiet",
+                                       "--lessons", str(folder / "lessons")])
+    thread.join()
+    assert result.exit_code == 130
+    assert not alive(set(descendants(os.getpid())) - set(before))
     with open(tmp_path / "g.csv", newline="") as file:
         assert [(row["student"], row["points"]) for row in csv.DictReader(file)] == [("a", "3")]
 
