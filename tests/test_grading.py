@@ -212,7 +212,9 @@ def test_a_later_call_goes_on_and_points_and_deductions_are_its_own(graded, fold
 
 def test_one_lesson_alone(graded, folder):
     assert set(grade(folder, "--lesson", "2")[1]) < {"nothing", "huge", *HANDINS}
-    assert grade(folder, "--lesson", "01_small")[1].keys() == graded[1].keys()
+    rows = grade(folder, "--lesson", "01_small")[1]
+    assert rows.keys() == graded[1].keys()
+    assert (rows["not_json"]["points"], rows["not_json"]["out of"]) == ("0", "3")
 
 
 def test_the_gradebook_has_the_best_of_each_student_in_the_columns_of_nbgrader(graded, folder):

@@ -177,7 +177,8 @@ class Grader:
         """The `Grade` of a hand-in."""
         facts = dict(student=handin.student, file=handin.file, lesson=handin.lesson.name if handin.lesson else "")
         if handin.fault:
-            return Grade(**facts, remarks=[f"not graded: {handin.fault}"])
+            exercises = handin.lesson.exercises if handin.lesson else ()
+            return Grade(**facts, marks=dict.fromkeys(exercises, "not graded"), remarks=[f"not graded: {handin.fault}"])
         try:
             row = self.result(handin)
         except (InputError, CancelledError):
@@ -221,13 +222,16 @@ def grade(found, limits, *, store, jobs=1, hidden=(), done, warn=print):
         if (walls := grader.server.ready()) in OPEN:
             warn(f"this machine makes no namespaces for users, so notebooks can reach {OPEN[walls]}: start this in a "
                  "container")
-        waiting = [pool.submit(grader, handin) for handin in new]
+        running = {pool.submit(grader, handin) for handin in new}
         try:
-            while waiting:
-                ready, waiting = wait(waiting, PULSE, FIRST_COMPLETED)
-                for future in ready:
+            while running:
+                for future in wait(running, PULSE, FIRST_COMPLETED).done:
+                    running.discard(future)
                     done(future.result())
         except BaseException:
             grader.stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+            for future in running:
+                if not future.cancelled() and future.exception() is None:
+                    done(future.result())
             raise

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...settings import InputError, nearest
@@ -164,6 +164,8 @@ def find(folder, lessons, every):
             others.append(text(entry.name))
     found = [read(student, path, lessons) for student, path in paths]
     found = [handin for handin in found if handin.lesson is None or handin.lesson.name in every]
+    if len(every) == 1:  # then what cannot be read is of this lesson, too
+        found = [replace(handin, lesson=lessons[every[0]]) for handin in found]
     if not found:
         raise InputError(f"nothing to grade in {folder}: put notebooks there, one a student or a folder a student")
     return found, others

@@ -99,8 +99,8 @@ def section(grade, worth, deduct):
         return "<tr>" + "".join(f"<td>{html.escape(printable(str(text)))}</td>" for text in texts) + "</tr>"
 
     lines = [f"<h2>{html.escape(printable(grade.lesson or grade.file))}</h2>"]
-    if not grade.marks:
-        faults = [remark for remark in grade.remarks if remark.startswith("not graded")]
+    faults = [remark for remark in grade.remarks if remark.startswith("not graded")]
+    if faults:
         return "\n".join([*lines, f"<p>{html.escape(printable('; '.join(faults)))}</p>"])
     lines.append(f"<p><b>{plain(grade.points(worth, deduct))} of {plain(grade.out_of(worth))} points</b></p>")
     lines.append("<table><tr><th>exercise</th><th>mark</th><th>points</th><th>hint</th></tr>")
