@@ -12,7 +12,7 @@ help:
 	@echo "make test      all tests, and all notebooks in the smoke profile"
 	@echo "make colab     the panel's tests and lesson 00 with Google Colab's versions of Jupyter and widgets"
 	@echo "make wheel-test   build the package and run all lessons from its wheel, with our versions and with Colab's"
-	@echo "make lab       open the lessons in JupyterLab (this machine only)"
+	@echo "make lab       copy the lessons to aseqdip-lessons, open 00 in JupyterLab (this machine only)"
 	@echo "make setup     only make .venv"
 	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
 	@echo "make site      render lessons, guides and reference as a web site in out/site"

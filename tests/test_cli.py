@@ -477,30 +477,6 @@ def test_a_refused_run_leaves_earlier_results_alone(tmp_path):
     assert set(contents(tmp_path)) == {"recon.png", "recon.npy", "curve.csv", "metrics.json", "checkpoint.pt"}
 
 
-def test_no_lessons_and_no_jupyter(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    result = aseqdip("lab")
-    assert result.exit_code == 2 and result.stderr.startswith("aseqdip: no folder lessons here: get it by git clone ")
-    assert len(result.stderr.splitlines()) == 1
-    (tmp_path / "lessons").mkdir()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    result = aseqdip("lab")
-    assert result.exit_code == 2 and result.stderr == ("aseqdip: JupyterLab is not installed: "
-                                                       "pip install 'aseqdip-lite[lessons]'\n")
-
-
-def test_lab_opens_on_this_machine_only(monkeypatch, tmp_path):
-    calls = []
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "lessons").mkdir()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
-    monkeypatch.setattr(os, "execv", lambda program, command: calls.append(command))
-    assert aseqdip("lab", "--port", "9999", "--no-browser").exit_code == 0
-    command, = calls
-    assert {"--ip=127.0.0.1", "--port=9999", "--no-browser", "--notebook-dir=lessons"} <= set(command)
-    assert not any("token" in part or "password" in part for part in command), "Jupyter's own token stays in force"
-
-
 # ---------------------------------------------------------------- going on
 
 def test_resume_starts_in_an_empty_folder_and_goes_on_where_it_was(tmp_path):

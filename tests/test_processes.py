@@ -136,12 +136,11 @@ def test_files_of_the_working_directory_are_not_imported(tmp_path):
 
 def test_the_lab_is_the_server_itself_and_ends_by_a_signal(tmp_path):
     pytest.importorskip("jupyterlab")
-    (tmp_path / "lessons").mkdir()
     for name in ("json", "random", "tornado"):
         (tmp_path / f"{name}.py").write_text(f"open('{tmp_path}/run-{name}', 'w'); raise SystemExit('{name}')")
     process = command("lab", "--no-browser", "--port", "28917", where=tmp_path, HOME=str(tmp_path), MPLBACKEND="bogus")
     line = until(lambda: next((line for line in process.stderr if "token=" in line), None))
-    assert "127.0.0.1:28917" in line
+    assert "127.0.0.1:28917/lab/tree/00_start_here.ipynb" in line
     until(lambda: answers("http://127.0.0.1:28917/login"))  # the line comes while the server still starts
     below = descendants(process.pid)
     process.terminate()
@@ -151,6 +150,5 @@ def test_the_lab_is_the_server_itself_and_ends_by_a_signal(tmp_path):
 
 def test_a_lab_without_a_home_is_refused_in_one_line(tmp_path):
     pytest.importorskip("jupyterlab")
-    (tmp_path / "lessons").mkdir()
     code, said = ended(command("lab", "--no-browser", where=tmp_path, HOME="/dev/null"))
     assert code == 2 and said.startswith("aseqdip: JupyterLab has no home folder") and len(said.splitlines()) == 1

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import licences
@@ -85,16 +86,19 @@ def answer(address):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/net")
-def test_lab_answers_on_loopback_alone_and_asks_for_a_token(tmp_path):
-    """The command itself, with a user who has no settings of Jupyter."""
+def test_lab_answers_on_loopback_alone_asks_for_a_token_and_ends_with_its_parent(tmp_path):
+    """The command itself, with a user who has no settings of Jupyter and so has the course's."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     homes = dict.fromkeys(("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"), str(tmp_path))
     plain = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
     command = [sys.executable, "-m", "aseqdip_lite", "lab", "--no-browser", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=plain | homes, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
+    parent = ["sh", "-c", '"$0" "$@" & wait', *command]
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a HUP that is ignored, as under nohup, is handed on
+    process = subprocess.Popen(parent, cwd=tmp_path, env=plain | homes | dict(PYTHONPATH=str(ROOT)),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    signal.signal(signal.SIGHUP, before)
     try:
         address, end = f"http://127.0.0.1:{port}/api/contents", time.monotonic() + 120
         while not (status := answer(address)) and time.monotonic() < end:
@@ -105,8 +109,18 @@ def test_lab_answers_on_loopback_alone_and_asks_for_a_token(tmp_path):
         server, = (json.loads(file.read_text()) for file in tmp_path.glob("jpserver-*.json"))
         assert len(server["token"]) >= 32 and answer(f"{address}?token={server['token']}") == 200
         assert listening(port) == {"0100007F"}  # 127.0.0.1
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/lab/api/settings?token={server['token']}") as reply:
+            settings = json.load(reply)["settings"]
+        news, = (one["schema"]["properties"]["fetchNews"]["default"] for one in settings
+                 if one["id"] == "@jupyterlab/apputils-extension:notification")
+        assert news == "false"
+        process.kill()
+        while listening(port) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not listening(port), "it outlives its parent"
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # the command and the server that it started
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the parent and the server, where they are left
         process.wait()
 
 

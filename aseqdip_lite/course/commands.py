@@ -1,9 +1,11 @@
 """What the course adds to the command line: the commands `experiment`, `lab`, `grade`, and a section of `list`."""
 
+import ctypes
 import importlib.util
 import json
 import math
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,8 +14,8 @@ import click
 from ..cli.commands import PROFILE, main
 from ..cli.inventory import PARTS
 from ..cli.options import checked_folder
-from ..settings import PROFILES, InputError, nearest, printable
-from . import REPOSITORY
+from ..settings import PROFILES, InputError, checked_name, nearest, printable
+from . import student
 
 
 def list_experiments():
@@ -51,23 +53,52 @@ def experiment(name, everything, profile, out):
 
 
 @main.command()
+@click.argument("folder", required=False, default="aseqdip-lessons")
 @click.option("--port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="Port on this machine.")
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
-def lab(port, browser):
-    """Open the folder lessons, here, in JupyterLab.
+def lab(folder, port, browser):
+    """Copy the lessons into FOLDER and open lesson 00 in JupyterLab.
 
-    It answers this machine only, and asks for a token.
+    FOLDER is aseqdip-lessons by default. Your answers in it are safe: a file that you have changed is never written
+    over; a newer version of it is put beside it, with .new in its name.
+
+    JupyterLab answers this machine only, and asks for a token. It ends by Ctrl-C, and with the terminal.
     """
-    if not Path("lessons").is_dir():
-        raise InputError(f"no folder lessons here: get it by git clone {REPOSITORY}, and start this in the clone")
+    folder = Path(checked_name(folder, "the folder")).absolute()
     if importlib.util.find_spec("jupyterlab") is None:
         raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
-    command = [sys.executable, "-P", "-m", "jupyterlab", "--notebook-dir=lessons", "--ip=127.0.0.1", f"--port={port}"]
+    check_home()
+    written, beside = student.renew(folder)
+    click.echo(f"lessons: {printable(folder)} ({len(written)} files are new)")
+    for name in beside:
+        click.echo(f"you have changed this one, its new version is beside it: {printable(name)}")
+    sys.stdout.flush()
+    end_with_parent()
+    os.execve(sys.executable, server(folder, port, browser), settings())  # signals then reach it, not a parent
+
+
+def server(folder, port, browser):
+    """The command line of JupyterLab with lesson 00 of a folder open, and with tabs of its own there."""
+    command = [sys.executable, "-P", "-m", "jupyterlab", f"--notebook-dir={folder}", "--ip=127.0.0.1", f"--port={port}",
+               f"--LabApp.default_url=/lab/tree/{student.FIRST}", f"--LabApp.workspaces_dir={folder / '.workspaces'}",
+               "--ServerApp.answer_yes=True"]  # one Ctrl-C ends it
     if os.name == "posix" and os.geteuid() == 0:
         command.append("--allow-root")
-    check_home()
-    sys.stdout.flush()
-    os.execv(sys.executable, command if browser else [*command, "--no-browser"])  # signals then reach it, not a parent
+    return command if browser else [*command, "--no-browser"]
+
+
+def settings():
+    """The environment in which JupyterLab finds the course's defaults, no news and pages shown as pages; a user's own
+    settings count more.
+    """
+    paths = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
+    return os.environ | dict(JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, paths)))
+
+
+def end_with_parent():
+    """Linux sends TERM to this process, and to the server that it becomes, when its parent ends; not under nohup."""
+    if sys.platform == "linux" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 is PR_SET_PDEATHSIG
 
 
 def check_home():
