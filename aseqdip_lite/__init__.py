@@ -18,13 +18,11 @@ _HOME = {
     "ASeqDIP": ".methods.aseqdip", "Vanilla": ".methods.vanilla", "Case": ".case", "Observation": ".case",
     "InputError": ".settings", "LinearOperator": ".operators", "Operator": ".operators", "Result": ".run.result",
     "State": ".methods.base", "configure": ".methods", "dot_test": ".operators", "iterate": ".run.engine",
-    "load_case": ".tasks", "load_image": ".images", "reconstruct": ".run.engine",
-}
+    "load_case": ".tasks", "load_image": ".images", "reconstruct": ".run.engine"}
 _MODULES = {
     "methods": ".methods", "tasks": ".tasks", "networks": ".networks", "operators": ".operators", "images": ".images",
     "loaders": ".images.files", "metrics": ".run.metrics", "plots": ".run.plots", "widgets": ".widgets",
-    "course": ".course",
-}
+    "course": ".course"}
 
 __all__ = [*_HOME, *_MODULES]
 

@@ -160,7 +160,7 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     from ..run.engine import check_run
     from ..run.stopping import StopReason
     from ..study.compare import compare as run_comparison
-    from ..study.tables import as_markdown
+    from ..study.tables import as_markdown, text_table
 
     task_settings, _ = split_settings(task, settings)
     check_run(steps=steps, seeds=seeds, workers=workers)
@@ -179,7 +179,7 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
                             device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
                             **task_settings)
-    click.echo(as_markdown(report["summary"]))
+    click.echo(as_markdown(report["summary"], text_table))
     echo_notes(dict.fromkeys(note for row in report["rows"] for note in row["notes"]))
     for entry in report["left_out"]:
         click.echo(f"left out: {entry['method']} on {entry['image']}, {entry['why']}")

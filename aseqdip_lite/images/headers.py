@@ -88,8 +88,7 @@ def read_header(path, *, force=None, spent=None, **options):
         if isinstance(file.raw, io.BytesIO):  # pydicom would read what is deferred from the deflated file
             options.pop("defer_size", None)
         try:
-            header = pydicom.dcmread(file, force=is_dicom(path, spent) if force is None else force,
-                                     **options)
+            header = pydicom.dcmread(file, force=is_dicom(path, spent) if force is None else force, **options)
         except Exception as error:  # pydicom raises many kinds
             fault = (str(error).splitlines() or [type(error).__name__])[0].split(" Use force")[0]
             raise InputError(TOO_MANY if file.reads > MOST_READS else

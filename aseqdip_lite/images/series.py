@@ -8,19 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..settings import InputError
-from .headers import (
-    ALIKE,
-    NUMBER,
-    PLACE,
-    SCANS,
-    SERIES,
-    TIMES,
-    USED,
-    check_texts,
-    is_dicom,
-    keyword_of,
-    read_header,
-)
+from .headers import ALIKE, NUMBER, PLACE, SCANS, SERIES, TIMES, USED, check_texts, is_dicom, keyword_of, read_header
 
 MOST_FILES = 4096  #: most files looked at in a folder
 MOST_FRAMES = 65536  #: most frames of a file

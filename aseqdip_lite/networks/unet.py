@@ -16,13 +16,8 @@ __all__ = ["KINDS", "PRECISIONS", "PRESETS", "Block", "HalfUNet", "ImageNetwork"
            "count_parameters", "from_channels", "initialise", "to_channels"]
 
 #: Channel widths from the top of the U to its bottom; one pooling between neighbours, and in the hourglass before each.
-PRESETS = {
-    "lite": (16, 32, 64, 64),
-    "lite-half": (32, 64, 64),
-    "paper-shallow": (64, 128, 128),
-    "paper-medium": (64, 128, 256, 256),
-    "hourglass": (32, 32, 32, 32),
-}
+PRESETS = {"lite": (16, 32, 64, 64), "lite-half": (32, 64, 64), "paper-shallow": (64, 128, 128),
+           "paper-medium": (64, 128, 256, 256), "hourglass": (32, 32, 32, 32)}
 
 #: What a network computes in. Its weights, input and output are float32 either way.
 PRECISIONS = ("float32", "bfloat16")

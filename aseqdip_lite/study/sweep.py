@@ -204,17 +204,18 @@ def _call(key, function, job, watch):
 
 
 def _follow(jobs, watches, results, interrupted, done, progress, label):
-    """Move the bar as the runs report their steps; pass an interrupt on to them."""
-    with Bar(total=sum(job["budget"] for job in jobs.values()), desc=label, unit="step", disable=not progress) as bar:
-        steps = dict.fromkeys(jobs, 0)
+    """Move the bar as runs of several steps report them, the others have no pace; pass an interrupt on to all."""
+    budgets = {key: job["budget"] for key, job in jobs.items() if job["budget"] > 1}
+    with Bar(total=sum(budgets.values()), desc=label, unit="step", disable=not progress) as bar:
+        steps = dict.fromkeys(budgets, 0)
         while True:
             last = done.wait(REFRESH)
             if interrupted:
                 with suppress(OSError):  # a full disk: it is tried again
                     next(iter(watches.values())).stop()
-            for key, job in jobs.items():
-                steps[key] = job["budget"] if key in results else max(steps[key], watches[key].step)
-            bar.n = sum(steps.values())
+            for key, budget in budgets.items():
+                steps[key] = budget if key in results else max(steps[key], watches[key].step)
+            bar.update(sum(steps.values()) - bar.n)  # its time left is by the pace of the last steps
             bar.set_postfix_str(f"{len(results)} of {len(jobs)} runs", refresh=False)
             bar.refresh()
             if last:

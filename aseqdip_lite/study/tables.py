@@ -1,6 +1,7 @@
-"""The summary of a comparison as Markdown tables: what was reached at what cost, and what stopping is worth."""
+"""The summary of a comparison as tables: what was reached at what cost, and what stopping is worth."""
 
 import re
+import textwrap
 
 from ..run.result import answer
 
@@ -29,32 +30,7 @@ STOPPING = {"step of the peak": of("oracle", "step", 0), "lost by the last step"
             "lost by discrepancy": of("discrepancy", "lost", 2), "lost by blend": of("blend", "lost", 2)}
 
 
-def as_markdown(summary):
-    """The two tables of `statistics.summarise`, the second only where peaks are known.
-
-    Numbers are means over runs, in brackets the standard deviation over the seeds, in square brackets the interval of
-    a difference. Columns of which nothing is known are left out; without a truth residuals replace PSNR and SSIM.
-    """
-    known = any(answer(row, "final", "psnr") for row in summary)
-    text = table(summary, QUALITY if known else RESIDUALS)
-    stopping = table(summary, STOPPING)
-    if stopping is not None and any(answer(row, "oracle", "step") for row in summary):
-        blend = " (blend: the mean of the images of wmv, emv and the last step)" * ("lost by blend" in stopping)
-        text += ("\nSteps to the highest PSNR, dB lost from there to the last step, and dB below it where a rule that "
-                 f"needs no truth would have stopped{blend}:\n\n{stopping}")
-    return text
-
-
-def table(summary, columns):
-    """A Markdown table with the method, and the image where there are several, in front; None if no column is known."""
-    cells = {head: [cell(get(row), digits) for row in summary] for head, (get, digits) in columns.items()}
-    cells = {head: found for head, found in cells.items() if set(found) != {"-"}}
-    if not cells:
-        return None
-    first = ["image"] * (len({row["image"] for row in summary}) > 1) + ["method"]
-    rows = [[*(escaped(row[name]) for name in first), *(found[index] for found in cells.values())]
-            for index, row in enumerate(summary)]
-    return markdown_table(rows, [*first, *(f"{head}:" for head in cells)])
+TERMINAL = 80  #: columns of a terminal
 
 
 def escaped(name):
@@ -67,6 +43,47 @@ def markdown_table(rows, columns):
     sides = "|".join("---:" if head.endswith(":") else "---" for head in columns)
     head, *lines = (f"| {' | '.join(map(str, line))} |\n" for line in [[head.rstrip(":") for head in columns], *rows])
     return "".join([head, f"|{sides}|\n", *lines])
+
+
+def text_table(rows, columns):
+    """The same as aligned text with broken headings; columns beyond the width `TERMINAL` go on below."""
+    heads = [textwrap.wrap(head.rstrip(":"), 9, break_long_words=False) for head in columns]
+    names, blocks = [], [[]]
+    for head, words, *cells in zip(columns, heads, *rows, strict=True):
+        lines = [*[""] * (max(map(len, heads)) - len(words)), *words, *cells]
+        width, right = max(map(len, lines)), head.endswith(":")
+        column = [line.rjust(width) if right else line.ljust(width) for line in lines]
+        if right and blocks[-1] and sum(len(one[0]) + 2 for one in (*names, *blocks[-1], column)) > TERMINAL + 2:
+            blocks.append([])
+        (blocks[-1] if right else names).append(column)
+    return "\n".join("".join("  ".join(line).rstrip() + "\n" for line in zip(*names, *block, strict=True))
+                     for block in blocks)
+
+
+def as_markdown(summary, layout=markdown_table):
+    """The two tables of `statistics.summarise`, the second only where peaks are known; by `text_table` for a terminal.
+
+    Numbers are means over runs, in brackets the standard deviation over the seeds, in square brackets the interval of
+    a difference. Columns of which nothing is known are left out; without a truth residuals replace PSNR and SSIM.
+    """
+    text, _ = table(summary, QUALITY if any(answer(row, "final", "psnr") for row in summary) else RESIDUALS, layout)
+    stopping, heads = table(summary, STOPPING, layout)
+    if heads and any(answer(row, "oracle", "step") for row in summary):
+        rules = ", and dB below it where a rule that needs no truth would have stopped" * (len(heads) > 2)
+        blend = " (blend: the mean of the images of wmv, emv and the last step)" * ("lost by blend" in heads)
+        caption = f"Steps to the highest PSNR, dB lost from there to the last step{rules}{blend}:"
+        text += f"\n{caption if layout is markdown_table else textwrap.fill(caption, TERMINAL)}\n\n{stopping}"
+    return text
+
+
+def table(summary, columns, layout):
+    """(table, headings) of the known columns, with the method, and the image where there are several, in front."""
+    cells = {head: [cell(get(row), digits) for row in summary] for head, (get, digits) in columns.items()}
+    cells = {head: found for head, found in cells.items() if set(found) != {"-"}}
+    first = ["image"] * (len({row["image"] for row in summary}) > 1) + ["method"]
+    names = [[escaped(row[name]) if layout is markdown_table else row[name] for name in first] for row in summary]
+    rows = [[*names[index], *(found[index] for found in cells.values())] for index in range(len(names))]
+    return layout(rows, [*first, *(f"{head}:" for head in cells)]), list(cells)
 
 
 def cell(value, digits):

@@ -81,11 +81,7 @@ class CT(Settings):
     name: ClassVar[str] = "ct"
     about: ClassVar[str] = "sparse-view parallel-beam CT, A = C R"
     default_image: ClassVar[str] = "ct-head"
-    profiles: ClassVar[dict] = {
-        "smoke": dict(size=64, views=18),
-        "laptop": dict(size=128),
-        "paper": dict(size=512),
-    }
+    profiles: ClassVar[dict] = {"smoke": dict(size=64, views=18), "laptop": dict(size=128), "paper": dict(size=512)}
 
     views: int = setting(30, "views, equally spaced over half a turn: 18 or 30 in the paper", low=1, high=MOST_VIEWS)
     angles: str | None = setting(None, "angles of the views in degrees, separated by commas, in place of equal spacing")

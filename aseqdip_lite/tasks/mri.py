@@ -51,11 +51,8 @@ class MRI(Settings):
     name: ClassVar[str] = "mri"
     about: ClassVar[str] = "multi-coil MRI from undersampled k-space, A = M F S"
     default_image: ClassVar[str] = "brain-070"
-    profiles: ClassVar[dict] = {
-        "smoke": dict(size=64, coils=4),
-        "laptop": dict(size=192, coils=8),
-        "paper": dict(size=320, coils=15),
-    }
+    profiles: ClassVar[dict] = {"smoke": dict(size=64, coils=4), "laptop": dict(size=192, coils=8),
+                                "paper": dict(size=320, coils=15)}
 
     acceleration: float = setting(4.0, "undersampling factor: 4 or 8 in the paper", low=1)
     pattern: str = setting("random", "what is sampled: columns, random or equispaced, or points of k-space",
@@ -147,8 +144,7 @@ class MRI(Settings):
         A = MRIOperator(maps, mask)
         start = A.adjoint(y)
         scale = robust_peak(start)
-        observation = Observation(A, y / scale, start / scale, scale,
-                                  None if noise_std is None else noise_std / scale)
+        observation = Observation(A, y / scale, start / scale, scale, None if noise_std is None else noise_std / scale)
         peak = None if truth is None else float(truth.max())
         crop = None if truth is None or truth.shape == A.in_shape[1:] else truth.shape
         heldout = None if held is None else (MRIOperator(maps, held), y_held / scale)
