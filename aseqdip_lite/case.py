@@ -145,3 +145,9 @@ def robust_peak(image):
     if not np.isfinite(peak) or peak <= 0:
         raise InputError(f"the measurements hold no usable signal: the peak of |A^H y| is {peak}")
     return peak
+
+
+def as_gray(shown, window):
+    """A displayed image as whole numbers, uint8, 0 for window[0] (black) to 255 for window[1] (white)."""
+    low, high = window
+    return np.uint8(255 * np.clip((shown - low) / (high - low), 0, 1) + 0.5)

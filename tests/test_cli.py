@@ -203,7 +203,7 @@ def test_run_writes_picture_array_curve_and_metrics(tmp_path):
     out = tmp_path / "new" / "out"
     metrics = run(out, "mri", *TINY, "--N", "3", "--K", "4", "--snr", "25")
     assert {file.name for file in out.iterdir()} == {"recon.png", "recon.npy", "curve.csv", "metrics.json",
-                                                     "checkpoint.pt"}
+                                                     "checkpoint.pt", "overview.png"}
     assert set(metrics) == METRICS
     assert (metrics["task"], metrics["method"], metrics["image"]) == ("mri", "aseqdip", "brain-070")
     assert (metrics["steps"], metrics["stop_reason"], metrics["seed"], metrics["data_seed"]) == (12, "budget", 0, 0)
@@ -470,11 +470,23 @@ def test_out_folder_without_permission(tmp_path):
                                                      f"{folder}, choose another --out")
 
 
+def test_a_gif_shows_the_way_from_the_start_to_the_answer(tmp_path):
+    run(tmp_path, "mri", *TINY, "--steps", "100", "--gif")
+    with Picture.open(tmp_path / "iterates.gif") as gif, Picture.open(tmp_path / "recon.png") as recon:
+        assert 30 <= gif.n_frames <= 40 and gif.size == recon.size and gif.info["loop"] == 0
+        gif.seek(gif.n_frames - 1)
+        assert np.array_equal(np.asarray(gif.convert("L")), np.asarray(recon))
+    run(tmp_path, "mri", *TINY, "--steps", "100", "--resume")  # nothing is left to do
+    assert not (tmp_path / "iterates.gif").exists(), "it would be taken for this run's"
+    assert "--gif does nothing here" in refused(tmp_path / "no", "run", "mri", *TINY, "--method", "tv", "--gif")
+
+
 def test_a_refused_run_leaves_earlier_results_alone(tmp_path):
     run(tmp_path, "mri", *TINY, "--steps", "2")
     for args in (("--lam", "-1"), ("--method", "vanila"), ("--image", "no.npy"), ("--device", "cuda:99")):
         refused(tmp_path, "run", "mri", *TINY, *args)
-    assert set(contents(tmp_path)) == {"recon.png", "recon.npy", "curve.csv", "metrics.json", "checkpoint.pt"}
+    assert set(contents(tmp_path)) == {"recon.png", "recon.npy", "curve.csv", "metrics.json", "checkpoint.pt",
+                                       "overview.png"}
 
 
 # ---------------------------------------------------------------- going on

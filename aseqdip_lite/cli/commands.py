@@ -64,14 +64,15 @@ def main(context):
               help="Steps between two rows of the curve; a GPU waits for each. Must divide --steps.")
 @click.option("--deterministic", is_flag=True,
               help="The same bits in every run, on a CPU also at 1, 2 or 4 threads (U-Nets in float32), but slower.")
+@click.option("--gif", is_flag=True, help="Also write iterates.gif, the answer as it comes about.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, overwrite, patience,
-        record_every, deterministic, quiet, **settings):
+        record_every, deterministic, gif, quiet, **settings):
     """Reconstruct one image.
 
-    Writes recon.png, recon.npy, curve.csv and metrics.json; of MRI recon.npy is complex64 (H, W) and recon.png its
-    magnitude. From 100 steps on it adds blend.png and blend.npy, the mean of the last image and the picks of two rules
-    that need no truth: it errs less than the three do on average.
+    Writes recon.png, recon.npy, curve.csv, metrics.json, and overview.png with errors and PSNR; of MRI recon.npy is
+    complex64 (H, W) and recon.png its magnitude. From 100 steps on it adds blend.png and blend.npy, the mean of the
+    last image and the picks of two rules without a truth: it errs less than the three do on average.
     Settings that are not given take the profile's defaults, found by a recorded search (laptop, shown by `aseqdip run
     TASK --help`) or as published (paper).
     """
@@ -80,6 +81,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     from ..run import checkpoint
     from ..run.engine import check_run, reconstruct
     from ..run.interrupt import deferred_interrupt
+    from ..run.plots import to_gif, to_png
     from ..run.recorder import first_value
     from ..run.result import FILES
     from ..run.stopping import StopReason
@@ -97,7 +99,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     for option, given in (("steps", steps is not None), ("deterministic", deterministic)):
         if given and not (chosen.budget or hasattr(chosen, "iterations")):
             raise InputError(f"--{option} does nothing here, leave it out: {method} has no steps")
-    for option, idle in (("patience", patience is None), ("record-every", record_every == 1)):
+    for option, idle in (("patience", patience is None), ("record-every", record_every == 1), ("gif", not gif)):
         if not (chosen.budget or idle):
             raise InputError(f"--{option} does nothing here, leave it out: {method} makes no Adam steps")
     if patience is not None and patience + (first := first_value(record_every)) > chosen.steps:
@@ -109,7 +111,6 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
         data_seed = seed
     seed = seed or 0
     out = checked_folder(f"out/{task}-{method}" if out is None else out)
-    budget = steps if chosen.budget else None
     case = tasks.load_case(task, image, seed=seed, data_seed=data_seed, profile=profile, slice_index=slice_index,
                            **task_settings)
     checked_name(case.image, "the image")
@@ -118,14 +119,20 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
         if not (resume or overwrite) and (done := checkpoint.interrupted_at(out)) is not None:
             raise InputError(f"{out} holds a run that was interrupted at step {done}: add --resume to go on with it, "
                              "--overwrite to start anew, or choose another --out")
-        result = reconstruct(case.to(device), chosen, seed=seed, steps=budget, out=out, resume=resume,
-                             patience=patience, record_every=record_every, progress=not quiet)
-        written = result.save(out)
+        frames, every = [case.observation.start], -(-chosen.steps // 39) if gif else 0  # 40 pictures at most
+        result = reconstruct(case.to(device), chosen, seed=seed, steps=steps if chosen.budget else None, out=out,
+                             resume=resume, patience=patience, record_every=record_every, progress=not quiet,
+                             seen=(lambda state: state.step % every or frames.append(state.estimate)) if gif else None)
+        pictures = {"overview.png": to_png(result.plot())}
+        if gif:
+            pictures["iterates.gif"] = to_gif(case, [*frames, result.answer])
+        written = result.save(out, pictures)
     click.echo(result)
-    echo_notes(case.notes)
+    for note in case.notes:
+        click.echo(f"note: {note}")
     if chosen.budget and result.images["blind"] is None:
-        echo_notes([f"{result.metrics['steps']} steps are too few for an answer; the blind pick needs "
-                    f"{first_value(record_every)}"])
+        click.echo(f"note: {result.metrics['steps']} steps are too few for an answer; the blind pick needs "
+                   f"{first_value(record_every)}")
     click.echo(f"written to {printable(out)}: {' '.join(written)}")
     if result.stop_reason is StopReason.INTERRUPTED:
         click.echo("interrupted: the partial result is stored; go on with --resume", err=True)
@@ -180,7 +187,8 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
                             device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
                             **task_settings)
     click.echo(as_markdown(report["summary"], text_table))
-    echo_notes(dict.fromkeys(note for row in report["rows"] for note in row["notes"]))
+    for note in dict.fromkeys(note for row in report["rows"] for note in row["notes"]):
+        click.echo(f"note: {note}")
     for entry in report["left_out"]:
         click.echo(f"left out: {entry['method']} on {entry['image']}, {entry['why']}")
     for row in report["rows"]:
@@ -196,12 +204,6 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
         click.echo("interrupted: start the same command again to go on", err=True)
         return 130
     return 1 if report["failed"] else None
-
-
-def echo_notes(notes):
-    """Print what a reader must know of how the data were made, a line each."""
-    for note in notes:
-        click.echo(f"note: {note}")
 
 
 @main.command("list")

@@ -15,8 +15,7 @@ PROJECTORS = {
     "auto": "matrix where that takes at most 512 MiB, else rotation",
     "matrix": "strip integrals as a sparse matrix, exact adjoint",
     "rotation": "turn and add up without a matrix, exact adjoint; for many views",
-    "torch-radon": "CUDA kernels, approximate adjoint; for GPUs alone",
-}
+    "torch-radon": "CUDA kernels, approximate adjoint; for GPUs alone"}
 
 #: Optional parts: module -> (name of its package, what it serves, how to install it).
 OPTIONAL = {
@@ -25,8 +24,7 @@ OPTIONAL = {
                     "conda install -c conda-forge carterbox-torch-radon"),
     "bm3d": ("bm3d", "the method bm3d, and pnp with it; for non-commercial use only",
              "pip install 'aseqdip-lite[bm3d]'"),
-    "astra": ("astra-toolbox", "a test compares the projectors of ct with it, GPL-3.0", "pip install astra-toolbox"),
-}
+    "astra": ("astra-toolbox", "a test compares the projectors of ct with it, GPL-3.0", "pip install astra-toolbox")}
 
 
 def list_tasks():

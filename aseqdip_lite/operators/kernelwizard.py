@@ -115,18 +115,14 @@ class KernelWizard(nn.Module):
         super().__init__()
         act = nn.LeakyReLU(0.1)
         self.feature_extractor = nn.Sequential(
-            nn.Conv2d(3, nf, 3, padding=1), act,
-            nn.Conv2d(nf, nf, 3, stride=2, padding=1), act,
-            nn.Conv2d(nf, nf, 3, stride=2, padding=1), act,
-            *(Residual(nf) for _ in range(front)))
+            nn.Conv2d(3, nf, 3, padding=1), act, nn.Conv2d(nf, nf, 3, stride=2, padding=1), act,
+            nn.Conv2d(nf, nf, 3, stride=2, padding=1), act, *(Residual(nf) for _ in range(front)))
         self.kernel_extractor = KernelExtractor(nf)
         self.adapter = Adapter(nf)
         self.recon_trunk = nn.Sequential(
-            *(Residual(nf) for _ in range(back)),
-            nn.Conv2d(nf, 4 * nf, 3, padding=1), nn.PixelShuffle(2), act,
+            *(Residual(nf) for _ in range(back)), nn.Conv2d(nf, 4 * nf, 3, padding=1), nn.PixelShuffle(2), act,
             nn.Conv2d(nf, 4 * 64, 3, padding=1), nn.PixelShuffle(2), act,
-            nn.Conv2d(64, 64, 3, padding=1), act,
-            nn.Conv2d(64, 3, 3, padding=1))
+            nn.Conv2d(64, 64, 3, padding=1), act, nn.Conv2d(64, 3, 3, padding=1))
 
     def forward(self, sharp, kernel):
         return sharp + self.recon_trunk(self.adapter(self.feature_extractor(sharp), kernel))

@@ -146,7 +146,7 @@ class Run:
 
 
 def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, patience=None, window=100,
-                record_every=1, progress=True, watch=None):
+                record_every=1, progress=True, watch=None, seen=None):
     """Run a method on a case and return its `Result`.
 
     Args:
@@ -163,6 +163,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         record_every: steps from one recorded step to the next, a divisor of the budget. Images, stopping rules, faults
             and checkpoints are those of recorded steps; between them a GPU runs ahead.
         progress: show a progress bar with loss, PSNR where the truth is known, and time left.
+        seen: called with the `State` after each step.
         watch: called with the step after each one; a true answer ends the run as Ctrl-C does: after its current step.
 
     Ctrl-C, TERM and HUP end it so; a second Ctrl-C ends it at once. A fault, see `StopReason`,
@@ -185,6 +186,8 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
                 state = run.advance()
                 if run.reason and run.reason.is_fault:
                     break
+                if seen is not None:
+                    seen(state)
                 bar.set_postfix({name: f"{run.recorder.curve[name][-1]:.4g}" for name in ("loss", "psnr")
                                  if name in run.recorder.curve}, refresh=False)
                 bar.update()

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from ..case import as_gray
 from ..files import to_bytes
 from .stopping import StopReason
 
@@ -67,14 +68,29 @@ def plot_curves(curves, ylabel="PSNR (dB)", marks=None):
 
 
 def plot_result(result):
-    """Start, answer and truth of a `Result`, with errors and PSNR."""
-    scores = result.metrics["psnr"]
+    """Start, answer and truth of a `Result` with their PSNR, errors on a scale, and PSNR over the steps."""
+    scores, case, curve = result.metrics["psnr"], result.case, result.curve
     images = {"start": result.images["start"], result.metrics["method"]: result.answer}
-    shown_last = "blind" if result.stop_reason is StopReason.EARLY else "final"
-    values = dict(zip(images, (scores["start"], scores[shown_last]), strict=True))
-    titles = {name: f"{value:.2f} dB" for name, value in values.items() if value is not None}
-    shown = {name: result.case.display(image) for name, image in images.items()}
-    return plot_images(shown, result.case.truth, result.case.window, titles)
+    values = scores["start"], scores["blind" if result.stop_reason is StopReason.EARLY else "final"]
+    titles = {name: f"{value:.2f} dB" for name, value in zip(images, values, strict=True) if value is not None}
+    figure = plot_images({name: case.display(image) for name, image in images.items()}, case.truth, case.window, titles)
+    if case.truth is not None:
+        *_, errors, axis = figure.axes  # below the truth is room
+        figure.colorbar(errors.images[0], ax=errors, shrink=0.8)
+        axis.set_axis_on()
+        axis.set_title("PSNR (dB), dotted: the start", fontsize=9)
+        axis.axhline(scores["start"], color="black", linestyle=":")
+        axis.plot(curve.get("step", ()), curve.get("psnr", ()))
+    return figure
+
+
+def to_gif(case, images):
+    """Images of the method (1, C, H, W) as the bytes of a GIF of at most 192 x 192; the last one stays for a while."""
+    first, *others = [Image.fromarray(as_gray(case.display(image), case.window)) for image in images]
+    for picture in (first, *others):
+        picture.thumbnail((192, 192))
+    return to_bytes(lambda file: first.save(file, format="GIF", save_all=True, append_images=others, loop=0,
+                                            duration=[150] * len(others) + [1500]))  # milliseconds
 
 
 def to_png(figure):

@@ -120,8 +120,7 @@ class Recorder:
 
     def state_dict(self):
         return dict(images=self.images, at=self.at, curve=self.curve, deviation=self.deviation, flat=self.flat,
-                    oracle_psnr=self.oracle_psnr,
-                    rules={name: rule.state_dict() for name, rule in self.rules.items()})
+                    oracle_psnr=self.oracle_psnr, rules={name: rule.state_dict() for name, rule in self.rules.items()})
 
     def load_state_dict(self, state):
         self.images, self.at, self.oracle_psnr = dict(state["images"]), dict(state["at"]), state["oracle_psnr"]

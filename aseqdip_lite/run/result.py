@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..case import Case, to_array
+from ..case import Case, as_gray, to_array
 from ..files import to_bytes, to_json, write_together
 from ..settings import InputError
 from .recorder import ANSWERS
@@ -18,7 +18,8 @@ from .stopping import StopReason
 SHOWN = ("start", "final", "blind", "oracle")  #: the answers whose `psnr` and `ssim` every run's metrics have
 
 #: Files that not every run has: one of an earlier run in the same folder would be taken for this one's.
-OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy", "raw.npy")
+OPTIONAL = ("blend.png", "blend.npy", "deviation.png", "deviation.npy", "raw.npy", "overview.png",
+            "iterates.gif")
 FILES = ("recon.png", "recon.npy", "curve.csv", "metrics.json", *OPTIONAL)  #: all that a run may write
 
 
@@ -55,11 +56,10 @@ class Result:
         answers = recorder.answers()
         if not method.budget:  # a classic method makes no steps, so no rule picks one
             answers = {name: answers[name] | dict(step=None) for name in SHOWN if name in answers}
-        metrics = dict(task=case.task, method=method.name, image=case.image,
-                       settings=case.settings | method.to_dict(), seed=seed, data_seed=case.seed, steps=steps,
-                       gradients=steps * method.gradients or None, stop_reason=str(stop_reason),
-                       seconds=round(seconds, 3), notes=list(case.notes), data_range=case.data_range,
-                       **shown(answers), **made, answers=answers)
+        metrics = dict(task=case.task, method=method.name, image=case.image, settings=case.settings | method.to_dict(),
+                       seed=seed, data_seed=case.seed, steps=steps, gradients=steps * method.gradients or None,
+                       stop_reason=str(stop_reason), seconds=round(seconds, 3), notes=list(case.notes),
+                       data_range=case.data_range, **shown(answers), **made, answers=answers)
         deviation = recorder.deviation
         return cls(case, images, recorder.curve, metrics,
                    None if deviation is None else to_array(deviation, case.observation.scale))
@@ -74,12 +74,12 @@ class Result:
         """Why the run ended, a `StopReason`."""
         return StopReason(self.metrics["stop_reason"])
 
-    def save(self, out):
+    def save(self, out, pictures=()):
         """Write recon.png, recon.npy, curve.csv and metrics.json into the folder `out`: all of them, or none.
 
         Where there is a blend, also blend.png and blend.npy, and where there is a deviation, deviation.npy and
         deviation.png, white at its largest value; where known pixels are pasted (`Case.paste`), raw.npy, the answer
-        without; those of an earlier run go. metrics.json has the sha256 of each other
+        without; and `pictures`, {name: bytes}; those of an earlier run go. metrics.json has the sha256 of each other
         file under "digests", see `read_saved`. Returns the names of all that is written.
 
         Raises:
@@ -94,6 +94,7 @@ class Result:
             files |= encoded("deviation", self.deviation, self.deviation, (0.0, float(self.deviation.max()) or 1.0))
         if self.case.paste:
             files["raw.npy"] = as_npy(self.case.raw(self.answer))
+        files |= dict(pictures)
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files["metrics.json"] = to_json(self.metrics | dict(digests=digests)).encode()
         try:
@@ -179,9 +180,3 @@ def encoded(name, shown, array, window):
 def as_npy(array):
     """An array as the bytes of an .npy file."""
     return to_bytes(lambda buffer: np.save(buffer, array, allow_pickle=False))
-
-
-def as_gray(shown, window):
-    """A displayed image as whole numbers, uint8, 0 for window[0] (black) to 255 for window[1] (white)."""
-    low, high = window
-    return np.uint8(255 * np.clip((shown - low) / (high - low), 0, 1) + 0.5)

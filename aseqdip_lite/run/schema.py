@@ -106,10 +106,9 @@ def pattern_of(carry, recorder, steps):
     fields = dict(network=lambda: carry.network.state_dict(), optimizer=lambda: moments(carry.optimizer),
                   z_optimizer=lambda: moments(carry.z_optimizer), z=lambda: carry.z.detach(),
                   generator=lambda: carry.generator.get_state(), drawn=lambda: Maybe(carry.generator.get_state()),
-                  controller=lambda: controller(carry.controller), rule=lambda: rule(carry.rule),
-                  step=lambda: count, stage=lambda: count, inner=lambda: count, count=lambda: count, done=lambda: bool,
-                  swap=lambda: number, average=lambda: picture, pick=lambda: picture, mean=lambda: picture,
-                  scatter=lambda: real)
+                  controller=lambda: controller(carry.controller), rule=lambda: rule(carry.rule), step=lambda: count,
+                  stage=lambda: count, inner=lambda: count, count=lambda: count, done=lambda: bool, swap=lambda: number,
+                  average=lambda: picture, pick=lambda: picture, mean=lambda: picture, scatter=lambda: real)
     return dict(carry={name: fields[name]() for name in carry.state_dict()},
                 recorder=dict(images=dict.fromkeys(recorder.images, picture), deviation=real, flat=count,
                               at=Some(dict.fromkeys(recorder.images, count)), curve=Some(Each(any_number, steps)),
