@@ -445,6 +445,7 @@ def test_two_runs_side_by_side():
     view.controls["lam"].value = 0.0
     view.run_sync(steps=2)
     assert view.previous is first and view.session is not first
+    assert alts(view)[4] == "Absolute difference of run A and run B"
     texts = " ".join(alts(view))
     assert "Reconstruction of run A: aseqdip, step 2" in texts and "Reconstruction of run B: aseqdip, step 2" in texts
     assert "<b>lam 1</b>" in view.table.value and "<b>lam 0</b>" in view.table.value
@@ -472,6 +473,26 @@ def test_two_runs_on_images_of_different_size_are_shown():
     view.controls["size"].value = 48
     view.run_sync()
     assert view.message.value.startswith("The run has made all its steps") and len(alts(view)) == 5
+    assert not any("difference" in alt for alt in alts(view))
+
+
+def test_presets_set_what_goes_together_at_the_same_cost():
+    view = tiny_panel(methods=["aseqdip", "vanilla"], lam=0.3, N=2, K=100)
+    form, controls = view.form, view.controls
+    assert list(form.preset.options) == ["own settings", "default", "paper", "vanilla DIP", "no lam", "exact stages"]
+    form.preset.value = "exact stages"
+    assert (controls["N"].value, controls["K"].value, controls["lam"].value) == (100, 2, 0.3)
+    assert view.session.method.N == 100 and view.message.value == ""
+    form.preset.value = "no lam"
+    assert (controls["lam"].value, controls["N"].value, controls["K"].value) == (0.0, 2, 100)
+    form.preset.value = "paper"
+    assert view.session.method == methods.configure("aseqdip", "mri", "paper")
+    form.preset.value = "vanilla DIP"
+    assert view.session.method.name == "vanilla" and form.preset.value == "vanilla DIP"
+    form.preset.value = "default"
+    assert view.session.method.to_dict().items() >= dict(lam=0.3, N=2, K=100).items()
+    view.controls["lr"].value = 0.01
+    assert form.preset.value == "own settings"
 
 
 def test_stored_frames_are_bounded_and_evenly_spaced():

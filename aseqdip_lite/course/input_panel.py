@@ -12,7 +12,7 @@ from .. import settings as defaults
 from ..run.engine import check_run
 from ..settings import Settings, setting
 from ..widgets.controls import controls_for
-from ..widgets.form import Form, heading
+from ..widgets.form import Form
 from ..widgets.view import Panel
 from .experiments import f1
 
@@ -45,7 +45,7 @@ class InputForm(Form):
         self._of_input = controls_for(NetworkInput, NetworkInput(**chosen).to_dict())
         for one in self._of_input.values():
             one.observe(lambda change: self._changed(), "value")
-        self.children = [heading("Network input"), *self._of_input.values(), *self.children]
+        self.first.children = [*self._of_input.values(), *self.first.children]
 
     @property
     def controls(self):

@@ -8,6 +8,8 @@ import traitlets
 
 from ..settings import fields_of
 
+#: The settings that every panel shows first, in this order; whole numbers among them have a slider, too.
+FIRST = ("lam", "N", "K", "lr")
 STYLE = dict(description_width="92px")
 WIDTH = "310px"
 #: ipywidgets 7 calls the hover text of a described widget otherwise than 8 does.
@@ -35,7 +37,9 @@ def control(field, kind, optional, value):
         given = [known for known in (value, field.default, *(facts["choices"] or ())) if known is not None]
         return OptionalControl(box(kind, facts["choices"], given[0] if given else kind(), look), value is None)
     if kind is float and 0 in (facts["low"], facts["above"]) and facts["high"] is None and facts["below"] is None:
-        return DecadeControl(value, field.default, facts["low"] == 0, look)
+        return DecadeControl(float(value), decades(field.default, facts["low"] == 0), look)
+    if kind is int and field.name in FIRST:
+        return DecadeControl(value, [digit * 10**power for power in range(4) for digit in (1, 2, 5)], look)
     return box(kind, facts["choices"], value, look)
 
 
@@ -60,14 +64,15 @@ def decades(centre, with_zero):
 
 
 class DecadeControl(widgets.HBox):
-    """A number box with the `look` of `described` beside a slider over `decades`, which shows the nearest of them."""
+    """A number box with the `look` of `described` beside a slider over a ladder, which shows its nearest rung."""
 
-    value = traitlets.Float()
+    value = traitlets.Union([traitlets.Int(), traitlets.Float()])  # an int stays one
     disabled = traitlets.Bool(False)
 
-    def __init__(self, value, centre, with_zero, look):
-        self.box = widgets.FloatText(**look | dict(layout=widgets.Layout(width="190px")))
-        options = [(f"{x:g}", x) for x in decades(centre, with_zero)]
+    def __init__(self, value, ladder, look):
+        plain = widgets.IntText if isinstance(value, int) else widgets.FloatText
+        self.box = plain(**look | dict(layout=widgets.Layout(width="190px")))
+        options = [(f"{x:g}", x) for x in ladder]
         self.slider = widgets.SelectionSlider(options=options, readout=False, continuous_update=False,
                                               layout=widgets.Layout(width="116px"))
         self._following = False
@@ -77,7 +82,7 @@ class DecadeControl(widgets.HBox):
         traitlets.link((self, "value"), (self.box, "value"))
         for part in (self.box, self.slider):
             traitlets.link((self, "disabled"), (part, "disabled"))
-        self.value = float(value)
+        self.value = value
 
     def _slid(self, change):
         if not self._following:

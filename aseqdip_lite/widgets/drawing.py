@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.ticker import LogFormatter
 
-ERROR_SCALE = 4
-PICTURE_WIDTH = 208
+ERROR_SCALE = 4  #: errors are shown up to the range of the picture, divided by this
+#: The colours of "cividis" from its lowest to its highest value.
+BAR = ('<span style="display: inline-block; width: 40px; height: 9px; '
+       'background: linear-gradient(90deg, #00224e, #434e6c, #7d7c78, #bcae6c, #fee838)"></span>')
+WIDTHS = {3: 176, 6: 128}  #: of so many pictures, so that they stand in a row of 880 pixels
 #: Curve row -> label. The loss of a method that solves in one step is its data term.
 CURVES = {"psnr": "PSNR (dB)", "loss": "loss", "variance": "moving variance of 100 outputs"}
 LINES = {"A": dict(linestyle="--", color="tab:orange", linewidth=1.8), "B": dict(linestyle="-", color="tab:blue")}
@@ -24,46 +27,53 @@ def image_tag(png, alt, width, rendering="auto"):
             f'alt="{html.escape(alt)}" src="data:image/png;base64,{data}">')
 
 
-def picture(array, window, caption, alt, cmap="gray"):
-    """A <figure> of an (H, W) or (H, W, 3) array, shown from window[0] (dark) to window[1] (bright)."""
+def picture(array, window, caption, alt, width, cmap="gray"):
+    """A <figure> of an (H, W) or (H, W, 3) array, from window[0] (dark) to window[1] (bright); the caption is HTML."""
     low, high = window
     buffer = io.BytesIO()
     if array.ndim == 3:
         array = np.clip((array - low) / (high - low), 0, 1)
     imsave(buffer, array, vmin=low, vmax=high, cmap=cmap, format="png", pil_kwargs=dict(compress_level=1))
-    rendering = "pixelated" if 2 * array.shape[1] <= PICTURE_WIDTH else "auto"  # few pixels are shown as they are
-    tag = image_tag(buffer.getvalue(), alt, PICTURE_WIDTH, rendering)
-    return (f'<figure style="margin: 0; width: {PICTURE_WIDTH}px">{tag}'
-            f'<figcaption style="line-height: 1.3">{html.escape(caption)}</figcaption></figure>')
+    rendering = "pixelated" if 2 * array.shape[1] <= width else "auto"  # few pixels are shown as they are
+    tag = image_tag(buffer.getvalue(), alt, width, rendering)
+    return (f'<figure style="margin: 0; width: {width}px">{tag}'
+            f'<figcaption style="line-height: 1.3">{caption}</figcaption></figure>')
 
 
 def pictures(runs, step):
-    """Each run's stored iterate at a step with its error below, and the truth of the last run.
+    """Each run's stored iterate at a step with its error, the difference of two runs, and the truth of the last one.
 
     Args:
         runs: {"A": session, "B": session}, either may be missing.
         step: Adam step to look at.
     """
-    columns = []
+    cells, images, width = [], [], WIDTHS[3 if len(runs) < 2 else 6]
     for name, session in runs.items():
         case = session.case
         stored, shown = session.frames.at(step)
+        images.append(shown)
         what = f"{name}: {session.method.name}, " + (f"step {stored}" if stored else "start")
         psnr = session.psnr(stored)
         score = "" if math.isnan(psnr) else f", {decibel(psnr)}"
-        cells = [picture(shown, case.window, what + score, f"Reconstruction of run {what}{score}")]
+        cells.append(picture(shown, case.window, html.escape(what + score),
+                             f"Reconstruction of run {what}{score}", width))
         if case.truth is not None:
-            error = ERROR_SCALE * np.abs(shown - case.truth)
-            error = error.mean(axis=-1) if error.ndim == 3 else error
-            contrast = (0, case.window[1] - case.window[0])
-            cells.append(picture(error, contrast, f"{name}: {ERROR_SCALE} x |error|, 0 is dark",
-                                 f"{ERROR_SCALE} times the absolute error of run {what}", cmap="cividis"))
-        columns.append(cells)
+            cells.append(difference(np.abs(shown - case.truth), case, f"{name}: |error|",
+                                    f"Absolute error of run {what}", width))
+    if len(images) == 2 and images[0].shape == images[1].shape:
+        cells.append(difference(np.abs(images[0] - images[1]), case, "|A - B|",
+                                "Absolute difference of run A and run B", width))
     if case.truth is not None:
-        columns.append([picture(case.truth, case.window, f"truth ({case.image})", f"The true image {case.image}")])
-    return ('<div style="display: flex; flex-wrap: wrap; gap: 10px">'
-            + "".join(f'<div style="display: grid; gap: 6px; align-content: start">{"".join(cells)}</div>'
-                      for cells in columns) + "</div>")
+        cells.append(picture(case.truth, case.window, html.escape(f"truth ({case.image})"),
+                             f"The true image {case.image}", width))
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 8px">{"".join(cells)}</div>'
+
+
+def difference(array, case, caption, alt, width):
+    """A <figure> of an absolute difference, with the scale of its colours: dark is 0."""
+    top = (case.window[1] - case.window[0]) / ERROR_SCALE
+    bar = f"{html.escape(caption)}, 0 {BAR} {top:.2g}"
+    return picture(array.mean(axis=-1) if array.ndim == 3 else array, (0, top), bar, alt, width, cmap="cividis")
 
 
 class Curves:
@@ -72,12 +82,12 @@ class Curves:
     """
 
     def __init__(self):
-        self.figure = Figure(figsize=(8.4, 2.5), dpi=80)
-        self.figure.subplots_adjust(left=0.06, right=0.99, bottom=0.19, top=0.88, wspace=0.26)
+        self.figure = Figure(figsize=(8.4, 2.1), dpi=80)
+        self.figure.subplots_adjust(left=0.06, right=0.99, bottom=0.22, top=0.87, wspace=0.26)
         self.axes = dict(zip(CURVES, self.figure.subplots(1, len(CURVES)), strict=True))
         self.lines, self.marks = {}, {}
         for column, axis in self.axes.items():
-            axis.set_title(CURVES[column], fontsize=10)
+            axis.set_title(CURVES[column] + ", dash-dotted: the start" * (column == "psnr"), fontsize=10)
             axis.set_xlabel("Adam step", fontsize=9)
             axis.tick_params(labelsize=8)
             axis.grid(alpha=0.3)
@@ -88,10 +98,12 @@ class Curves:
                 axis.yaxis.set_major_formatter(LogFormatter())
                 axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
                 axis.tick_params(which="minor", labelsize=8)
+        self.start = self.axes["psnr"].axhline(math.nan, color="black", linewidth=1, linestyle="-.")
         self.legend = self.axes["psnr"].legend(fontsize=8, loc="lower right")
 
     def tag(self, runs, step):
         """The figure as an <img>, with a vertical line at `step`."""
+        self.start.set_ydata([next((run.psnr(0) for run in reversed(runs.values())), math.nan)] * 2)
         last = max((session.steps for session in runs.values()), default=0)
         self.legend.set_visible(len(runs) > 1)
         for column, axis in self.axes.items():
@@ -139,7 +151,7 @@ def status(session):
         parts += [f"stage k = {stage}"] if stage else []
     parts.append(f"PSNR {decibel(session.psnr(session.steps))}")
     if session.seconds_left is not None:
-        parts.append(f"{session.seconds_left:.0f} seconds left")
+        parts.append(f"{duration(session.seconds_left)} left")
     return html.escape(", ".join(parts))
 
 
@@ -184,6 +196,11 @@ def listed(settings):
         same = all(key in other and other[key] == value for other in others)
         texts.append(text if same else f"<b>{text}</b>")
     return ", ".join(texts)
+
+
+def duration(seconds):
+    """Seconds as text, from two minutes on in minutes."""
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def decibel(value):

@@ -5,11 +5,20 @@ import ipywidgets as widgets
 from .. import images, methods, tasks
 from ..run.engine import check_run
 from ..settings import fields_of, nearest, whole_number
-from .controls import WIDTH, controls_for, described, glossary
+from .controls import FIRST, WIDTH, controls_for, described, glossary
+
+OWN = "own settings"  #: no preset
+
+#: What a preset makes of the settings of aSeqDIP, at the same number of steps; None is another method.
+PRESETS = {"default": dict, "paper": dict, "vanilla DIP": None, "no lam": lambda settings: settings | dict(lam=0.0),
+           "exact stages": lambda settings: settings | exact(settings["N"], settings["K"])}
 
 
 class Form(widgets.VBox):
     """Controls of image, method, seeds and all settings; they become a `Case` and a method on demand.
+
+    The form itself holds what is folded away; `first` holds the presets, the method and those of its settings that are
+    named in `controls.FIRST`.
 
     Args:
         task, image, method, seed, data_seed, profile: what is chosen at first, see `panel`.
@@ -38,13 +47,18 @@ class Form(widgets.VBox):
         self._choice = widgets.Dropdown(options=offered, value=method,
                                         **described("method", "how to reconstruct"))
         self._seed = widgets.IntText(value=seed, **described("seed", "seed of the initial weights"))
-        self._changed = lambda: None
+        names = [name for name, change in PRESETS.items() if ("aseqdip" if change else "vanilla") in offered]
+        self.preset = widgets.Dropdown(options=[OWN, *names], value=OWN, **described(
+            "preset", "settings that go together; with exact stages each z is fitted nearly as well as f can"))
+        self._changed, self._taking = lambda: None, False
         self._problem_box = widgets.VBox([heading("Problem"), *self._of_problem.values()])
         self._method_box, self._words = widgets.VBox(), widgets.HTML(layout=widgets.Layout(width=WIDTH))
+        self.first = widgets.HBox(layout=widgets.Layout(display="flex", flex_flow="row wrap"))
         super().__init__([self._problem_box, self._method_box, self._words])
+        self.preset.observe(self._take_preset, "value")
         self._choice.observe(self._choose, "value")
         for one in (*self._of_problem.values(), self._choice, self._seed):
-            one.observe(lambda change: self._changed(), "value")
+            one.observe(self._touched, "value")
         self._choose()
 
     @property
@@ -58,7 +72,7 @@ class Form(widgets.VBox):
 
     def enable(self, enabled):
         """Let the controls be changed, or not."""
-        for one in self.controls.values():
+        for one in (self.preset, *self.controls.values()):
             one.disabled = not enabled
 
     def case(self):
@@ -92,9 +106,42 @@ class Form(widgets.VBox):
             first = methods.configure(name, self.task.name, self.profile, **self._given_to(cls))
             self._of_method[name] = controls_for(cls, first.to_dict())
             for one in self._of_method[name].values():
-                one.observe(lambda change: self._changed(), "value")
-        self._method_box.children = [heading("Method"), self._choice, *self._of_method[name].values(), self._seed]
+                one.observe(self._touched, "value")
+        own = self._of_method[name]
+        self.first.children = [self.preset, self._choice, *(own[key] for key in FIRST if key in own)]
+        rest = [one for key, one in own.items() if key not in FIRST]
+        self._method_box.children = [heading("Method"), *rest, self._seed]
         self._words.value = glossary(self.task, cls)
+
+    def recorded(self, profile):
+        """The settings {name: value} that aSeqDIP has for the task in a profile, with those that the panel was given
+        unless they are the paper's.
+        """
+        given = {} if profile == "paper" else self._given_to(methods.get("aseqdip"))
+        return methods.configure("aseqdip", self.task.name, profile, **given).to_dict()
+
+    def _take_preset(self, event):
+        """Set the controls to a preset."""
+        name = event["new"]
+        if name == OWN:
+            return
+        self._taking = True
+        try:
+            change = PRESETS[name]
+            self._choice.value = "aseqdip" if change else "vanilla"
+            settings = self.recorded("paper" if name == "paper" else self.profile) if change else {}
+            for key, value in (change(settings) if change else settings).items():
+                one = self.controls[key]
+                one.value = str(value) if isinstance(one, widgets.Text) else value
+        finally:
+            self._taking = False
+        self._changed()
+
+    def _touched(self, _):
+        """A value was changed: by hand, or by a preset, which tells of all its changes at once."""
+        if not self._taking:
+            self.preset.value = OWN
+            self._changed()
 
     def _given_to(self, cls):
         names = {field.name for field, _, _ in fields_of(cls)}
@@ -104,6 +151,11 @@ class Form(widgets.VBox):
         """The shipped images for the task, and the one asked for."""
         shipped = [name for name, facts in images.catalogue().items() if self.task.name in facts["task"]]
         return list(dict.fromkeys([*shipped, self.task.default_image, *([image] if image else [])]))
+
+
+def exact(N, K):
+    """Fifty times longer stages, and fewer, so that N K stays about the same; a schedule of N is left as it is."""
+    return dict(N=min(50 * N, N * K), K=max(1, K // 50)) if isinstance(N, int) else {}
 
 
 def heading(text):

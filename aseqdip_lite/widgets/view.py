@@ -1,4 +1,4 @@
-"""The panel: settings and buttons on the left, two runs in pictures, curves and figures on the right."""
+"""The panel: buttons, two runs in pictures and curves, the settings that matter most, and all others folded away."""
 
 import asyncio
 import html
@@ -60,10 +60,11 @@ class Panel(widgets.VBox):
                                         style=dict(description_width="90px"))
         self.status, self.message, self.pictures, self.curves, self.table = (widgets.HTML() for _ in range(5))
         self.message.layout.min_height = "30px"  # so that a message does not move the pictures
-        right = widgets.VBox([self.pictures, self.slider, self.curves, self.table],
-                             layout=widgets.Layout(flex="1 1 480px", min_width="300px", margin="0 0 0 16px"))
-        super().__init__([wrapped([*self.buttons.values(), self.keep]), self.status, self.message,
-                          wrapped([form, right]), slider_names()])
+        self.bar = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="180px", height="14px"))
+        more = widgets.Accordion([form], selected_index=None)
+        more.set_title(0, "More settings")
+        super().__init__([wrapped([*self.buttons.values(), self.keep]), wrapped([self.bar, self.status]), self.message,
+                          self.pictures, self.slider, self.curves, form.first, self.table, more, slider_names()])
         self.add_class("aseqdip-panel")
         for name, button in self.buttons.items():
             action = getattr(self, f"_{name.lower()}")
@@ -111,6 +112,7 @@ class Panel(widgets.VBox):
         self._move_slider(runs)
         step = self.slider.value
         self.status.value = status(self.session) if self.session else ""
+        self.bar.value = self.session.steps / self.session.budget if self.session and self.session.budget else 0
         self.pictures.value = pictures(runs, step) if runs else ""
         self.curves.value = self._plot.tag(runs, step)
         self.table.value = table(runs)
