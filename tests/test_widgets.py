@@ -2,7 +2,9 @@
 
 import asyncio
 import functools
+import os
 import re
+import signal
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,8 +170,24 @@ async def test_a_second_panel_pauses_the_first():
     second.buttons["Run"].click()
     await until(lambda: second.session.steps >= 1)
     assert (first.state, second.state) == ("paused", "running")
-    assert "Run" in enabled(first)
+    assert "Run" in enabled(first) and "another panel runs now" in first.message.value
     second.buttons["Stop"].click()
+
+
+@in_a_loop
+async def test_an_interrupt_of_the_kernel_pauses_the_run_and_says_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a kernel between two cells
+    try:
+        view = tiny_panel()
+        view.buttons["Run"].click()
+        await until(lambda: view.session.steps >= 1)
+        os.kill(os.getpid(), signal.SIGINT)
+        await until(lambda: view.state == "paused")
+        await until(lambda: len(asyncio.all_tasks()) == 1)
+        assert "Interrupted" in view.message.value and "Run" in enabled(view)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_text_tells_step_stage_psnr_and_time_left():
@@ -234,6 +252,8 @@ def test_a_changed_problem_is_previewed_before_a_run_only():
     view.run_sync()
     view.controls["image"].value = "brain-070"
     assert view.session.case.image == "brain-096" and "next new run" in view.message.value
+    view.controls["lam"].value = -1.0
+    assert "lam must be at least 0.0, got -1.0" in view.message.value, "it is said before the next run"
 
 
 def test_each_method_keeps_its_own_values():

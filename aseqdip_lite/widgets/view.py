@@ -3,6 +3,8 @@
 import asyncio
 import html
 import itertools
+import signal
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -126,15 +128,19 @@ class Panel(widgets.VBox):
         if self.state != "paused":
             self._new_run()
         if Panel._running is not None and Panel._running.state == "running":
-            Panel._running._attempt(Panel._running._pause)
+            Panel._running._attempt(Panel._running._give_way)
         self._say("")
         self.session.run()
-        Panel._running, self._follow = self, True
+        Panel._running, self._follow, self._interrupted = self, True, False
         self._task = loop.create_task(self._drive(self.session))
 
     def _pause(self):
         self.session.pause()
         self._say("Paused. Run and Step go on; to change settings, press Stop.")
+
+    def _give_way(self):
+        self.session.pause()
+        self._say("Paused, because another panel runs now: two would share the processor. Run goes on here.")
 
     def _step(self):
         if self.state != "paused":
@@ -164,7 +170,11 @@ class Panel(widgets.VBox):
         """Step a session to its end, letting the notebook's messages through after each step."""
         try:
             while session.state == "running" and self._task is asyncio.current_task():
+                self._hear_interrupts()
                 session.advance()
+                if self._interrupted:
+                    session.pause()
+                    self._say("Interrupted. Run and Step go on; to change settings, press Stop.")
                 if time.perf_counter() >= self._due:
                     self.draw()
                 await asyncio.sleep(0.001)
@@ -172,8 +182,20 @@ class Panel(widgets.VBox):
             if session.state == "running":  # the fault lies in the drawing
                 session.pause()
             self._show_error(error)
+        finally:
+            if signal.getsignal(signal.SIGINT) == self._interrupt:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
         if session is self.session:
             self._attempt(self._show_ending)
+
+    def _hear_interrupts(self):
+        """Let the kernel's Interrupt end the step; between two cells, when a panel runs, the kernel ignores it."""
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, number, frame):
+        self._interrupted = True
 
     def _prepare(self, steps=None):
         """A new idle session with the settings of the form."""
@@ -201,7 +223,12 @@ class Panel(widgets.VBox):
         if self.state == "idle":
             self._attempt(self._preview)
         else:
-            self._say("Settings changed: the next new run has them.")
+            self._attempt(self._check)
+
+    def _check(self):
+        """Say that settings wait, or what is wrong with them."""
+        self.form.method(), self.form.seed()
+        self._say("Settings changed: the next new run has them.")
 
     def _preview(self):
         self._say("")
