@@ -119,7 +119,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
         if not (resume or overwrite) and (done := checkpoint.interrupted_at(out)) is not None:
             raise InputError(f"{out} holds a run that was interrupted at step {done}: add --resume to go on with it, "
                              "--overwrite to start anew, or choose another --out")
-        frames, every = [case.observation.start], -(-chosen.steps // 39) if gif else 0  # 40 pictures at most
+        frames, every = [case.observation.start], -(-chosen.steps // 35) if gif else 0  # under 2 MB
         result = reconstruct(case.to(device), chosen, seed=seed, steps=steps if chosen.budget else None, out=out,
                              resume=resume, patience=patience, record_every=record_every, progress=not quiet,
                              seen=(lambda state: state.step % every or frames.append(state.estimate)) if gif else None)

@@ -2,9 +2,9 @@
 
 import base64
 import html
-import importlib.resources
 import json
 import platform
+from pathlib import Path
 
 from ..files import installed
 from ..settings import PROFILES, InputError, device, nearest, profile
@@ -12,7 +12,7 @@ from .feedback import explain_slips
 from .quizzes import quiz  # noqa: F401  (lessons import it from here)
 
 #: Folder of the results that ship with the package.
-RESULTS = importlib.resources.files(__package__.rpartition(".")[0]) / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 
 #: The repository's address, written here and nowhere else; `scripts/build_lessons.py` stamps the lessons with it.
 REPOSITORY = "https://github.com/aseqdip-lite/aseqdip-lite"
