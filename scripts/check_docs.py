@@ -1,4 +1,4 @@
-"""Compare docs/glossary.md with the lessons and with the code, and the plan in docs/instructors.md with the lessons.
+"""Compare docs/glossary.md with the lessons and the code, and the pages for instructors with lessons and exercises.
 
     python scripts/check_docs.py             print what is missing; exit 1 if anything is
     python scripts/check_docs.py --write     first make the glossary's table of settings, and the settings that
@@ -17,11 +17,13 @@ import click
 
 from aseqdip_lite import methods, tasks
 from aseqdip_lite.cli.options import SETTINGS
+from aseqdip_lite.course.exercises import REGISTRY
 from aseqdip_lite.settings import fields_of
 from aseqdip_lite.study.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY, PLAN = ROOT / "docs" / "glossary.md", ROOT / "docs" / "instructors.md"
+OUTCOMES = ROOT / "docs" / "teaching" / "outcomes.md"
 BEGIN, END = "<!-- settings: made by python scripts/check_docs.py --write -->", "<!-- end of settings -->"
 
 TERM = re.compile(r"^- \*\*(.+?)\*\*:", re.MULTILINE)
@@ -113,6 +115,18 @@ def plan_faults(plan, lessons):
             if states.get(number) != (state := "here" if number in there else "planned")]
 
 
+def outcome_faults(outcomes, lessons):
+    """Lessons and exercises that no outcome of the course names, or that it names and that are not, one line each."""
+    rows = re.findall(r"^\| \d+ \| .+ \| ([\d, ]+) \| (.+) \|$", outcomes, re.MULTILINE)
+    served = {number for numbers, _ in rows for number in numbers.split(", ")}
+    tested = {name for _, names in rows for name in re.findall(r"`(.+?)`", names)}
+    there = {name[:2] for name in lessons}
+    return [*(f"outcomes: no lesson {number}" for number in sorted(served - there)),
+            *(f"outcomes: lesson {number} serves none" for number in sorted(there - served)),
+            *(f"outcomes: no exercise '{name}'" for name in sorted(tested - REGISTRY.keys())),
+            *(f"outcomes: nothing says what exercise '{name}' tests" for name in sorted(REGISTRY.keys() - tested))]
+
+
 def lesson_sources():
     """{name: text} of the lessons' sources."""
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "lessons").glob("[0-9][0-9]_*.py"))}
@@ -121,13 +135,14 @@ def lesson_sources():
 @click.command()
 @click.option("--write", is_flag=True, help="Make the table of settings and the command line's settings.json anew.")
 def main(write):
-    """Say what docs/glossary.md lacks, and where the table of docs/instructors.md is behind."""
+    """Say what docs/glossary.md lacks, and where the pages for instructors are behind."""
     if write:
         SETTINGS.write_text(settings_file(), encoding="utf-8")
         GLOSSARY.write_text(with_settings(GLOSSARY.read_text(encoding="utf-8")), encoding="utf-8")
     lessons = lesson_sources()
     found = faults(GLOSSARY.read_text(encoding="utf-8"), lessons)
     found += plan_faults(PLAN.read_text(encoding="utf-8"), lessons)
+    found += outcome_faults(OUTCOMES.read_text(encoding="utf-8"), lessons)
     if SETTINGS.read_text(encoding="utf-8") != settings_file():
         found.append(f"{SETTINGS.name} is not that of the code: python scripts/check_docs.py --write")
     click.echo("\n".join(found) or "no fault")
