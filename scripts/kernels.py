@@ -33,7 +33,7 @@ def execute(client, code):
 
 
 def one_kernel(_):
-    """(seconds to start, to import and to make 50 steps; resident and unique MiB after the import and after the run)."""
+    """[s to start, to import, to make 50 steps; MiB resident and unique after the import, and after the run]."""
     began = time.perf_counter()
     manager, client = start_new_kernel(startup_timeout=300)
     try:

@@ -1,10 +1,8 @@
-"""The pages for teaching: each number of the examination is computed anew, each quoted number is stored, starters run."""
+"""The pages for teaching: each number of the examination is computed anew, each quoted one is stored, starters run."""
 
 import math
-import os
 import re
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from aseqdip_lite import settings
 from aseqdip_lite.course import stored
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,8 +65,8 @@ def question_3():
     best = int(np.argmin(error))
     stable = max(tau for tau in np.arange(1, 301) / 100 if abs(landweber(1.0, 500, tau)[-1]) < 10)
     return {**{f"3b filter factor at s = {s:g}": landweber(s, 10)[10] for s in (1, 0.5, 0.1)},
-            "3c best filter factor": factors[best], "3c best step": best, "3c least expected squared error": error[best],
-            "3c expected squared error in the end": error[-1],
+            "3c best filter factor": factors[best], "3c best step": best,
+            "3c least expected squared error": error[best], "3c expected squared error in the end": error[-1],
             "3d upper bound of the stable step sizes": stable}  # 2 itself swings without growing
 
 
@@ -113,7 +112,8 @@ def question_5():
     u = np.linspace(0, 1, 1001)
     one = stage(0.0, N=1)
     target = u[np.argmin((u - 1) ** 2 + u**2)]
-    return {"5c target": target, "5c factor a step": (one - target) / (0 - target), "5c output of the stage": stage(0.0),
+    return {"5c target": target, "5c factor a step": (one - target) / (0 - target),
+            "5c output of the stage": stage(0.0),
             "5d factor of the error a stage": 1 - stage(0.0), "5e fixed point, lam 1 and N 2": rest(),
             "5e fixed point, lam 4 and N 5": rest(lam=4.0, N=5),
             **{f"5f factor of a slow mode, lam {lam}": 1 - stage(0.0, theta=1e-3, lam=lam) for lam in (1, 4)}}
@@ -239,6 +239,17 @@ def test_the_report_quotes_no_other_number():
     assert [number for number in re.findall(r"\d+\.\d+", body) if number not in known] == []
 
 
+def test_the_mark_is_that_of_the_rubric():
+    criteria = re.findall(r"^\| \*\*(.+?)\*\* \|", page("rubric"), re.MULTILINE)
+    marked = re.findall(r"^\| ([A-Z].+?) \| (\d) \| (\d+) \|$", page("sample_report"), re.MULTILINE)
+    assert [name for name, _, _ in marked] == criteria
+    scale = re.search(r"Give (\d+), (\d+), (\d+) and (\d+) points", page("rubric")).groups()
+    points = dict(zip("1234", scale, strict=True))
+    assert [points[level] for _, level, _ in marked] == [given for _, _, given in marked]
+    total, = re.findall(r"^\| all, of 80 \| \| (\d+) \|$", page("sample_report"), re.MULTILINE)
+    assert sum(int(given) for _, _, given in marked) == int(total)
+
+
 # Projects.
 
 def test_weights_of_each_project_add_up():
@@ -255,12 +266,21 @@ def test_each_project_has_a_starter():
     assert sorted(re.findall(r"\(starters/(\w+)\.py\)", page("projects"))) == [path.stem for path in STARTERS]
 
 
+@pytest.fixture
+def smoke(tmp_path, monkeypatch):
+    """The profile smoke, in an empty folder; what is remembered of the environment is forgotten before and after."""
+    monkeypatch.setenv("ASEQDIP_PROFILE", "smoke")
+    monkeypatch.chdir(tmp_path)
+    settings.profile.cache_clear()
+    yield
+    settings.profile.cache_clear()
+
+
 @pytest.mark.parametrize("starter", STARTERS, ids=lambda path: path.stem)
-def test_starter_runs(starter, tmp_path):
+def test_starter_runs(starter, smoke, capsys):
     """As a script, in the profile smoke: cells in the form of jupytext, an own part left for the student."""
     text = starter.read_text(encoding="utf-8")
     assert 6 <= len(re.findall(r"^# %%", text, re.MULTILINE)) <= 12 and "# your turn" in text
-    done = subprocess.run([sys.executable, starter], cwd=tmp_path, capture_output=True, text=True, timeout=300,
-                          env=os.environ | {"ASEQDIP_PROFILE": "smoke", "OMP_NUM_THREADS": "1"}, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "profile smoke" in done.stdout and "dB" in done.stdout
+    runpy.run_path(str(starter), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "profile smoke" in printed and " dB" in printed
