@@ -30,8 +30,11 @@ GUIDES = (("Glossary", "docs/glossary"), ("Troubleshooting", "docs/troubleshooti
           ("Performance", "docs/PERFORMANCE"), ("Data", "data/README"), ("Contributing", "CONTRIBUTING"),
           ("Changes", "CHANGELOG"))
 
+#: Pages of docs/teaching in the order of the menu.
+TEACHING = ("outcomes", "rubric", "exam", "exam_solutions", "sample_report", "projects", "assistants", "running")
+
 #: Files that pages link to or show, and that are no pages themselves.
-EXTRAS = ("CITATION.cff", "LICENSE", "docs/images/*", "aseqdip_lite/results/*.png")
+EXTRAS = ("CITATION.cff", "LICENSE", "docs/images/*", "aseqdip_lite/results/*.png", "docs/teaching/starters/*.py")
 
 #: Where the README's pictures lie for an index page; the site has its own copies.
 RAW = REPOSITORY.replace("github.com", "raw.githubusercontent.com") + "/main/"
@@ -56,7 +59,8 @@ MEMBERS = "   :members:\n   :ignore-module-all:\n   :show-inheritance:\n   :memb
 def stage(folder):
     """Copy all that Sphinx reads into an empty folder, the links between the files unchanged."""
     notebooks = sorted((ROOT / "lessons").glob("[0-9][0-9]_*.ipynb"))
-    pages = [path for path in sorted((ROOT / "docs").glob("*.md"))] + [
+    teaching = [ROOT / "docs" / "teaching" / f"{name}.md" for name in TEACHING]
+    pages = [path for path in sorted((ROOT / "docs").glob("*.md"))] + teaching + [
         ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
     for path in [*pages, *(path for pattern in EXTRAS for path in ROOT.glob(pattern))]:
         copy = folder / path.relative_to(ROOT)
@@ -74,9 +78,16 @@ def stage(folder):
     guides = [*GUIDES, *((path.stem.capitalize(), f"docs/{path.stem}") for path in pages
                          if path.parent.name == "docs" and f"docs/{path.stem}" not in named)]
     stage_reference(folder / "api")
-    menus = (("Lessons", lessons), ("Guides", guides), ("Reference", [("All modules", "api/index")]))
+    menus = (("Lessons", lessons), ("Guides", guides),
+             ("Teaching", [(first_heading(path), f"docs/teaching/{path.stem}") for path in teaching]),
+             ("Reference", [("All modules", "api/index")]))
     front = (ROOT / "README.md").read_text(encoding="utf-8").replace(RAW, "")
     (folder / "index.md").write_text(front + "".join(menu(*one) for one in menus), encoding="utf-8")
+
+
+def first_heading(page):
+    """The first heading of a page in Markdown."""
+    return page.read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
 
 
 def menu(caption, entries):

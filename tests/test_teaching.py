@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 from statistics import mean, stdev
 
+import build_site
 import check_docs
 import numpy as np
 import pytest
@@ -25,6 +26,17 @@ def page(name):
 def shown(value, like):
     """A number with as many decimals as the text has that shows it."""
     return f"{value + 0:.{len(like.partition('.')[2])}f}"  # + 0: no minus sign before 0
+
+
+def test_links_lead_to_files():
+    dead = [(path.name, link) for path in TEACHING.glob("*.md")
+            for link in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
+            if not (TEACHING / link).is_file()]
+    assert dead == []
+
+
+def test_the_site_has_every_page():
+    assert sorted(build_site.TEACHING) == sorted(path.stem for path in TEACHING.glob("*.md"))
 
 
 # The examination. Nothing of the solutions' algebra is used where an iteration can be run.
@@ -205,6 +217,15 @@ def test_an_outcome_that_is_behind(change, fault):
     text = page("outcomes")
     assert change[0] in text
     assert fault in check_docs.outcome_faults(text.replace(*change), check_docs.lesson_sources())
+
+
+def test_minutes_of_a_class_are_those_of_the_lessons():
+    sources = check_docs.lesson_sources()
+    stated = {name[:2]: int(re.search(r"minutes: (\d+)", text)[1]) for name, text in sources.items()}
+    rows = re.findall(r"^\| ([\d, ]+) \| (\d+) \| (\d+) \| (\d+) \|$", page("running"), re.MULTILINE)
+    assert {name: int(minutes) for names, minutes, *_ in rows for name in names.split(", ")} == stated
+    assert [(few, many) for _, _, few, many in rows] == [
+        (f"{30 * int(minutes) / 8:.0f}", f"{30 * int(minutes) / 32:.0f}") for _, minutes, *_ in rows]
 
 
 # The sample report.
