@@ -75,7 +75,7 @@ def question_3():
     factors = landweber(0.1, 5000)
     error = (1 - factors) ** 2 + factors**2 * (0.05 / 0.1) ** 2
     best = int(np.argmin(error))
-    stable = max(tau for tau in np.arange(1, 301) / 100 if abs(landweber(1.0, 500, tau)[-1]) < 10)
+    stable = max(tau for tau in np.arange(190, 211) / 100 if abs(landweber(1.0, 500, tau)[-1]) < 10)
     return {**{f"3b filter factor at s = {s:g}": landweber(s, 10)[10] for s in (1, 0.5, 0.1)},
             "3c best filter factor": factors[best], "3c best step": best,
             "3c least expected squared error": error[best], "3c expected squared error in the end": error[-1],
@@ -96,7 +96,7 @@ def question_4():
     error = np.square(f - x).sum(axis=1)
     residual = x + n - f
     factors = [(2.2 - descent([2.2], theta[:1], beta, 1)[1][0]) / 2.2 for beta in (1.5, 2.5)]
-    stable = max(beta for beta in np.arange(1, 301) / 100 if abs(descent([2.2], theta[:1], beta, 500)[-1][0]) < 10)
+    stable = max(beta for beta in np.arange(190, 211) / 100 if abs(descent([2.2], theta[:1], beta, 500)[-1][0]) < 10)
     return {**{f"4b residual of mode {i + 1} after 10 steps": residual[10, i] for i in (0, 1)},
             **{f"4b output of mode {i + 1} after 10 steps": f[10, i] for i in (0, 1)},
             "4b squared error after 10 steps": error[10], "4b squared error in the end": error[-1],
