@@ -90,8 +90,10 @@ def test_all_that_was_tried_is_told(study):
 def test_runs_are_paired_by_image_and_seed(study):
     ours, _ = study
     for line in ours["tasks"]:  # images with longer names have higher PSNR; a difference of pairs does not know
-        assert line["to_double"] == pytest.approx(dict(mean=0.5, low=0.5, high=0.5))
-        assert line["to_budget"] == pytest.approx(dict(mean=1.5, low=1.5, high=1.5))
+        for name, mean in dict(to_double=0.5, to_budget=1.5).items():
+            gap = line[name]
+            assert (gap["mean"], gap["low"], gap["high"]) == (pytest.approx(mean), None, None)
+            assert gap["values"] == pytest.approx([mean] * 2)  # two images, whatever the runs of each
         assert line["fall"] == pytest.approx(0.1)
     stops = {"default, wmv": 2.5, "default, discrepancy": None}
     assert set(ours["rivals"]) == set(l2.ARMS) - set(l2.MAIN) | set(stops)
@@ -99,25 +101,24 @@ def test_runs_are_paired_by_image_and_seed(study):
         assert (gap and gap["mean"]) == pytest.approx(stops.get(arm, 0.5))
     arms = {line["arm"]: line for line in ours["parts"][0]["arms"]}
     assert arms["default, wmv"]["gap"]["mean"] == pytest.approx(-2.0)
-    assert l2.judge(ours)[0] == "reproduced" and l2.figure(ours).axes
+    assert "on 5 of 5 tasks" in l2.judge(ours)[0][0]["why"] and l2.figure(ours).axes
 
 
 def judged(*lines):
     """The verdict on tasks with these distances to both fixed settings, and these falls."""
-    tasks = [dict(task=str(index), fall=fall, **{name: dict(mean=gap, low=None, high=None) for name, gap in
-                                                 (("to_double", double), ("to_budget", single))})
+    tasks = [dict(task=str(index), fall=fall, **{name: dict(mean=gap, values=[gap], low=None, high=None)
+                                                 for name, gap in (("to_double", double), ("to_budget", single))})
              for index, (double, single, fall) in enumerate(lines)]
     return l2.judge(dict(tasks=tasks, rivals={}, runs=1, core_seconds=1.0, parts=[dict(won=dict(rule=RULE))]))
 
 
-@pytest.mark.parametrize(("lines", "verdict", "count"), [
-    ([(0.3, 0.4, 0.2)] * 4 + [(-1.0, -1.0, 3.0)], "reproduced", 4),
-    ([(0.3, 0.4, 0.2)] * 3 + [(0.3, 0.4, 0.21), (0.3, 0.4, 0.3)], "same direction", 3),
-    ([(0.3, 0.4, 0.2)] * 3 + [(0.5, 0.2, 0.1)] * 2, "same direction", 3),
-    ([(0.3, 0.4, 0.2)] * 2 + [(0.5, -0.2, 0.1)] * 3, "not reproduced", 2)])
-def test_the_verdict_asks_for_distance_to_both_and_for_no_fall(lines, verdict, count):
-    found, why = judged(*lines)
-    assert found == verdict and f"at most 0.2 below the peak: {count} of 5 tasks" in why
+@pytest.mark.parametrize(("lines", "count"), [
+    ([(0.3, 0.4, 0.2)] * 4 + [(-1.0, -1.0, 3.0)], 4), ([(0.3, 0.4, 0.2)] * 3 + [(0.3, 0.4, 0.21), (0.3, 0.4, 0.3)], 3),
+    ([(0.3, 0.4, 0.2)] * 3 + [(0.5, 0.2, 0.1)] * 2, 3), ([(0.3, 0.4, 0.2)] * 2 + [(0.5, -0.2, 0.1)] * 3, 2)])
+def test_our_own_aim_asks_for_distance_to_both_and_for_no_fall(lines, count):
+    (claim,), why = judged(*lines)
+    assert claim["verdict"] == "not tested" and f"on {count} of 5 tasks" in claim["why"]
+    assert f"at most 0.2 below the peak: {count} of 5 tasks" in why
 
 
 @pytest.mark.parametrize("arm", ["auto", "geometric"])

@@ -96,13 +96,11 @@ def test_differences_are_paired_by_image_and_seed():
     others = [row(20.0 + 5 * seed + gap, seed=seed) for seed, gap in enumerate(gaps)]
     found = summarise(others[::-1] + ours)
     gap = next(entry["to_aseqdip"] for entry in found if entry["method"] == "m")
-    assert gap["mean"] == pytest.approx(np.mean(gaps))
-    # the interval of the mean of independent draws, against its normal approximation
-    half = 1.96 * np.std(gaps) / 6**0.5
-    assert gap["low"] == pytest.approx(gap["mean"] - half, abs=0.2)
-    assert gap["high"] == pytest.approx(gap["mean"] + half, abs=0.2)
-    assert paired(others[:2], {("a", 0): 20.0}) == dict(mean=1.0, low=None, high=None)  # too few for an interval
-    assert paired(others, {}) is None
+    assert gap["mean"] == pytest.approx(np.mean(gaps)) and gap["values"] == [gap["mean"]]
+    assert gap["low"] is gap["high"] is None  # six seeds of one image are one image
+    assert gap["floor"] == pytest.approx(2.571 * np.std(gaps, ddof=1) / 6**0.5, rel=1e-3)
+    assert paired(others[:2], {("a", 0): 20.0}) == dict(a=[1.0])
+    assert paired(others, {}) == {}
 
 
 def test_files_hold_the_same_rows(report):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from aseqdip_lite import InputError, course
 from aseqdip_lite.course import RESULTS, experiments
 from aseqdip_lite.course.commands import main
-from aseqdip_lite.course.experiments import f1
+from aseqdip_lite.course.experiments import f1, verdicts
 
 
 def aseqdip(*args):
@@ -36,8 +36,10 @@ def test_smoke_run_is_stored_with_its_provenance(smoke, name):
     out, report = smoke(name)
     stored = json.loads((out / f"{name}.json").read_text())
     assert stored == json.loads(json.dumps(report)) and experiments.stored(name, out) == stored
-    assert {"id", "ours", "published", "verdict", "why", "provenance"} <= set(stored)
-    assert stored["verdict"] in experiments.VERDICTS and any(digit in stored["why"] for digit in "0123456789")
+    assert {"id", "ours", "published", "verdict", "why", "claims", "provenance"} <= set(stored)
+    assert all(set(claim) == {"claim", "verdict", "why"} for claim in stored["claims"]) and stored["claims"]
+    assert stored["verdict"] == verdicts.overall(stored["claims"]) in verdicts.VERDICTS
+    assert any(digit in stored["why"] for digit in "0123456789")
     assert {"seconds", "profile", "settings", "versions", "device", "threads"} <= set(stored["provenance"])
     assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     if (out / f"{name}.npz").exists():
@@ -57,7 +59,7 @@ def test_every_experiment_has_its_profiles_and_an_alternative_text(name):
 def test_a_committed_verdict_is_what_the_numbers_say_today(name):
     report = experiments.stored(name, RESULTS)
     if report is not None:
-        assert (report["verdict"], report["why"]) == experiments.get(name).judge(report["ours"])
+        assert {key: report[key] for key in ("verdict", "why", "claims")} == experiments.judged(name, report["ours"])
 
 
 @pytest.mark.parametrize("name", ["F5", "G1", "G4"])
@@ -70,15 +72,18 @@ def test_names_are_in_the_order_of_the_ledger():
     assert names == sorted(names, key=lambda name: (name[0], int(name[1:].rstrip("ab"))))
 
 
-def test_the_verdict_of_f1_follows_from_its_curves():
-    def judged(truth, noise):
-        best = {"truth + noise": [[value] for value in truth], "noise": [[value] for value in noise]}
-        return f1.judge(dict(sigmas=[0.1, 1.0], images=["a"], best=best))[0]
+def test_the_verdicts_of_f1_follow_from_its_curves(monkeypatch):
+    monkeypatch.setattr(verdicts, "task_floor", lambda task, seeds, networks=2: 0.4)
 
-    assert judged([30, 25], [24, 23]) == "reproduced"
-    assert judged([30, 22], [24, 23]) == "same direction"
-    assert judged([25, 30], [24, 23]) == "not reproduced"
-    assert judged([22, 21], [24, 23]) == "not reproduced"
+    def judged(truth, noise):
+        best = {"truth + noise": [[value] * 3 for value in truth], "noise": [[value] * 3 for value in noise]}
+        claims, _ = f1.judge(dict(sigmas=[0.1, 1.0], images=["a", "b", "c"], best=best))
+        return [claim["verdict"] for claim in claims]
+
+    assert judged([30, 25], [24, 23]) == ["agree", "agree", "agree"]
+    assert judged([30, 22], [24, 23]) == ["agree", "agree", "disagree"]
+    assert judged([25, 30], [24, 24]) == ["disagree", "undecided", "agree"]
+    assert judged([26, 24], [24, 24.2]) == ["agree", "undecided", "undecided"]
 
 
 def test_the_input_of_f1_with_little_noise_is_the_truth(monkeypatch):
@@ -98,14 +103,15 @@ def test_the_input_of_f1_with_little_noise_is_the_truth(monkeypatch):
 FAKE = experiments.Experiment(
     id="F99", about="a fake", published="42", profiles={name: {} for name in ("smoke", "laptop", "paper")},
     measure=lambda: dict(answer=41.0, none=float("nan")), figure=lambda ours: Figure(),
-    judge=lambda ours: ("same direction", f"41 is near {ours['answer']}"), alt="nothing")
+    judge=lambda ours: ([verdicts.claim("42", "undecided", "one number")], f"41 is near {ours['answer']}"),
+    alt="nothing")
 
 
 def test_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(experiments, "REGISTRY", {"F99": FAKE})
     found = aseqdip("experiment", "F99", "--out", "here")
-    assert found.exit_code == 0 and "F99: same direction. 41 is near 41.0" in found.stdout
+    assert found.exit_code == 0 and "F99: undecided. 41 is near 41.0" in found.stdout
     assert json.loads((tmp_path / "here" / "F99.json").read_text())["ours"] == dict(answer=41.0, none=None)
     everything = aseqdip("experiment", "--all", "--out", "here")
     assert everything.exit_code == 0 and "F99:" not in everything.stdout  # it is there already

@@ -14,7 +14,7 @@ import tune
 
 from aseqdip_lite import images, methods, tasks
 from aseqdip_lite.files import plain, to_json
-from aseqdip_lite.study.statistics import ALL, summarise
+from aseqdip_lite.study.statistics import summarise
 
 ROOT = Path(__file__).parent.parent
 TASKS, RESULTS = tasks.names(), ROOT / "aseqdip_lite" / "results"
@@ -149,12 +149,16 @@ def test_a_search_used_tuning_images_alone_and_the_same_budget(task):
 
 
 def test_verdict_counts_images():
-    def row(image, method, start, final):
-        return dict(image=image, method=method, answers={name: dict(psnr=dict(mean=value)) for name, value
-                                                         in dict(start=start, final=final).items()})
+    """Against the start +5, -1 and +0.1 dB; two seeds whose runs differ by 0.2 dB tell the noise."""
+    def row(image, method, seed, start, final):
+        final += 0.1 * (-1) ** seed * (method == "aseqdip")
+        return dict(image=image, method=method, seed=seed, steps=1, answers={
+            name: dict(psnr=value) for name, value in dict(start=start, final=final).items()})
 
-    rows = [row("a", "aseqdip", 20.0, 25.0), row("a", "fbp", 20.0, 24.0), row("b", "aseqdip", 20.0, 19.0),
-            row("b", "fbp", 20.0, 24.0), row(ALL, "aseqdip", 20.0, 22.0), row(ALL, "fbp", 20.0, 24.0)]
+    rows = [row(image, method, seed, 20.0, final) for seed in (0, 1) for image, ours, theirs in (
+                ("a", 25.0, 24.0), ("b", 19.0, 24.0), ("c", 20.1, 20.0)) for method, final in (("aseqdip", ours),
+                                                                                               ("fbp", theirs))]
     said = results_page.verdict(rows)
-    assert "above the start on 1 of 2 images" in said
-    assert "above the best classic method of each on 1 of 2 (a +1.00 to fbp, b -5.00 to fbp, in dB)" in said
+    assert "against the start, above on 1, level on 1 and below on 1" in said
+    assert ("against the best classic method of each above on 1, level on 1 and below on 1 (a +1.00 to fbp, "
+            "b -5.00 to fbp, c +0.10 to fbp, in dB)") in said

@@ -159,7 +159,7 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     """Reconstruct the same measurements by several methods.
 
     Writes compare.json, compare.md, compare.csv and pictures. Of several images and seeds the table shows means, the
-    spread over the seeds and the paired difference to aSeqDIP with a 95 % bootstrap interval.
+    spread over the seeds and the paired difference to aSeqDIP with its noise floor, of six images on with an interval.
 
     Started again after an interruption it goes on where it was; finished runs in --out are not made again.
     """

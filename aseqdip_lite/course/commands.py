@@ -38,7 +38,7 @@ def experiment(name, everything, profile, out):
     """Reproduce a table or figure of the papers.
 
     ID is one of those that `aseqdip list` shows, e.g. F6. Writes ID.json (what was measured, the
-    published result, a verdict, settings and seconds) and the figure ID.png.
+    published result, a verdict for each claim, settings and seconds) and the figure ID.png.
     """
     from . import experiments
 
@@ -49,6 +49,8 @@ def experiment(name, everything, profile, out):
     for known in wanted:
         report = experiments.run(known, profile, out=out)
         click.echo(f"{known}: {report['verdict']}. {report['why']}")
+        for claim in report["claims"]:
+            click.echo(f"  {claim['verdict']}: {claim['claim']} ({claim['why']})")
         click.echo(f"written to {out}: {known}.json {known}.png ({report['provenance']['seconds']:.0f} s)")
 
 

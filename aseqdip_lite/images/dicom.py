@@ -134,9 +134,8 @@ def _stored(pydicom, header, frame):
         if header["PixelData"].is_undefined_length:
             raise InputError("is compressed, but no TransferSyntaxUID says how: save it again with its meta header")
         implicit, little = header.original_encoding
-        meta.TransferSyntaxUID = (
-            pydicom.uid.ImplicitVRLittleEndian if implicit else
-            pydicom.uid.ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian)
+        meta.TransferSyntaxUID = (pydicom.uid.ImplicitVRLittleEndian if implicit else
+                                  pydicom.uid.ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian)
     elif meta.TransferSyntaxUID.is_encapsulated:
         header, frame = _of_one_frame(pydicom, header, frame), 0
     return pydicom.pixels.pixel_array(header, index=frame)

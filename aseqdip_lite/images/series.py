@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..settings import InputError
-from .headers import ALIKE, NUMBER, PLACE, SCANS, SERIES, TIMES, USED, check_texts, is_dicom, keyword_of, read_header
+from . import headers as tags
+from .headers import check_texts, is_dicom, keyword_of, read_header
 
 MOST_FILES = 4096  #: most files looked at in a folder
 MOST_FRAMES = 65536  #: most frames of a file
@@ -56,7 +57,7 @@ def slices_of_file(file, header):
 def looked_at(data):
     """{keyword: value} of a pydicom dataset, of the tags that are looked at here; sequences of others may be long."""
     return {keyword: data[element.tag].value for element in check_texts(data).values()
-            if (keyword := keyword_of(element.tag)) in USED}
+            if (keyword := keyword_of(element.tag)) in tags.USED}
 
 
 def of_groups(group, names):
@@ -90,7 +91,7 @@ def slices_of_folder(folder):
         if _is_slice(header):
             spent["files"] += 1
             slices += slices_of_file(file, header)
-            series.add(tuple(_text(header, name) for name in SERIES))
+            series.add(tuple(_text(header, name) for name in tags.SERIES))
         else:
             others += 1
     if not slices:
@@ -105,32 +106,33 @@ def in_order(slices):
     """(slices, notes): sorted along their normal, else by their numbers; InputError where they are not one scan."""
     if len({id(one.facts) for one in slices}) == 1:  # frames of one file without groups of their own
         return slices, ()
-    for name in ALIKE:
+    for name in tags.ALIKE:
         if len(found := {_text(one.facts, name) for one in slices}) > 1:
             raise InputError(f"its slices differ in {name} ({_few(found)}): keep those of one kind")
     kinds, places = zip(*(_place(one) for one in slices), strict=True)
     if len(set(kinds)) > 1:
-        raise InputError(f"{sum(kind != PLACE for kind in kinds)} of its {len(kinds)} slices have no {PLACE}, so their "
-                         "order is not known: remove them")
+        raise InputError(f"{sum(kind != tags.PLACE for kind in kinds)} of its {len(kinds)} slices have no "
+                         f"{tags.PLACE}, so their order is not known: remove them")
     if kinds[0] == "frame" and len({one.file for one in slices}) > 1:
-        raise InputError(f"neither {PLACE}, SliceLocation nor {NUMBER} tells the order of its files: name one of them")
-    for name in SCANS:
+        raise InputError(f"neither {tags.PLACE}, SliceLocation nor {tags.NUMBER} tells the order of its files: name "
+                         "one of them")
+    for name in tags.SCANS:
         groups = {}
         for one, place in zip(slices, places, strict=True):
             groups.setdefault(_text(one.facts, name), []).append(place)
         ranges = sorted((min(group), max(group)) for group in groups.values())
         mixed = any(later[0] <= earlier[1] for earlier, later in pairwise(ranges))
-        if mixed or (kinds[0] == NUMBER and 1 < len(groups) < len(slices)):
+        if mixed or (kinds[0] == tags.NUMBER and 1 < len(groups) < len(slices)):
             raise InputError(f"holds {len(groups)} scans of the same places, told apart by {name} ({_few(groups)}): "
                              "keep one of them")
     order = sorted(range(len(slices)), key=places.__getitem__)
     for i, k in pairwise(order):
         if places[k] - places[i] < 1e-3:
             one, other = slices[i], slices[k]
-            apart = [name for name in TIMES if _text(one.facts, name) != _text(other.facts, name)]
+            apart = [name for name in tags.TIMES if _text(one.facts, name) != _text(other.facts, name)]
             raise InputError(f"{one.file.name} and {other.file.name} hold the same place, {kinds[0]} {places[k]:g}"
                              + (f", and differ in {apart[0]}" if apart else "") + ": keep one of them")
-    notes = (f"no {PLACE}: slices are in the order of {NUMBER}",) if kinds[0] == NUMBER else ()
+    notes = (f"no {tags.PLACE}: slices are in the order of {tags.NUMBER}",) if kinds[0] == tags.NUMBER else ()
     return [slices[k] for k in order], notes
 
 
@@ -148,11 +150,11 @@ def is_localizer(header):
 def _place(one):
     """What tells a slice's place, and that place: position along the normal or location in mm, number, or frame."""
     frames = int(one.facts.get("NumberOfFrames") or 1)
-    position, orientation = (one.facts.get(name) for name in (PLACE, "ImageOrientationPatient"))
+    position, orientation = (one.facts.get(name) for name in (tags.PLACE, "ImageOrientationPatient"))
     if position and orientation and (frames == 1 or one.own is not None):
         across, down = np.reshape(np.array(orientation, dtype=float), (2, 3))
-        return PLACE, float(np.cross(across, down) @ np.array(position, dtype=float))
-    for name in ("SliceLocation", NUMBER) if frames == 1 else ():
+        return tags.PLACE, float(np.cross(across, down) @ np.array(position, dtype=float))
+    for name in ("SliceLocation", tags.NUMBER) if frames == 1 else ():
         if one.facts.get(name) not in (None, ""):
             return name, float(one.facts.get(name))
     return "frame", float(one.frame)

@@ -173,8 +173,7 @@ def encoded(name, shown, array, window):
     from PIL import Image as Picture
 
     picture = Picture.fromarray(as_gray(shown, window))
-    return {f"{name}.png": to_bytes(lambda buffer: picture.save(buffer, format="png")),
-            f"{name}.npy": as_npy(array)}
+    return {f"{name}.png": to_bytes(lambda buffer: picture.save(buffer, format="png")), f"{name}.npy": as_npy(array)}
 
 
 def as_npy(array):

@@ -1,7 +1,7 @@
-"""Statistics of a comparison: means, spread over seeds, and paired differences with their intervals."""
+"""Statistics of a comparison: means, spread over seeds, and paired differences with noise floor and interval."""
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.special import stdtrit  # quantiles of Student's t
 
 from ..run.recorder import ANSWERS
 from ..run.result import answer
@@ -24,9 +24,9 @@ def summarise(rows):
         image, method, runs: which, and how many runs; steps, seconds, gradients, peak_memory_mib: means of them.
         answers: {name: {"step", "psnr", "ssim", "data_residual", "heldout_residual", "lost"}} of the answers of the
             runs, those that are known, each {"mean", "std"}; "lost" is dB below the highest PSNR over the steps.
-        to_aseqdip: {"mean", "low", "high"} or None, see `paired`.
+        to_aseqdip: None, or `difference` of the final PSNR to aSeqDIP's of the same image and seed.
 
-        "std" is the sample deviation over the seeds of an image, or None of a single seed; over all images it is the
+        "std" is the sample deviation over the seeds of an image, left out of a single seed; over all images it is the
         root mean square of theirs: what another seed changes, not how unlike the images are. What is unknown of one
         run is unknown of all.
     """
@@ -36,15 +36,15 @@ def summarise(rows):
     groups = [(image, name, [image]) for image in images for name in names]
     if len(images) > 1:
         groups += [(ALL, name, images) for name in names]
-    reference = {(row["image"], row["seed"]): answer(row, "final", "psnr")
-                 for row in rows if row["method"] == "aseqdip"}
+    runs = {name: [row for row in rows if row["method"] == name] for name in names}
+    reference = {(row["image"], row["seed"]): answer(row, "final", "psnr") for row in runs.get("aseqdip", ())}
     summary = []
     for label, name, members in groups:
-        found = [row for row in rows if row["method"] == name and row["image"] in members]
+        found = [row for row in runs[name] if row["image"] in members]
         if found:
-            gaps = None if name == "aseqdip" else paired(found, reference)
+            gaps = {} if name == "aseqdip" else paired(runs[name], reference)
             summary.append(dict(image=label, method=name, runs=len(found)) | costs(found)
-                           | dict(answers=answers(found), to_aseqdip=gaps))
+                           | dict(answers=answers(found), to_aseqdip=difference(gaps, members)))
     return summary
 
 
@@ -76,23 +76,52 @@ def spread(rows, values):
     for row, value in zip(rows, values, strict=True):
         by_image.setdefault(row["image"], []).append(value)
     variances = [np.var(group, ddof=1) for group in by_image.values() if len(group) > 1]
-    return dict(mean=float(np.mean(values)), std=float(np.mean(variances) ** 0.5) if variances else None)
+    return dict(mean=float(np.mean(values))) | (dict(std=float(np.mean(variances) ** 0.5)) if variances else {})
 
 
 def paired(rows, reference):
-    """`interval` of the final PSNR of some runs minus the reference's, {(image, seed): final PSNR}."""
-    pairs = [(answer(row, "final", "psnr"), reference.get((row["image"], row["seed"]))) for row in rows]
-    return interval([final - other for final, other in pairs if final is not None and other is not None])
+    """{image: [final PSNR minus the reference's of the same seed]}; the reference is {(image, seed): final PSNR}."""
+    gaps = {}
+    for row in rows:
+        pair = answer(row, "final", "psnr"), reference.get((row["image"], row["seed"]))
+        if None not in pair:
+            gaps.setdefault(row["image"], []).append(pair[0] - pair[1])
+    return gaps
 
 
-def interval(gaps):
-    """{"mean", "low", "high"} of differences, None without any; the bounds are those of the 95 % bootstrap interval of
-    the mean (percentiles of 9999 draws), None of fewer than three.
+def difference(gaps, images=None):
+    """`interval` over some images or all of `gaps`, {image: [paired gap of a seed]}, and its `floor`; or None."""
+    found = [gaps[image] for image in images or gaps if image in gaps]
+    means = interval([float(np.mean(seeds)) for seeds in found])
+    return means and means | dict(floor=floor(gaps, list(map(len, found))))
+
+
+def floor(gaps, seeds):
+    """The noise floor of a mean over images with so many seeds each (a list), by `gaps` as in `difference`, or None.
+
+    Between two methods that are equal on these images the mean difference exceeds it once in 20 times. Another seed
+    changes a difference by the deviation s of the gaps of an image, pooled over all images, and their mean by s over
+    the root of their number; Student's t takes into account that s is an estimate. What both methods see of the data is
+    no part of it, as they are paired by seed; roundings are, since each seed has its own. Nothing of one seed each.
     """
-    if not len(gaps):
+    freedom = sum(len(group) - 1 for group in gaps.values())
+    if not freedom:
         return None
-    gaps, low, high = np.array(gaps), None, None
-    if len(gaps) > 2:
-        found = bootstrap((gaps,), np.mean, method="percentile", rng=np.random.default_rng(0)).confidence_interval
-        low, high = float(found.low), float(found.high)
-    return dict(mean=float(gaps.mean()), low=low, high=high)
+    variance = sum(len(group) * np.var(group) for group in gaps.values()) / freedom
+    return float(stdtrit(freedom, 0.975) * (variance * np.mean(1 / np.array(seeds)) / len(seeds)) ** 0.5)
+
+
+def interval(values):
+    """{"mean", "values", "low", "high"} of one value an image, or None; low and high from six images on, else None.
+
+    They bound the 95 % interval, by Student's t, of the mean over all images like these. Measured on 6, 10 and 20 of
+    them it holds that mean in 95 % of normal samples, in 93 to 94 % with a skewness of 1 and in 89 to 92 % with 2; the
+    percentiles of a bootstrap hold it in 85, 89 and 93 % of the normal ones.
+    """
+    if not values:
+        return None
+    count, mean, low, high = len(values), float(np.mean(values)), None, None
+    if count > 5:
+        half = float(stdtrit(count - 1, 0.975) * np.std(values, ddof=1) / count**0.5)
+        low, high = mean - half, mean + half
+    return dict(mean=mean, values=values, low=low, high=high)

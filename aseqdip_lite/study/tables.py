@@ -17,12 +17,12 @@ def entry(name, digits=0):
 
 
 #: {heading: column} of what it took, of what was reached, of the same where no truth is known, and of what stopping at
-#: the pick of each rule would have lost (see `stopping`).
-COSTS = {"steps": entry("steps"), "gradients": entry("gradients"), "seconds": entry("seconds"),
-         "memory (MiB)": entry("peak_memory_mib")}
+#: the pick of each rule would have lost.
+COSTS = {name: entry(name) for name in ("steps", "gradients", "seconds")} | {"memory (MiB)": entry("peak_memory_mib")}
 QUALITY = {"PSNR start": of("start", "psnr", 2), "PSNR final (dB)": of("final", "psnr", 2),
            "PSNR blind pick": of("blind", "psnr", 2), "PSNR oracle": of("oracle", "psnr", 2),
-           "SSIM final": of("final", "ssim", 3), "final - aseqdip (dB)": entry("to_aseqdip", 2)} | COSTS
+           "SSIM final": of("final", "ssim", 3), "final - aseqdip (dB)": entry("to_aseqdip", 2),
+           "noise floor": (lambda row: row["to_aseqdip"] and row["to_aseqdip"]["floor"], 2)} | COSTS
 RESIDUALS = {"residual final": of("final", "data_residual", 4),
              "residual held out": of("final", "heldout_residual", 4)} | COSTS
 STOPPING = {"step of the peak": of("oracle", "step", 0), "lost by the last step": of("final", "lost", 2),
@@ -63,8 +63,8 @@ def text_table(rows, columns):
 def as_markdown(summary, layout=markdown_table):
     """The two tables of `statistics.summarise`, the second only where peaks are known; by `text_table` for a terminal.
 
-    Numbers are means over runs, in brackets the standard deviation over the seeds, in square brackets the interval of
-    a difference. Columns of which nothing is known are left out; without a truth residuals replace PSNR and SSIM.
+    Numbers are means over runs, in brackets the standard deviation over the seeds; for a difference see `cell`. Columns
+    of which nothing is known are left out; without a truth residuals replace PSNR and SSIM.
     """
     text, _ = table(summary, QUALITY if any(answer(row, "final", "psnr") for row in summary) else RESIDUALS, layout)
     stopping, heads = table(summary, STOPPING, layout)
@@ -86,13 +86,19 @@ def table(summary, columns, layout):
     return layout(rows, [*first, *(f"{head}:" for head in cells)]), list(cells)
 
 
-def cell(value, digits):
-    """A number, a mean with its deviation, or a difference with its interval; "-" for what is not known."""
+def cell(value, digits=2):
+    """A number, a mean with its deviation, or a difference; "-" for what is not known.
+
+    Behind the mean of a difference, or of an interval, of several images stands the interval in square brackets or, of
+    too few for one, each image's own value in round ones; "level" says that it is within the noise floor.
+    """
     if value is None:
         return "-"
     if not isinstance(value, dict):
         return f"{value:.{digits}f}"
-    if "low" in value:
-        interval = "" if value["low"] is None else f" [{value['low']:+.{digits}f}, {value['high']:+.{digits}f}]"
-        return f"{value['mean']:+.{digits}f}{interval}"
-    return f"{value['mean']:.{digits}f}" + ("" if value["std"] is None else f" ({value['std']:.{digits}f})")
+    if "values" not in value:
+        return f"{value['mean']:.{digits}f}" + (f" ({value['std']:.{digits}f})" if "std" in value else "")
+    single, few = len(value["values"]) == 1, value["low"] is None
+    shown = ", ".join(f"{each:+.{digits}f}" for each in (value["values"] if few else (value["low"], value["high"])))
+    level = ", level" if abs(value["mean"]) <= (value.get("floor") or 0) else ""
+    return f"{value['mean']:+.{digits}f}{'' if single else f' ({shown})' if few else f' [{shown}]'}{level}"

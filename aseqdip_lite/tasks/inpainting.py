@@ -109,16 +109,14 @@ class Inpainting(PictureTask):
     name: ClassVar[str] = "inpainting"
     about: ClassVar[str] = "in-painting of pictures, A = M"
     default_image: ClassVar[str] = "astronaut"
-    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128),
-                                "paper": dict(size=512, fill="zero")}
+    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128), "paper": dict(size=512, fill="zero")}
 
     hiar: float | None = setting(None, f"hole-to-image area ratio of a central box; {HIAR} if no mask is asked for",
                                  above=0, below=1)
     missing: float | None = setting(None, "share of pixels missing at random places, e.g. 0.97", above=0, below=1)
     mask: str | None = setting(None, "picture or array of your own mask, white (or not zero) where a pixel is known")
     invert_mask: bool = setting(False, "take what is white in --mask for the hole")
-    sigma: float = setting(0.0, "standard deviation of the Gaussian noise of the known pixels, of 255", low=0,
-                           high=255)
+    sigma: float = setting(0.0, "standard deviation of the Gaussian noise of the known pixels, of 255", low=0, high=255)
     fill: str = fill_setting("mean")
     start: str = setting("paper", "z_0: y as in the paper, or y with the hole filled harmonically, Laplace x = 0",
                          choices=("paper", "filled"))

@@ -20,8 +20,7 @@ from ...files import make_folder, plain, provenance, to_bytes, to_json, write_to
 from ...run.interrupt import deferred_interrupt
 from ...run.plots import to_png
 from ...settings import InputError, nearest
-
-VERDICTS = ("reproduced", "same direction", "not reproduced")
+from .verdicts import overall
 
 REGISTRY = {}
 
@@ -38,7 +37,8 @@ class Experiment:
             file in the out folder, where `measure` records finished runs.
         measure: function of these sizes that returns a dictionary of plain numbers, strings and lists; with it, where
             the figure shows pictures, {name: array}.
-        judge: function of this dictionary: (one of VERDICTS, a sentence with the numbers behind it).
+        judge: function of this dictionary: (claims, a sentence with all numbers); each claim of the source is a
+            dictionary {"claim", "verdict": one of `verdicts.VERDICTS`, "why"}. Its docstring is the rule.
         figure: function of all that was measured that returns a matplotlib Figure.
         alt: the figure's alternative text.
     """
@@ -57,11 +57,6 @@ def register(experiment):
     """Enter an experiment under its id."""
     REGISTRY[experiment.id] = experiment
     return experiment
-
-
-def graded(reproduced, same_direction):
-    """The verdict, one of `VERDICTS`, of two findings, the first of which decides."""
-    return VERDICTS[0 if reproduced else 1 if same_direction else 2]
 
 
 def names():
@@ -92,10 +87,7 @@ def run(name, profile="laptop", *, out):
     seconds = round(time.perf_counter() - began, 1)
     ours, *arrays = measured if isinstance(measured, tuple) else (measured,)
     ours = plain(ours)
-    verdict, why = experiment.judge(ours)
-    if verdict not in VERDICTS:
-        raise ValueError(f"{name}: verdict must be one of {VERDICTS}, got {verdict!r}")
-    report = dict(id=name, about=experiment.about, published=experiment.published, ours=ours, verdict=verdict, why=why,
+    report = dict(id=name, about=experiment.about, published=experiment.published, ours=ours, **judged(name, ours),
                   provenance=dict(profile=profile, settings=sizes, seconds=seconds, **provenance(torch.device("cpu"))))
     files = {"png": to_png(experiment.figure(ours, *arrays)), "json": to_json(report).encode()}
     for pictures in arrays:
@@ -105,6 +97,12 @@ def run(name, profile="laptop", *, out):
     if interrupted:
         raise KeyboardInterrupt
     return json.loads(files["json"])
+
+
+def judged(name, ours):
+    """{"verdict", "why", "claims"} of what an experiment has measured, as ID.json holds them."""
+    claims, why = get(name).judge(ours)
+    return dict(verdict=overall(claims), why=why, claims=claims)
 
 
 def stored(name, out):

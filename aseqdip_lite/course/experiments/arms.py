@@ -2,12 +2,18 @@
 
 import statistics
 
+from ...methods import configure
 from ...run.plots import plot_curves
+from ...run.stopping import StopReason
 from ...study.trials import Trial, record
 from ..theory.grid import overfitting_start
+from .verdicts import compared
 
 #: Points that are kept of each curve.
 POINTS = 150
+
+#: Decibels between two kept points, and steps after the onset, by which a fall is a collapse of the optimiser.
+COLLAPSE, SOON = 2.0, 100
 
 
 def run_arms(arms, problems, *, steps, seeds=1, progress=True, label="runs"):
@@ -21,15 +27,16 @@ def run_arms(arms, problems, *, steps, seeds=1, progress=True, label="runs"):
         progress, label: of the bar over all runs.
 
     Returns:
-        [{"arm", "task", "image", "seed", "answers", "onset", "steps", "seconds", "curve"}]: "answers" as in
-        `Recorder.answers`; "onset" the first step of overfitting or None, see `overfitting_start`; "curve" {"step",
+        [{"arm", "task", "image", "seed", "answers", "onset", "steps", "stop_reason", "seconds", "curve"}]: "answers" as
+        in `Recorder.answers`; "onset" the first step of overfitting or None, see `overfitting_start`; "curve" {"step",
         "psnr"}, thinned.
     """
     planned = [(name, trial_of(arm, problem, steps, seed)) for name, arm in arms.items() for problem in problems
                for seed in range(seeds)]
     rows = record([trial for _, trial in planned], read=course, progress=progress, label=label)
     return [dict(arm=name, task=row["task"], image=row["image"], seed=row["seed"], answers=row["answers"],
-                 onset=row["onset"], steps=row["made"], seconds=row["seconds"], curve=row["curve"])
+                 onset=row["onset"], steps=row["made"], stop_reason=row["stop_reason"], seconds=row["seconds"],
+                 curve=row["curve"])
             for (name, _), row in zip(planned, rows, strict=True)]
 
 
@@ -62,15 +69,65 @@ def fall(rows):
     return mean(rows, "oracle") - mean(rows, "final")
 
 
-def onset(rows):
-    """Median of the first step of overfitting; one past the last step for a run where it has not begun."""
-    return statistics.median(row["steps"] + 1 if row["onset"] is None else row["onset"] for row in rows)
+def event(row):
+    """("overfitting", "collapse" or "none", step): how the fall of a run's PSNR begins, or its last step without one.
+
+    A collapse is a run that ended as a dead or diverged network, or a fall of more than `COLLAPSE` dB between two kept
+    points within `SOON` steps of the onset: the optimiser has lost its way, which is no fitting of noise.
+    """
+    if row.get("stop_reason") in (StopReason.DEAD, StopReason.DIVERGED):
+        return "collapse", row["steps"]
+    if row["onset"] is None:
+        return "none", row["steps"]
+    steps, psnr = row["curve"]["step"], row["curve"]["psnr"]
+    falls = [step for step, before, after in zip(steps[1:], psnr, psnr[1:], strict=False)
+             if before - after > COLLAPSE and abs(step - row["onset"]) <= SOON]
+    return ("collapse", falls[0]) if falls else ("overfitting", row["onset"])
+
+
+def later(first, second):
+    """+1 if the second run begins to overfit after the first, -1 if before, 0 if it cannot be told: a run that has not
+    begun, or has collapsed, overfits at an unknown step after that.
+    """
+    (kind, step), (other, after) = event(first), event(second)
+    if kind == "overfitting" and (other == "overfitting" or after >= step):
+        return 1 if after > step or other != "overfitting" else -1
+    return -1 if other == "overfitting" and step >= after else 0
+
+
+def lasts(row, step):
+    """+1 if a run does not overfit before a step, -1 if it does, 0 if it ended or collapsed before."""
+    kind, at = event(row)
+    return -1 if kind == "overfitting" and at < step else 1 if at >= step else 0
+
+
+def by_image(rows, others, value):
+    """{image: [value(row, other) of each seed]} of the rows of two arms."""
+    found, paired = {}, {(row["image"], row["seed"]): row for row in others}
+    for row in rows:
+        found.setdefault(row["image"], []).append(value(row, paired[row["image"], row["seed"]]))
+    return found
+
+
+def highest(text, rows, arm, name, task):
+    """The claim that an arm's answer is above that of all other arms: `verdicts.compared` with the best of them."""
+    others = [other for other in dict.fromkeys(row["arm"] for row in rows) if other != arm]
+    best = max(others, key=lambda other: mean(rows_of(rows, other), name))
+    gaps = by_image(rows_of(rows, arm), rows_of(rows, best),
+                    lambda row, other: row["answers"][name]["psnr"] - other["answers"][name]["psnr"])
+    return compared(f"{text} (the best other is {best})", gaps, task)
+
+
+def rate(arm, task):
+    """Adam's learning rate of an arm on a task."""
+    settings = dict(arm)
+    return configure(settings.pop("method"), task, **settings).lr
 
 
 def onset_text(rows):
-    """The onset in words; "none by step n" where it is past the last step."""
-    step, last = onset(rows), max(row["steps"] for row in rows)
-    return f"none by step {last}" if step > last else f"step {step:g}"
+    """How the fall of each run begins, in words."""
+    words = dict(overfitting="step {}", collapse="collapse at step {}", none="none by step {}")
+    return ", ".join(words[kind].format(step) for kind, step in map(event, rows))
 
 
 def mean_curves(rows):

@@ -8,7 +8,8 @@ from ...methods import configure
 from ...run.engine import reconstruct
 from ...run.result import as_gray
 from ...tasks import load_case
-from . import Experiment, graded, register
+from . import Experiment, register
+from .verdicts import claim
 
 #: The published settings of each task, and the classic method that stands beside vanilla DIP and aSeqDIP.
 PROBLEMS = {"mri": (dict(image="brain-070", acceleration=8.0), "tv"), "ct": (dict(image="ct-head", views=18), "tv"),
@@ -62,14 +63,17 @@ def row(picture, case, box):
 
 
 def judge(ours):
-    """Reproduced if aSeqDIP has the least error in the box on every task; same direction on most."""
+    """Undecided: one image a task. The classic methods are not in the paper's figure; against vanilla DIP the tasks are
+    counted where aSeqDIP has the smaller error in the box."""
     errors = {task: {name: row["box"] for name, row in found["rows"].items()} for task, found in ours.items()}
     won = [task for task, by_method in errors.items() if min(by_method, key=by_method.get) == "aseqdip"]
-    verdict = graded(len(won) == len(errors), 2 * len(won) > len(errors))
+    ahead = sum(by_method["aseqdip"] < by_method["vanilla"] for by_method in errors.values())
+    claims = [claim("aSeqDIP has smaller residuals in the boxes than vanilla DIP", "undecided",
+                    f"so on {ahead} of {len(errors)} tasks, but on one image of each")]
     numbers = "; ".join(f"{task} " + ", ".join(f"{name} {value:.3f}" for name, value in by_method.items())
                         for task, by_method in errors.items())
-    return verdict, (f"aSeqDIP has the least error in the box on {len(won)} of {len(errors)} tasks. Root mean squared "
-                     f"error there, in units of the data range: {numbers}.")
+    return claims, (f"Of all that ran aSeqDIP has the least error in the box on {len(won)} of {len(errors)} tasks. "
+                     f"Root mean squared error there, in units of the data range: {numbers}.")
 
 
 def figure(ours, pictures):

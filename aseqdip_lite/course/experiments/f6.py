@@ -3,22 +3,27 @@
 import numpy as np
 
 from ..theory import figures, overfitting
-from . import Experiment, graded, register
+from . import Experiment, register
+from .verdicts import claim, graded
 
 #: The effect counts as the paper's if the truth as input delays overfitting at least so many times.
 ENOUGH = 10
 
 
 def judge(ours):
-    """Reproduced if overfitting from the truth comes at least `ENOUGH` times later than from noise, for every draw."""
+    """A demonstration. Agree if overfitting from the truth comes at least `ENOUGH`, 10, times later than from noise in
+    every draw of the noise; disagree if it comes no later."""
     ratios = [found["ratio"] for found in ours["ratios"]["overfitting"]]
     bound = "at least " if any(found["is_bound"] for found in ours["ratios"]["overfitting"]) else ""
+    text = "With the truth as input overfitting takes some 25 times more steps"
     if None in ratios:
-        return "not reproduced", f"With noise as input the noise was not half learned by step {ours['steps']}."
-    verdict = graded(min(ratios) >= ENOUGH, min(ratios) > 1)
+        why = f"With noise as input the noise was not half learned by step {ours['steps']}."
+        return [claim(text, "undecided", why)], why
+    claims = [claim(text, graded(min(ratios) >= ENOUGH, max(ratios) <= 1),
+                    f"{bound}{min(ratios):.0f} times; {len(ratios)} {'draw' if len(ratios) == 1 else 'draws'}")]
     steps = {kind: [run["overfitting"] for run in ours["inputs"][kind]] for kind in ("x", "noise")}
     later = np.mean([run["overfitting"] or ours["steps"] for runs in ours["by_distance"][:1] for run in runs])
-    return verdict, (
+    return claims, (
         f"The noise is half learned at step {listed(steps['x'])} with the truth as input, at {listed(steps['noise'])} "
         f"with noise: {bound}{min(ratios):.0f} times later. At distance {ours['distances'][0]:g} from the truth: "
         f"{later:.0f}.")

@@ -3,20 +3,20 @@
 import numpy as np
 
 from ..theory import autoencoder
-from . import Experiment, graded, register
-
-#: Decibels between the best and the worst lam_a from which on the PSNR "varies with" it.
-VARIES = 0.5
+from . import Experiment, register
+from .verdicts import claim
 
 
 def judge(ours):
-    """Reproduced if the mean PSNR varies by `VARIES` and its maximum lies inside of the range of lam_a."""
+    """Not tested: the paper's autoencoder is a U-Net that was trained on 3000 scans, ours has no skips and has seen
+    other slices of the same head. Our best gain on the zero-filled image is told."""
     mean, lams = np.array(ours["mean"]), ours["lams"]
-    best, spread = int(mean.argmax()), float(np.ptp(mean))
-    varies, inside = spread >= VARIES, 0 < best < len(lams) - 1
-    verdict = graded(varies and inside, varies)
+    best = int(mean.argmax())
+    claims = [claim("A trained autoencoder serves as a reconstructor", "not tested",
+                    "the paper's is a U-Net that saw 3000 scans, ours has no skips and saw slices of one head; it "
+                    f"gains {mean[best] - np.mean(ours['start']):+.2f} dB on the zero-filled image")]
     curve = ", ".join(f"{lam:g}: {value:.2f}" for lam, value in zip(lams, mean, strict=True))
-    return verdict, (
+    return claims, (
         f"Mean PSNR by lam_a ({curve} dB): our maximum lies at {lams[best]:g}, {mean[best]:.2f} dB; zero-filled "
         f"{np.mean(ours['start']):.2f} dB, and the bottleneck lets {np.mean(ours['ceiling']):.2f} dB of the truth "
         f"through. The autoencoder was trained on other slices of the same head.")

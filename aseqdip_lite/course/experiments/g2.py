@@ -3,17 +3,20 @@
 import math
 
 from ..theory import bands
-from . import Experiment, graded, register
+from . import Experiment, register
+from .verdicts import claim, graded
 
 
 def judge(ours):
-    """Reproduced if at each noise level the low band is learned before the mid band, and that before the high band."""
+    """A demonstration on one image. Agree if at each noise level the low band is learned before the mid band, and that
+    before the high band; disagree if at each the high band is learned before the low one."""
     orders = [[math.inf if run["learned"][band] is None else run["learned"][band] for band in bands.BANDS]
               for run in ours["runs"]]
-    ordered = all(low < mid <= high for low, mid, high in orders)
-    verdict = graded(ordered, any(low < high for low, _, high in orders))
+    ordered = [low < mid <= high for low, mid, high in orders]
+    claims = [claim("Low bands are learned first", graded(all(ordered), all(low > high for low, _, high in orders)),
+                    f"in this order at {sum(ordered)} of {len(orders)} noise levels")]
     parts = [f"at {run['snr']:g} dB {', '.join(listed(run, band) for band in bands.BANDS)}" for run in ours["runs"]]
-    return verdict, (f"First step with a relative error of at most {bands.LEARNED:g}, and the step of the least error: "
+    return claims, (f"First step with a relative error of at most {bands.LEARNED:g}, and the step of the least error: "
                      f"{'; '.join(parts)}.")
 
 

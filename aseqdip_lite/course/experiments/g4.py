@@ -1,16 +1,19 @@
 """G4: how the learned input of Self-Guided DIP becomes an image (Fig. 4 of its paper)."""
 
 from ..theory import learned_input
-from . import Experiment, graded, register
+from . import Experiment, register
+from .verdicts import claim, graded
 
 
 def judge(ours):
-    """Reproduced if the input's PSNR ends above its start by 10 dB; same direction if it ends above it."""
+    """A demonstration on one image. Agree if the input's PSNR ends above its start by 10 dB; disagree if it ends no
+    higher than it starts."""
     start, end = ours["snapshots"][0]["psnr"], ours["input"][-1]
     best = max(ours["input"])
     gained = end - start
-    verdict = graded(gained >= 10, gained > 0)
-    return verdict, (
+    claims = [claim("The input turns from noise into an image", graded(gained >= 10, gained <= 0),
+                    f"its PSNR gains {gained:.1f} dB")]
+    return claims, (
         f"PSNR of the input: {start:.1f} dB as uniform noise, at best {best:.1f} dB, {end:.1f} dB at the last step; of "
         f"the moving average {ours['average'][-1]:.1f} dB.")
 

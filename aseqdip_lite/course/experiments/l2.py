@@ -12,9 +12,11 @@ from ...methods import configure
 from ...run.result import answer
 from ...study.statistics import interval
 from ...study.store import key
+from ...study.tables import cell as as_text
 from ...study.trials import NAMES, Trial, record
-from . import Experiment, graded, register
+from . import Experiment, register
 from .t2 import TASKS, rows_figure
+from .verdicts import claim
 
 #: The tuning image of each task, with its settings; the seed of a search is 0.
 TUNING = {"mri": dict(image="brain-076"), "ct": dict(image="ct-brain", views=30),
@@ -160,8 +162,8 @@ def tables(tried):
 
 
 def summary(found):
-    """[{"arm", "runs", "at_budget", "last", "peak": mean PSNR in dB, "steps": mean of those made, "gap": `interval` of
-    the last PSNR minus that of "fixed, for twice the budget" on the same image}] of [(arm, row)].
+    """[{"arm", "runs", "at_budget", "last", "peak": mean PSNR in dB, "steps": mean of those made, "gap": `interval`
+    of the last PSNR to that of "fixed, for twice the budget" on the same image}] of [(arm, row)].
     """
     lines = []
     for arm in dict.fromkeys(arm for arm, _ in found):
@@ -182,7 +184,15 @@ def line(arm, rows, last, found):
                 at_budget=statistics.fmean(row["at_half"] for row in rows),
                 peak=statistics.fmean(answer(row, "oracle", "psnr") for row in rows),
                 steps=statistics.fmean(row["made"] for row in rows),
-                gap=interval([value - reference[place(row)] for row, value in zip(rows, last, strict=True)]))
+                gap=gaps((row, value - reference[place(row)]) for row, value in zip(rows, last, strict=True)))
+
+
+def gaps(pairs):
+    """`interval` over images of (row, number) pairs, each the mean of its runs."""
+    found = {}
+    for row, value in pairs:
+        found.setdefault(row["problem"]["image"], []).append(value)
+    return interval([statistics.fmean(values) for values in found.values()])
 
 
 def place(row):
@@ -191,8 +201,8 @@ def place(row):
 
 
 def pooled(found, tasks):
-    """[{"task", "to_double", "to_budget": `interval` of auto's last PSNR minus that of the best fixed setting, at twice
-    the budget and where the other stands at the budget, "fall": mean of auto's peak minus last}] over both settings.
+    """[{"task", "to_double", "to_budget": `interval` of auto's last PSNR minus that of the best fixed setting, at
+    twice the budget and where the other stands there, "fall": mean of auto's peak minus last}], of both settings.
     """
     lines = []
     for task in tasks:
@@ -200,22 +210,26 @@ def pooled(found, tasks):
         mine, single, double = (of[arm] for arm in ("auto", "fixed, for the budget", "fixed, for twice the budget"))
         lines.append(dict(
             task=task,
-            to_double=interval([final(row) - final(double[at]) for at, row in mine.items()]),
-            to_budget=interval([final(row) - single[at]["at_half"] for at, row in mine.items()]),
+            to_double=gaps((row, final(row) - final(double[at])) for at, row in mine.items()),
+            to_budget=gaps((row, final(row) - single[at]["at_half"]) for at, row in mine.items()),
             fall=statistics.fmean(answer(row, "oracle", "psnr") - final(row) for row in mine.values())))
     return lines
 
 
 def rivals(found):
-    """{arm: `interval` of auto's last PSNR minus the arm's, over all tasks} of the arms that are not in `MAIN`, and of
-    what the rules of `STOPS` pick of the default.
+    """{arm: `interval` of auto's last PSNR minus the arm's, the mean of each task} of the arms that are not in `MAIN`,
+    and of what the rules of `STOPS` pick of the default.
     """
     mine = {place(row): final(row) for *_, arm, row in found if arm == "auto"}
-    others = [(arm, place(row), final(row)) for *_, arm, row in found if arm not in MAIN]
-    others += [(f"default, {rule}", place(row), answer(row, name, "psnr"))
+    others = [(arm, row, final(row)) for *_, arm, row in found if arm not in MAIN]
+    others += [(f"default, {rule}", row, answer(row, name, "psnr"))
                for rule, name in STOPS.items() for *_, arm, row in found if arm == "default"]
-    return {arm: interval([mine[at] - value for name, at, value in others if name == arm and value is not None])
-            for arm in dict.fromkeys(arm for arm, *_ in others)}
+    gaps = {}
+    for arm, row, value in others:
+        by_task = gaps.setdefault(arm, {})
+        if value is not None:
+            by_task.setdefault(row["task"], []).append(mine[place(row)] - value)
+    return {arm: interval([statistics.fmean(values) for values in by_task.values()]) for arm, by_task in gaps.items()}
 
 
 def worst(line):
@@ -224,31 +238,25 @@ def worst(line):
 
 
 def judge(ours):
-    """Reproduced if auto ends `ABOVE` the better fixed setting and at most `BELOW` its own peak on `OFTEN` tasks; same
-    direction if it ends above it on more than half of the tasks."""
+    """Not tested: the paper proposes no such rule, so there is nothing to agree with. Our own aim: auto ends `ABOVE`,
+    0.3 dB, above the better fixed setting and at most `BELOW`, 0.2 dB, under its own peak on `OFTEN`, 4, tasks."""
     lines = ours["tasks"]
     reached = [line for line in lines if worst(line) >= ABOVE and line["fall"] <= BELOW]
-    above = [line for line in lines if worst(line) > 0]
-    verdict = graded(len(reached) >= OFTEN, 2 * len(above) > len(lines))
+    claims = [claim("Rules that adapt lam and N are left to the future", "not tested", "ours: auto reaches our own aim "
+                    f"on {len(reached)} of {len(lines)} tasks, {OFTEN} were asked for")]
     words = [f"{line['task']} {as_text(line['to_double'])} and {as_text(line['to_budget'])}, {line['fall']:.2f} below "
              "its own peak" for line in lines]
     parts = ", ".join(f"{arm} {as_text(gap)}" for arm, gap in ours["rivals"].items() if gap)
     rule = ", ".join(f"{name} {value:g}" for name, value in ours["parts"][0]["won"]["rule"].items())
-    return verdict, (f"{ours['runs']} runs, {ours['core_seconds'] / 3600:.1f} core-hours. Auto with {rule}: its last "
+    return claims, (f"{ours['runs']} runs, {ours['core_seconds'] / 3600:.1f} core-hours. Auto with {rule}: its last "
                      "PSNR in dB minus that of the best fixed lam and N at twice the budget, and minus what the best "
-                     f"for the budget has there, mean and 95 % interval: {'; '.join(words)}. {ABOVE} above both and at "
+                     f"for the budget has there, mean and each image: {'; '.join(words)}. {ABOVE} above both and at "
                      f"most {BELOW} below the peak: {len(reached)} of {len(lines)} tasks. Auto minus other "
                      f"arms, over all tasks: {parts}.")
 
 
-def as_text(gap):
-    """A difference with its interval."""
-    bounds = "" if gap["low"] is None else f" ({gap['low']:+.2f} to {gap['high']:+.2f})"
-    return f"{gap['mean']:+.2f}{bounds}"
-
-
 def figure(ours):
-    """Last PSNR minus that of the best fixed setting at twice the budget, a row for each part; a bar for auto."""
+    """Last PSNR minus that of the best fixed setting at twice the budget, a row for each part; dots: auto's images."""
     parts = ours["parts"]
     names = ["auto", "default", "default, wmv", "default, discrepancy"]
     picture, axis = rows_figure(parts, "last PSNR minus that of the best fixed lam and N, at twice the budget (dB)")
@@ -257,8 +265,7 @@ def figure(ours):
         axis.plot([gap["mean"] for gap, _ in gaps], [row for _, row in gaps], "osD^"[index], label=name,
                   linestyle="none", color=f"C{index}", fillstyle="full" if name == "auto" else "none")
         for gap, row in gaps if name == "auto" else ():
-            if gap["low"] is not None:
-                axis.plot([gap["low"], gap["high"]], [row, row], color="C0", linewidth=2)
+            axis.plot(gap["values"], [row] * len(gap["values"]), ".", color="C0")
     axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return picture
 
@@ -270,5 +277,5 @@ register(Experiment(
                   laptop=dict(size=64, images=2, file="L2_runs.jsonl"),
                   paper=dict(size=128, coils=15, images=3, seeds=(1, 2, 3), file="L2_runs_paper.jsonl")),
     measure=measure, judge=judge, figure=figure,
-    alt="one row for each task and setting: the last PSNR of auto (a bar from three runs on), of the default and of "
-        "what two stopping rules pick of it, minus that of the best fixed lam and N, which is the line at 0"))
+    alt="one row for each task and setting: the last PSNR of auto (dots: its images), of the default and of what "
+        "two stopping rules pick of it, minus that of the best fixed lam and N, which is the line at 0"))
