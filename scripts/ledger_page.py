@@ -3,38 +3,72 @@
     python scripts/ledger_page.py
 """
 
+import inspect
 from pathlib import Path
 
 import click
 
 from aseqdip_lite.course import RESULTS, experiments
+from aseqdip_lite.course.experiments import t2
+from aseqdip_lite.course.experiments.verdicts import VERDICTS
 from aseqdip_lite.study.tables import markdown_table
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "REPRODUCTION.md"
 
-HEAD = """# What was reproduced
-
-Made by `python scripts/ledger_page.py` from the results that `aseqdip experiment --all --out aseqdip_lite/results`
-stores. The papers' data cannot be redistributed, so our numbers come from other images: a verdict is about the effect.
-
-"""
+#: The page's prose, with a field for the table and one for the sections.
+TEXT = PAGE.parent / "texts" / "reproduction.md"
 
 
 def page():
-    """The page's text: a table of published results and verdicts, then a section with the figure of each."""
+    """The page's text: rules, a table of claims and verdicts, then a section with the figure of each experiment."""
     reports = [report for name in experiments.names() if (report := experiments.stored(name, RESULTS))]
-    rows = [[f"[{report['id']}](#{report['id'].lower()})", report["about"], report["published"],
-             f"**{report['verdict']}**", report["provenance"]["profile"], f"{report['provenance']['seconds']:.0f}"]
-            for report in reports]
-    table = markdown_table(rows, ("id", "what", "published", "verdict", "profile", "seconds:"))
-    return HEAD + table + "".join(map(section, reports))
+    rows = [[f"[{report['id']}](#{report['id'].lower()})", claim["claim"], f"**{claim['verdict']}**", claim["why"]]
+            for report in reports if report["id"] != "T2" for claim in report["claims"]]
+    rows += [["[T2](#t2)", f"aSeqDIP first on the paper's list of {len(report['claims'])} tasks and settings",
+              f"**{report['verdict']}**", counted(report["claims"])] for report in reports if report["id"] == "T2"]
+    return TEXT.read_text(encoding="utf-8").format(
+        table=markdown_table(rows, ("id", "claim of the source", "verdict", "what decides it")).rstrip(),
+        sections="".join(map(section, reports)).strip())
+
+
+def counted(claims):
+    """How many claims have each verdict, in words."""
+    return ", ".join(f"{number} {verdict}" for verdict in VERDICTS
+                     if (number := sum(claim["verdict"] == verdict for claim in claims)))
 
 
 def section(report):
     """An experiment's section."""
-    return (f"\n## {report['id']}\n\n{report['about']}. Published: {report['published']}.\n\n"
-            f"**{report['verdict'].capitalize()}.** {report['why']}\n\n"
-            f"![{experiments.get(report['id']).alt}](../aseqdip_lite/results/{report['id']}.png)\n")
+    experiment, made = experiments.get(report["id"]), report["provenance"]
+    rule = " ".join(inspect.getdoc(experiment.judge).split())
+    table = t2_table(report) if report["id"] == "T2" else markdown_table(
+        [[claim["claim"], f"**{claim['verdict']}**", claim["why"]] for claim in report["claims"]],
+        ("claim", "verdict", "what decides it"))
+    settings = ", ".join(f"{name} {words(value)}" for name, value in made["settings"].items() if name != "file")
+    about = report["about"][0].upper() + report["about"][1:]
+    return (f"\n## {report['id']}\n\n{about}. Published: {report['published']}.\n\nRule. {rule}\n\n{table}\n"
+            f"Settings: profile {made['profile']}; {settings}; {made['seconds']:.0f} seconds on {made['device']}.\n\n"
+            f"{report['why']}\n\n"
+            f"![{experiment.alt}](../aseqdip_lite/results/{report['id']}.png)\n")
+
+
+def words(value):
+    """A setting in words."""
+    if isinstance(value, dict):
+        return " ".join(f"{name} {words(one)}" for name, one in value.items())
+    return "; ".join(map(words, value)) if isinstance(value, list) else str(value)
+
+
+def t2_table(report):
+    """T2 twice: aSeqDIP against the best on the paper's own list, and its place among all methods that ran."""
+    rows = []
+    for part, claim in zip(report["ours"]["parts"], report["claims"], strict=True):
+        table = list(t2.means(part))
+        family = [name for name in table if not t2.is_classic(name)]
+        places = [f"{among.index('aseqdip') + 1} of {len(among)}" for among in (family, table)]
+        rows.append([t2.title(part), f"**{claim['verdict']}**", claim["why"], *places])
+    return markdown_table(rows, ("task, setting", "first on the paper's list", "what decides it", "place in the family",
+                                 "place among all"))
 
 
 @click.command()

@@ -14,7 +14,8 @@ import click
 from aseqdip_lite import methods, tasks
 from aseqdip_lite.files import to_json
 from aseqdip_lite.run.recorder import ANSWERS
-from aseqdip_lite.study.statistics import ALL, summarise
+from aseqdip_lite.run.result import answer
+from aseqdip_lite.study.statistics import ALL, difference, paired, summarise
 from aseqdip_lite.study.tables import as_markdown, markdown_table
 
 ROOT = Path(__file__).parent.parent
@@ -48,20 +49,27 @@ def read_row(row):
     return row | dict(answers=answers)
 
 
-def verdict(summary):
-    """In words: on which images aSeqDIP's final image beats the start and the best classic method, and by how much."""
-    means = {(row["image"], row["method"]): {name: row["answers"][name]["psnr"]["mean"] for name in ("start", "final")}
-             for row in summary if row["image"] != ALL}
-    ours = {image: scores for (image, method), scores in means.items() if method == "aseqdip"}
-    risen = sum(scores["final"] > scores["start"] for scores in ours.values())
+def verdict(rows):
+    """In words: on how many images aSeqDIP's final image is above, level with or below the start, and the best classic
+    method of each; level is within the noise floor.
+    """
+    summary = [row for row in summarise(rows) if row["image"] != ALL]
+    ours = [row for row in rows if row["method"] == "aseqdip"]
+    risen = paired(ours, {(row["image"], row["seed"]): answer(row, "start", "psnr") for row in ours})
     gaps = {}
-    for image, scores in ours.items():
-        classics = [method for at, method in means if at == image and not methods.get(method).budget]
-        best = max(classics, key=lambda method: means[image, method]["final"])
-        gaps[image] = scores["final"] - means[image, best]["final"], best
-    listed = ", ".join(f"{image} {gap:+.2f} to {best}" for image, (gap, best) in gaps.items())
-    return (f"aSeqDIP's final image is above the start on {risen} of {len(ours)} images, and above the best classic "
-            f"method of each on {sum(gap > 0 for gap, _ in gaps.values())} of {len(ours)} ({listed}, in dB).")
+    for image in risen:
+        classics = [row for row in summary if row["image"] == image and not methods.get(row["method"]).budget]
+        gaps[image] = max(classics, key=lambda row: row["to_aseqdip"]["mean"])
+    listed = ", ".join(f"{image} {-row['to_aseqdip']['mean']:+.2f} to {row['method']}" for image, row in gaps.items())
+    starts, bests = [difference(risen, [image]) for image in risen], [row["to_aseqdip"] for row in gaps.values()]
+    return (f"Of {len(risen)} images aSeqDIP's final image is, against the start, {counted(starts)}; against the best "
+            f"classic method of each {counted([gap | dict(mean=-gap['mean']) for gap in bests])} ({listed}, in dB).")
+
+
+def counted(gaps):
+    """How many differences are above, within and below the noise floor, in words."""
+    found = [0 if abs(gap["mean"]) <= (gap["floor"] or 0) else 1 if gap["mean"] > 0 else -1 for gap in gaps]
+    return f"above on {found.count(1)}, level on {found.count(0)} and below on {found.count(-1)}"
 
 
 def real_scan(report):
@@ -75,7 +83,7 @@ def compared(report):
     """The table of a task and what it says, after a line on how it was measured."""
     seeds, notes = len({row["seed"] for row in report["rows"]}), report["rows"][0]["notes"]
     return "\n".join([f"{seeds} seeds; {'; '.join(notes) or 'simulated from the image'}.\n",
-                      as_markdown(report["summary"]), verdict(report["summary"])])
+                      as_markdown(report["summary"]), verdict(report["rows"])])
 
 
 def page():
