@@ -936,7 +936,7 @@ def summary(task):
 table = summary("denoising")
 classic_leads = {}
 print(f"{'':>12}{'TV':>8}{'NLM':>8}{'BM3D':>8}{'aSeqDIP final':>15}{'blind':>8}{'oracle':>8}   "
-      "NLM - aSeqDIP, final (95 % interval)")
+      "NLM - aSeqDIP, final (noise floor)")
 for name in ("astronaut", "coffee", "retina"):
     net = table[name, "aseqdip"]
     tv, nlm, bm3d = (table[name, method]["answers"]["final"]["psnr"]["mean"] for method in ("tv", "nlm", "bm3d"))
@@ -944,7 +944,7 @@ for name in ("astronaut", "coffee", "retina"):
     gap = table[name, "nlm"]["to_aseqdip"]
     classic_leads[name] = dict(tv=tv - final, nlm=nlm - final, bm3d=bm3d - final)
     print(f"{name:>12}{tv:>8.2f}{nlm:>8.2f}{bm3d:>8.2f}{final:>15.2f}{blind:>8.2f}{oracle:>8.2f}   "
-          f"{gap['mean']:+.2f} [{gap['low']:+.2f}, {gap['high']:+.2f}] dB")
+          f"{gap['mean']:+.2f} ({gap['floor']:.2f}) dB")
     claim(nlm > oracle, f"{name}: non-local means is above even aSeqDIP's oracle", "smoke")
     claim(bm3d > final + 2, f"{name}: BM3D is more than 2 dB above aSeqDIP's last step", "smoke")
 claim(

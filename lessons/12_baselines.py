@@ -38,7 +38,8 @@ from scipy import stats
 from aseqdip_lite import load_case, methods, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
 from aseqdip_lite.run.plots import plot_curves, plot_images
-from aseqdip_lite.study.statistics import ALL, interval
+from aseqdip_lite.study.statistics import ALL, floor
+from aseqdip_lite.study.tables import cell
 
 matplotlib.rcParams["font.size"] = 9
 banner()
@@ -275,11 +276,11 @@ for name in ("tv", "nlm"):
     theirs = final_of(rows, name)
     d = np.array([theirs[key] - ours[key] for key in ours])
     apart = np.hypot(stdev(theirs.values()), stdev(ours.values())) / len(d) ** 0.5
-    bounds = interval(d)
     by_image = {image: [float(gap) for (label, _), gap in zip(ours, d, strict=True) if label == image]
                 for image in dict.fromkeys(label for label, _ in ours)}
+    level = floor(by_image, [len(gaps) for gaps in by_image.values()])
     print(f"{name} minus aSeqDIP: {d.mean():+.2f} dB; error if paired {d.std(ddof=1) / len(d)**0.5:.2f}, if not "
-          f"{apart:.2f}; bootstrap {bounds['low']:+.2f} to {bounds['high']:+.2f}")
+          f"{apart:.2f}; noise floor of the mean {level:.2f}")
     print("      by picture (and its seeds): " + ", ".join(
         f"{image} {fmean(gaps):+.2f} ({min(gaps):+.2f} to {max(gaps):+.2f})" for image, gaps in by_image.items()))
     claim(
@@ -468,11 +469,8 @@ show(
 )
 for part in second_parts:
     found = over_all(part)
-    gaps = {name: [float(found[name]["to_aseqdip"][word]) for word in ("mean", "low", "high")]
-            for name in ("vanilla", "self_guided")}
-    print(f"{title(part):>24}: aSeqDIP {final(found['aseqdip']):.2f} dB; minus it, with 95 % "
-          "intervals: "
-          + ", ".join(f"{name} {mean:+.2f} ({low:+.2f} to {high:+.2f})" for name, (mean, low, high) in gaps.items()))
+    print(f"{title(part):>24}: aSeqDIP {final(found['aseqdip']):.2f} dB; minus it, mean (and each picture): "
+          + ", ".join(f"{name} {cell(found[name]['to_aseqdip'])}" for name in ("vanilla", "self_guided")))
 
 # %%
 second = {title(part): {name: final(row) for name, row in over_all(part).items()}

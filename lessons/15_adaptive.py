@@ -632,7 +632,7 @@ report = stored("L2")
 profile = report["provenance"]["settings"]
 print(f"L2: {report['about']}; {profile['images']} pictures and 2 settings a task, {profile['size']} pixels, "
       f"{study['runs']} runs: {report['verdict']}")
-print("auto's last image against the better one of two fixed settings (dB, mean and 95 % interval), and its own peak:")
+print("auto's last image against the better one of two fixed settings (dB, mean and each picture), and its own peak:")
 as_text = experiments.l2.as_text
 for line in study["tasks"]:
     print(f"{line['task']:>12}: fixed, at twice the budget {as_text(line['to_double']):>24}; fixed, at the budget "
@@ -647,9 +647,9 @@ show(experiments.get("L2").figure(study), alt=experiments.get("L2").alt)
 # %%
 rivals = study["rivals"]
 claim(
-    abs(rivals["auto, lam stays"]["mean"]) < 0.1 and rivals["default, wmv"]["low"] < 0 < rivals["default, wmv"]["high"],
-    "stored: without the growth of lam auto ends as well, and what the moving variance picks of the default cannot be "
-    "told from it",
+    abs(rivals["auto, lam stays"]["mean"]) < 0.1 and abs(rivals["default, wmv"]["mean"]) < 0.5,
+    "stored: without the growth of lam auto ends as well, and what the moving variance picks of the default is within "
+    "half a decibel of it in the mean",
     needs="smoke",
 )
 ends = {line["task"]: min(line["to_double"]["mean"], line["to_budget"]["mean"]) for line in study["tasks"]}
