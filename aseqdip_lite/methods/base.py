@@ -1,6 +1,7 @@
 """What every method shares: the carry that is stepped, the state that is shown, the Adam step."""
 
 import copy
+import inspect
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -188,10 +189,18 @@ def start_network(observation, z, method, seed, c_in=None):
     return Carry(network, adam(network, method.lr), z, generator, replays=observation.A.replays)
 
 
+class Adam(torch.optim.Adam):
+    """PyTorch's Adam without its wrappers for torch.compile, whose import is half of what a process needs to start."""
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+
+
 def adam(network, lr):
     """A fused Adam on the network's weights; on a GPU it counts its steps there, so that it can be replayed."""
     weights = list(network.parameters())
-    return torch.optim.Adam(weights, lr=lr, fused=True, capturable=weights[0].is_cuda)
+    return Adam(weights, lr=lr, fused=True, capturable=weights[0].is_cuda)
 
 
 def moments(optimizer):

@@ -76,7 +76,7 @@ class SelfGuided(Method):
         z = uniform_like(observation.start, start.generator) if z0 is None else z0.detach().clone()
         z.requires_grad_()
         return SelfGuidedCarry(start.network, start.optimizer, z, start.generator,
-                               z_optimizer=torch.optim.Adam([z], lr=self.z_lr))
+                               z_optimizer=type(start.optimizer)([z], lr=self.z_lr))
 
     def step(self, observation, carry):
         """One Adam step on weights and input. Returns a `State`."""
