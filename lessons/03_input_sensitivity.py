@@ -382,8 +382,8 @@ claim((truth_means - noise_means)[-1].abs() < 1.5, "stored: at the largest they 
 claim(noise_means.max() - noise_means.min() < 1.5, "stored: noise alone is flat within 1.5 dB", "smoke")
 
 # %% [markdown]
-# The verdict compares two means at each $\sigma$. Where the curves have met, it is chance which of them lies above: the
-# draws of noise alone, above, differ by as much.
+# The verdict compares, at each $\sigma$, the mean difference of the two curves with the noise floor, what another seed
+# alone would change. At the three larger $\sigma$ the difference lies within it: which curve is above there is chance.
 #
 # ## Near the truth, or like the truth?
 #
@@ -807,7 +807,7 @@ quiz("03")
 # 3. The distance does not tell: $x + 0.3\,n$ lies farther away than $A^Hy$ and is the better input.
 # 4. Yes, it was among the best. What the input shows in the right place counts, and not its gray values.
 #
-# - You can say what of Figure 1 is reproduced here (image in the input helps) and what is not (larger noise is worse).
+# - You can say what of Figure 1 we see here (image in the input helps) and what we do not (larger noise is worse).
 # - You can design inputs that take an explanation apart.
 # - You can find the onset of overfitting in a curve, and you know that a better input does not prevent it.
 # - You can say why, for one fixed $\Theta$, a nearer input overfits sooner, and what is left to explain the reverse.

@@ -747,9 +747,9 @@ claim(max(all_ahead(metric, "pnp").mean(dim=1).max() for metric in ("psnr", "ssi
       "stored: on each slice plug-and-play has the higher mean PSNR and the higher mean SSIM", "smoke")
 
 # %% [markdown]
-# By PSNR now aSeqDIP is ahead, now TV; by SSIM aSeqDIP is, with each seed. Plug-and-play has higher means than both on
-# each slice, in a small share of aSeqDIP's time. So at its own settings aSeqDIP is **not** the best method here that
-# needs no training. All of it is one head.
+# By PSNR the two are level: now aSeqDIP is above, now TV. By SSIM aSeqDIP is above with each seed. Plug-and-play has
+# higher means than both on each slice, in a small share of aSeqDIP's time. So at its own settings aSeqDIP is **not**
+# the best method here that needs no training. All of it is one head.
 #
 # The run above is one image, one seed, and a laptop's budget: it is **no** ranking. Which of DIP and aSeqDIP ends
 # higher can change with the seed, the slice and the number of steps. Lesson 12 compares the methods on several slices

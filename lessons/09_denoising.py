@@ -948,18 +948,17 @@ for name in ("astronaut", "coffee", "retina"):
     claim(nlm > oracle, f"{name}: non-local means is above even aSeqDIP's oracle", "smoke")
     claim(bm3d > final + 2, f"{name}: BM3D is more than 2 dB above aSeqDIP's last step", "smoke")
 claim(
-    all(abs(leads["tv"]) < 0.6 for leads in classic_leads.values())
-    and sum(leads["tv"] > 0 for leads in classic_leads.values()) == 2,
-    "TV and aSeqDIP are within 0.6 dB of each other on all three pictures, TV ahead on two",
+    all(abs(leads["tv"]) < min(0.6, table[name, "tv"]["to_aseqdip"]["floor"]) for name, leads in classic_leads.items()),
+    "TV and aSeqDIP are within 0.6 dB, and within the noise floor, of each other on all three pictures",
     "smoke",
 )
 
 # %% [markdown]
-# Non-local means is ahead on three of three pictures, in the mean over the seeds. On the astronaut the interval of the
-# difference contains zero: with one seed either may win, and our run above was such a draw. It is ahead of the
-# **oracle**, too: a better stop would not have turned the table. BM3D is ahead of all of them. And TV, a convex
-# problem of 1992 with one searched number, is as good as aSeqDIP. TV and non-local means take seconds at most, aSeqDIP
-# about a minute.
+# Non-local means is above aSeqDIP on each picture in the mean over the seeds, but only on the retina by more than the
+# **noise floor**, what other seeds alone may make of such a difference. Our run above was a draw of that kind. Its mean
+# is above the **oracle's**, too: a better stop would not have turned the table. BM3D is above by more than 2 dB on all.
+# And TV, a convex problem of 1992 with one searched number, is level with aSeqDIP: no difference on the three pictures
+# reaches 0.6 dB, and the floor is larger. TV and non-local means take seconds at most, aSeqDIP about a minute.
 #
 # Now to the paper's "earlier than in MRI". The stored comparison of MRI says what the last step loses to the oracle:
 
@@ -1202,8 +1201,8 @@ quiz("09")
 # 3. Nothing: it is a factor in front of the loss. `lam` acts only through the input that moves, and then as a mixture:
 #    the target is $(y + \lambda z)/(1 + \lambda)$.
 # 4. In our one run they are within 1 dB of each other. On the three stored pictures, with three seeds, the filter is
-#    ahead, even of the oracle. It wins where pictures are flat; the network is better at steep places. BM3D, of 2007,
-#    is more than 2 dB ahead of the network, and total variation, of 1992, is as good as it.
+#    above in the mean, even above the oracle. It wins where pictures are flat; the network is better at steep places.
+#    BM3D, of 2007, is more than 2 dB ahead of the network, and total variation, of 1992, is as good as it.
 # 5. Not harmless. Clipped noise is an offset in the dark that no denoiser removes.
 #
 # - You can split an error into bias and noise, and choose a filter's width without the truth.

@@ -1080,9 +1080,10 @@ claim(
 # aSeqDIP loses, in the mean by more than 4 dB, and the oldest filling, a mean of neighbours, wins. Read on before you
 # say why.
 #
-# - The mean is one picture. On the other two aSeqDIP is within 1 dB of biharmonic filling and TV, on either side, and
-#   below the harmonic filling. With a quarter of a busy picture gone, none of these priors knows what was there. They
-#   all ask for smoothness near by, in one form or another, and lose alike.
+# - The mean is one picture. On the other two aSeqDIP is level with biharmonic filling and TV, and on the astronaut with
+#   the harmonic filling, too: no such difference reaches the noise floor, about 1 dB (`docs/RESULTS.md`). With a
+#   quarter of a busy picture gone, none of these priors knows what was there. They all ask for smoothness near by, in
+#   one form or another, and lose alike.
 # - That is not the last word on such holes. **Exemplar methods** (Criminisi, Perez and Toyama, 2004; Barnes et al.,
 #   2009) use the picture itself: they copy patches from its known part into the hole, along the lines that run into it,
 #   and so continue an edge or a texture that occurs elsewhere. What occurs nowhere else they cannot know either. The

@@ -292,8 +292,8 @@ for name in ("tv", "nlm"):
 # %% [markdown]
 # Pairing removes how unlike the pictures are. But look at the lines "by picture": the differences themselves vary, with
 # the picture and with the seed. And three runs of one picture share that picture, so nine runs are not nine independent
-# facts about pictures. The interval above is one over runs, and too narrow as a statement about pictures in general. An
-# honest sentence is: "on these three".
+# facts about pictures. The noise floor says what other seeds would change on these three pictures. It says nothing on
+# other pictures, and three are too few for an interval. An honest sentence is: "on these three".
 
 # %% [markdown]
 # ## What tuning is worth
@@ -661,12 +661,11 @@ claim(
 #   thousand steps rewards the first less than a budget of four thousand would reward the second.
 #
 # And what is robust? With searched settings aSeqDIP is above vanilla DIP on all five tasks, at the first settings by
-# more than a decibel, in 8x MRI by a sixth of one, with an interval that holds 0. Against Self-Guided DIP the picture
-# is mixed: behind in MRI and denoising at both settings; ahead in CT in the mean, where from 18 views the interval
-# holds 0; ahead in the small hole of in-painting and level in the large one; and ahead in deblurring only where the
-# blur is long. Not robust is that it needs no end: in CT with $\lambda$ = 1 it needs one as much as vanilla DIP does.
-# "Better than vanilla DIP, if tuned like it" is what our tables carry. "The best of its family" is not, and "no
-# overfitting" is not.
+# more than a decibel; in 8x MRI the pictures lie on either side. Against Self-Guided DIP the picture is mixed: below in
+# MRI and denoising at both settings; from 18 views of CT and in the large hole of in-painting the pictures differ in
+# sign; above in deblurring where the blur is long. Not robust is that it needs no end: in CT with $\lambda$ = 1 it
+# needs one as much as vanilla DIP does. "Better than vanilla DIP, if tuned like it" is what our tables carry. "The best
+# of its family" is not, and "no overfitting" is not.
 
 # %% [markdown]
 # ### The same with sliders

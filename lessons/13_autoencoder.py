@@ -496,7 +496,7 @@ claim(max(found["mean"]) < ceiling - 3, "stored: the maximum is more than 3 dB b
 
 # %% [markdown]
 # **Against the paper.** That the PSNR depends on $\lambda_a$ is confirmed. That the autoencoder serves as a
-# reconstructor is not, for ours. Ours is small, has no skips, and saw four slices; theirs is a U-Net that saw 3000
+# reconstructor is not tested here: ours is small, has no skips, and saw four slices; theirs is a U-Net that saw 3000
 # scans. A larger one may know what aliasing is. But test it the way we did: what does it do to the zero-filled image?
 
 # %% [markdown]
