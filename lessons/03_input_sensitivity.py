@@ -332,7 +332,6 @@ show(
 with_truth, alone = ([row[0] for row in ours["best"][kind]] for kind in f1.KINDS)
 for row in zip(sigmas, with_truth, alone, own, strict=True):
     print("sigma {:<4}: x* + noise {:.2f} dB, noise {:.2f} dB, the input as a picture {:.2f} dB".format(*row))
-print(*f1.judge(ours), sep=": ")
 claim(with_truth[0] > with_truth[-1] + 3, "with x* + noise it falls by more than 3 dB from sigma 0.03 to 3")
 claim(with_truth[0] > alone[0] + 3, "at sigma 0.03, x* + noise is more than 3 dB above noise alone")
 claim(abs(with_truth[-1] - alone[-1]) < 1, "at sigma 3 the two curves have met, within 1 dB")
@@ -374,6 +373,8 @@ print(f"profile {source['profile']}: {', '.join(found['images'])}, {used['size']
       f"{used['coils']} coils, {used['steps']} steps; {source['seconds'] / 60:.0f} minutes on {source['device']}, "
       f"torch {source['versions']['torch']}")
 print(f"{report['verdict']}: {report['why']}")
+for part in report["claims"]:
+    print(f"  {part['verdict']}: {part['claim']}. " + part["why"].replace("; sigma", ";\n    sigma"))
 show(f1.figure(found), alt=experiments.get("F1").alt)
 truth_means, noise_means = (torch.tensor(found["best"][kind]).mean(dim=1) for kind in f1.KINDS)
 claim(truth_means[0] > truth_means[-1] + 2, "stored: x* + noise falls by more than 2 dB from end to end", "smoke")
