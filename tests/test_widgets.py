@@ -1,7 +1,9 @@
 """The panel, driven by `.value` and `.click()`: its numbers, its states, its errors, its memory."""
 
 import asyncio
+import base64
 import functools
+import io
 import os
 import re
 import signal
@@ -9,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from aseqdip_lite import ASeqDIP, InputError, methods, reconstruct, tasks
 from aseqdip_lite.methods.base import Method
 from aseqdip_lite.settings import Settings, fields_of, setting
-from aseqdip_lite.widgets import Panel, Session, panel
+from aseqdip_lite.widgets import Panel, Session, classic, drawing, panel
 from aseqdip_lite.widgets.controls import DecadeControl, OptionalControl, controls_for, decades
 from aseqdip_lite.widgets.session import ACTIONS, Frames
 
@@ -108,7 +111,7 @@ async def test_buttons_are_honest_at_each_stage():
     assert (view.state, enabled(view)) == ("running", {"Pause", "Stop", "Reset"})
     assert all(control.disabled for control in view.controls.values())
     view.buttons["Pause"].click()
-    assert (view.state, enabled(view)) == ("paused", {"Run", "Step", "Stop", "Reset", "Save"})
+    assert (view.state, enabled(view)) == ("paused", {"Run", "Step", "Stop", "Reset", "Save", "GIF"})
     assert "to change settings, press Stop" in view.message.value
     paused_at = view.session.steps
     await asyncio.sleep(0.05)
@@ -118,7 +121,7 @@ async def test_buttons_are_honest_at_each_stage():
     view.buttons["Run"].click()
     await until(lambda: view.session.steps > paused_at + 2)
     view.buttons["Stop"].click()
-    assert (view.state, enabled(view)) == ("done", {"Run", "Step", "Reset", "Save"})
+    assert (view.state, enabled(view)) == ("done", {"Run", "Step", "Reset", "Save", "GIF"})
     assert not any(control.disabled for control in view.controls.values())
     assert "Stopped" in view.message.value
     stopped_at = view.session.steps
@@ -126,7 +129,7 @@ async def test_buttons_are_honest_at_each_stage():
     assert view.session.steps == stopped_at
     view.buttons["Reset"].click()
     assert (view.state, enabled(view), view.session.steps) == ("idle", {"Run", "Step"}, 0)
-    assert view.previous is None and alts(view)[0].startswith("Reconstruction of run B: aseqdip, start")
+    assert view.previous is None and alts(view)[0].startswith("Reconstruction of run A: aseqdip, start")
 
 
 @in_a_loop
@@ -159,7 +162,7 @@ async def test_a_run_that_makes_all_its_steps_is_done():
     await until(lambda: view.state == "done")
     await until(lambda: len(asyncio.all_tasks()) == 1)
     assert (view.session.steps, view.session.reason) == (3, "budget")
-    assert "all its steps" in view.message.value and enabled(view) == {"Run", "Step", "Reset", "Save"}
+    assert "all its steps" in view.message.value and enabled(view) == {"Run", "Step", "Reset", "Save", "GIF"}
 
 
 @in_a_loop
@@ -195,7 +198,7 @@ def test_text_tells_step_stage_psnr_and_time_left():
     for _ in range(3):
         view.buttons["Step"].click()
     psnr = view.session.recorder.curve["psnr"][-1]
-    assert re.fullmatch(rf"Run B is paused, step 3 of 100, stage k = 2, PSNR {psnr:.2f} dB, \d+ seconds left",
+    assert re.fullmatch(rf"Run A is paused, step 3 of 100, stage k = 2, PSNR {psnr:.2f} dB, \d+ seconds left",
                         view.status.value)
     assert f"{psnr:.2f} dB" in view.table.value and "lam 1, N 2, K 50" in view.table.value
 
@@ -408,7 +411,7 @@ def test_an_exception_in_the_task_is_shown_with_its_traceback():
     view = run_broken("raises")
     assert (view.state, view.session.steps) == ("failed", 2)
     assert "RuntimeError: out of &lt;memory&gt;" in view.message.value and "traceback" in view.message.value
-    assert enabled(view) == {"Run", "Step", "Reset", "Save"}
+    assert enabled(view) == {"Run", "Step", "Reset", "Save", "GIF"}
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_the_last_finite_image():
@@ -454,18 +457,18 @@ def test_every_picture_has_width_and_alt_text():
     for part in (view.pictures, view.curves):
         tags = re.findall(r"<img[^>]*>", part.value)
         assert tags and all(re.search(r'width="\d+"', tag) and re.search(r'alt="[^"]{10,}"', tag) for tag in tags)
-    assert "PSNR (dB) of run B from" in view.curves.value
+    assert "PSNR (dB) of run A from" in view.curves.value
 
 
 def test_two_runs_side_by_side():
     view = tiny_panel(N=1, K=3)
     view.run_sync()
     first = view.session
-    assert sum("run A" in alt for alt in alts(view)) == 0
+    assert "run A: aseqdip" in alts(view)[0] and "run B" not in " ".join(alts(view)) + view.curves.value
     view.controls["lam"].value = 0.0
     view.run_sync(steps=2)
     assert view.previous is first and view.session is not first
-    assert alts(view)[4] == "Absolute difference of run A and run B"
+    assert alts(view)[4].startswith("Run A minus run B, from -") and "striped: B is brighter" in view.pictures.value
     texts = " ".join(alts(view))
     assert "Reconstruction of run A: aseqdip, step 2" in texts and "Reconstruction of run B: aseqdip, step 2" in texts
     assert "<b>lam 1</b>" in view.table.value and "<b>lam 0</b>" in view.table.value
@@ -474,6 +477,41 @@ def test_two_runs_side_by_side():
     assert "run A: aseqdip, step 3" in alts(view)[0]
     view.run_sync()
     assert view.previous is not first
+
+
+def test_signed_differences_tell_the_brighter_run_by_colour_and_by_stripes(tiny_mri):
+    top = (tiny_mri.window[1] - tiny_mri.window[0]) / drawing.ERROR_SCALE
+    array = np.zeros((16, 24))
+    array[:, :8], array[:, 16:] = -0.8 * top, 0.8 * top
+    figure = drawing.signed_difference(array, tiny_mri, width=48)
+    assert f"from {-0.8 * top:.2g} to {0.8 * top:.2g}" in figure and f"{-top:.2g} <" in figure
+    data = re.search("base64,([^\"]*)", figure)[1]
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=int)
+    dark, zero, bright = shown[:, :8], shown[:, 8:16], shown[:, 16:]
+    assert (zero > 240).all() and len(np.unique(bright.reshape(-1, 3), axis=0)) == 1
+    assert len(np.unique(dark.reshape(-1, 3), axis=0)) == 2, "stripes"
+    assert (dark[..., 0] > dark[..., 2]).all() and (bright[..., 2] > bright[..., 0]).all(), "orange, purple"
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (30, 45, 3)])
+def test_zoom_shows_a_box_of_every_picture(shape):
+    array = np.arange(np.prod(shape)).reshape(shape)
+    assert (drawing.box(array, 1, 0.3, 0.9) == array).all()
+    assert (drawing.box(array, 2, 0.0, 0.0) == array[:(shape[0] + 1) // 2, :(shape[1] + 1) // 2]).all()
+    assert (drawing.box(array, 4, 1.0, 1.0) == array[-((shape[0] + 3) // 4):, -((shape[1] + 3) // 4):]).all()
+
+
+def test_zoom_has_sliders_for_the_place_of_its_box():
+    view = tiny_panel(K=1)
+    whole = view.pictures.value
+    assert view.across.layout.display == "none"
+    view.zoom.value = 4
+    assert view.across.layout.display is None and len(alts(view)) == 3
+    middle = view.pictures.value
+    view.across.value = view.down.value = 0.0
+    assert len({whole, middle, view.pictures.value}) == 3
+    view.zoom.value = 1
+    assert view.pictures.value == whole
 
 
 def test_run_a_can_be_kept():
@@ -493,7 +531,7 @@ def test_two_runs_on_images_of_different_size_are_shown():
     view.controls["size"].value = 48
     view.run_sync()
     assert view.message.value.startswith("The run has made all its steps") and len(alts(view)) == 5
-    assert not any("difference" in alt for alt in alts(view))
+    assert not any("minus" in alt for alt in alts(view))
 
 
 def test_presets_set_what_goes_together_at_the_same_cost():
@@ -540,6 +578,77 @@ def test_a_session_keeps_few_iterates_and_few_bytes(tiny_mri, monkeypatch, most)
     assert session.seconds_left is None and session.seconds > 0
 
 
+# --- the line of Python, the classic answer, other panels ------------------------------------------------------------
+
+def repeated(view):
+    """The `Result` of the code that the panel shows."""
+    names = {}
+    exec(view.code.value, names)
+    return names["result"]
+
+
+@pytest.mark.parametrize("task, image, changed", [
+    ("mri", "brain-096", dict(lam=0.5, N=2, K=3, data_seed=4, seed=5, acceleration=2.0, **TINY)),
+    ("denoising", "coffee", dict(method="vanilla", lr=0.003, size=32, sigma=0.2)),
+    ("ct", None, dict(method="fbp", size=32, views=12)),
+])
+def test_the_line_of_python_repeats_the_run(task, image, changed):
+    view = panel(task, image, profile="smoke", device="cpu")
+    for name, value in changed.items():
+        view.controls[name].value = value
+    result = view.run_sync(steps=6 if changed.get("method") == "vanilla" else None)
+    again = repeated(view)
+    assert again.metrics["psnr"] == result.metrics["psnr"] and again.metrics["settings"] == result.metrics["settings"]
+    assert view.code.value.count("\n") == 1 and "64" not in view.code.value, "what is as by default is left out"
+
+
+def test_the_line_of_python_repeats_what_a_stopped_run_has_made():
+    view = tiny_panel()
+    for _ in range(3):
+        view.buttons["Step"].click()
+    view.buttons["Stop"].click()
+    assert repeated(view).metrics["psnr"]["final"] == view.session.result().metrics["psnr"]["final"]
+
+
+@in_a_loop
+async def test_a_classic_answer_is_found_at_rest_and_drawn_once(monkeypatch):
+    monkeypatch.setattr("aseqdip_lite.widgets.classic.WAIT", 0.0)
+    view = panel("denoising", profile="smoke", device="cpu", size=32, K=5000)
+    view.buttons["Run"].click()
+    await until(lambda: view.session.steps >= 3)
+    assert "non-local means" not in view.curves.value, "no run waits for it"
+    view.buttons["Stop"].click()
+    await until(lambda: "non-local means" in view.curves.value)
+    solved = reconstruct(view.session.case, methods.configure("nlm", "denoising"), progress=False)
+    assert f"non-local means at {solved.metrics['psnr']['final']:.2f} dB" in view.curves.value
+    assert f"start at {view.session.psnr(0):.2f} dB" in view.curves.value
+    monkeypatch.setattr("aseqdip_lite.widgets.classic.reconstruct", None)  # a second time would fail
+    view.buttons["Reset"].click()
+    await asyncio.sleep(0.01)
+    assert "non-local means at" in view.curves.value
+
+
+def test_every_task_has_a_classic_answer():
+    assert set(classic.QUICK) == set(tasks.names())
+    for task, (method, _, _) in classic.QUICK.items():
+        assert not methods.configure(method, task).budget
+
+
+@in_a_loop
+async def test_a_new_panel_says_that_a_run_goes_on_elsewhere_and_how_to_end_it():
+    lost = tiny_panel()
+    lost.buttons["Run"].click()
+    await until(lambda: lost.session.steps >= 1)
+    view = tiny_panel(N=1, K=1)
+    assert "run of another panel goes on, aseqdip at step" in view.message.value and "Run here" in view.message.value
+    view.controls["lam"].value = 2.0
+    assert "goes on" in view.message.value
+    view.buttons["Run"].click()
+    assert "is paused at step" in view.message.value and lost.state == "paused"
+    await until(lambda: view.state == "done")
+    assert tiny_panel().message.value == ""
+
+
 # --- files and looks -------------------------------------------------------------------------------------------------
 
 def test_save_writes_the_result_and_never_over_another(tmp_path):
@@ -549,7 +658,23 @@ def test_save_writes_the_result_and_never_over_another(tmp_path):
         view.buttons["Save"].click()
         folder = tmp_path / f"panel-mri-aseqdip-{number}"
         assert {"recon.png", "recon.npy", "curve.csv", "metrics.json"} == {file.name for file in folder.iterdir()}
-        assert folder.name in view.message.value
+        assert str(folder) in view.message.value
+
+
+def test_gif_shows_the_iterates_and_says_where_they_are(tmp_path):
+    view = tiny_panel(N=1, K=40, out=tmp_path / "new")
+    view.run_sync()
+    view.buttons["GIF"].click()
+    file = tmp_path / "new" / "panel-mri-aseqdip-1.gif"
+    assert str(file) in view.message.value and "Iterates of aseqdip up to step 40" in view.message.value
+    data = base64.b64decode(re.search("gif;base64,([^\"]*)", view.message.value)[1])
+    assert data == file.read_bytes()
+    frames = Image.open(file)
+    assert 2 < frames.n_frames <= 40 and frames.size == (32, 32)
+    frames.seek(frames.n_frames - 1)
+    shown = np.asarray(frames.convert("L"), dtype=float) / 255
+    expected = np.clip(view.session.frames.latest[1] / view.session.case.window[1], 0, 1)
+    assert np.abs(shown - expected).max() < 0.02
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

@@ -57,6 +57,13 @@ def test_the_settings_of_the_input_are_told_apart_in_the_table():
     assert "input truth + noise" in view.table.value
 
 
+def test_the_line_of_python_repeats_the_run():
+    view, names = tiny_panel(input="noise", std=0.3, seed=1, data_seed=2, image="brain-096"), {}
+    result = view.run_sync(steps=3)
+    exec(view.code.value, names)
+    assert names["result"].metrics["psnr"] == result.metrics["psnr"]
+
+
 def test_run_and_stop_by_buttons():
     async def pressed():
         view = tiny_panel(N=5000)

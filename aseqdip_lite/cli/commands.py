@@ -125,7 +125,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
                              seen=(lambda state: state.step % every or frames.append(state.estimate)) if gif else None)
         pictures = {"overview.png": to_png(result.plot())}
         if gif:
-            pictures["iterates.gif"] = to_gif(case, [*frames, result.answer])
+            pictures["iterates.gif"] = to_gif(map(case.display, [*frames, result.answer]), case.window)
         written = result.save(out, pictures)
     click.echo(result)
     for note in case.notes:

@@ -11,9 +11,9 @@ from pathlib import Path
 from .. import settings as defaults
 from ..run.engine import check_run
 from ..settings import Settings, setting
+from ..widgets.buttons import Panel
 from ..widgets.controls import controls_for
-from ..widgets.form import Form
-from ..widgets.view import Panel
+from ..widgets.form import Form, call
 from .experiments import f1
 
 ZERO_FILLED = "zero-filled"
@@ -33,15 +33,15 @@ class InputForm(Form):
     """A `Form` of MRI and aSeqDIP with the network's input and its std as further controls.
 
     Args:
-        seed, data_seed, profile, settings: as of `Form`; the input's noise is drawn from data_seed.
+        image, seed, data_seed, profile, settings: as of `Form`; the input's noise is drawn from data_seed.
         chosen: first values of `NetworkInput`.
 
     Raises:
         InputError: a value out of its bounds.
     """
 
-    def __init__(self, seed, data_seed, profile, settings, chosen):
-        super().__init__("mri", None, "aseqdip", seed, data_seed, profile, ["aseqdip"], settings)
+    def __init__(self, image, seed, data_seed, profile, settings, chosen):
+        super().__init__("mri", image, "aseqdip", seed, data_seed, profile, ["aseqdip"], settings)
         self._of_input = controls_for(NetworkInput, NetworkInput(**chosen).to_dict())
         for one in self._of_input.values():
             one.observe(lambda change: self._changed(), "value")
@@ -66,12 +66,19 @@ class InputForm(Form):
             observation = replace(observation, start=f1.network_input(chosen.input, chosen.std, x, generator))
         return replace(case, observation=observation, settings=case.settings | chosen.to_dict())
 
+    def code(self, device):
+        """See `Form.code`: only a panel has this input."""
+        named = {name: control.value for name, control in self.controls.items() if name != "method"}
+        return ("from aseqdip_lite.course.input_panel import input_panel\n"
+                f"result = {call('input_panel', named.pop('image'), device=device, **named)}.run_sync(steps=")
 
-def input_panel(*, seed=0, data_seed=0, profile=None, device=None, out="out", input="truth + noise", std=0.1,
-                **settings):
+
+def input_panel(image=None, *, seed=0, data_seed=0, profile=None, device=None, out="out", input="truth + noise",
+                std=0.1, **settings):
     """A panel on MRI whose network input can be chosen: make it the last line of a cell.
 
     Args:
+        image: a shipped slice's name; the task's default image if None.
         seed: seed of the initial weights; data_seed: of phase, mask, noise and the input's noise.
         profile, device, out: as of `panel`.
         input: "truth + noise", "noise" or "zero-filled"; std: of the input's noise per component.
@@ -80,5 +87,5 @@ def input_panel(*, seed=0, data_seed=0, profile=None, device=None, out="out", in
     Raises:
         InputError: unknown setting, or a value out of its bounds.
     """
-    form = InputForm(seed, data_seed, profile or defaults.profile(), settings, dict(input=input, std=std))
+    form = InputForm(image, seed, data_seed, profile or defaults.profile(), settings, dict(input=input, std=std))
     return Panel(form, device or defaults.device(), Path(out))

@@ -84,9 +84,9 @@ def plot_result(result):
     return figure
 
 
-def to_gif(case, images):
-    """Images of the method (1, C, H, W) as the bytes of a GIF of at most 192 x 192; the last one stays for a while."""
-    first, *others = [Image.fromarray(as_gray(case.display(image), case.window)) for image in images]
+def to_gif(images, window):
+    """Displayed images, see `Case.display`, as the bytes of a GIF of at most 192 x 192; the last stays for a while."""
+    first, *others = [Image.fromarray(as_gray(image, window)) for image in images]
     for picture in (first, *others):
         picture.thumbnail((192, 192))
     return to_bytes(lambda file: first.save(file, format="GIF", save_all=True, append_images=others, loop=0,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from .. import methods as registry
 from .. import settings as defaults
+from .buttons import Panel
 from .form import Form
 from .session import Session
-from .view import Panel
 
 __all__ = ["Panel", "Session", "panel"]
 

@@ -99,6 +99,25 @@ class Form(widgets.VBox):
         check_run(seed=self._seed.value)
         return self._seed.value
 
+    def code(self, device):
+        """The Python that repeats a run on a device, but for its end, the number of steps and a bracket."""
+        task, asked = self.task, {name: control.value for name, control in self._of_problem.items()}
+        image, data_seed = asked.pop("image"), asked.pop("data_seed")
+        of_file = images.load_image(image)
+        idle = {*task(**asked).idle(of_file), *["size"] * (not getattr(of_file, "shipped", True))}
+        usual = task(**task.profiles["laptop"]).to_dict()
+        asked = {key: value for key, value in asked.items() if key not in idle
+                 and (value != usual[key] or asked.get("measured") and key == "sigma")}
+        name, method = self._choice.value, self.method()
+        given = dict(network=method.network) if hasattr(method, "network") else {}
+        usual = methods.configure(name, task.name, **given).to_dict()
+        given |= {key: value for key, value in method.to_dict().items() if value != usual[key]}
+        case = call("load_case", task.name, image, seed=data_seed, **asked)
+        moved = "" if device == "cpu" else f".to({device!r})"
+        return ("from aseqdip_lite import configure, load_case, reconstruct\n"
+                f"result = reconstruct({case}{moved}, {call('configure', name, task.name, **given)}, "
+                f"seed={self._seed.value}, steps=")
+
     def _choose(self, _=None):
         """Show the settings of the chosen method; each method keeps its own values."""
         name, cls = self._choice.value, methods.get(self._choice.value)
@@ -156,6 +175,11 @@ class Form(widgets.VBox):
 def exact(N, K):
     """Fifty times longer stages, and fewer, so that N K stays about the same; a schedule of N is left as it is."""
     return dict(N=min(50 * N, N * K), K=max(1, K // 50)) if isinstance(N, int) else {}
+
+
+def call(name, *arguments, **named):
+    """The text of a call in Python."""
+    return f"{name}({', '.join([*map(repr, arguments), *(f'{key}={value!r}' for key, value in named.items())])})"
 
 
 def heading(text):

@@ -26,7 +26,7 @@ def notebook(chromium, lab, started):
         chromium.keyboard.press("Shift+Enter")
 
     started(chromium, run)
-    chromium.locator('img[alt^="Reconstruction of run B"]').wait_for()
+    chromium.locator('img[alt^="Reconstruction of run A"]').wait_for()
     return chromium
 
 
@@ -38,7 +38,7 @@ def page(notebook):
     notebook.get_by_label("lam", exact=True).fill("1")
     notebook.keyboard.press("Enter")
     settle(notebook)
-    playwright.expect(notebook.get_by_text("Run B is idle, step 0 of")).to_be_visible()
+    playwright.expect(notebook.get_by_text("Run A is idle, step 0 of")).to_be_visible()
     return notebook
 
 
@@ -118,7 +118,7 @@ def test_a_run_progresses_and_stop_is_served_within_two_seconds(page):
     wait_until(page, lambda: status(page)[0] > first[0] + 6)
     press(page, "Stop").click()
     playwright.expect(page.get_by_text("Stopped.")).to_be_visible(timeout=2000)
-    assert enabled(page) == {"Run", "Step", "Reset", "Save"}
+    assert enabled(page) == {"Run", "Step", "Reset", "Save", "GIF"}
 
 
 def test_an_error_is_said_in_the_panel(page):
