@@ -1,4 +1,4 @@
-"""The first press of each lesson's panel: the run that it repeats, as the stored notebook printed it, beats its start."""
+"""The first press of each lesson's panel beats its start, as the stored notebook printed the run that it repeats."""
 
 import re
 from pathlib import Path

@@ -109,8 +109,9 @@ class Form(widgets.VBox):
         asked = {key: value for key, value in asked.items() if key not in idle
                  and (value != usual[key] or asked.get("measured") and key == "sigma")}
         name, method = self._choice.value, self.method()
-        given = dict(network=method.network) if hasattr(method, "network") else {}
-        usual = methods.configure(name, task.name, **given).to_dict()
+        usual = methods.configure(name, task.name).to_dict()
+        given = {key: value for key, value in method.to_dict().items() if key == "network" and value != usual[key]}
+        usual = methods.configure(name, task.name, **given).to_dict()  # a network may bring its settings along
         given |= {key: value for key, value in method.to_dict().items() if value != usual[key]}
         case = call("load_case", task.name, image, seed=data_seed, **asked)
         moved = "" if device == "cpu" else f".to({device!r})"

@@ -51,7 +51,7 @@ class View(widgets.VBox):
         self.form, self.session, self.previous, self._repeats = form, None, None, ""
         self._due, self._follow, self._drawing, self._latest = 0.0, True, False, 0
         self._plot, self._classic = Curves(), Classic(resting, lambda: self._attempt(lambda: None))
-        self.buttons = {name: widgets.Button(description=name, tooltip=tip, layout=widgets.Layout(width="78px"))
+        self.buttons = {name: widgets.Button(description=name, tooltip=tip, layout=widgets.Layout(width="68px"))
                         for name, tip in BUTTONS.items()}
         self.keep = widgets.Checkbox(description="keep run A for the next runs too", indent=False,
                                      layout=widgets.Layout(width="auto", margin="2px 2px 2px 12px"))

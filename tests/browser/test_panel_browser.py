@@ -59,19 +59,19 @@ def enabled(page):
 
 def status(page):
     """(step, PSNR in dB) that the panel tells."""
-    found = re.search(r"step (\d+) of .*?PSNR ([\d.]+) dB", page.get_by_text("Run B is").inner_text())
+    found = re.search(r"step (\d+) of .*?PSNR ([\d.]+) dB", page.get_by_text(re.compile("Run [AB] is ")).inner_text())
     return int(found[1]), float(found[2])
 
 
 def two_runs(page, steps):
     """A run with lam = 1, then one with lam = 0, of so many single steps each."""
-    for lam in ("1", "0"):
+    for name, lam in dict(A="1", B="0").items():
         page.get_by_label("lam", exact=True).fill(lam)
         page.keyboard.press("Enter")
         settle(page)
         for step in range(1, steps + 1):
             press(page, "Step").click()
-            playwright.expect(page.get_by_text(f"Run B is paused, step {step} of")).to_be_visible()
+            playwright.expect(page.get_by_text(f"Run {name} is paused, step {step} of")).to_be_visible()
         press(page, "Stop").click()
         playwright.expect(page.get_by_text("Stopped.")).to_be_visible()
 
@@ -112,13 +112,30 @@ def test_a_run_progresses_and_stop_is_served_within_two_seconds(page):
     wait_until(page, lambda: status(page)[0] > first[0] + 3)
     assert status(page)[1] != first[1]
     press(page, "Pause").click()
-    playwright.expect(page.get_by_text("Run B is paused")).to_be_visible()
+    playwright.expect(page.get_by_text("Run A is paused")).to_be_visible()
     press(page, "Run").click()
-    playwright.expect(page.get_by_text("Run B is running")).to_be_visible()
+    playwright.expect(page.get_by_text("Run A is running")).to_be_visible()
     wait_until(page, lambda: status(page)[0] > first[0] + 6)
     press(page, "Stop").click()
     playwright.expect(page.get_by_text("Stopped.")).to_be_visible(timeout=2000)
     assert enabled(page) == {"Run", "Step", "Reset", "Save", "GIF"}
+
+
+def test_interrupt_pauses_a_run_and_says_so(page):
+    press(page, "Run").click()
+    wait_until(page, lambda: status(page)[0] > 3)
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Interrupt Kernel").click()
+    playwright.expect(page.get_by_text("Interrupted. Run and Step go on")).to_be_visible()
+    assert enabled(page) == {"Run", "Step", "Stop", "Reset", "Save", "GIF"}
+
+
+def test_a_preset_sets_what_goes_together(page):
+    page.get_by_label("preset", exact=True).select_option("no lam")
+    playwright.expect(page.get_by_label("lam", exact=True)).to_have_value("0")
+    page.get_by_label("lam", exact=True).fill("2")
+    page.keyboard.press("Enter")
+    playwright.expect(page.locator(PANEL).get_by_label("preset", exact=True)).to_have_value("own settings")
 
 
 def test_an_error_is_said_in_the_panel(page):
@@ -134,6 +151,11 @@ def test_two_runs_stand_side_by_side_and_the_slider_looks_back_by_keyboard(page)
     for name in "AB":
         playwright.expect(page.get_by_alt_text(f"Reconstruction of run {name}: aseqdip, step 2")).to_be_visible()
     assert page.locator("td b").all_inner_texts() == ["lam 1", "lam 0"]
+    playwright.expect(page.get_by_alt_text("Run A minus run B, from ")).to_be_visible()
+    playwright.expect(page.get_by_text("striped: B is brighter")).to_be_visible()
+    page.get_by_label("zoom", exact=True).select_option("4 x")
+    playwright.expect(page.get_by_text("across", exact=True)).to_be_visible()
+    page.get_by_label("zoom", exact=True).select_option("whole")
     page.get_by_role("slider", name="look at step").focus()
     page.keyboard.press("Home")
     for name in "AB":
