@@ -14,7 +14,7 @@ from .drawing import of_problem
 QUICK = {"mri": ("tv", "total variation", 128**2), "ct": ("tv", "total variation", 128**2),
          "deblurring": ("tv", "total variation", 96**2), "denoising": ("nlm", "non-local means", 256**2),
          "inpainting": ("harmonic", "harmonic filling", 256**2)}
-WAIT = 1.0  #: seconds of rest before it is begun
+WAIT = 1.0  #: seconds without a change in the panel before it is begun
 
 
 class Classic:
@@ -35,8 +35,12 @@ class Classic:
         return QUICK.get(session.case.task, ("", "", 0))[1], self._known.get(str(of_problem(session)), math.nan)
 
     def ask(self, session):
-        """Work out the value for a session soon; never where no event loop runs, as in a script."""
-        if self._timer or session is None or str(of_problem(session)) in self._known:
+        """Work out the value for a session when nothing was asked for a while; never without an event loop, as in a
+        script.
+        """
+        if self._timer:
+            self._timer.cancel()
+        if session is None or str(of_problem(session)) in self._known:
             return
         truth, (_, _, most) = session.case.truth, QUICK.get(session.case.task, ("", "", 0))
         if truth is not None and math.prod(truth.shape[:2]) <= most:
@@ -45,7 +49,7 @@ class Classic:
 
     def _solve(self, session):
         self._timer = None
-        if not self._resting():
+        if session.state == "paused" or not self._resting():
             return self.ask(session)
         case, key = session.case, str(of_problem(session))
         self._known[key] = math.nan  # whatever comes, it is tried once
