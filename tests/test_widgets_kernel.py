@@ -1,5 +1,9 @@
 """The panel in a Jupyter kernel: buttons pressed by a front end's messages are served between the steps of a run."""
 
+import os
+import signal
+import time
+
 import pytest
 
 pytest.importorskip("ipykernel", reason="ipykernel is not installed")
@@ -54,6 +58,17 @@ def test_run_pause_and_stop_are_served_while_other_cells_are(kernel):
     press(kernel, "Stop")
     assert value(kernel, "p.state, str(p.session.reason)") == "('done', 'interrupted')"
     assert "Stopped" in value(kernel, "p.message.value")
+
+
+def test_an_interrupt_of_the_kernel_pauses_a_run(kernel):
+    press(kernel, "Run")
+    os.kill(int(value(kernel, "__import__('os').getpid()")), signal.SIGINT)
+    for _ in range(SLOW):
+        if value(kernel, "p.state") == "'paused'":
+            break
+        time.sleep(1)
+    assert "Interrupted" in value(kernel, "p.message.value")
+    press(kernel, "Stop")
 
 
 def test_the_panel_of_a_cell_is_a_widget_with_a_short_text_for_readers_without_widgets(kernel):
