@@ -585,7 +585,7 @@ print(f"moving, lam 0: {runs['moving, lam 0']['psnr'][-1]:.2f} dB; lam 1: {runs[
 # depends on it.
 
 # %%
-mine = ASeqDIP(lam=1.0, N=2, K=pick(smoke=6, laptop=40, paper=600), lr=lr, network="lite")
+mine = ASeqDIP(lam=1.0, N=2, K=pick(smoke=6, laptop=200, paper=600), lr=lr, network="lite")
 *_, state = iterate(case.observation, mine, seed=0)
 print(f"{mine}: {metrics.psnr(case.display(state.image), case.truth, 1.0):.2f} dB")
 

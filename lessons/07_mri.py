@@ -855,13 +855,14 @@ if (lam, N) == (0.0, 2):
 # Without it nothing holds the output near its own input, and the input moves under the network every second step. Now
 # try `lam, N = 0.0, 10`: the input stays where it is for longer. Does `N` do part of the work of `lam`?
 #
-# The same with sliders: Run gives the numbers of the cell above, then move `lam`, `N`, `K`, or set `refresh` to
-# `projected`, which is exercise 3. The panel lives only in a running notebook. Nothing after it depends on it.
+# The same with sliders: Run repeats the run with the published `lam` and `N`, then move `lam`, `N`, `K`, or set
+# `refresh` to `projected`, which is exercise 3. The panel lives only in a running notebook. Nothing after it depends on
+# it.
 
 # %%
 from aseqdip_lite.widgets import panel
 
-panel("mri", size=size, coils=coils, **mine.to_dict())
+panel("mri", size=size, coils=coils, **paper.to_dict())
 
 # %% [markdown]
 # ## Eight times fewer

@@ -675,7 +675,7 @@ claim(
 # notebook; nothing after it depends on it.
 
 # %%
-mine = chosen["aseqdip"].with_steps(pick(smoke=6, laptop=60, paper=400))
+mine = chosen["aseqdip"].with_steps(pick(smoke=6, laptop=400, paper=400))
 short = reconstruct(load_case("denoising", "coffee", size=size, sigma=25, seed=0).to(device()), mine, progress=False)
 print(f"{mine}: {short.metrics['psnr']['final']:.2f} dB")
 

@@ -904,7 +904,7 @@ for name in ("aSeqDIP", "DIP"):
 # nothing after it depends on it.
 
 # %%
-mine = replace(method, refresh="fresh").with_steps(pick(smoke=6, laptop=40, paper=400))
+mine = replace(method, refresh="fresh").with_steps(pick(smoke=6, laptop=400, paper=400))
 *_, state = iterate(observation, mine, seed=0)
 print(f"{mine}: {psnr(state.image):.2f} dB")
 

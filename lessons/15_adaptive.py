@@ -689,7 +689,7 @@ claim(
 # nothing after it depends on it.
 
 # %%
-mine = methods.configure("aseqdip", "denoising", lam="auto", N=2).with_steps(pick(smoke=6, laptop=60, paper=400))
+mine = methods.configure("aseqdip", "denoising", lam="auto", N=2).with_steps(pick(smoke=6, laptop=400, paper=400))
 short = reconstruct(case, mine, progress=False)
 print(f"{mine}: {short.metrics['psnr']['final']:.2f} dB")
 

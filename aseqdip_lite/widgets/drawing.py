@@ -23,7 +23,7 @@ def image_tag(content, alt, width, rendering="auto", kind="png"):
             f'alt="{html.escape(alt)}" src="data:image/{kind};base64,{data}">')
 
 
-def picture(array, window, caption, alt, width, cmap="gray"):
+def picture(array, window, caption, alt, width=208, cmap="gray"):
     """A <figure> of an (H, W) or (H, W, 3) array, from window[0] (dark) to window[1] (bright); the caption is HTML."""
     low, high = window
     buffer = io.BytesIO()
