@@ -36,9 +36,9 @@ def setting(default, help, *, low=None, above=None, high=None, below=None, choic
 
 def nearest(name, known, kind):
     """Return `name` if it is among `known`, else raise InputError with the nearest known name."""
-    if name in known:
+    if isinstance(name, str | int) and name in known:
         return name
-    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name := printable(name)[:80], list(known), n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
     raise InputError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")
 
@@ -74,8 +74,8 @@ def checked_name(name, what):
 
 
 def printable(text):
-    """A text with its control characters, and bytes that are not UTF-8, written as escapes, e.g. \\n."""
-    return "".join(repr(letter)[1:-1] if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") else letter
+    """A text with its control and format characters, and bytes that are not UTF-8, written as escapes, e.g. \\n."""
+    return "".join(repr(letter)[1:-1] if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") else letter
                    for letter in str(text))
 
 

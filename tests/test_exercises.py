@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from checks import error_of
 from mutants import answer_of, each
 from right_forms import FORMS, MISTAKES, RIGHT
 
@@ -66,6 +67,11 @@ def test_what_is_no_answer_gets_a_hint_in_one_line(name, mutant):
 def test_dots_and_nothing_are_not_answers(name):
     assert judge(name, ...) == "not answered yet: put your answer in place of the dots"
     assert judge(name, lambda *case: None).startswith("not answered yet: your function returns ")
+
+
+def test_a_name_that_is_no_text_is_refused():
+    for name in (["mri.lam"], {}, None, 7):
+        assert "unknown exercise" in error_of(judge, name, 3.0)
 
 
 def test_an_exception_becomes_the_hint_and_so_does_an_answer_that_is_no_function():

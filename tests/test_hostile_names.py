@@ -77,7 +77,7 @@ def test_names_that_a_file_system_may_take_for_one_are_refused(names, tmp_path):
 
 def test_a_name_in_words():
     assert checked_name("Straße é 画像 b.png", "it") == "Straße é 画像 b.png"
-    assert printable("a\nb\x1b\udce9") == "a\\nb\\x1b\\udce9"
+    assert printable("a\nb\x1b\udce9\u202e") == "a\\nb\\x1b\\udce9\\u202e"
 
 
 # ---------------------------------------------------------------- numbers

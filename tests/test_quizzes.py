@@ -6,6 +6,7 @@ import re
 from types import SimpleNamespace
 
 import build_lessons
+import numpy as np
 import pytest
 import quizzes_page
 
@@ -36,7 +37,7 @@ def test_a_quiz_has_five_to_eight_questions_of_several_kinds(name):
     assert 5 <= len(questions) <= 8 and len({question.ask for question in questions}) == len(questions)
     assert len({question.kind for question in questions}) >= 2
     number, short = name.split("_", 1)
-    assert quiz(number) == quiz(short) == questions
+    assert quiz(number) == quiz(short) == quiz(int(number)) == questions
 
 
 @pytest.mark.parametrize("question", ALL.values(), ids=ALL)
@@ -103,9 +104,32 @@ def test_a_question_tells_its_kind_and_slips_near_the_answer_do_not_hide_it():
     assert grade(question, 10.2) is None and grade(question, "10.4") == "slip" and grade(question, 10.25) == "think"
 
 
+@pytest.mark.parametrize("text, number", [("1/64", 0.015625), ("1 536", 1536), ("1\u202f536", 1536), ("−3/4", -0.75),
+                                          ("12,5", 12.5), ("1 000 000", 10**6)])
+def test_numbers_are_read_as_one_writes_them(text, number):
+    assert grade(Question("?", number, "since"), text) is None
+
+
+def test_a_comma_for_thousands_is_told_how_it_was_read():
+    question = Question("?", 1536, "since", {"1.536": "a slip"}, "think")
+    assert grade(question, "1,536") == "1,536 is read as 1.536; with thousands in mind, write no comma. a slip"
+    for text in ("1/0", "1/2/3", "1 53", "/", "1/"):
+        assert grade(question, text) == "a number is expected, such as 12.5"
+
+
+@pytest.mark.parametrize("right", ["a", 2.0, ["a", "b"], {"x": "a", "y": "b"}])
+def test_an_answer_of_a_strange_type_gets_a_sentence(right):
+    question = Question("?", right, "since", {"c": "no"} if right == "a" else {}, "think")
+    for answer in ([["a"]], {"x": {}}, {1: [2]}, np.zeros(3), [np.zeros(3)], object(), b"a", 3j, [], {}):
+        assert isinstance(grade(question, answer), str)
+
+
 def test_a_quiz_that_is_not_there_is_refused_in_one_line():
     with pytest.raises(InputError, match="^unknown quiz 'aseqdipp': did you mean 'aseqdip'?"):
         quiz("aseqdipp")
+    for name in (["06"], None, 99, np.zeros(3)):
+        with pytest.raises(InputError, match="^unknown quiz"):
+            quiz(name)
 
 
 # --- the form ---------------------------------------------------------------------------------------------------------

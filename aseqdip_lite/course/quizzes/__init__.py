@@ -16,6 +16,7 @@ import html
 import importlib.resources
 import math
 import random
+import re
 import tomllib
 from dataclasses import dataclass, field
 
@@ -26,6 +27,10 @@ FOLDER = importlib.resources.files(__name__)
 
 #: What a reader is asked to do, by the kind of the question.
 ASKS = {"choice": "choose one", "number": "write a number", "order": "put in order", "match": "match"}
+
+
+#: The blank before three digits, as in 1 536; and a number whose comma may be meant so.
+BLANK, THOUSANDS = re.compile(r"(?<=\d)\s(?=\d{3}(?!\d))"), re.compile(r"[-−]?[1-9]\d{0,2},\d{3}")
 
 
 @dataclass(frozen=True)
@@ -76,18 +81,21 @@ def grade(question, answer):
 
     Args:
         question: a Question.
-        answer: the text of a choice, a number or its text, a list of texts, or a table {left: right}.
+        answer: the text of a choice, a number or its text (12.5, 12,5, 1 536, 1/64), a list of texts, or a table
+            {left: right}.
     """
-    parts = answer if isinstance(answer, list) else answer.values() if isinstance(answer, dict) else [answer]
-    if any(part is None or part is ... or part == "" for part in parts):
+    parts = answer if isinstance(answer, list) else [*answer.values()] if isinstance(answer, dict) else [answer]
+    if any(part is None or part is ... or isinstance(part, str) and not part.strip() for part in parts):
         return f"{UNANSWERED}: {ASKS[question.kind]}"
     if question.kind == "number":
         return grade_number(question, answer)
+    if not isinstance(answer, type(question.right)) or not all(isinstance(part, str) for part in parts):
+        return f"this is no answer to the question: {ASKS[question.kind]}"
     if answer == question.right:
         return None
     if question.kind == "choice":
         return question.wrong.get(answer, "choose one of the answers that are given")
-    if question.kind == "match" and isinstance(answer, dict):
+    if question.kind == "match":
         fit = sum(answer.get(left) == right for left, right in question.right.items())
         return f"{fit} of {len(question.right)} fit. {question.hint}"
     return question.hint
@@ -96,9 +104,23 @@ def grade(question, answer):
 def grade_number(question, answer):
     """`grade` of a number: right within the tolerance, and so are the slips in `wrong`."""
     try:
-        number = float(str(answer).replace(",", ".").replace("−", "-"))
-    except ValueError:
+        number = number_of(str(answer))
+    except (ValueError, ZeroDivisionError):
         return "a number is expected, such as 12.5"
+    hint = grade_value(question, number)
+    if hint and THOUSANDS.fullmatch(str(answer).strip()):
+        return f"{answer} is read as {number:.12g}; with thousands in mind, write no comma. {hint}"
+    return hint
+
+
+def number_of(text):
+    """The number of a text: 12.5, 12,5, 1 536 or 1/64; ValueError or ZeroDivisionError if it is none."""
+    over, *under = BLANK.sub("", text).replace(",", ".").replace("−", "-").split("/", 1)
+    return float(over) / float(under[0]) if under else float(over)
+
+
+def grade_value(question, number):
+    """`grade` of a number that was read."""
     if not math.isfinite(number):
         return "a finite number is expected, such as 12.5"
     values = [question.right, *map(float, question.wrong)]
@@ -159,7 +181,7 @@ def quiz(name):
     """The quiz of a lesson, to be shown as the last line of a cell.
 
     Args:
-        name: the lesson's number, name or both: "06", "aseqdip" or "06_aseqdip".
+        name: the lesson's number, name or both: 6, "06", "aseqdip" or "06_aseqdip".
 
     Returns:
         Quiz, a list of Questions.
@@ -167,7 +189,7 @@ def quiz(name):
     Raises:
         InputError: no lesson has this name.
     """
-    known = names()
+    known, name = names(), f"{name:02d}" if type(name) is int else name
     full = {short: stem for stem in known for short in (stem, *stem.split("_", 1))}
     text = known[full[nearest(name, full, "quiz")]].read_text(encoding="utf-8")
     return Quiz(Question(**question) for question in tomllib.loads(text)["question"])
