@@ -90,17 +90,29 @@ def test_files_that_were_there_before_stay(home):
     mine.mkdir()
     (mine / "README.md").write_text("notes")
     assert student.renew(mine)[1] == ["README.new.md"] and files(mine)["README.md"] == "notes"
-    (mine / student.MANIFEST).write_text("damaged")
+    for damage in ("damaged", "[" * 100_000):
+        (mine / student.MANIFEST).write_text(damage)
+        assert student.read_manifest(mine) == {}
     (home / "lessons" / "06_aseqdip.ipynb").write_text("second version")
     assert student.renew(mine)[1] == ["06_aseqdip.new.ipynb"], "without a manifest all may be the student's"
 
 
-@pytest.mark.parametrize("folder", [".", "lessons", "lessons/solutions"])
+@pytest.mark.parametrize("folder", [".", "lessons", "lessons/solutions", "docs", "docs/mine", "aseqdip_lite", ".git"])
 def test_the_course_itself_is_no_copy(home, folder):
     before = files(home)
     with pytest.raises(InputError, match="the course's own folder: name another one"):
         student.renew(Path(folder))
     assert files(home) == before
+
+
+def test_the_folders_of_the_clone_are_known():
+    assert {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} - student.OWN <= {
+        "aseqdip-lessons", "out", "dist", "build", "aseqdip_lite.egg-info"}
+
+
+def test_a_folder_without_a_name_is_refused(home):
+    result = CliRunner().invoke(main, ["lab", ""])
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1) and not files(home).get("00_start_here.ipynb")
 
 
 def test_a_folder_that_cannot_be_made_is_refused(home):

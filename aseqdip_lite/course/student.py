@@ -14,6 +14,8 @@ PACKAGE = Path(__file__).parents[1]
 FIRST = "00_start_here.ipynb"  #: the lesson to begin with
 MANIFEST = ".aseqdip-lessons.json"  #: {name: sha256} of the last version of each file that was offered to the student
 PAGES = ("docs/troubleshooting.md", "docs/glossary.md", "docs/RESULTS.md", "docs/images/brain_real.png")
+OWN = {".ci", ".git", ".github", "aseqdip_lite", "benchmarks", "data", "docs", "lessons", "scripts", "tests"
+       }  #: folders of the clone, in which no copy may lie
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")  #: of Markdown, to a file
 README = """\
 # Your lessons
@@ -47,8 +49,8 @@ def renew(folder):
     Raises:
         InputError: there are no lessons to copy, the folder is the course's own, or it cannot be written to.
     """
-    home = course_folder()
-    if home == folder.resolve() or home / "lessons" in (folder.resolve(), *folder.resolve().parents):
+    home, real = course_folder(), folder.resolve()
+    if real == home or real.is_relative_to(home) and real.relative_to(home).parts[0] in OWN:
         raise InputError(f"{folder} is the course's own folder: name another one for your copy of the lessons")
     try:
         offered = read_manifest(folder)
@@ -87,7 +89,7 @@ def read_manifest(folder):
     """What was offered to the student before, {name: sha256}; nothing if that is not known."""
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
