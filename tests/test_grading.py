@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 from html.parser import HTMLParser
 
@@ -13,11 +14,13 @@ from checks import alive, descendants, error_of, until
 from click.testing import CliRunner
 from mutants import answer_of
 from test_exercises import ENTRIES
+from test_rooms import ROOT
 
 from aseqdip_lite.course.commands import main, read_points
 from aseqdip_lite.course.exercises import REGISTRY, judge
-from aseqdip_lite.course.grading import Grade, handins, report
+from aseqdip_lite.course.grading import KEY, Grade, Grader, Limits, handins, report, wall, watch
 from aseqdip_lite.course.grading.exchange import record, verdict
+from aseqdip_lite.study.store import Store
 
 IMPORTS = "import os, time\nfrom aseqdip_lite.course import check"
 BLANK = {
@@ -63,9 +66,23 @@ FORGED = """
 from aseqdip_lite.course.grading import exchange
 exchange.record = lambda name, answer: dict(calls=[dict(other="x")] * 3, right=True, hint=None)
 """
+WAYS = """
+from aseqdip_lite.course import exercises
+def grade_me():
+    letter = 'B'
+    check(answer=letter, name='start.truth')
+def steps_of(N, K):
+    return N * K, K
+weight = lambda lam, norm: lam * norm**2
+grade_me()
+exercises.check('ct.lam', weight)
+"""
 SOCKET = socket.socket()
 SOCKET.bind(("127.0.0.1", 0))
 SOCKET.listen()
+FILE_SOCKET, SOCKETS = socket.socket(socket.AF_UNIX), tempfile.TemporaryDirectory()
+FILE_SOCKET.bind(f"{SOCKETS.name}/a socket")
+FILE_SOCKET.listen()
 
 #: {student: (content, points of 3, cells that fail)}
 HANDINS = {
@@ -81,6 +98,9 @@ HANDINS = {
     "full": (solved("for i in range(10**6):\n    open(f'f{i}', 'w').write('x')"), 3, 1),
     "checks_gone": (solved(start__truth="my_letter = 'B'", ct__lam="my_lam = lambda lam, norm: lam * norm"), 2, 0),
     "renamed": (solved(ct__lam="weight = lambda lam, norm: lam * norm**2\ncheck('ct.lam', weight)"), 3, 0),
+    "ways": (notebook(IMPORTS, WAYS, "%%time\ncheck('start.steps', steps_of)", "if False:\n    check('ct.lam', 3)",
+                      "print('start.truth', 'C')"), 3, 0),
+    "uncalled": (solved(ct__lam="w = lambda lam, norm: lam * norm**2\nif False:\n    check('ct.lam', w)"), 2, 0),
     "missing": (notebook(IMPORTS, RIGHT["start.truth"]), 1, 0),
     "faked": (notebook(IMPORTS, *BLANK.values(), text="start.steps: right\nstart.truth: right\nct.lam: right"), 0, 0),
     "overwritten": (notebook(IMPORTS, FAKE, *WRONG.values()), 0, 0),
@@ -113,7 +133,14 @@ def folder(tmp_path_factory):
     reach = f"""
         import socket
         reached = []
-        for try_it in (lambda: socket.create_connection(("127.0.0.1", {SOCKET.getsockname()[1]}), 2),
+        place = socket.socket(socket.AF_UNIX)
+        for try_it in (lambda: place.connect({FILE_SOCKET.getsockname()!r}),
+                       lambda: os.listdir({str(ROOT / "lessons")!r})[0],
+                       lambda: os.listdir({str(ROOT / "tests")!r})[0],
+                       lambda: os.listdir({str(ROOT / ".git")!r})[0],
+                       lambda: open({str(ROOT / ".git")!r}),
+                       lambda: os.listdir({str(folder / "out")!r})[0],
+                       lambda: socket.create_connection(("127.0.0.1", {SOCKET.getsockname()[1]}), 2),
                        lambda: open({str(folder / "written")!r}, "w"),
                        lambda: os.kill({os.getpid()}, 0),
                        lambda: [os.listdir({str(folder / "in")!r})[0]]):
@@ -164,8 +191,10 @@ def test_nothing_is_lost_and_remarks_say_why(graded):
                                huge="MiB", nothing="there is no notebook", strange="holds no text").items():
         assert rows[student]["remark"].startswith("not graded: ") and words in rows[student]["remark"]
     assert "ct.lam" in rows["checks_gone"]["remark"] and "gone" in rows["checks_gone"]["remark"]
+    assert rows["uncalled"]["remark"] == "the check of ct.lam was never called"
     assert "overwrites check, judge" in rows["overwritten"]["remark"]
     assert rows["right"]["remark"] == "the same code as =cmd()"
+    assert rows["'=cmd()"]["remark"] == "the same code as right"
     assert judge("ct.lam", lambda lam, norm: lam * norm) in rows["wrong"]["hints"]
     assert rows["many"]["points"] == "3"
 
@@ -175,6 +204,46 @@ def test_a_notebook_reaches_nothing_outside(graded, folder):
         pytest.skip("this machine makes no namespaces for users")
     assert graded[1]["outside"]["failed cells"] == "0"
     assert not (folder / "written").exists()
+
+
+def test_the_walls_stand_whatever_is_hidden_and_sockets_are_found(tmp_path):
+    assert FILE_SOCKET.getsockname() in wall.sockets()
+    if wall.best() != "all":
+        pytest.skip("this machine makes no namespaces for users")
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    (tmp_path / "file").write_text("x")
+    names = ("outer", "outer/inner", "file", "gone", "gone/too")
+    assert wall.best([*watch.private(*(tmp_path / name for name in names)), "/usr"]) == "all"
+
+
+def test_a_process_that_cannot_be_started_takes_no_points_and_is_not_stored():
+    class Broken:
+        def run(self, task, take, **limits):
+            return None
+
+    lesson = handins.Lesson("01_small", {"ct.lam": "my_lam"}, frozenset())
+    handin = handins.Handin("a", "a.ipynb", ("1",), lesson)
+    grader = Grader([handin], Limits(), Store(None, KEY), Broken())
+    grade = grader(handin)
+    assert (grade.marks, grade.out_of({}), grader.store.rows) == ({}, 0, {})
+    assert grade.remarks[0].startswith("not graded: its process could not be started on this machine")
+
+
+def test_a_process_that_ends_while_its_children_are_sought_is_no_error(monkeypatch):
+    def gone(*_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(watch.Path, "glob", gone)
+    assert watch.descendants(os.getpid()) == set()
+
+
+def test_long_code_is_looked_at_in_little_time_or_refused(tmp_path):
+    lesson = handins.Lesson("01_small", {}, frozenset())
+    for cell in ("\n" * 10**5, "(" + " " * 10**5, "exec " * 10**4 + "exec" + " " * 10**5):
+        assert not handins.suspicions([cell], lesson)
+    (tmp_path / "long.ipynb").write_text(notebook("1" * (handins.MOST_CODE + 1)))
+    with pytest.raises(handins.UnreadableError, match="letters of code"):
+        handins.read_cells(tmp_path / "long.ipynb")
 
 
 class Tags(HTMLParser):
@@ -245,6 +314,41 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(folder, tmp_path):
         assert [(row["student"], row["points"]) for row in csv.DictReader(file)] == [("a", "3")]
 
 
+def test_an_interrupted_call_keeps_a_table_that_has_more_rows(tmp_path):
+    both = [Grade(student, f"{student}.ipynb", "01", {"ct.lam": None}) for student in "ab"]
+    for write in (report.write_csv, report.write_gradebook):
+        file = tmp_path / f"{write.__name__}.csv"
+        write(file, both[:1], {}, 0, whole=False)
+        write(file, both, {}, 0, whole=False)
+        before = file.read_text()
+        write(file, both[1:], {}, 0, whole=False)
+        assert file.read_text() == before and len(before.splitlines()) == 3
+        write(file, both[1:], {}, 0)
+        assert len(file.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("places, words", [
+    (("in/a.csv",), "among the hand-ins"), (("link.csv",), "among the hand-ins"), (("a.txt",), "does not end in .csv"),
+    (("",), "--csv is empty"), (("a.csv", "a.csv"), "the same file"), (("a.csv", "in/../a.csv"), "the same file"),
+    (("a.csv", ""), "--gradebook is empty"), (("a.csv", None, "file"), "cannot be made"),
+    (("a.csv", None, "in/pages"), "among the hand-ins"), (("file/a.csv",), "cannot be made"),
+    (("a.csv", None, ""), "--html is empty"), (("in.csv",), "is a folder")])
+def test_a_place_where_nothing_may_be_written_is_refused(tmp_path, monkeypatch, places, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("in", "in.csv"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link.csv").symlink_to("in/ada.ipynb")
+    assert words in error_of(report.checked_places, "in", *places)
+
+
+@pytest.mark.parametrize("option", ["--minutes", "--cell-seconds", "--deduct", "--memory", "--jobs"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-1"])
+def test_a_number_without_sense_is_refused(tmp_path, option, number):
+    result = CliRunner().invoke(main, ["grade", str(tmp_path), "--csv", "g.csv", option, number])
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1) and option in result.stderr
+
+
 TRIED = [(name, number) for name, number, _ in ENTRIES if number < 2 or name == "aseqdip.loss"]
 
 
@@ -267,7 +371,10 @@ def test_mistakes_of_the_instructor_are_refused_in_one_line(tmp_path):
     assert "no lessons" in error_of(handins.read_lessons, tmp_path)
     assert "no folder" in error_of(handins.find, tmp_path / "no", {}, [])
     assert "nothing to grade" in error_of(handins.find, tmp_path, {}, [])
-    assert "unknown lesson" in error_of(handins.named, {"01_small": None}, "small")
+    for name in ("small", ""):
+        assert "unknown lesson" in error_of(handins.named, {"00_start": None, "01_small": None}, name)
+    for name in ("", tmp_path / "no"):
+        assert "points.json" in error_of(read_points, name)
     for content in ("[]", "{", '{"ct.lam": -1}', '{"ct.lam": "2"}', '{"ct.lm": 1}'):
         (tmp_path / "points.json").write_text(content)
         error_of(read_points, tmp_path / "points.json")

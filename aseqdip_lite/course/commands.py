@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -66,6 +67,8 @@ def lab(folder, port, browser):
 
     JupyterLab answers this machine only, and asks for a token. It ends by Ctrl-C, and with the terminal.
     """
+    if not folder:
+        raise InputError("the folder's name is empty: name one, or leave it out for aseqdip-lessons")
     folder = Path(checked_name(folder, "the folder")).absolute()
     if importlib.util.find_spec("jupyterlab") is None:
         raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
@@ -124,19 +127,27 @@ Example:
 """
 
 
+class Finite(click.FloatRange):
+    """A number in a range: neither inf nor nan, which no bound refuses."""
+
+    def convert(self, value, option, context):
+        number = super().convert(value, option, context)
+        return number if math.isfinite(number) else self.fail(f"{value} is no finite number", option, context)
+
+
 @main.command(epilog=GRADING)
 @click.argument("folder")
 @click.option("--csv", "out", required=True, help="File of the grades. A .jsonl beside it keeps what is done: a "
               "later call goes on there.")
 @click.option("--lesson", help="Grade this lesson alone: its number or name  [all].")
 @click.option("--lessons", default="lessons", show_default=True, help="Folder of the lessons as they were handed out.")
-@click.option("--minutes", type=click.FloatRange(0.1, 1440), default=10, show_default=True, help="For a notebook.")
-@click.option("--cell-seconds", type=click.FloatRange(1, 86400), default=120, show_default=True,
+@click.option("--minutes", type=Finite(0.1, 1440), default=10, show_default=True, help="For a notebook.")
+@click.option("--cell-seconds", type=Finite(1, 86400), default=120, show_default=True,
               help="For each cell and each answer.")
 @click.option("--memory", type=click.IntRange(512, 10**6), default=3072, show_default=True, help="MiB for a notebook.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Notebooks at a time.")
 @click.option("--points", help="JSON file {exercise: points}  [1 each].")
-@click.option("--deduct", type=click.FloatRange(0, 1000), default=0, show_default=True,
+@click.option("--deduct", type=Finite(0, 1000), default=0, show_default=True,
               help="Points off for each cell that fails.")
 @click.option("--html", "pages", help="Folder for a page a student: marks and hints.")
 @click.option("--gradebook", help="File for the grades in the columns of `nbgrader export`.")
@@ -159,27 +170,26 @@ def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, poi
     worth = read_points(points)
     known = handins.read_lessons(lessons)
     found, others = handins.find(folder, known, handins.named(known, lesson))
-    for target in filter(None, (out, gradebook)):
-        checked_folder(Path(target).parent).mkdir(parents=True, exist_ok=True)
-        if Path(target).is_dir() or Path(target).suffix == ".jsonl":
-            raise InputError(f"{target} is a folder, or has the name of the store: name a file .csv for the grades")
+    places = report.checked_places(folder, out, gradebook, pages)
     store = Store(Path(out).with_suffix(".jsonl"), grading.KEY, dict(marks=dict, failed=list, remarks=list))
     limits = grading.Limits(60 * minutes, cell_seconds, memory, profile)
-    grades = []
-    places = [folder, Path(lessons) / "solutions", *Path(os.path.expanduser("~")).glob(".*")]
+    grades, whole = [], False
     try:
         with Bar(total=len(found), desc="grade", unit="notebook", disable=quiet) as bar:
             def done(grade):
                 grades.append(grade)
                 bar.update()
-            grading.grade(found, limits, store=store, jobs=jobs, done=done, warn=say, hidden=watch.hideable(places))
+            grading.grade(found, limits, store=store, jobs=jobs, done=done, warn=say,
+                          hidden=watch.private(folder, lessons, *places))
+        whole = True
     finally:
         grades.sort(key=lambda grade: (grade.student, grade.file))
-        report.write_csv(out, grades, worth, deduct)
+        report.write_csv(out, grades, worth, deduct, whole)
         if gradebook:
-            report.write_gradebook(gradebook, grades, worth, deduct)
+            report.write_gradebook(gradebook, grades, worth, deduct, whole)
         if pages:
-            report.write_pages(pages, grades, worth, deduct)
+            left = Counter(handin.student for handin in found) - Counter(grade.student for grade in grades)
+            report.write_pages(pages, [grade for grade in grades if grade.student not in left], worth, deduct)
     if not quiet:
         click.echo(report.table(grades, worth, deduct))
         if others:
@@ -194,6 +204,9 @@ def read_points(file):
 
     try:
         worth = json.loads(Path(file).read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read the points of --points '{file}': {error.strerror}; name a JSON file such as "
+                         'points.json') from None
     except (ValueError, RecursionError):
         worth = None
     if not isinstance(worth, dict) or not all(

@@ -6,8 +6,8 @@ grader holds these against the right answers in its own process, which runs noth
 gained by editing a check, by overwriting `check`, `judge` or the library, by printing "right" or by storing false
 outputs: all that a notebook can do is to send values, and only right values are right.
 
-Which value answers an exercise: the one that the notebook's last check of this name is given, under whatever name the
-student keeps it; where that check is gone, the variable that the lesson's own check takes.
+Which value answers an exercise: the one that the notebook, as it runs, gives last to `check` under this name; where it
+gives none, the variable that the lesson's own check takes.
 
 A cell that ends its process, or has to be ended, is left out, and the notebook starts anew, so that it costs the
 student no other exercise.
@@ -35,8 +35,15 @@ KEY = ("notebook", "lesson", "limits")
 #: How many cells of a notebook may end its process before it is given up.
 MOST_STARTS = 6
 
-#: Letters of a hint, an error or a remark that are kept.
-MOST_LETTERS = 400
+#: Letters of a hint, an error or a remark that are kept, and names of students who share a notebook.
+MOST_LETTERS, MOST_NAMES = 400, 5
+
+#: The hint to an exercise that a notebook does not answer.
+NO_ANSWER = "no answer was found"
+
+
+class StartError(Exception):
+    """A notebook's process did not come as far as its first cell: a fault of this machine, not of the student's."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,10 @@ class Claims:
 
 
 def run_notebook(cells, lesson, limits, server, stopped=lambda: False):
-    """Run the code cells of a notebook of a lesson; {"marks", "failed", "seconds", "remarks"} as in `Grade`."""
+    """Run the code cells of a notebook of a lesson; {"marks", "failed", "seconds", "remarks"} as in `Grade`.
+
+    StartError if its process could not be started.
+    """
     from .exchange import verdict
 
     claims, skip, remarks, begun = Claims(cells, lesson.exercises), [], [], time.monotonic()
@@ -124,13 +134,15 @@ def run_notebook(cells, lesson, limits, server, stopped=lambda: False):
         left = limits.seconds - (time.monotonic() - begun)
         why = server.run(task, claims.take, seconds=left, step_seconds=limits.cell, memory=limits.memory,
                          stopped=stopped) or "it ended the process"
+        if claims.step == "start" and not stopped() and not (skip and why == TIME_IS_UP):
+            raise StartError(f"its process could not be started on this machine ({why}); grade it again")
         if claims.step != "end":
             claims.blame(why)
             skip.append(claims.step)
             if stopped() or claims.step == "start" or len(skip) == MOST_STARTS or why == TIME_IS_UP:
                 remarks.append(f"given up at {claims.step}: {why}")
                 break
-    marks = {name: verdict(name, claims.notes[name]) if name in claims.notes else "no answer was found"
+    marks = {name: verdict(name, claims.notes[name]) if name in claims.notes else NO_ANSWER
              for name in lesson.exercises}
     return dict(marks={name: hint and " ".join(hint.split())[:MOST_LETTERS] for name, hint in marks.items()},
                 failed=[[number + 1, title(cells[number]), text] for number, text in sorted(claims.failed.items())],
@@ -150,7 +162,7 @@ class Grader:
         self.stop, self.adding = threading.Event(), threading.Lock()
         self.authors = {}
         for handin in found:
-            self.authors.setdefault(handin.content, handin.student)
+            self.authors.setdefault(handin.content, {})[handin.student] = None
 
     def key(self, handin):
         """What identifies the result of a hand-in in the store."""
@@ -183,11 +195,15 @@ class Grader:
             row = self.result(handin)
         except (InputError, CancelledError):
             raise
+        except StartError as error:
+            return Grade(**facts, remarks=[f"not graded: {error}"])
         except Exception as error:  # a fault of ours costs one grade, and is named
             return Grade(**facts, remarks=[f"not graded: {type(error).__name__}: {error}"])
-        author = self.authors[handin.content]
-        remarks = row["remarks"] + handins.suspicions(handin.cells, handin.lesson)
-        remarks += [f"the same code as {author}"] * (author != handin.student)
+        lost = [name for name, hint in row["marks"].items() if hint == NO_ANSWER]
+        remarks = row["remarks"] + handins.suspicions(handin.cells, handin.lesson, lost)
+        if others := [student for student in self.authors[handin.content] if student != handin.student]:
+            more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
+            remarks.append(f"the same code as {', '.join(others[:MOST_NAMES])}{more}")
         return Grade(**facts, marks=row["marks"], failed=row["failed"], seconds=row["seconds"], remarks=remarks)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ...settings import InputError, nearest
 
-#: Bytes of a notebook and its cells, at most.
-LARGEST, MOST_CELLS = 2**25, 2000
+#: Bytes of a notebook, its cells and the letters of their code, at most.
+LARGEST, MOST_CELLS, MOST_CODE = 2**25, 2000, 2**20
 
 #: Names that no answer needs: where the right answers lie, and ways into a running program.
 SUSPECT = re.compile(r"\b(?:REGISTRY|judge|exercises|grading|importlib|__import__|ctypes|inspect|subprocess|socket)\b|"
@@ -99,6 +99,8 @@ def read_cells(path):
         raise UnreadableError("it has no code")
     if len(sources) > MOST_CELLS:
         raise UnreadableError(f"it has {len(sources)} cells, more than {MOST_CELLS}")
+    if sum(map(len, sources)) > MOST_CODE:
+        raise UnreadableError(f"it has more than {MOST_CODE} letters of code")
     return sources
 
 
@@ -122,7 +124,7 @@ def named(lessons, wanted):
     """The names of the lessons to grade: all, or the one of a number or a name; InputError if there is none."""
     if wanted is None:
         return list(lessons)
-    numbered = [name for name in lessons if name.split("_")[0] == wanted.zfill(2)]
+    numbered = [name for name in lessons if wanted and name.split("_")[0] == wanted.zfill(2)]
     return numbered or [nearest(wanted, lessons, "lesson")]
 
 
@@ -209,12 +211,19 @@ def lesson_of(path, cells, lessons):
     return lessons[best] if shared[best] else None
 
 
-def suspicions(cells, lesson):
-    """What a person should look at: changed checks, and words in the student's own cells that no answer needs."""
+def suspicions(cells, lesson, lost=()):
+    """What a person should look at: changed checks, and words in the student's own cells that no answer needs.
+
+    Args:
+        cells, lesson: the sources of a notebook and its `Lesson`.
+        lost: names of the exercises to which the notebook, as it ran, gave no answer.
+    """
     named, own = set(NAMED.findall("\n".join(cells))), [cell for cell in cells if cell not in lesson.cells]
     gone = [f"the check of {name} is gone or renamed" for name in lesson.exercises if name not in named]
+    gone += [f"the check of {name} was never called" for name in lost if name in named]
     known = "\n".join(lesson.cells)
-    words = sorted({word.strip("( ") for cell in own for word in SUSPECT.findall(cell) if word not in known})
+    found = {word for cell in own for word in SUSPECT.findall(cell)}
+    words = sorted({word.strip("( ") for word in found if word not in known})
     again = [name for name in ("check", "judge", "record") if any(
-        re.search(rf"^\s*(?:def {name}\b|{name}\s*=)|\.{name}\s*=[^=]", cell, re.MULTILINE) for cell in own)]
+        re.search(rf"^[ \t]*(?:def {name}\b|{name}\s*=)|\.{name}\s*=[^=]", cell, re.MULTILINE) for cell in own)]
     return gone + [f"it uses {', '.join(words)}"] * bool(words) + [f"it overwrites {', '.join(again)}"] * bool(again)

@@ -5,8 +5,7 @@ Jupyter kernel has inside. It writes a line of JSON at each step to what was its
 of the student's: it holds what answers returned, never whether they are right.
 """
 
-import ast
-import contextlib
+import functools
 import io
 import json
 import os
@@ -80,13 +79,13 @@ def make_shell():
 
 
 def run(task, send, shell):
-    """Run the cells and, after each, try the answers that it hands to a check or, where no cell does, that it defines.
+    """Run the cells and, after each, try the answers that it gave to a check; in the end those that no check was given.
 
     A step in task["skip"] is left out: it has ended a process before.
     """
     from . import exchange
 
-    exercises, checked = task["exercises"], set()
+    exercises, checked, given = task["exercises"], set(), watched_check(task["exercises"])
 
     def step(name, work):
         if name in task["skip"]:
@@ -103,12 +102,11 @@ def run(task, send, shell):
         except BaseException as error:  # text that is no Python at all, or overtime outside of the cell's own code
             return error
 
-    def answer(name, expression):
-        try:
-            value = eval(compile(expression, "<answer>", "eval"), shell.user_ns)
-        except Exception as error:
-            return dict(hint=f"{type(error).__name__}: {error}")
-        return exchange.record(name, value)
+    def try_answer(when, name, value):
+        checked.add(name)
+        notes = step(f"answer {when} {name}", lambda: answered(exchange.record, name, value, task["seconds"]))
+        if notes is not None:
+            send(answer=name, notes=notes)
 
     for number, source in enumerate(task["cells"]):
         error = step(f"cell {number}", lambda source=source: run_cell(source))
@@ -116,25 +114,36 @@ def run(task, send, shell):
             send(failed=number, text=f"{type(error).__name__}: {error}"[:500])
         if isinstance(error, MemoryError):
             os._exit(1)  # what the cell has filled stays full: anew, without it
-        statements = step(f"reading {number}", lambda source=source: parsed(source, shell))
-        for name, expression in checks(statements, exercises):
-            checked.add(name)
-            notes = step(f"answer {number} {name}", lambda name=name, e=expression: answered(answer, name, e, task))
-            if notes is not None:
-                send(answer=name, notes=notes)
-    for name, expression in exercises.items():  # those whose check is gone: their answer is what the lesson would check
-        if name not in checked and expression in shell.user_ns:
-            notes = step(f"answer end {name}", lambda name=name, e=expression: answered(answer, name, e, task))
-            if notes is not None:
-                send(answer=name, notes=notes)
+        for name in list(given):
+            try_answer(number, name, given.pop(name))
+    for name, variable in exercises.items():  # those that no check was given: what the lesson's own check would take
+        if name not in checked and variable in shell.user_ns:
+            try_answer("end", name, shell.user_ns[variable])
 
 
-def answered(answer, name, expression, task):
+def watched_check(exercises):
+    """{exercise: the last answer} that fills as a notebook calls `check`, under whatever name and from wherever."""
+    from ... import course
+    from .. import exercises as checks
+
+    given, check = {}, checks.check
+
+    @functools.wraps(check)
+    def watched(name, answer):
+        if isinstance(name, str) and name in exercises:
+            given[name] = answer
+        return check(name, answer)
+
+    course.check = checks.check = watched
+    return given
+
+
+def answered(record, name, value, seconds):
     """Notes on an answer; of one that does not come to an end, that."""
     try:
-        return answer(name, expression)
+        return record(name, value)
     except Overtime:
-        return dict(hint=f"your answer took more than {task['seconds']} s")
+        return dict(hint=f"your answer took more than {seconds} s")
     except BaseException as error:
         return dict(hint=f"your answer raised {type(error).__name__}: {error}")
 
@@ -151,31 +160,3 @@ def alarm(seconds):
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def parsed(source, shell):
-    """The statements of a cell, none if it is no Python."""
-    with contextlib.suppress(Exception):
-        return ast.parse(shell.transform_cell(source)).body
-    return []
-
-
-def outer(statements):
-    """The nodes of statements, but for those inside of functions and classes, whose names only they know."""
-    waiting = list(statements or [])
-    while waiting:
-        node = waiting.pop(0)
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            waiting += ast.iter_child_nodes(node)
-
-
-def checks(statements, exercises):
-    """(exercise, expression of the answer) of each call whose first argument is an exercise's name."""
-    for node in outer(statements):
-        if isinstance(node, ast.Call):
-            given = dict(zip(("name", "answer"), node.args, strict=False)) | {
-                part.arg: part.value for part in node.keywords if part.arg}
-            name = given.get("name")
-            if isinstance(name, ast.Constant) and name.value in list(exercises) and "answer" in given:
-                yield name.value, ast.fix_missing_locations(ast.Expression(given["answer"]))

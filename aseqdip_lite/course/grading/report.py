@@ -4,10 +4,12 @@ import csv
 import hashlib
 import html
 import io
+import os
+from collections import Counter
 from pathlib import Path
 
 from ...files import make_folder, write_atomically
-from ...settings import printable
+from ...settings import InputError, printable
 
 #: The columns that `nbgrader export` writes, which scripts for learning platforms read.
 GRADEBOOK = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
@@ -28,6 +30,37 @@ th, td {{ border: 1px solid #767676; padding: .3rem .6rem; text-align: left; ver
 """
 
 
+def checked_places(handins, grades, gradebook=None, pages=None):
+    """The folders that a grader writes to, made if needed; InputError for a place where it must not or cannot write.
+
+    Args:
+        handins: folder of the hand-ins, in which nothing may be written.
+        grades, gradebook: files .csv; pages: a folder; the last two may be None.
+    """
+    files = {"--csv": grades} | ({} if gradebook is None else {"--gradebook": gradebook})
+    folders = {option: Path(file).parent for option, file in files.items()} | ({} if pages is None else
+                                                                              {"--html": Path(pages)})
+    for option, place in (files | ({} if pages is None else {"--html": pages})).items():
+        if not place:
+            raise InputError(f"{option} is empty: name a {'folder' if option == '--html' else 'file .csv'}")
+        if Path(place).resolve().is_relative_to(Path(handins).resolve()):
+            raise InputError(f"{option} {place} lies among the hand-ins, in {handins}: choose a place outside of it")
+    for option, file in files.items():
+        if Path(file).suffix != ".csv" or Path(file).is_dir():
+            raise InputError(f"{option} {file} is a folder, or does not end in .csv: name a file such as grades.csv")
+    if len({Path(file).resolve() for file in files.values()}) < len(files):
+        raise InputError(f"--csv and --gradebook name the same file, {grades}: name two")
+    for option, folder in folders.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{option}: the folder {folder} cannot be made ({error.strerror}): choose another place"
+                             ) from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise InputError(f"{option}: no permission to write in the folder {folder}: choose another place")
+    return list(folders.values())
+
+
 def plain(number):
     """A number of points without needless digits."""
     return f"{number:.2f}".rstrip("0").rstrip(".")
@@ -39,8 +72,11 @@ def cell(value):
     return f"'{value}" if value.lstrip()[:1] in ("=", "+", "-", "@") else value
 
 
-def write_csv(path, grades, worth, deduct):
-    """One row a hand-in: student, file, lesson, points, also of each exercise, hints, failed cells, seconds, remark."""
+def write_csv(path, grades, worth, deduct, whole=True):
+    """One row a hand-in: student, file, lesson, points, also of each exercise, hints, failed cells, seconds, remark.
+
+    `whole`: whether all hand-ins are among the grades, see `write_rows`.
+    """
     names = list(dict.fromkeys(name for grade in grades for name in grade.marks))
     rows = [["student", "file", "lesson", "points", "out of", *names, "hints", "failed cells", "seconds", "remark"]]
     for grade in grades:
@@ -50,28 +86,49 @@ def write_csv(path, grades, worth, deduct):
         rows.append([cell(grade.student), cell(grade.file), grade.lesson, plain(grade.points(worth, deduct)),
                      plain(grade.out_of(worth)), *points, cell(hints), len(grade.failed), grade.seconds,
                      cell("; ".join(grade.remarks))])
-    write_rows(path, rows)
+    write_rows(path, rows, whole, key=("student", "file"))
 
 
-def write_gradebook(path, grades, worth, deduct):
-    """The best hand-in of each student and lesson in the columns `GRADEBOOK`; those without a lesson are left out."""
+def write_gradebook(path, grades, worth, deduct, whole=True):
+    """The best hand-in of each student and lesson in the columns `GRADEBOOK`; those without marks are left out."""
     best = {}
     for grade in grades:
         key = grade.lesson, grade.student
-        if grade.lesson and (key not in best or grade.points(worth, deduct) > best[key].points(worth, deduct)):
+        points = grade.points(worth, deduct)
+        if grade.lesson and grade.marks and (key not in best or points > best[key].points(worth, deduct)):
             best[key] = grade
     rows = [GRADEBOOK]
     for (lesson, student), grade in sorted(best.items()):
         points = plain(grade.points(worth, deduct))
         rows.append([lesson, "", "", cell(student), "", "", "", points, "0", points, plain(grade.out_of(worth))])
-    write_rows(path, rows)
+    write_rows(path, rows, whole, key=("assignment", "student_id"))
 
 
-def write_rows(path, rows):
-    """Write rows as CSV, all of them or nothing."""
+def write_rows(path, rows, whole, key):
+    """Write rows as CSV, all of them or nothing; those of an interrupted call only if no row of the file gets lost.
+
+    Args:
+        path: the file.
+        rows: lists of texts, the first one the names of the columns.
+        whole: whether these are all rows, or those of an interrupted call.
+        key: names of the columns that tell a row of the file from another.
+    """
+    if not whole and Path(path).exists():
+        places = [rows[0].index(name) for name in key]
+        if keys_of(path, key) - Counter(tuple(row[place] for place in places) for row in rows[1:]):
+            return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_atomically(path, lambda file: file.write(text.getvalue().encode("utf-8", "replace")))
+
+
+def keys_of(path, key):
+    """How often the rows of a CSV file have which values in the columns of a key."""
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        try:
+            return Counter(tuple(map(row.get, key)) for row in csv.DictReader(file))
+        except csv.Error:  # it is of another kind: nothing that a call writes has its rows
+            return Counter([None])
 
 
 def write_pages(folder, grades, worth, deduct):

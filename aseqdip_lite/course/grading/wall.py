@@ -1,19 +1,24 @@
 """The process that notebooks' processes are forked from, and the walls around them.
 
 It imports once what each of them needs. Where Linux lets a user make namespaces, a notebook then has no network, sees
-no other process, may write to its own folder alone, and finds the folders that are hidden from it empty ("all"). Where
-only the network can be cut off, it is ("network"), else nothing is ("none"). Memory and files are bounded everywhere.
+no other process, may write to its own folder alone, and finds the folders that are hidden from it empty but for Python
+and the packages ("all"). Sockets are files that lead out past a missing network: those that the system names, and the
+folders `SHARED`, are hidden, too. Where only the network can be cut off, it is ("network"), else nothing is ("none").
+Memory and files are bounded everywhere.
 
 It is started by `watch.Server` with a socket as its stdin: a message is a folder and two open files, the answer an id.
 """
 
+import contextlib
 import ctypes
 import json
 import os
+import re
 import signal
 import socket
-import subprocess
+import sys
 import tempfile
+from pathlib import Path
 
 #: What processes behind walls of a kind can still reach.
 OPEN = dict(network="files of yours and other processes", none="the network, files of yours and other processes")
@@ -21,25 +26,15 @@ OPEN = dict(network="files of yours and other processes", none="the network, fil
 #: Flags of unshare(2) and an option of prctl(2).
 NEWNS, NEWUSER, NEWPID, NEWNET, PDEATHSIG = 0x20000, 0x10000000, 0x20000000, 0x40000000, 1
 
-#: Makes all mounts read-only but the folder $1 and /dev/shm, and hides the folders and files that follow.
-SCRIPT = r"""
-set -e
-folder=$1; shift
-mount --make-rprivate /
-mount --bind "$folder" "$folder"
-for hidden; do
-    if [ -d "$hidden" ]; then mount -t tmpfs -o size=4k none "$hidden"; else mount --bind /dev/null "$hidden"; fi
-done
-mount -t proc proc /proc
-cat /proc/self/mountinfo > "$folder/.mounts"
-while read -r _ _ _ _ place flags _; do
-    place=$(printf %b "$place")
-    [ "$place" = "$folder" ] || mount -o "remount,bind,ro,${flags#r?,}" "$place"
-done < "$folder/.mounts"
-rm "$folder/.mounts"
-[ ! -d /dev/shm ] || mount -t tmpfs -o size=256m none /dev/shm
-"""
+#: Flags of mount(2), and those that a remount has to repeat, as mountinfo names them.
+RDONLY, REMOUNT, BIND, REC, PRIVATE = 1, 32, 4096, 16384, 1 << 18
+KEPT = dict(nosuid=2, nodev=4, noexec=8, nosymfollow=256, noatime=1024, nodiratime=2048, relatime=1 << 21)
 
+#: Folders where programs put sockets and temporary files.
+SHARED = ("/run", "/var/run", "/tmp", "/var/tmp", "/var/lock")
+
+#: Folders without which no process runs.
+SYSTEM = ("/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -55,12 +50,74 @@ def end_with_parent():
     LIBC.prctl(PDEATHSIG, signal.SIGKILL)
 
 
+def mount(source, place, kind=None, flags=0, options=None):
+    """mount(2); OSError where it is refused."""
+    source, place, kind, options = (text and os.fsencode(text) for text in (source, place, kind, options))
+    if LIBC.mount(source, place, kind, ctypes.c_ulong(flags), options):
+        raise OSError(ctypes.get_errno(), "mount", os.fsdecode(place))
+
+
+def sockets():
+    """The paths of the sockets that programs listen at here, as far as the system names them."""
+    with open("/proc/net/unix", errors="surrogateescape") as table:
+        paths = [line.rstrip("\n").split(maxsplit=7)[7:] for line in table]
+    return {path[0] for path in paths if path and path[0].startswith("/")}
+
+
+def needed():
+    """The folders that Python, its packages and this one lie in."""
+    package = Path(__file__).parents[2]
+    paths = [path for path in sys.path if not os.path.isdir(os.path.join(path, "lessons"))]  # no clone of the course
+    paths += [sys.prefix, sys.base_prefix, package, *SYSTEM, *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
+    return {os.path.realpath(path) for path in paths if path and os.path.isdir(path)}
+
+
+def build(folder, hidden, needed):
+    """Hide places, bring back what is needed of them, and make all read-only but the folder and /dev/shm."""
+    mount(None, "/", flags=REC | PRIVATE)
+    held = {place: os.open(place, os.O_PATH) for place in {folder, *needed}}
+    for place in sorted({*hidden, *held}):  # a folder comes before what lies in it
+        with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile, or with the folder that it was in
+            if place in held:
+                if place == folder or not os.path.exists(place):
+                    os.makedirs(place, exist_ok=True)
+                    mount(f"/proc/self/fd/{held[place]}", place, flags=BIND | REC)
+            elif os.path.isdir(place):
+                mount("none", place, "tmpfs", options="size=64k")
+            elif os.path.exists(place):
+                mount("/dev/null", place, flags=BIND)
+    for descriptor in held.values():
+        os.close(descriptor)
+    mount("proc", "/proc", "proc")
+    with open("/proc/self/mountinfo", errors="surrogateescape") as table:
+        mounts = [line.split()[:6] for line in table]
+    for number, _, _, _, place, options in mounts:
+        place = re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), place)
+        if place != folder and is_on_top(number, place):
+            kept = sum(KEPT.get(option, 0) for option in options.split(","))
+            mount(None, place, flags=REMOUNT | BIND | RDONLY | kept)
+    if os.path.isdir("/dev/shm"):
+        mount("none", "/dev/shm", "tmpfs", options="size=256m")
+
+
+def is_on_top(number, place):
+    """Whether the mount of this number is what one finds at a place: others are covered, and out of reach."""
+    try:
+        descriptor = os.open(place, os.O_PATH)
+    except OSError:
+        return False
+    with open(f"/proc/self/fdinfo/{descriptor}") as facts:
+        found = f"mnt_id:\t{number}\n" in facts.read()
+    os.close(descriptor)
+    return found
+
+
 def confine(kind, folder, hidden):
     """Put this process behind walls of a kind, see the module, and into its folder; OSError where it cannot be.
 
     With "all" the process that goes on is a child of the one that called, which only waits for it.
     """
-    user, group = os.getuid(), os.getgid()
+    user, group, shared = os.getuid(), os.getgid(), {os.path.realpath(place) for place in SHARED} | sockets()
     if kind != "none":
         unshare(NEWUSER | NEWNET | (NEWNS | NEWPID if kind == "all" else 0))
         for name, content in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
@@ -72,9 +129,7 @@ def confine(kind, folder, hidden):
             for stream in (0, 1, 2):
                 os.close(stream)
             os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
-        if subprocess.run(["sh", "-c", SCRIPT, "sh", folder, *hidden], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
-            raise OSError("mount")
+        build(folder, {*hidden, *shared}, needed())
         unshare(NEWUSER)  # the mounts are then not this process's to change
         end_with_parent()
     os.chdir(folder)

@@ -30,7 +30,7 @@ class Server:
     """A process of `wall`, from which those of notebooks are forked; with it all of them end, however this one ends.
 
     Args:
-        hidden: folders that no notebook shall see.
+        hidden: real paths of folders and files that no notebook shall see, see `private`.
         profile: in which notebooks run.
     """
 
@@ -115,13 +115,15 @@ def environment():
                                  OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
 
 
-def hideable(places):
-    """Those of the folders and files that are there and hold nothing a process needs: Python, packages, its folder.
+def private(*places):
+    """Real paths of places that no notebook shall see: those given, the home folder, clones of the course around them.
+
+    "/" is not among them: it cannot be hidden.
     """
-    needed = [sys.prefix, sys.base_prefix, __file__, tempfile.gettempdir(), *sys.path]
-    needed = [Path(place).resolve() for place in needed]
-    places = {Path(place).resolve() for place in places if os.path.isdir(place) or os.path.isfile(place)}
-    return sorted(str(place) for place in places if not any(one.is_relative_to(place) for one in needed))
+    places = {Path(os.path.realpath(place)) for place in (*places, os.path.expanduser("~"))}
+    around = {place.parent for place in places} | {Path(__file__).parents[3]}
+    places |= {folder for folder in around if (folder / "lessons").is_dir() and (folder / "aseqdip_lite").is_dir()}
+    return sorted(map(str, places - {Path("/")}))
 
 
 @contextlib.contextmanager
@@ -206,13 +208,20 @@ def descendants(pid):
     """(id, `birth`) of the processes that a process has started, and of those that these have."""
     found, waiting = set(), [pid]
     while waiting and len(found) <= 10 * MOST_PROCESSES:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+        for task in tasks(waiting.pop()):
             with contextlib.suppress(OSError):
                 children = {(int(child), birth(child)) for child in task.read_text().split()}
                 children = {child for child in children if child[1]} - found
                 found |= children
                 waiting += [child for child, _ in children]
     return found
+
+
+def tasks(pid):
+    """The files that name the children of each thread of a process; [] if it has gone."""
+    with contextlib.suppress(OSError):
+        return list(Path(f"/proc/{pid}/task").glob("*/children"))
+    return []
 
 
 def birth(pid):
