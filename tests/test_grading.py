@@ -191,7 +191,7 @@ def test_nothing_is_lost_and_remarks_say_why(graded):
                                huge="MiB", nothing="there is no notebook", strange="holds no text").items():
         assert rows[student]["remark"].startswith("not graded: ") and words in rows[student]["remark"]
     assert "ct.lam" in rows["checks_gone"]["remark"] and "gone" in rows["checks_gone"]["remark"]
-    assert rows["uncalled"]["remark"] == "the check of ct.lam was never called"
+    assert rows["uncalled"]["remark"] == "the check of ct.lam was not reached"
     assert "overwrites check, judge" in rows["overwritten"]["remark"]
     assert rows["right"]["remark"] == "the same code as =cmd()"
     assert rows["'=cmd()"]["remark"] == "the same code as right"

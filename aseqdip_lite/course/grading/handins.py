@@ -220,7 +220,7 @@ def suspicions(cells, lesson, lost=()):
     """
     named, own = set(NAMED.findall("\n".join(cells))), [cell for cell in cells if cell not in lesson.cells]
     gone = [f"the check of {name} is gone or renamed" for name in lesson.exercises if name not in named]
-    gone += [f"the check of {name} was never called" for name in lost if name in named]
+    gone += [f"the check of {name} was not reached" for name in lost if name in named]
     known = "\n".join(lesson.cells)
     found = {word for cell in own for word in SUSPECT.findall(cell)}
     words = sorted({word.strip("( ") for word in found if word not in known})
