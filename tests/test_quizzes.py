@@ -1,8 +1,11 @@
 """Quizzes: right answers are right, wrong ones get a sentence of their own, and both forms show every question."""
 
+import ast
 import html
 import itertools
+import math
 import re
+import tomllib
 from types import SimpleNamespace
 
 import build_lessons
@@ -11,9 +14,11 @@ import pytest
 import quizzes_page
 
 from aseqdip_lite import InputError
-from aseqdip_lite.course import quiz, quizzes
+from aseqdip_lite.course import quiz, quiz_answers, quizzes
 from aseqdip_lite.course.quizzes import Question, grade
+from aseqdip_lite.course.quizzes.answers import verdicts
 from aseqdip_lite.course.quizzes.form import Form
+from aseqdip_lite.course.quizzes.template import evaluate, fill
 
 NAMES = list(quizzes.names())
 ALL = {f"{name}:{number}": question for name in NAMES for number, question in enumerate(quiz(name), start=1)}
@@ -132,9 +137,140 @@ def test_a_quiz_that_is_not_there_is_refused_in_one_line():
             quiz(name)
 
 
+# --- variants ---------------------------------------------------------------------------------------------------------
+
+def written(name):
+    return tomllib.loads(quizzes.names()[name].read_text(encoding="utf-8"))["question"]
+
+
+#: {name: fields} of the questions whose numbers are free.
+FREE = {f"{name}:{number}": fields for name in NAMES for number, fields in enumerate(written(name), start=1)
+        if "given" in fields}
+
+
+def numbers_in(text):
+    """All numbers of a text, without its signs."""
+    return re.findall(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", text)
+
+
+@pytest.mark.parametrize("fields", FREE.values(), ids=FREE)
+def test_a_question_with_free_numbers_is_sound_with_all_of_its_values(fields):
+    given, asks = fields["given"], set()
+    for values in itertools.product(*given.values()):
+        question = Question(**fill({name: field for name, field in fields.items() if name != "given"},
+                                   dict(zip(given, values, strict=True))))
+        slips = [float(slip) for slip in question.wrong]
+        assert math.isfinite(question.right) and len(slips) == len(fields["wrong"])
+        assert grade(question, question.right) is None
+        for slip, why in question.wrong.items():
+            assert abs(float(slip) - question.right) > 2 * question.tolerance and grade(question, slip) == why
+        assert min(abs(a - b) for a, b in itertools.combinations([*slips, question.right], 2)) > 1e-9
+        text = " ".join([question.ask, question.why, question.solution, question.hint, *question.wrong,
+                         *question.wrong.values()])
+        assert not re.search(r"[{}]", text)
+        assert all("e" not in number and len(number.replace(".", "").strip("0")) <= 4 for number in numbers_in(text))
+        for value in values:
+            shown = [str(part) for part in (value if isinstance(value, list) else [value])]
+            assert any(part in question.ask or part in question.why for part in shown)
+        asks.add(question.ask)
+    assert len(asks) >= 2
+
+
+def test_most_numbers_are_free():
+    numbers = [name for name, question in ALL.items() if question.kind == "number"]
+    assert len(FREE) >= 0.9 * len(numbers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variant_asks_the_same_things_with_other_numbers_in_another_order(name):
+    plain, variants = quiz(name), [quiz(name, variant=seed) for seed in range(6)]
+    assert quiz(name, variant=3) == variants[3]
+    for questions in variants:
+        assert sorted(question.kind for question in questions) == sorted(question.kind for question in plain)
+        for question in questions:
+            assert grade(question, question.right) is None
+            if question.kind in ("order", "match"):
+                known = next(one for one in plain if one.ask == question.ask)
+                kept = [part for part in known.right if part in question.right]
+                assert kept == list(question.right) and len(kept) >= 3
+    keys = [[(question.ask[:20], str(question.right)) for question in questions] for questions in variants]
+    assert all(a != b for a, b in itertools.combinations(keys, 2))
+    assert len({str(question.right) for questions in variants for question in questions}) > len(plain)
+
+
+def test_a_class_gets_its_variant_by_the_environment(monkeypatch):
+    monkeypatch.setenv("ASEQDIP_VARIANT", "7")
+    assert quiz("06") == quiz("06", variant=7) and quiz("06").variant == 7
+    monkeypatch.setenv("ASEQDIP_VARIANT", "seven")
+    with pytest.raises(InputError, match="^a variant is a whole number such as 7, not 'seven'"):
+        quiz("06")
+
+
+@pytest.mark.parametrize("formula, value", [
+    ("2 * 3 + 4**2 / 8 - 1", 7), ("-N + 1", -9), ("sqrt(N * 10)", 10), ("log10(N)", 1), ("round(pi, 2)", 3.14)])
+def test_a_formula_is_arithmetic(formula, value):
+    assert evaluate(formula, dict(N=10)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("formula", [
+    "K", "1 +", "N.real", "N[0]", "'a'", "True", "__import__('os')", "max(1, 2)", "1 / 0", "sqrt(-1)", "lambda: 1",
+    "N if N else 1", "sqrt(1, 2)", "[1]", ""])
+def test_a_formula_is_nothing_else(formula):
+    with pytest.raises(InputError, match="formula .* cannot be read"):
+        evaluate(formula, dict(N=10))
+
+
+# --- as text in a cell ------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("variant", [None, 7])
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_as_text_are_judged_as_those_of_the_form(name, variant):
+    questions = quiz(name, variant)
+    right = {number: question.right for number, question in enumerate(questions, start=1)}
+    assert set(verdicts(questions, right).values()) == {None}
+    assert all(hint.startswith("not answered yet") for hint in verdicts(questions, {}).values())
+    form = Form(questions)
+    for row in form.rows:
+        fill_in(row, row.question.right)
+        row.button.click()
+    call = html.unescape(re.sub("<[^>]*>", "\n", form.text.value)).strip().splitlines()[-1]
+    node = ast.parse(call, mode="eval").body
+    assert ast.unparse(node.func) == "quiz_answers" and node.args[0].value == name[:2]
+    assert set(verdicts(questions, ast.literal_eval(node.args[1])).values()) == {None}
+    assert [ast.literal_eval(part.value) for part in node.keywords] == ([] if variant is None else [variant])
+
+
+def test_the_beginning_of_an_option_is_enough_where_it_is_the_only_one():
+    question = Question("?", "by the dot test", "since", {"by the error": "no", "it stops": "nor this"})
+    assert verdicts([question], {1: "By the DOT"})[1] is None and verdicts([question], {1: "it"})[1] == "nor this"
+    assert verdicts([question], {1: "by the"})[1] == "choose one of the answers that are given"
+    match = Question("?", {"left": "first", "centre": "second", "right": "third"}, "since", hint="think")
+    assert verdicts([match], {1: {"l": "f", "c": "s", "r": "t"}})[1] is None
+
+
+@pytest.mark.parametrize("answer", [["a"], {"a": "b"}, {1: [2]}, 3, 1j, b"x", (1, 2), {1}, [[1]], "?", 10**400, [{}]])
+def test_whatever_is_written_as_an_answer_gets_a_sentence(answer):
+    for name in ("00", "01"):
+        questions = quiz(name)
+        hints = verdicts(questions, dict.fromkeys(range(1, len(questions) + 1), answer)).values()
+        assert all(isinstance(hint, str) and hint and "\n" not in hint for hint in hints)
+
+
+@pytest.mark.parametrize("answers, fault", [("B", "a table"), ({99: 1}, "questions 1 to 7, not '99'")])
+def test_answers_to_questions_that_are_not_there_are_refused(answers, fault):
+    with pytest.raises(InputError, match=fault):
+        quiz_answers("00", answers)
+
+
+def test_quiz_answers_shows_a_verdict_for_each_question(capsys):
+    quiz_answers("00", {2: 450})
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7 and "question 2: right" in lines[1] and "question 3: not answered yet" in lines[2]
+
+
 # --- the form ---------------------------------------------------------------------------------------------------------
 
-def fill(row, answer):
+def fill_in(row, answer):
     """Put an answer into the controls of a row."""
     answers = {"order": list, "match": lambda one: list(one.values())}.get(row.question.kind, lambda one: [one])(answer)
     for control, value in zip(row.fields, answers, strict=True):
@@ -149,7 +285,7 @@ def test_the_form_counts_right_answers_and_explains_them(name):
     for count, row in enumerate(form.rows, start=1):
         row.button.click()
         assert "not answered yet" in row.verdict.value and f"{count - 1} of {total}" in form.score.value
-        fill(row, row.question.right)
+        fill_in(row, row.question.right)
         row.button.click()
         assert f"✓ right: {html.escape(row.question.why)}" in re.sub("<[^>]*>", "", row.verdict.value)
         assert "attempts: 1" in row.verdict.value
@@ -159,10 +295,10 @@ def test_the_form_counts_right_answers_and_explains_them(name):
 def test_a_wrong_answer_in_the_form_gets_its_sentence_and_takes_the_point_back():
     question = next(question for question in ALL.values() if question.kind == "choice")
     row, = (form := Form([question])).rows
-    fill(row, question.right)
+    fill_in(row, question.right)
     row.button.click()
     wrong, why = next(iter(question.wrong.items()))
-    fill(row, wrong)
+    fill_in(row, wrong)
     row.button.click()
     assert html.escape(why) in row.verdict.value and "not yet" in row.verdict.value
     assert "attempts: 2" in row.verdict.value and "0 of 1 right" in form.score.value

@@ -10,6 +10,8 @@ A question of `NN_name.toml` has the fields of `Question`. Its kind follows from
     why = "PSNR = 10 log₁₀(peak²/MSE), and 10 log₁₀ 100 = 20."
     wrong = {"2" = "That is log₁₀ 100: a decibel is a tenth of it.", "40" = "That is 20 log₁₀: MSE is squared already."}
     hint = "Write the PSNR twice and subtract."
+
+Numbers that a variant draws are written as formulas, see `template`.
 """
 
 import html
@@ -21,7 +23,9 @@ import tomllib
 from dataclasses import dataclass, field
 
 from ...settings import nearest
+from .. import variants
 from ..feedback import UNANSWERED
+from .template import draw
 
 FOLDER = importlib.resources.files(__name__)
 
@@ -45,6 +49,7 @@ class Question:
         hint: what to think about, where a wrong answer is not listed in `wrong`.
         tolerance: largest distance of a right number from `right`.
         unit: unit of the number.
+        salt: changes the order of the options; a variant sets it.
     """
 
     ask: str
@@ -54,6 +59,7 @@ class Question:
     hint: str = ""
     tolerance: float = 0.0
     unit: str = ""
+    salt: str = ""
 
     @property
     def kind(self):
@@ -65,7 +71,7 @@ class Question:
         """What a reader picks from: in the same mixed order each time, never the right one; [] for a number."""
         given = {"choice": lambda: [self.right, *self.wrong], "order": lambda: list(self.right),
                  "match": lambda: list(self.right.values()), "number": list}[self.kind]()
-        mixed = random.Random(self.ask).sample(given, len(given))
+        mixed = random.Random(self.ask + self.salt).sample(given, len(given))
         return mixed[::-1] if self.kind in ("order", "match") and mixed == given else mixed
 
     @property
@@ -131,7 +137,16 @@ def grade_value(question, number):
 
 
 class Quiz(list):
-    """The questions of a lesson: a form in a notebook that runs, text with folded answers everywhere else."""
+    """The questions of a lesson: a form in a notebook that runs, text with folded answers everywhere else.
+
+    Attributes:
+        name: that of the lesson's file.
+        variant: a whole number, or None.
+    """
+
+    def __init__(self, questions, name="", variant=None):
+        super().__init__(questions)
+        self.name, self.variant = name, variant
 
     def __repr__(self):
         lines = []
@@ -177,19 +192,26 @@ def names():
     return {file.name.removesuffix(".toml"): file for file in files}
 
 
-def quiz(name):
+def quiz(name, variant=None):
     """The quiz of a lesson, to be shown as the last line of a cell.
 
     Args:
         name: the lesson's number, name or both: 6, "06", "aseqdip" or "06_aseqdip".
+        variant: a whole number that draws other numbers and another order; by default that of the environment variable
+            ASEQDIP_VARIANT, and where it is not set the questions as they are in the lessons.
 
     Returns:
         Quiz, a list of Questions.
 
     Raises:
-        InputError: no lesson has this name.
+        InputError: no lesson has this name, or the variant is not a whole number.
     """
-    known, name = names(), f"{name:02d}" if type(name) is int else name
+    known, variant = names(), variants.current(variant)
+    name = f"{name:02d}" if type(name) is int else name
     full = {short: stem for stem in known for short in (stem, *stem.split("_", 1))}
-    text = known[full[nearest(name, full, "quiz")]].read_text(encoding="utf-8")
-    return Quiz(Question(**question) for question in tomllib.loads(text)["question"])
+    name = full[nearest(name, full, "quiz")]
+    rng = variants.generator(variant, name)
+    salt = "" if rng is None else str(variant)
+    written = tomllib.loads(known[name].read_text(encoding="utf-8"))["question"]
+    questions = [Question(**draw(question, rng), salt=salt) for question in written]
+    return Quiz(rng.sample(questions, len(questions)) if rng else questions, name, variant)

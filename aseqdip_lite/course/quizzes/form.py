@@ -66,15 +66,23 @@ class Form(VBox):
     Attributes:
         rows: a Row for each question.
         score: HTML widget, e.g. "3 of 6 right".
+        text: HTML widget, the answers as a cell that can be handed in; empty before the first check.
     """
 
     def __init__(self, questions):
-        self.score = HTML()
+        self.name, self.variant = getattr(questions, "name", ""), getattr(questions, "variant", None)
+        self.score, self.text = HTML(), HTML()
         self.rows = [Row(number, question, self.count) for number, question in enumerate(questions, start=1)]
         self.count()
-        super().__init__([*self.rows, self.score])
+        super().__init__([*self.rows, self.score, self.text])
 
     def count(self):
-        """Renew the score."""
+        """Renew the score, and the answers as text."""
         right = sum(row.right for row in self.rows)
         self.score.value = f'<p role="status"><b>{right} of {len(self.rows)} right</b></p>'
+        answers = {number: row.answer() for number, row in enumerate(self.rows, start=1) if row.attempts}
+        if answers and self.name:
+            given = "" if self.variant is None else f", variant={self.variant}"
+            call = f'quiz_answers("{self.name[:2]}", {answers!r}{given})'
+            self.text.value = ("<p>To hand in your answers, copy this into a cell:</p><pre>"
+                               f"from aseqdip_lite.course import quiz_answers\n{html.escape(call)}</pre>")
