@@ -5,7 +5,8 @@
 
 from pathlib import Path
 
-from aseqdip_lite.course.quizzes import ASKS, names, quiz
+from aseqdip_lite.course.quizzes import names, quiz
+from aseqdip_lite.course.quizzes.page import markdown
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "QUIZZES.md"
@@ -19,24 +20,11 @@ why it is right, and what the quiz says to wrong answers.
 """
 
 
-def lines(number, question):
-    """The lines of a question."""
-    yield f"{number}. {question.ask} *({ASKS[question.kind]})*"
-    yield ""
-    yield f"   **{question.solution}**. {question.why}"
-    yield ""
-    yield from (f"   - {answer}: *{why}*" for answer, why in question.wrong.items())
-    if question.hint:
-        yield f"   - any other answer: *{question.hint}*"
-    yield ""
-
-
 def page():
     """The page's text."""
     text = [HEAD]
     for name in names():
-        text += [f"## Lesson {name.replace('_', ' ')}", ""]
-        text += [line for number, question in enumerate(quiz(name), start=1) for line in lines(number, question)]
+        text += [f"## Lesson {name.replace('_', ' ')}", "", *markdown(quiz(name))]
     return "\n".join(text)
 
 

@@ -21,12 +21,17 @@ EQUIVALENT = {
     "only the square of this number, or its size, is in the answer": {
         "adaptive.risk": ("sigma: negated",), "ct.lam": ("norm: negated",), "denoising.sure": ("noise_std: negated",),
         "dip.discrepancy": ("noise_std: negated",), "dip.path": ("speed: negated", "W: negated"),
-        "input.eps": ("c: negated",), "ntk.error": ("sigma: negated",), "operators.filter": ("s: negated",)},
+        "input.eps": ("c: negated",), "ntk.error": ("sigma: negated",), "operators.filter": ("s: negated",),
+        "ct.lam:normed": ("norm: negated",), "denoising.sure:pixel": ("noise_std: negated",),
+        "dip.path:sample": ("speed: negated",), "input.eps:divided": ("c: negated",),
+        "ntk.error:left": ("sigma: negated",), "operators.filter:missing": ("s: negated",)},
     "the answer is symmetric in the two": {
         "adaptive.paired": ("gap and sigma exchanged",), "auto.count": ("H and W exchanged",),
         "mri.lam": ("H and W exchanged",), "input.sigma": ("z and x exchanged",),
         "paper.lam": ("lam and data exchanged",), "spectral.steps": ("beta and mu exchanged",),
-        "start.psnr": ("image and truth exchanged",)},
+        "start.psnr": ("image and truth exchanged",), "auto.count:quarter": ("H and W exchanged",),
+        "mri.lam:forward": ("H and W exchanged",), "paper.lam:unsquared": ("lam and gap exchanged",),
+        "spectral.steps:tenth": ("beta and mu exchanged",)},
     "the order of what is averaged does not matter": {
         "auto.spin": ("shifts: backwards",), "spectral.guided": ("etas: backwards",)},
     "the filters hold zeros and ones, in places that lie symmetrically": {

@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 
+from aseqdip_lite.course.exercises import REGISTRY
 from aseqdip_lite.course.exercises.operators import BROKEN
 from aseqdip_lite.course.exercises.table import draw
 from aseqdip_lite.operators.blur import to_display, to_light
@@ -173,7 +174,7 @@ RIGHT = {
     "start.psnr": [lambda image, truth, peak: peak_signal_noise_ratio(truth, image, data_range=peak)],
     "start.steps": [lambda N, K: [sum(N for _ in range(K)), K]],
     "start.truth": ["b", " (b) ", ["B"]],
-}
+} | {name: [eval(asked.solution, dict(math=math))] for name, asked in REGISTRY.items() if asked.solution}
 
 
 #: Forms in which the numbers of an answer may come.
@@ -191,4 +192,5 @@ FORMS = {
 
 #: Where a form is a mistake: numbers without the graph of x; a kernel whose rank is that of rounding.
 MISTAKES = {("aseqdip.loss", "numpy"), ("aseqdip.loss", "list"), ("aseqdip.loss", "scalar"),
-            ("aseqdip.loss", "with a graph"), ("spectral.kernel", "single precision")}
+            ("aseqdip.loss", "with a graph"), ("aseqdip.loss:mu", "numpy"), ("aseqdip.loss:mu", "list"),
+            ("aseqdip.loss:mu", "scalar"), ("aseqdip.loss:mu", "with a graph"), ("spectral.kernel", "single precision")}

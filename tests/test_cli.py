@@ -79,7 +79,7 @@ def test_no_command_and_help_show_the_commands():
         result = aseqdip(*args)
         assert result.exit_code == 0 and result.stderr == ""
         assert all(f"\n  {name} " in result.stdout for name in ("run", "compare", "list", "fetch", "experiment", "lab",
-                                                             "grade"))
+                                                             "grade", "bank"))
 
 
 @pytest.mark.parametrize("command", ["run", "compare"])
@@ -133,7 +133,8 @@ for line in sys.argv[1:]:
         assert end.code == (0 if line.endswith(("--help", "-h")) else 2), line
     assert not {"torch", "numpy"} & set(sys.modules), line
 """
-    lines = [f"{command} --help" for command in ("run", "compare", "list", "fetch", "experiment", "lab", "grade")]
+    lines = [f"{command} --help" for command in ("run", "compare", "list", "fetch", "experiment", "lab", "grade",
+                                                     "bank")]
     lines += ["--help", *(f"{command} {task} -h" for command in ("run", "compare") for task in tasks.names())]
     lines += ["run mir", "run mri --method fbp", "run mri --lamb 1", "run mri --views 3", "run mri --network lit",
               "run mri --K much", "compare mri --lam 1"]

@@ -9,7 +9,7 @@ from mutants import answer_of, each
 from right_forms import FORMS, MISTAKES, RIGHT
 
 from aseqdip_lite import InputError
-from aseqdip_lite.course.exercises import REGISTRY, aseqdip, check, dip, judge
+from aseqdip_lite.course.exercises import REGISTRY, aseqdip, check, chosen, dip, judge, own
 from aseqdip_lite.course.exercises.input_sensitivity import bumps
 from aseqdip_lite.course.exercises.operators import BROKEN, Convolution, Pair, shake_kernel, suspects
 from aseqdip_lite.course.exercises.table import Exercise, all_close, attempt, entries
@@ -129,6 +129,36 @@ def test_check_prints_the_verdict_and_knows_its_exercises(capsys):
     assert "mri.lam: not yet: only the data term holds A" in wrong
     with pytest.raises(InputError, match="unknown exercise 'mri.lamb': did you mean 'mri.lam'?"):
         check("mri.lamb", 1)
+
+
+# Variants.
+
+OTHERS = {name: name.split(":")[0] for name in REGISTRY if ":" in name}
+
+
+def test_each_lesson_has_an_exercise_in_another_convention():
+    assert set(OTHERS.values()) <= set(own())
+    assert {name.split(".")[0] for name in OTHERS} == {name.split(".")[0] for name in own()}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_neighbours_do_not_share_answers_and_a_solution_is_right(name):
+    asked, base = REGISTRY[name], OTHERS[name]
+    assert judge(name, answer_of(base)) and judge(base, answer_of(name))
+    assert asked.instead and judge(name, eval(asked.solution, dict(math=math))) is None
+    assert {chosen(base, seed) for seed in range(40)} == {other for other in REGISTRY if other.split(":")[0] == base}
+    assert chosen(base) == base and chosen(base, 5) == chosen(base, 5)
+
+
+def test_check_asks_what_the_variant_asks_and_says_so(capsys, monkeypatch):
+    seed = next(seed for seed in range(40) if chosen("mri.lam", seed) != "mri.lam")
+    monkeypatch.setenv("ASEQDIP_VARIANT", str(seed))
+    check("mri.lam", lambda lam, H, W: lam / (H * W))
+    check("mri.lam", lambda lam, H, W: lam * H * W)
+    right, wrong = capsys.readouterr().out.splitlines()
+    assert "mri.lam: right" in right and "your variant: the other FFT" in right and "not yet: upside down" in wrong
+    check("start.truth", "B")
+    assert "variant" not in capsys.readouterr().out
 
 
 # What single exercises rest on.

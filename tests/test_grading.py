@@ -16,10 +16,12 @@ from mutants import answer_of
 from test_exercises import ENTRIES
 from test_rooms import ROOT
 
-from aseqdip_lite.course.commands import main, read_points
-from aseqdip_lite.course.exercises import REGISTRY, judge
+from aseqdip_lite.course.commands import main, read_points, read_variants
+from aseqdip_lite.course.exercises import REGISTRY, chosen, judge
 from aseqdip_lite.course.grading import KEY, Grade, Grader, Limits, handins, report, wall, watch
 from aseqdip_lite.course.grading.exchange import record, verdict
+from aseqdip_lite.course.quizzes import quiz
+from aseqdip_lite.course.student import SEED
 from aseqdip_lite.study.store import Store
 
 IMPORTS = "import os, time\nfrom aseqdip_lite.course import check"
@@ -347,6 +349,49 @@ def test_a_place_where_nothing_may_be_written_is_refused(tmp_path, monkeypatch, 
 def test_a_number_without_sense_is_refused(tmp_path, option, number):
     result = CliRunner().invoke(main, ["grade", str(tmp_path), "--csv", "g.csv", option, number])
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1) and option in result.stderr
+
+
+def test_a_hand_in_is_judged_in_its_variant_and_its_quiz_from_what_it_wrote_down(tmp_path):
+    seed = next(seed for seed in range(40) if chosen("start.steps", seed) != "start.steps" and
+                chosen("ct.lam", seed) == "ct.lam")
+    line = SEED.format(variable="ASEQDIP_VARIANT", variant=seed)
+    questions = {number: one.right for number, one in enumerate(quiz("00", seed), start=1)}
+    wrong = questions | {2: -1, 3: None}
+    passes = RIGHT["start.steps"].replace("N * K, K", "K * (N + 1), K")
+
+    def cell(answers, more=""):
+        return f"%time 1\nfrom aseqdip_lite.course import quiz_answers\nquiz_answers('00', {answers!r}{more})"
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "lessons" / "00_start_here.ipynb").write_text(notebook(IMPORTS, *BLANK.values()))
+    for student, cells in {
+            "own": [line, passes, cell(wrong), cell(questions)], "none": [RIGHT["start.steps"], cell(questions)],
+            "neighbour": [line, RIGHT["start.steps"], cell(wrong)], "assigned": [passes, cell(questions)],
+            "other": [line, RIGHT["start.steps"], cell({1: "x"}, ", variant=3")],
+            "odd": [line, passes, "quiz_answers('00', dict(a=1))"]}.items():
+        (tmp_path / "in" / f"{student}.ipynb").write_text(notebook(IMPORTS, *cells))
+    (tmp_path / "each.json").write_text(json.dumps(dict(assigned=seed, other=10**6)))
+    result = CliRunner().invoke(main, [
+        "grade", str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv"), "--lessons", str(tmp_path / "lessons"),
+        "--quiz-points", "0.5", "--variants", str(tmp_path / "each.json"), "--jobs", "2", "--quiet"])
+    assert result.exit_code == 0, result.output
+    with open(tmp_path / "g.csv", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert {row["out of"] for row in rows.values()} == {str(3 + len(questions) / 2).removesuffix(".0")}
+    steps = {student: row["start.steps"] for student, row in rows.items()}
+    assert steps == dict(own="1", none="1", neighbour="0", assigned="1", odd="1", other=steps["other"])
+    points = {student: sum(float(row[f"quiz.00.{number}"]) for number in questions) for student, row in rows.items()}
+    assert points["own"] == points["assigned"] == len(questions) / 2 and points["neighbour"] == len(questions) / 2 - 1
+    assert points["none"] < len(questions) / 2 and points["odd"] == points["other"] == 0
+    assert "not read" in rows["odd"]["remark"] and f"its variant is {seed}, not 1000000" in rows["other"]["remark"]
+    assert "its quiz_answers are of the variant 3" in rows["other"]["remark"] and "quiz" not in rows["own"]["remark"]
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"ada": -1}', '{"ada": "7"}', '{"ada": true}', "[" * 10**5])
+def test_a_file_of_variants_that_is_none_is_refused_in_one_line(tmp_path, content):
+    (tmp_path / "each.json").write_text(content)
+    assert "holds no variants" in error_of(read_variants, tmp_path / "each.json")
 
 
 TRIED = [(name, number) for name, number, _ in ENTRIES if number < 2 or name == "aseqdip.loss"]

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from aseqdip_lite import InputError
 from aseqdip_lite.course import commands, student
 from aseqdip_lite.course.commands import main
+from aseqdip_lite.course.exercises import REGISTRY, chosen
+from aseqdip_lite.course.grading.handins import VARIANT
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,6 +45,37 @@ def test_a_copy_has_the_lessons_and_no_solutions():
     names = set(student.contents(ROOT))
     assert {path.name for path in (ROOT / "lessons").glob("*.ipynb")} < names
     assert not [name for name in names if name.endswith(".py") or "solutions" in name]
+
+
+def test_a_copy_in_a_variant_sets_it_first_and_says_what_it_asks():
+    plain, mine = student.contents(ROOT), student.contents(ROOT, 7)
+    assert plain.keys() == mine.keys()
+    noted = 0
+    for name in [name for name in mine if name.endswith(".ipynb")]:
+        before, after = (nbformat.reads(found[name].decode(), 4) for found in (plain, mine))
+        nbformat.validate(after)
+        code = [cell.source for cell in after.cells if cell.cell_type == "code"]
+        assert code[1:] == [cell.source for cell in before.cells if cell.cell_type == "code"]
+        assert VARIANT.findall(code[0]) == ["7"] and after.cells[0] == before.cells[0]
+        for i, cell in enumerate(after.cells):
+            for exercise in student.CHECK.findall(cell.source):
+                asked = chosen(exercise, 7)
+                if asked != exercise:
+                    noted += 1
+                    assert any(REGISTRY[asked].instead in other.source for other in after.cells[i - 2:i])
+            assert not re.search("^quiz", cell.source, re.MULTILINE) or not cell.outputs
+    assert noted >= 4
+
+
+def test_a_copy_keeps_its_variant(home):
+    for name in ("00_start_here", "06_aseqdip"):
+        (home / "lessons" / f"{name}.ipynb").write_text(json.dumps(dict(
+            nbformat=4, nbformat_minor=5, metadata={}, cells=[dict(cell_type="code", source=["1"])])))
+    mine = home / "mine"
+    student.renew(mine, 7)
+    assert student.renew(mine) == ([], []) == student.renew(mine, 7)
+    assert '= \\"7\\"' in files(mine)["06_aseqdip.ipynb"]
+    assert set(student.renew(mine, 8)[0]) == {"00_start_here.ipynb", "06_aseqdip.ipynb"}
 
 
 def test_all_links_of_the_copied_pages_lead_to_something():

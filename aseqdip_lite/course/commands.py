@@ -1,4 +1,4 @@
-"""What the course adds to the command line: the commands `experiment`, `lab`, `grade`, and a section of `list`."""
+"""What the course adds to the command line: `experiment`, `lab`, `grade`, `bank`, and a section of `list`."""
 
 import ctypes
 import importlib.util
@@ -59,7 +59,8 @@ def experiment(name, everything, profile, out):
 @click.argument("folder", required=False, default="aseqdip-lessons")
 @click.option("--port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="Port on this machine.")
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
-def lab(folder, port, browser):
+@click.option("--variant", type=click.IntRange(0), help="Whole number: exercises and quizzes of your own.")
+def lab(folder, port, browser, variant):
     """Copy the lessons into FOLDER and open lesson 00 in JupyterLab.
 
     FOLDER is aseqdip-lessons by default. Your answers in it are safe: a file that you have changed is never written
@@ -73,7 +74,7 @@ def lab(folder, port, browser):
     if importlib.util.find_spec("jupyterlab") is None:
         raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
     check_home()
-    written, beside = student.renew(folder)
+    written, beside = student.renew(folder, variant)
     click.echo(f"lessons: {printable(folder)} ({len(written)} files are new)")
     for name in beside:
         click.echo(f"you have changed this one, its new version is beside it: {printable(name)}")
@@ -149,13 +150,17 @@ class Finite(click.FloatRange):
 @click.option("--points", help="JSON file {exercise: points}  [1 each].")
 @click.option("--deduct", type=Finite(0, 1000), default=0, show_default=True,
               help="Points off for each cell that fails.")
+@click.option("--quiz-points", type=Finite(0, 1000), default=0, show_default=True,
+              help="Points for each question of the quiz that the notebook's `quiz_answers` has right.")
+@click.option("--variant", type=click.IntRange(0), help="Variant of all notebooks  [the one in the notebook].")
+@click.option("--variants", "each", help="JSON file {student: variant}, as `aseqdip bank` writes it.")
 @click.option("--html", "pages", help="Folder for a page a student: marks and hints.")
 @click.option("--gradebook", help="File for the grades in the columns of `nbgrader export`.")
 @click.option("--profile", type=click.Choice(PROFILES), default="smoke", show_default=True,
               help="Sizes and steps; exercises are the same in each.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no table.")
-def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, points, deduct, pages, gradebook, profile,
-          quiet):
+def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, points, deduct, quiz_points, variant, each,
+          pages, gradebook, profile, quiet):
     """Grade the notebooks that students handed in.
 
     Each notebook of FOLDER runs on its own, with limits and without being trusted. What its functions return is judged
@@ -167,9 +172,10 @@ def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, poi
     from . import grading
     from .grading import handins, report, watch
 
-    worth = read_points(points)
+    worth, each = read_points(points) | worth_of_quizzes(quiz_points), read_variants(each)
     known = handins.read_lessons(lessons)
     found, others = handins.find(folder, known, handins.named(known, lesson))
+    found = [handins.assigned(handin, variant, each) for handin in found]
     places = report.checked_places(folder, out, gradebook, pages)
     store = Store(Path(out).with_suffix(".jsonl"), grading.KEY, dict(marks=dict, failed=list, remarks=list))
     limits = grading.Limits(60 * minutes, cell_seconds, memory, profile)
@@ -179,7 +185,7 @@ def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, poi
             def done(grade):
                 grades.append(grade)
                 bar.update()
-            grading.grade(found, limits, store=store, jobs=jobs, done=done, warn=say,
+            grading.grade(found, limits, store=store, jobs=jobs, done=done, warn=say, with_quiz=quiz_points > 0,
                           hidden=watch.private(folder, lessons, *places))
         whole = True
     finally:
@@ -196,11 +202,32 @@ def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, poi
             click.echo(f"left out, no notebooks: {printable(', '.join(others))}")
 
 
+@main.command()
+@click.argument("folder")
+@click.option("--students", required=True, help="Text file with a name a line, or a number of students.")
+@click.option("--secret", required=True, help="Any text that only you know; the same one gives the same variants.")
+@click.option("--lesson", "lessons", multiple=True, help="Quiz of this lesson alone, may be repeated  [all].")
+def bank(folder, students, secret, lessons):
+    """Write a class's variants, with questions, answers and solutions, for the instructor.
+
+    FOLDER gets variants.json, {student: variant}, which `aseqdip grade --variants` reads, and a page STUDENT.md for
+    each student. A student gets a variant by `aseqdip lab --variant NUMBER`. Keep FOLDER and the secret to yourself.
+    """
+    from . import bank
+    from .quizzes import quiz
+
+    wanted = [quiz(lesson).name for lesson in lessons]
+    each = bank.write(checked_folder(folder), bank.students(students), secret, wanted)
+    for name, variant in each.items():
+        click.echo(f"{variant:8d}  {printable(name)}")
+    click.echo(f"written to {printable(folder)}: variants.json and {len(each)} pages")
+
+
 def read_points(file):
     """{exercise: points} of a JSON file, {} without one; InputError for another content, or an unknown exercise."""
     if file is None:
         return {}
-    from .exercises import REGISTRY
+    from .exercises import own
 
     try:
         worth = json.loads(Path(file).read_bytes())
@@ -213,5 +240,25 @@ def read_points(file):
             type(value) in (int, float) and math.isfinite(value) and value >= 0 for value in worth.values()):
         raise InputError(f'{file} holds no points: write JSON such as {{"start.psnr": 2, "start.steps": 0.5}}')
     for name in worth:
-        nearest(name, REGISTRY, "exercise")
+        nearest(name, own(), "exercise")
     return worth
+
+
+def worth_of_quizzes(points):
+    """{question: points} of all quizzes, each with the same."""
+    from .quizzes import names, quiz
+
+    return {f"quiz.{name[:2]}.{number}": points for name in names() for number in range(1, len(quiz(name)) + 1)}
+
+
+def read_variants(file):
+    """{student: variant} of a JSON file, None without one; InputError for another content."""
+    if file is None:
+        return None
+    try:
+        each = json.loads(Path(file).read_bytes())
+    except (ValueError, RecursionError):
+        each = None
+    if not isinstance(each, dict) or not all(type(number) is int and number >= 0 for number in each.values()):
+        raise InputError(f'{file} holds no variants: write JSON such as {{"ada": 7, "ben": 8}}, or call `aseqdip bank`')
+    return each

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..files import write_atomically
 from ..settings import InputError
-from . import REPOSITORY
+from . import REPOSITORY, variants
 
 PACKAGE = Path(__file__).parents[1]
 FIRST = "00_start_here.ipynb"  #: the lesson to begin with
@@ -16,6 +16,7 @@ MANIFEST = ".aseqdip-lessons.json"  #: {name: sha256} of the last version of eac
 PAGES = ("docs/troubleshooting.md", "docs/glossary.md", "docs/RESULTS.md", "docs/images/brain_real.png")
 OWN = {".ci", ".git", ".github", "aseqdip_lite", "benchmarks", "data", "docs", "lessons", "scripts", "tests"
        }  #: folders of the clone, in which no copy may lie
+CHECK = re.compile(r'^check\("([^"]+)"', re.MULTILINE)  #: of a lesson's code, with the exercise's name
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")  #: of Markdown, to a file
 README = """\
 # Your lessons
@@ -34,7 +35,14 @@ yours, with `.new` in its name.
 """
 
 
-def renew(folder):
+#: The first cell of code of a lesson in a variant; the grader reads it, too.
+SEED = """# Your variant of the exercises and the quiz. Leave this cell as it is.
+import os
+
+os.environ["{variable}"] = "{variant}\""""
+
+
+def renew(folder, variant=None):
     """Copy lessons and pages into a folder, made if needed, and bring an earlier copy up to date.
 
     The notebooks have blank exercises; sources and solutions are not copied. A file that the student has not changed is
@@ -42,6 +50,8 @@ def renew(folder):
 
     Args:
         folder: path of the student's folder.
+        variant: whole number of the variant of exercises and quizzes; by default that of ASEQDIP_VARIANT, else the one
+            that this folder was made with, if any.
 
     Returns:
         Names of the files that were written for the first time or renewed, and of those put beside a changed one.
@@ -54,12 +64,15 @@ def renew(folder):
         raise InputError(f"{folder} is the course's own folder: name another one for your copy of the lessons")
     try:
         offered = read_manifest(folder)
+        variant = variants.current(variant)
+        variant = variants.current(offered.get(variants.VARIABLE, "")) if variant is None else variant
         folder.mkdir(parents=True, exist_ok=True)
         written, beside = [], []
-        for name, content in contents(home).items():
+        for name, content in contents(home, variant).items():
             at = place(folder, name, content, offered)
             if at is not None:
                 (written if at == name else beside).append(at)
+        offered |= {} if variant is None else {variants.VARIABLE: str(variant)}
         manifest = json.dumps(offered, indent=1).encode()
         write_atomically(folder / MANIFEST, lambda file: file.write(manifest))
     except OSError as error:
@@ -102,14 +115,39 @@ def course_folder():
     raise InputError(f"no folder lessons here: get it by git clone {REPOSITORY}, and start this in the clone")
 
 
-def contents(home):
-    """{name: bytes} of all that a student gets: notebooks, pages, and a README that leads to them."""
+def contents(home, variant=None):
+    """{name: bytes} of all that a student gets: notebooks, in a variant or none, pages, and a README to lead there."""
     found = {path.name: path.read_bytes() for path in sorted((home / "lessons").glob("*.ipynb"))}
+    if variant is not None:
+        found = {name: in_variant(content, variant) for name, content in found.items()}
     rows = re.findall(r"^\| \[\d\d .*", (home / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     readme = README.format(first=FIRST, rows="\n".join(rows).replace("](lessons/", "]("))
     pages = {name: (home / name).read_bytes() for name in PAGES}
     return found | {"README.md": readme.encode()} | {
         name: with_links(home, name, content) if name.endswith(".md") else content for name, content in pages.items()}
+
+
+def in_variant(content, variant):
+    """A lesson's notebook in a variant: a first cell sets it, notes say what it changes, the stored quiz is cleared."""
+    from .exercises import REGISTRY, chosen
+
+    notebook, cells, begun = json.loads(content), [], False
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            if not begun:
+                begun = True
+                cells.append(dict(cell_type="code", id="variant", metadata={}, execution_count=None, outputs=[],
+                                  source=SEED.format(variable=variants.VARIABLE, variant=variant)))
+            for name in CHECK.findall(source):
+                if (asked := chosen(name, variant)) != name:
+                    note = f"**Your variant of `{name}`**: {REGISTRY[asked].instead}."
+                    cells.append(dict(cell_type="markdown", id=f"variant-{name.replace('.', '-')}", metadata={},
+                                      source=note))
+            if re.search(r"^quiz\(", source, re.MULTILINE):
+                cell |= dict(outputs=[], execution_count=None)
+        cells.append(cell)
+    return (json.dumps(notebook | dict(cells=cells), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def with_links(home, name, content):

@@ -9,6 +9,7 @@ import pkgutil
 from collections import Counter
 
 from ...settings import nearest
+from .. import variants
 from ..feedback import UNANSWERED, Box
 from .table import REGISTRY
 
@@ -33,6 +34,22 @@ def judge(name, answer):
         return f"your answer raised {type(error).__name__}: {error}"
 
 
+def own():
+    """The names of the lessons' own exercises, without those in another convention."""
+    return [name for name in REGISTRY if ":" not in name]
+
+
+def chosen(name, variant=None):
+    """The table that judges an exercise in a variant: its own, or that of another convention, e.g. "mri.lam:forward".
+
+    Args:
+        name: the exercise, e.g. "mri.lam".
+        variant: a whole number; by default that of ASEQDIP_VARIANT, and where it is not set the exercise's own table.
+    """
+    rng = variants.generator(variants.current(variant), name)
+    return rng.choice([name, *(other for other in REGISTRY if other.startswith(f"{name}:"))]) if rng else name
+
+
 def check(name, answer):
     """Check an answer and show "right", or a hint; with it the attempts so far, and what of the lesson is done.
 
@@ -42,15 +59,16 @@ def check(name, answer):
     """
     from IPython.display import display
 
-    hint = judge(name, answer)
+    asked = chosen(name)
+    hint, notes = judge(asked, answer), [f"your variant: {REGISTRY[asked].instead}"] if asked != name else []
     if hint is not None and hint.startswith(UNANSWERED):
-        display(Box(name, hint))
+        display(Box(name, hint, *notes))
         return
     ATTEMPTS[name] += 1
     if hint is None:
         DONE.add(name)
-    lesson = {other for other in REGISTRY if other.split(".")[0] == name.split(".")[0]}
-    display(Box(name, hint, f"attempts: {ATTEMPTS[name]}",
+    lesson = {other for other in own() if other.split(".")[0] == name.split(".")[0]}
+    display(Box(name, hint, *notes, f"attempts: {ATTEMPTS[name]}",
                 f"{len(lesson & DONE)} of {len(lesson)} exercises of this lesson done"))
 
 

@@ -87,3 +87,24 @@ def average(w, s):
         "that is the share of the newest output alone; the ones before it are in the average, too": s * (1 - w),
         "the mean of the outputs stays, but their independent errors average out": s,
     }
+
+
+@exercise("adaptive.average:newest", [(0.02, 0.03), (0.5, 1.0), (1.0, 0.2)], tol=0.03, otherwise=(
+    "the output j steps ago has the weight w (1 - w)^j; variances add with squared weights: a geometric series"),
+          instead="w is the weight of the newest output: m <- (1 - w) m + w z",
+          solution="lambda w, s: s * (w / (2 - w)) ** 0.5")
+def average_of_newest(w, s):
+    """A function (w, s) -> rms, after many steps, of the wander left in the average m <- (1 - w) m + w z.
+
+    The outputs z wander around their mean with independent errors of rms s. Accepted within 3 %.
+    """
+    return {
+        None: s * math.sqrt(w / (2 - w)),
+        "that is the factor of the variance: the rms has its root": s * w / (2 - w),
+        "1 / w is how far back the average reaches; but its weights are not equal: sum their squares":
+            s * math.sqrt(w),
+        "that is the share of the newest output alone; the ones before it are in the average, too": s * w,
+        "that is the lesson's own convention: here w weighs the newest output, not the average":
+            s * math.sqrt((1 - w) / (1 + w)),
+        "the mean of the outputs stays, but their independent errors average out": s,
+    }

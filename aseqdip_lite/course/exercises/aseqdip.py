@@ -6,7 +6,7 @@ import torch
 
 from ...operators import Identity, Mask
 from ...operators.mri import MRIOperator
-from .table import draw, exercise
+from .table import REGISTRY, draw, exercise
 
 
 def complex_draw(*shape, seed=0):
@@ -161,4 +161,57 @@ def later(less, more):
             ["later" if more is None else right, "earlier" if less is None else right],
         "the same step: undecided":
             [right if None in (less, more) else compared(0, tie) for tie in ("later", "earlier")],
+    }
+
+
+@exercise("aseqdip.loss:mu", stage, tol=1e-4, trait=with_gradient,
+          form=": a loss is one number, the sum over all entries",
+          otherwise="first term: x through A against y, weighted by mu. Second: x against z. Square and sum",
+          instead="weigh the data term: mu ||A x - y||^2 + ||x - z||^2. The fifth argument is mu",
+          solution="lambda x, z, A, y, mu: mu * (A(x) - y).abs().square().sum() + (x - z).abs().square().sum()")
+def loss_mu(x, z, A, y, mu):
+    """A function (x, z, A, y, mu) -> mu ||A x - y||^2 + ||x - z||^2, a real number with a gradient in x; complex."""
+    r, gap = A(x) - y, x - z
+    data, ae = energy(r), energy(gap)
+    return {
+        None: mu * data + ae,
+        "the loss has lost its graph: .item(), float() or .detach() cut it off, and no gradient reaches phi":
+            (mu * data + ae).item(),
+        "the value is right, but x is cut off by .detach() in one of the terms: its gradient must hold both":
+            [mu * data.detach() + ae, mu * data + ae.detach()],
+        "the loss is complex: ||r||^2 is the sum of |r|^2, and r * r or r.square() of a complex r is not |r|^2; "
+        "r * r.conj() still needs .real":
+            [mu * (r * r).sum() + (gap * gap).sum(), mu * (r * r.conj()).sum() + (gap * gap.conj()).sum()],
+        "sums, not means: y has more entries than x here, so means would change the balance that mu sets":
+            mu * r.abs().square().mean() + gap.abs().square().mean(),
+        "the norms are squared": mu * r.norm() + gap.norm(),
+        "the data term has the weight mu, the second none": [data, data + ae],
+        "that is the lesson's own convention: here mu belongs to the data term": data + mu * ae,
+        "dividing by mu is the weight of the second term of another loss: here mu multiplies the first": data + ae / mu,
+        "the imaginary part counts too: |r|^2 = (Re r)^2 + (Im r)^2":
+            mu * r.real.square().sum() + gap.real.square().sum(),
+        "compare the complex images, not their magnitudes: a wrong phase is an error too":
+            mu * data + energy(x.abs() - z.abs()),
+        "the second term pulls x to the present input z, not to A^H y; they are the same in the first stage only":
+            mu * data + energy(x - A.adjoint(y)),
+    }
+
+
+@exercise("aseqdip.exact:mu", REGISTRY["aseqdip.exact"].cases, form=": z_k is an image like y",
+          otherwise="set the gradient 2 mu (x - y) + 2 (x - z) to zero, solve for x - y, and do it k times",
+          instead="weigh the data term: each stage reaches argmin_x mu ||x - y||^2 + ||x - z||^2. The third argument "
+                  "is mu",
+          solution="lambda z0, y, mu, k: y + (z0 - y) / (1 + mu) ** k")
+def exact_stages_mu(z0, y, mu, k):
+    """A function (z0, y, mu, k) -> z_k for A = I if each stage reaches argmin_x mu ||x - y||^2 + ||x - z||^2."""
+    factor, gap = 1 / (1 + mu), z0 - y
+    return {
+        None: y + factor**k * gap,
+        "that is z_1: the next stage starts from it, so the factor comes once a stage": y + factor * gap,
+        "a stage too many or too few: z_0 is given, and z_1 comes after one stage":
+            [y + factor ** (k + 1) * gap, y + factor ** (k - 1) * gap],
+        "the weights are exchanged: a large mu pulls x to y": y + (mu / (1 + mu)) ** k * gap,
+        "2 mu (x - y) + 2 (x - z) = 0 gives x = (mu y + z) / (1 + mu): divide by the sum of both weights":
+            y + mu**-k * gap,
+        "y is the limit of many stages; after k of them something of z_0 is left": y,
     }

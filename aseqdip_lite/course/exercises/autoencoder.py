@@ -110,3 +110,23 @@ def spin(g, x, shifts):
             g(sum(x.roll(s, dims=(2, 3)) for s in shifts) / len(shifts)),
         "moving there and back before g changes nothing: g belongs between the two": g(x),
     }
+
+
+@exercise("auto.count:quarter", [(64, 64), (128, 192)], (
+    "the image has 2 numbers a pixel; the code has 16 a pixel of a grid whose sides are H / 4 and W / 4"),
+          form=": the numbers of the image and the numbers of the code",
+          instead="the code of another network has 16 channels, on a grid with a quarter of the sides",
+          solution="lambda H, W: (2 * H * W, 16 * (H // 4) * (W // 4))")
+def count_quarter(H, W):
+    """A function (H, W) -> (real numbers of a complex H x W image, numbers of its code: 16 channels at a quarter)."""
+    n = H * W
+    codes = [16 * n / 16, 16 * n / 4, n / 16, 16]
+    return {
+        None: (2 * n, 16 * n / 16),
+        "the other way round: first the image, then the code": (16 * n / 16, 2 * n),
+        "a complex pixel has two real numbers, and the network has a channel for each": [(n, code) for code in codes],
+        "both sides are divided by 4, so the number of pixels is divided by 16": (2 * n, 16 * n / 4),
+        "the code has 16 channels: 16 numbers a pixel of the small grid": (2 * n, n / 16),
+        "16 is the number of channels; each has one number for every 4 x 4 pixels of the image": (2 * n, 16),
+        "that is the lesson's own network, with 24 channels at an eighth": (2 * n, 24 * n / 64),
+    }

@@ -134,3 +134,18 @@ def views(N):
         "counting equations against unknowns: the outermost spokes must be no farther apart than 1 / N":
             math.pi / 4 * N,
     }
+
+
+@exercise("ct.lam:normed", [(1.0, 50.0), (0.1, 38.6), (2.0, 0.5)], (
+    "write ||R f / norm - y / norm||^2 as a factor times ||R f - y||^2, and take the factor out of the whole loss"),
+          instead="go the other way: lam was right with A = R. Return the weight that means the same with A = R / norm",
+          solution="lambda lam, norm: lam / norm**2")
+def lam_normed(lam, norm):
+    """A function (lam, norm) -> the weight that means the same with A = R / norm in place of R."""
+    return {
+        None: lam / norm**2,
+        "the data term is squared: a factor 1 / norm in A and y is a factor 1 / norm^2 in it": lam / norm,
+        "upside down: with R / norm the data term is smaller for a large norm, so lam has to be smaller too":
+            [lam * norm**2, lam * norm],
+        "the data term changes with R, the autoencoding term does not: lam has to follow": lam,
+    }

@@ -4,7 +4,7 @@ import torch
 
 from ...operators.blur import DARK, MotionBlur, saturate, to_display, to_light
 from .operators import shake_kernel
-from .table import exercise
+from .table import REGISTRY, exercise
 
 
 def camera(shape=(1, 12, 15), **settings):
@@ -143,4 +143,27 @@ def in_light(y, gamma, undo):
             to_light(undo(to_display(y, gamma)), gamma),
         "to_light comes too late: the curve does not commute with the blur": to_light(undo(y), gamma),
         "right for gamma 2.2 only: use the gamma that is given": to_display(undo(to_light(y, 2.2)), 2.2),
+    }
+
+
+@exercise("deblurring.slope:back", REGISTRY["deblurring.slope"].cases, (
+    "not the derivative: the way back is (span t + d^(1 / gamma))^gamma - d, with the constant span of the curve"),
+          instead="take the way back: the first argument holds display values t, and the derivative of the light, "
+                  "(span t + d^(1 / gamma))^gamma - d with span = (1 + d)^(1 / gamma) - d^(1 / gamma), is asked for",
+          solution="lambda t, gamma, d: (span := (1 + d) ** (1 / gamma) - d ** (1 / gamma)) * gamma * (span * t + "
+                   "d ** (1 / gamma)) ** (gamma - 1)")
+def slope_back(display, gamma, d):
+    """A function (display, gamma, d) -> derivative of the light by the display value, for the curve's offset d."""
+    a = 1 / gamma
+    span = (1 + d) ** a - d**a
+    inner = span * display + d**a
+    return {
+        None: span * gamma * inner ** (gamma - 1),
+        "the inner derivative is missing: span multiplies the display value": gamma * inner ** (gamma - 1),
+        "the exponent did not come down: the derivative of t^a is a t^(a - 1)": span * inner ** (gamma - 1),
+        "the exponent falls by one: the derivative of t^a is a t^(a - 1)": span * gamma * inner**gamma,
+        "the offset is missing: it moves the point at which the power is taken":
+            [span * gamma * (span * display) ** (gamma - 1), gamma * display ** (gamma - 1)],
+        "that is the slope of the curve from light to display: here its inverse is asked for":
+            (display + d) ** (a - 1) * a / span,
     }

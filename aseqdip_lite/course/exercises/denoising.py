@@ -130,3 +130,29 @@ def target(y, z, lam):
         "put f = t into the loss: t - y = lam (z - y) / (1 + lam) and t - z = (y - z) / (1 + lam)":
             [(t, gap / (1 + lam)), (t, gap)],
     }
+
+
+@exercise("denoising.sure:pixel", [(70.0, 250.0, 0.3, 1000), (4.0, 10.0, 2.0, 50), (0.0, 50.0, 0.1, 40)], (
+    "||h - x||^2 = ||h - y||^2 + 2 <h - y, n> + ||n||^2, with E<y, n> = E||n||^2 = m sigma^2; then divide by m"),
+          tol=1e-4,
+          instead="estimate the mean squared error of a pixel, E ||h(y) - x||^2 / m, not the sum over all of them",
+          solution="lambda residual, divergence, noise_std, m: residual / m - noise_std**2 + 2 * noise_std**2 * "
+                   "divergence / m")
+def sure_of_a_pixel(residual, divergence, noise_std, m):
+    """A function (residual, divergence, noise_std, m) -> residual / m - sigma^2 + 2 sigma^2 divergence / m."""
+    noise, pull = m * noise_std**2, 2 * noise_std**2 * divergence
+    return {
+        None: (residual - noise + pull) / m,
+        "that is the sum over all pixels: here the mean squared error of one is asked for": residual - noise + pull,
+        "the residual is a sum, too: each of its parts is divided by m": residual - (noise - pull) / m,
+        "the divergence is a sum over the pixels: divide it by m as well": (residual - noise) / m + pull,
+        "the divergence is missing: h(y) depends on the noise, so <h(y), n> is not 0 on average":
+            (residual - noise) / m,
+        "test it with h(y) = y: residual 0, divergence m, and the error is sigma^2, not 2 sigma^2":
+            (residual + pull) / m,
+        "test it with h(y) = y: residual 0, divergence m, and the error is sigma^2, not 0":
+            (residual - noise + pull / 2) / m,
+        "the sign: what follows the noise (a positive divergence) looks better in the residual than it is":
+            (residual - noise - pull) / m,
+        "sigma is squared in both terms": (residual - m * noise_std + 2 * noise_std * divergence) / m,
+    }

@@ -118,3 +118,21 @@ def stop(variance, patience):
         "while the variance still falls there is no stop: return None for it":
             [(pick, stop or len(variance)), (pick, stop or len(variance) + patience)],
     }
+
+
+@exercise("dip.path:sample", [(1.0, 2), (0.5, 5), (3.0, 100)], tol=1e-4, otherwise=(
+    "a drops out; the sum of squares about the mean is ||v||^2 W (W^2 - 1) / 12: divide it by W - 1"),
+          instead="take the sample variance: divide the sum of squared distances from the mean by W - 1, not by W",
+          solution="lambda speed, W: speed**2 * W * (W + 1) / 12")
+def sample_path(speed, W):
+    """A function (speed, W) -> sample variance of x_t = a + t v, ||v|| = speed, t = 1, ..., W, divided by W - 1."""
+    right = speed**2 * W * (W + 1) / 12
+    return {
+        None: right,
+        "the norm is squared: twice the speed gives four times the variance": right / speed,
+        "divided by W: here the sum of squares is divided by W - 1": speed**2 * (W**2 - 1) / 12,
+        "that is a path in continuous time; W points are asked for": speed**2 * W**2 / 12,
+        "subtract the square of the mean: t = 1, ..., W has the mean (W + 1) / 2":
+            [speed**2 * (W + 1) * (2 * W + 1) / 6, speed**2 * W * (W + 1) * (2 * W + 1) / (6 * (W - 1))],
+        "that is the standard deviation: the variance is its square": math.sqrt(right),
+    }

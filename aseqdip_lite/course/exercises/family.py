@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import integrate, stats
 
-from .table import exercise
+from .table import REGISTRY, exercise
 
 
 @exercise("family.steps", [(1200, "dip", 2, 3), (1400, "aseqdip", 2, 3), (3100, "aseqdip", 10, 3),
@@ -93,4 +93,29 @@ def wins(M, n, w):
         "a coin has two sides, here there are M methods: being first has the probability 1 / M":
             stats.binom.sf(w - 1, n, 0.5),
         "that is the probability of fewer than w wins": 1 - right,
+    }
+
+
+@exercise("family.steps:three", REGISTRY["family.steps"].cases, stepwise=True, tol=1e-3,
+          otherwise=lambda steps, passes, method, N, draws: {
+              "dip": "begin with DIP: a step is one forward pass, 1, and one backward pass, 3",
+              "aseqdip": "aSeqDIP: a stage costs 4 N + 1 and makes N steps",
+              "self_guided": "Self-Guided DIP: each draw costs 4, so a step costs 4 times the draws"}[method],
+          instead="a backward pass counts 3, not 2: memory is short, so the forward pass is made again on the way",
+          solution="lambda passes, method, N, draws: passes / dict(dip=4, aseqdip=4 + 1 / N, self_guided=4 * draws)"
+                   "[method]")
+def steps_of_three(passes, method, N, draws):
+    """A function (passes, method, N, draws) -> Adam steps that the passes pay for, where a backward pass counts 3."""
+    def paid(aseqdip=4 + 1 / N, self_guided=4 * draws):
+        return passes / {"dip": 4, "aseqdip": aseqdip, "self_guided": self_guided}[method]
+
+    return {
+        None: paid(),
+        "a backward pass counts 3 here, so a step costs 1 + 3":
+            passes / {"dip": 3, "aseqdip": 3 + 1 / N, "self_guided": 3 * draws}[method],
+        "aSeqDIP: at the end of a stage z_k = f(z_{k-1}) is a pass of its own, one for N steps": paid(aseqdip=4),
+        "aSeqDIP: the fresh pass comes once a stage, not once a step: 4 N + 1 for N steps": paid(aseqdip=5),
+        "aSeqDIP: that is the number of stages, and each of them makes N steps": paid(aseqdip=4 * N + 1),
+        "Self-Guided DIP averages over draws of its noise: each of them goes through the network, and back":
+            paid(self_guided=4),
     }

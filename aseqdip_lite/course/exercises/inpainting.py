@@ -123,3 +123,22 @@ def paste(f, y, A):
         "the sign: the correction leads from A f towards y": f + A.adjoint(A(f) - y),
         "a known pixel may be 0: the mask says which pixels are known, y does not": torch.where(y != 0, y, f),
     }
+
+
+@exercise("inpainting.hole:whole", [(20.0, 0.25), (30.0, 0.1), (14.0, 0.97)], tol=2e-5, otherwise=(
+    "known pixels without error: MSE = h MSE_hole; take -10 log10 of both sides"),
+          instead="go the other way: psnr is the PSNR in the hole. Return that of the whole image",
+          solution="lambda psnr, h: psnr - 10 * math.log10(h)")
+def whole(psnr, h):
+    """A function (psnr, h) -> PSNR of the whole image whose known pixels are exact, from that in the hole."""
+    return {
+        None: psnr - 10 * math.log10(h),
+        "the other way: pixels without error make the mean smaller, so the whole image has the higher PSNR":
+            psnr + 10 * math.log10(h),
+        "PSNR takes 10 log10 of a mean square: a factor h in the MSE is 10 log10 h, not 20": psnr - 20 * math.log10(h),
+        "the logarithm in PSNR has base 10: math.log10": psnr - 10 * math.log(h),
+        "dB are logarithms: a factor in the MSE becomes a term in dB, not a factor": [psnr * h, psnr / h],
+        "1 - h is the share of the known pixels, and they have no error: take the share of the hole":
+            psnr - 10 * math.log10(1 - h),
+        "the whole image averages the hole's error over all its pixels: MSE = h MSE_hole": psnr,
+    }

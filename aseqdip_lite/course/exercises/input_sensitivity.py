@@ -164,3 +164,19 @@ def blind(observation):
         "the network has a channel for the real and one for the imaginary part: the input must be complex": z.abs(),
         "the same number at every pixel: such an input tells the network nothing about the image": torch.ones_like(z),
     }
+
+
+@exercise("input.eps:divided", [(1e-5, 10.0), (1e-5, 0.01), (1e-3, -3.0)], tol=1e-5, otherwise=(
+    "multiply numerator and denominator of (u / c - mean(u) / c) / sqrt(var(u) / c^2 + eps) by |c|"),
+          instead="the input is divided by c: return the eps with which f(z) is what f(z / c) is with the given eps",
+          solution="lambda eps, c: eps * c**2")
+def eps_divided(eps, c):
+    """A function (eps, c) -> the eps of the first BatchNorm with which f(z) is what f(z / c) is with eps."""
+    return {
+        None: eps * c**2,
+        "upside down: dividing by a large c makes eps important, so the eps that does the same must be larger":
+            eps / c**2,
+        "eps stands beside the variance, and the variance falls with the square of c": [eps * abs(c), eps * c],
+        "mean and standard deviation fall with c, eps does not: it means something else beside var(u) / c^2": eps,
+        "eps = 0 is the limit of small c only: for c = 1 nothing may change": 0.0,
+    }

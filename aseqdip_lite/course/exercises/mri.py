@@ -115,3 +115,19 @@ def project(f, y, A):
         "the sign: the correction leads from A f towards y": f + A.adjoint(A(f) - y),
         "the sampled k-space of f is still in it: replace it by y, do not add y to it": f + A.adjoint(y),
     }
+
+
+@exercise("mri.lam:forward", [(1.0, 128, 128), (0.5, 320, 256)], (
+    "write the new data term as a factor times the old one, and take the factor out of the whole loss"),
+          instead='the other FFT has norm="forward": it is the orthonormal one divided by sqrt(HW). Return the weight '
+                  "that means the same with it",
+          solution="lambda lam, H, W: lam / (H * W)")
+def lam_forward(lam, H, W):
+    """A function (lam, H, W) -> the weight that means the same with an FFT that is divided by sqrt(HW)."""
+    return {
+        None: lam / (H * W),
+        "the norm is squared: a factor 1 / sqrt(HW) in A and y is a factor 1 / (HW) in the data term":
+            lam / (H * W) ** 0.5,
+        "upside down: the data term shrank, so lam has to shrink with it to keep their ratio": lam * (H * W),
+        "only the data term holds A: it changes with the FFT's factor, the autoencoding term does not": lam,
+    }

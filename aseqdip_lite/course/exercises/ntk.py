@@ -5,7 +5,7 @@ import torch
 from ..theory.dynamics import hessian, proximal_point
 from ..theory.nets import antithetic, as_function, conv_net
 from ..theory.ntk import ntk_matrix
-from .table import all_close, draw, exercise
+from .table import REGISTRY, all_close, draw, exercise
 
 #: Length of the signals that answers are tried on; smaller than the number of weights.
 LENGTH = 7
@@ -134,4 +134,26 @@ def proximal(A, y, z, lam):
         "both terms are squares without 1/2: the factor 2 is in both gradients and cancels":
             proximal_point(A, y, z, 2 * lam),
         "lam stands at the wrong term: a large lam keeps u at z, not at the data": proximal_point(A, y, z, 1 / lam),
+    }
+
+
+@exercise("ntk.error:left", REGISTRY["ntk.error"].cases, (
+    "with z = x, Eq. 13 gives f_t - y = -M_t n: write it in eigenvectors of Theta, where n has the same energy "
+    "sigma^2 in each"), form=": the mean over the m modes",
+          instead="return what of the data y = x + n is not fitted yet, E ||f_t - y||^2 / m, in place of the error "
+                  "E ||f_t - x||^2 / m",
+          solution="lambda values, beta, t, sigma: sigma**2 * ((1 - beta * values) ** (2 * t)).mean()")
+def left(values, beta, t, sigma):
+    """A function (values, beta, t, sigma) -> E ||f_t - y||^2 / m by Eq. 13 for z = x, noise N(0, sigma^2 I)."""
+    left = (1 - beta * values) ** t
+    right = sigma**2 * left.square().mean()
+    return {
+        None: right,
+        "that is the error against x: the residual is f_t - y = -M_t n": sigma**2 * (1 - left).square().mean(),
+        "that is the sum: the mean squared residual divides by m, the number of modes": right * len(values),
+        "the residual is squared, so each mode's factor is squared as well":
+            [sigma**2 * left.mean(), sigma**2 * left.abs().mean()],
+        "energies that are left and learned do not add up to sigma^2: (1 - q)^2 + q^2 is not 1":
+            sigma**2 * (1 - (1 - left).square()).mean(),
+        "sigma is a standard deviation: the energy of the noise in a mode is sigma^2": right / sigma,
     }

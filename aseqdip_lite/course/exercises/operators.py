@@ -8,7 +8,7 @@ from ...operators.ct import CTOperator
 from ...operators.mri import MRIOperator
 from ...operators.projectors import MatrixProjector, RotationProjector, equal_angles
 from .mri import SHAPE, one_coil, small_operator
-from .table import exercise
+from .table import REGISTRY, exercise
 
 #: The wrong ones among `suspects`.
 BROKEN = frozenset({"coils 1", "shake", "views 2"})
@@ -222,4 +222,24 @@ def filters(s, k, step):
             (1 - q**k) / s,
         "not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, take its power":
             -torch.expm1(k * torch.log1p(-step * s**2)),
+    }
+
+
+@exercise("operators.filter:missing", REGISTRY["operators.filter"].cases, otherwise=(
+    "what is missing, b / s - c_k, is multiplied by the same number each step: find that number"),
+          instead="return the share that is still missing after k steps, in place of the share that has arrived: "
+                  "(b / s - c_k) divided by b / s, and 1 where s = 0",
+          solution="lambda s, k, step: (1 - step * s**2) ** k")
+def missing(s, k, step):
+    """A function (s, k, step) -> the share that k Landweber steps leave missing for a tensor s of singular values."""
+    q = 1 - step * s**2
+    return {
+        None: q**k,
+        "that is the share that has arrived: what is missing is the rest": 1 - q**k,
+        "the step is missing: each step multiplies what is missing by 1 - step s^2": (1 - s**2) ** k,
+        "s must be squared: a step applies A and then A^H, each of which brings a factor s": (1 - step * s) ** k,
+        "right for small k step s^2 only: what has arrived changes the residual of the next step": 1 - step * s**2 * k,
+        "one step too many or too few: from c_0 = 0 all is missing before the first step": [q ** (k - 1), q ** (k + 1)],
+        "not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, take its power":
+            torch.exp(k * torch.log1p(-step * s**2)),
     }

@@ -109,3 +109,24 @@ def gradient(order):
         "step, backward, zero: what the backward pass leaves is erased before the next step comes":
             [but(word, "step", "backward", "zero") for word in ("last", "own")],
     }
+
+
+@exercise("paper.lam:unsquared", [(1.0, 3.0, 0.5), (0.7, 0.2, 2.0), (2.0, 5.0, 4.0)], (
+    "write both as gradients of squares, divided by twice the norm, and take out the data term's factor"),
+          instead="go the other way: lam weighs the squared loss. Return the weight of the loss without squares whose "
+                  "gradient has the same direction",
+          solution="lambda lam, data, gap: lam * gap / data")
+def lam_unsquared(lam, data, gap):
+    """A function (lam, data, gap) -> weight of the unsquared loss whose gradient has the direction of the squared one.
+
+    data = ||A x - y|| and gap = ||x - z||, not squared.
+    """
+    return {
+        None: lam * gap / data,
+        "upside down: the term without square is divided by its norm, so a large gap needs a larger weight":
+            lam * data / gap,
+        "the norms enter once, not squared: grad ||r|| = grad ||r||^2 / (2 ||r||)": lam * (gap / data) ** 2,
+        "the data term is divided by its norm, too: take 1 / (2 data) out of the whole gradient":
+            [lam * gap, 2 * lam * gap],
+        "only if both norms were equal: each term is divided by its own norm": lam,
+    }

@@ -150,3 +150,23 @@ def guided(f, A, y, z, etas, alpha):
         "squared norms are sums over all entries; means of two terms of different size change their balance":
             (A(mean) - y).square().mean() + alpha * (mean - z).square().mean(),
     }
+
+
+@exercise("spectral.steps:tenth", [(0.5, 0.2), (1e-3, 40.0), (2.0, 1e-3)], (
+    "solve (1 - beta mu)^t = 1/10 for t: take the logarithm of both sides"),
+          instead="ask for nine tenths in place of half: 1 - (1 - beta mu)^t = 0.9",
+          solution="lambda beta, mu: math.log(0.1) / math.log(1 - beta * mu)")
+def steps_to_a_tenth(beta, mu):
+    """A function (beta, mu) -> number of steps, not rounded, after which a mode has 1 - (1 - beta mu)^t = 0.9."""
+    right = math.log(0.1) / math.log1p(-beta * mu)
+    return {
+        None: right,
+        "that is the time of the flow, exp(-beta mu t): a good approximation where beta mu is small only":
+            math.log(10) / (beta * mu),
+        "that is when half has come: here a tenth may be left": math.log(0.5) / math.log1p(-beta * mu),
+        "that is when a tenth has come: nine tenths are asked for": math.log(0.9) / math.log1p(-beta * mu),
+        "upside down: the smaller mu, the more steps": 1 / right,
+        "negative: both logarithms, of 1/10 and of 1 - beta mu, are below 0": -right,
+        "do not round: the check asks for the real solution t of (1 - beta mu)^t = 1/10":
+            [math.ceil(right), math.floor(right), round(right)],
+    }

@@ -69,3 +69,21 @@ def truth():
         "no method sees the truth: look at what the observation holds; the loss is made of that alone": "A",
         "to pick the oracle somebody compared every image with the truth; where nobody has it, nobody can": "C",
     }
+
+
+@exercise("start.steps:passes", [(2, 5), (10, 160), (3, 1)], form=", (forward passes, replaced inputs)", otherwise=(
+    "draw it for N = 2 and K = 3: pass pass, a fresh pass and swap, three times over"),
+          instead="count forward passes in place of Adam steps. Each step makes one, and each stage ends with one "
+                  "more, z_k = f(z_{k-1}). Return (forward passes of the run, how many times the input is replaced)",
+          solution="lambda N, K: (K * (N + 1), K)")
+def passes(N, K):
+    """A function (N, K) -> (forward passes of the whole run, how many times the input is replaced) = (K (N + 1), K)."""
+    return {
+        None: (K * (N + 1), K),
+        "those are the passes of the Adam steps: each stage ends with a pass of its own, the new input": (K * N, K),
+        "the fresh pass comes at the end of each stage, not once in a run": (K * N + 1, K),
+        "the other way round: first the passes, then how often the input is replaced": (K, K * (N + 1)),
+        "the last stage replaces its input too: that last output z_K is the answer": (K * (N + 1), K - 1),
+        "the input is replaced once at the end of each stage": [(K * (N + 1), N), (K * (N + 1), K * N)],
+        "each of the K stages has N + 1 passes: they multiply": (N + 1 + K, K),
+    }

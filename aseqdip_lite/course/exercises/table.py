@@ -24,8 +24,11 @@ NOTHING = "not answered yet: your function returns nothing"
 REGISTRY = {}
 
 
-def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, form="", nothing=NOTHING):
+def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, form="", nothing=NOTHING,
+             instead="", solution=""):
     """Decorator: enter a table under a name such as "mri.adjoint".
+
+    A name such as "mri.lam:forward" belongs to the same exercise in another convention, which a variant may draw.
 
     The table is a function of a case that returns {hint: answer}: what a reader with this mistake gets for the case. A
     right answer has the hint None and stands first. A list holds alternatives; a function of nothing is called, and
@@ -41,10 +44,13 @@ def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, fo
         stepwise: whether answers are compared at the first case that goes wrong, and not in all of them.
         form: end of the hint to an answer of another shape.
         nothing: the hint to a function that returns nothing in all cases.
+        instead: of another convention, what it asks for in place of the lesson's text.
+        solution: of another convention, a right answer as an expression of Python, for instructors.
     """
     def register(table):
         draw_cases = cases if callable(cases) else lambda: copy.deepcopy(cases)
-        REGISTRY[name] = Exercise(table, draw_cases, otherwise, tol, trait, stepwise, form, nothing)
+        REGISTRY[name] = Exercise(table, draw_cases, otherwise, tol, trait, stepwise, form, nothing, instead,
+                                  solution)
         return table
     return register
 
@@ -196,6 +202,8 @@ class Exercise:
     stepwise: bool
     form: str
     nothing: str = NOTHING
+    instead: str = ""
+    solution: str = ""
 
     def judge(self, answer):
         """None for an answer that agrees with a right one in the cases, else a hint.

@@ -12,6 +12,9 @@ gives none, the variable that the lesson's own check takes.
 A cell that ends its process, or has to be ended, is left out, and the notebook starts anew, so that it costs the
 student no other exercise.
 
+An exercise is judged in the variant of the hand-in, which the instructor assigns or the notebook's first cell names.
+The answers to a quiz are read from the text of the notebook, see `answers`.
+
 What remains possible: the course is open and its tables of right answers are installed where the notebook runs. A
 student's code can look them up, as a student can, and send what it finds; or know the cases, and answer these alone.
 Words in the code that point to it are remarks for a person to follow up, not proof, and code can hide them.
@@ -120,17 +123,20 @@ class Claims:
             self.notes[rest.partition(" ")[2]] = dict(hint=f"your answer cannot be tried: {why}")
 
 
-def run_notebook(cells, lesson, limits, server, stopped=lambda: False):
+def run_notebook(cells, lesson, limits, server, stopped=lambda: False, variant=None):
     """Run the code cells of a notebook of a lesson; {"marks", "failed", "seconds", "remarks"} as in `Grade`.
 
     StartError if its process could not be started.
     """
+    from ..exercises import chosen
     from .exchange import verdict
 
+    asked = {name: chosen(name, variant) for name in lesson.exercises}
     claims, skip, remarks, begun = Claims(cells, lesson.exercises), [], [], time.monotonic()
     while claims.step != "end":
         claims.step = "start"
-        task = dict(cells=cells, exercises=lesson.exercises, skip=skip, seconds=limits.cell, memory=limits.memory)
+        task = dict(cells=cells, exercises=lesson.exercises, asked=asked, skip=skip, seconds=limits.cell,
+                    memory=limits.memory)
         left = limits.seconds - (time.monotonic() - begun)
         why = server.run(task, claims.take, seconds=left, step_seconds=limits.cell, memory=limits.memory,
                          stopped=stopped) or "it ended the process"
@@ -142,7 +148,7 @@ def run_notebook(cells, lesson, limits, server, stopped=lambda: False):
             if stopped() or claims.step == "start" or len(skip) == MOST_STARTS or why == TIME_IS_UP:
                 remarks.append(f"given up at {claims.step}: {why}")
                 break
-    marks = {name: verdict(name, claims.notes[name]) if name in claims.notes else NO_ANSWER
+    marks = {name: verdict(asked[name], claims.notes[name]) if name in claims.notes else NO_ANSWER
              for name in lesson.exercises}
     return dict(marks={name: hint and " ".join(hint.split())[:MOST_LETTERS] for name, hint in marks.items()},
                 failed=[[number + 1, title(cells[number]), text] for number, text in sorted(claims.failed.items())],
@@ -157,8 +163,8 @@ def title(source):
 class Grader:
     """Grades hand-ins one by one, also from several threads. Arguments as those of `grade`; `stop` ends what runs."""
 
-    def __init__(self, found, limits, store, server=None):
-        self.limits, self.store, self.server = limits, store, server
+    def __init__(self, found, limits, store, server=None, with_quiz=False):
+        self.limits, self.store, self.server, self.with_quiz = limits, store, server, with_quiz
         self.stop, self.adding = threading.Event(), threading.Lock()
         self.authors = {}
         for handin in found:
@@ -166,8 +172,9 @@ class Grader:
 
     def key(self, handin):
         """What identifies the result of a hand-in in the store."""
-        limits = self.limits
-        return dict(notebook=handin.content, lesson=handin.lesson.digest,
+        limits, lesson = self.limits, handin.lesson.digest
+        lesson = lesson if handin.variant is None else handins.digest([lesson, handin.variant])
+        return dict(notebook=handin.content, lesson=lesson,
                     limits=[limits.seconds, limits.cell, limits.memory, limits.profile, __version__])
 
     def is_new(self, handin):
@@ -178,7 +185,8 @@ class Grader:
         """The row of a hand-in, from the store or of a run; CancelledError if that was stopped."""
         if not self.is_new(handin):
             return self.store.rows[store_key(self.key(handin), KEY)]
-        row = self.key(handin) | run_notebook(handin.cells, handin.lesson, self.limits, self.server, self.stop.is_set)
+        row = self.key(handin) | run_notebook(handin.cells, handin.lesson, self.limits, self.server, self.stop.is_set,
+                                              handin.variant)
         if self.stop.is_set():
             raise CancelledError
         with self.adding:
@@ -189,7 +197,7 @@ class Grader:
         """The `Grade` of a hand-in."""
         facts = dict(student=handin.student, file=handin.file, lesson=handin.lesson.name if handin.lesson else "")
         if handin.fault:
-            exercises = handin.lesson.exercises if handin.lesson else ()
+            exercises = [*handin.lesson.exercises, *self.quiz_marks(handin)[0]] if handin.lesson else ()
             return Grade(**facts, marks=dict.fromkeys(exercises, "not graded"), remarks=[f"not graded: {handin.fault}"])
         try:
             row = self.result(handin)
@@ -200,14 +208,22 @@ class Grader:
         except Exception as error:  # a fault of ours costs one grade, and is named
             return Grade(**facts, remarks=[f"not graded: {type(error).__name__}: {error}"])
         lost = [name for name, hint in row["marks"].items() if hint == NO_ANSWER]
-        remarks = row["remarks"] + handins.suspicions(handin.cells, handin.lesson, lost)
+        questions, remarks = self.quiz_marks(handin)
+        remarks = row["remarks"] + list(handin.remarks) + remarks + handins.suspicions(handin.cells, handin.lesson, lost)
         if others := [student for student in self.authors[handin.content] if student != handin.student]:
             more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
             remarks.append(f"the same code as {', '.join(others[:MOST_NAMES])}{more}")
-        return Grade(**facts, marks=row["marks"], failed=row["failed"], seconds=row["seconds"], remarks=remarks)
+        return Grade(**facts, marks=row["marks"] | questions, failed=row["failed"], seconds=row["seconds"],
+                     remarks=remarks)
+
+    def quiz_marks(self, handin):
+        """Marks and remarks of the quiz of a hand-in's lesson; none if quizzes are not graded, or it has no quiz."""
+        from .answers import marks
+
+        return marks(handin.cells, handin.lesson.name, handin.variant) if self.with_quiz else ({}, [])
 
 
-def grade(found, limits, *, store, jobs=1, hidden=(), done, warn=print):
+def grade(found, limits, *, store, jobs=1, hidden=(), done, warn=print, with_quiz=False):
     """Grade hand-ins.
 
     Args:
@@ -218,12 +234,13 @@ def grade(found, limits, *, store, jobs=1, hidden=(), done, warn=print):
         hidden: folders that no notebook shall see.
         done: called with each `Grade` as it comes; that of a hand-in which cannot be graded has a remark.
         warn: called with a line if this machine cannot keep notebooks in.
+        with_quiz: whether the answers to the lessons' quizzes are graded, too.
 
     Raises:
         InputError: the store cannot be written.
         KeyboardInterrupt: what is done is in the store.
     """
-    grader = Grader(found, limits, store)
+    grader = Grader(found, limits, store, with_quiz=with_quiz)
     new = []
     for handin in found:
         if grader.is_new(handin):

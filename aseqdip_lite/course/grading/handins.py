@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...settings import InputError, nearest
+from .. import variants
 
 #: Bytes of a notebook, its cells and the letters of their code, at most.
 LARGEST, MOST_CELLS, MOST_CODE = 2**25, 2000, 2**20
@@ -16,6 +17,9 @@ LARGEST, MOST_CELLS, MOST_CODE = 2**25, 2000, 2**20
 #: Names that no answer needs: where the right answers lie, and ways into a running program.
 SUSPECT = re.compile(r"\b(?:REGISTRY|judge|exercises|grading|importlib|__import__|ctypes|inspect|subprocess|socket)\b|"
                      r"sys\.modules|_getframe|\bgc\.get_|\bexec\s*\(|\beval\s*\(|\bos\.(?:system|exec|fork)")
+
+#: The line of a notebook that sets its variant, see `student.SEED`.
+VARIANT = re.compile(rf"""^os\.environ\[["']{variants.VARIABLE}["']\]\s*=\s*["'](\d{{1,18}})["']""", re.MULTILINE)
 
 NAMED = re.compile(r"""\(\s*(?:name\s*=\s*)?["']([\w.]+)["']\s*,""")
 
@@ -53,6 +57,8 @@ class Handin:
         cells: the sources of its code cells.
         lesson: its `Lesson`.
         fault: why it cannot be run, else None.
+        variant: whole number of the variant that it is judged in; None for the lessons' own exercises.
+        remarks: for the instructor.
     """
 
     student: str
@@ -60,6 +66,8 @@ class Handin:
     cells: tuple = ()
     lesson: Lesson | None = None
     fault: str | None = None
+    variant: int | None = None
+    remarks: tuple = ()
 
     @property
     def content(self):
@@ -182,6 +190,21 @@ def read(student, path, lessons):
         return Handin(**facts, fault=str(error))
     lesson = lesson_of(path, cells, lessons)
     return Handin(**facts, cells=cells, lesson=lesson, fault=None if lesson else "it is of none of the lessons")
+
+
+def assigned(handin, variant=None, each=None):
+    """A hand-in with the variant that it is judged in: that of its student, that of all, or the one in the notebook.
+
+    Args:
+        handin: a Handin.
+        variant: that of all, or None.
+        each: {student: variant}, or None.
+    """
+    lines = VARIANT.findall("\n".join(handin.cells))
+    own = int(lines[0]) if lines else None
+    wanted = (each or {}).get(handin.student, variant)
+    remarks = () if wanted is None or own in (None, wanted) else (f"its variant is {own}, not {wanted}",)
+    return replace(handin, variant=own if wanted is None else wanted, remarks=remarks)
 
 
 def student_of(stem, lessons):

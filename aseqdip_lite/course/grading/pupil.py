@@ -104,7 +104,8 @@ def run(task, send, shell):
 
     def try_answer(when, name, value):
         checked.add(name)
-        notes = step(f"answer {when} {name}", lambda: answered(exchange.record, name, value, task["seconds"]))
+        asked = task["asked"][name]
+        notes = step(f"answer {when} {name}", lambda: answered(exchange.record, asked, value, task["seconds"]))
         if notes is not None:
             send(answer=name, notes=notes)
 
