@@ -19,9 +19,10 @@ from test_rooms import ROOT
 from aseqdip_lite.course.commands import main, read_points, read_variants
 from aseqdip_lite.course.exercises import REGISTRY, chosen, judge
 from aseqdip_lite.course.grading import KEY, Grade, Grader, Limits, handins, report, wall, watch
+from aseqdip_lite.course.grading.answers import marks
 from aseqdip_lite.course.grading.exchange import record, verdict
 from aseqdip_lite.course.quizzes import quiz
-from aseqdip_lite.course.student import SEED
+from aseqdip_lite.course.student import SEED as SETS_SEED
 from aseqdip_lite.study.store import Store
 
 IMPORTS = "import os, time\nfrom aseqdip_lite.course import check"
@@ -351,41 +352,64 @@ def test_a_number_without_sense_is_refused(tmp_path, option, number):
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1) and option in result.stderr
 
 
-def test_a_hand_in_is_judged_in_its_variant_and_its_quiz_from_what_it_wrote_down(tmp_path):
-    seed = next(seed for seed in range(40) if chosen("start.steps", seed) != "start.steps" and
-                chosen("ct.lam", seed) == "ct.lam")
-    line = SEED.format(variable="ASEQDIP_VARIANT", variant=seed)
-    questions = {number: one.right for number, one in enumerate(quiz("00", seed), start=1)}
-    wrong = questions | {2: -1, 3: None}
-    passes = RIGHT["start.steps"].replace("N * K, K", "K * (N + 1), K")
+#: A variant with another convention, its line in a notebook, and right answers to it.
+SEED = next(seed for seed in range(99) if chosen("start.steps", seed) != "start.steps")
+LINE = SETS_SEED.format(variable="ASEQDIP_VARIANT", variant=SEED)
+PASSES = RIGHT["start.steps"].replace("N * K, K", "K * (N + 1), K")
+QUESTIONS = {number: question.right for number, question in enumerate(quiz("00", SEED), start=1)}
 
-    def cell(answers, more=""):
-        return f"%time 1\nfrom aseqdip_lite.course import quiz_answers\nquiz_answers('00', {answers!r}{more})"
 
+def answers(table, more=""):
+    """A cell of answers to the quiz of lesson 00."""
+    return f"%time 1\nfrom aseqdip_lite.course import quiz_answers\nquiz_answers('00', {table!r}{more})"
+
+
+def test_a_hand_in_is_judged_in_its_variant_and_its_quiz_counts(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "lessons").mkdir()
     (tmp_path / "lessons" / "00_start_here.ipynb").write_text(notebook(IMPORTS, *BLANK.values()))
-    for student, cells in {
-            "own": [line, passes, cell(wrong), cell(questions)], "none": [RIGHT["start.steps"], cell(questions)],
-            "neighbour": [line, RIGHT["start.steps"], cell(wrong)], "assigned": [passes, cell(questions)],
-            "other": [line, RIGHT["start.steps"], cell({1: "x"}, ", variant=3")],
-            "odd": [line, passes, "quiz_answers('00', dict(a=1))"]}.items():
-        (tmp_path / "in" / f"{student}.ipynb").write_text(notebook(IMPORTS, *cells))
-    (tmp_path / "each.json").write_text(json.dumps(dict(assigned=seed, other=10**6)))
+    for name, cells in dict(own=[LINE, PASSES, answers(QUESTIONS)], plain=[LINE, RIGHT["start.steps"]],
+                            assigned=[PASSES, answers(QUESTIONS | {2: -1})]).items():
+        (tmp_path / "in" / f"{name}.ipynb").write_text(notebook(IMPORTS, *cells))
+    (tmp_path / "each.json").write_text(json.dumps(dict(assigned=SEED)))
     result = CliRunner().invoke(main, [
         "grade", str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv"), "--lessons", str(tmp_path / "lessons"),
         "--quiz-points", "0.5", "--variants", str(tmp_path / "each.json"), "--jobs", "2", "--quiet"])
     assert result.exit_code == 0, result.output
     with open(tmp_path / "g.csv", newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
-    assert {row["out of"] for row in rows.values()} == {str(3 + len(questions) / 2).removesuffix(".0")}
-    steps = {student: row["start.steps"] for student, row in rows.items()}
-    assert steps == dict(own="1", none="1", neighbour="0", assigned="1", odd="1", other=steps["other"])
-    points = {student: sum(float(row[f"quiz.00.{number}"]) for number in questions) for student, row in rows.items()}
-    assert points["own"] == points["assigned"] == len(questions) / 2 and points["neighbour"] == len(questions) / 2 - 1
-    assert points["none"] < len(questions) / 2 and points["odd"] == points["other"] == 0
-    assert "not read" in rows["odd"]["remark"] and f"its variant is {seed}, not 1000000" in rows["other"]["remark"]
-    assert "its quiz_answers are of the variant 3" in rows["other"]["remark"] and "quiz" not in rows["own"]["remark"]
+    whole = len(QUESTIONS) / 2
+    assert {float(row["out of"]) for row in rows.values()} == {3 + whole}
+    assert {name: float(row["points"]) for name, row in rows.items()} == dict(
+        own=1 + whole, plain=0, assigned=0.5 + whole)
+    assert rows["plain"]["start.steps"] == "0" and "quiz.00.2: " in rows["assigned"]["hints"]
+
+
+@pytest.mark.parametrize("cells, wrong, remark", [
+    ([answers({}), answers(QUESTIONS), "x = 1"], set(), ""), ([answers(QUESTIONS, f", variant={SEED}")], set(), ""),
+    ([answers(QUESTIONS), answers(QUESTIONS | {3: None})], {3}, ""),
+    ([answers(QUESTIONS, ", variant=3")], set(), "of the variant 3, not of"), ([], set(QUESTIONS), ""),
+    ([answers(QUESTIONS).replace("'00'", "'01'")], set(QUESTIONS), ""),
+    (["quiz_answers('00', dict(a=1))"], set(QUESTIONS), "not read"),
+    (["quiz_answers('00')"], set(QUESTIONS), "a table"),
+    (["quiz_answers('00', {99: 1})"], set(QUESTIONS), "not '99'"), (["quiz_answers('00', {"], set(QUESTIONS), ""),
+    (["quiz_answers('00', " + "[" * 5000 + "]" * 5000 + ")"], set(QUESTIONS), "")])
+def test_the_answers_to_a_quiz_are_read_from_the_last_cell_that_has_them(cells, wrong, remark):
+    found, remarks = marks(cells, "00_start_here", SEED)
+    assert {int(name.split(".")[-1]) for name, hint in found.items() if hint} == wrong
+    assert all(remark in line for line in remarks) and len(remarks) == bool(remark)
+
+
+def test_a_lesson_that_is_not_of_the_course_has_no_quiz_to_grade():
+    assert marks([answers(QUESTIONS)], "01_small", None) == ({}, [])
+
+
+def test_the_variant_that_is_assigned_goes_before_the_one_in_the_notebook():
+    handin = handins.Handin("ada", "ada.ipynb", (IMPORTS, LINE))
+    assert handins.assigned(handin).variant == SEED == handins.assigned(handin, 3, dict(ada=SEED)).variant
+    other = handins.assigned(handin, 10**6, dict(ben=1))
+    assert other.variant == 10**6 and other.remarks == (f"its variant is {SEED}, not 1000000",)
+    assert handins.assigned(handins.Handin("ada", "ada.ipynb", ("a = 1",))).variant is None
 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"ada": -1}', '{"ada": "7"}', '{"ada": true}', "[" * 10**5])
