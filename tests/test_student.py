@@ -67,6 +67,18 @@ def test_a_copy_in_a_variant_sets_it_first_and_says_what_it_asks():
     assert noted >= 4
 
 
+def test_no_later_cell_uses_an_answer_that_a_variant_may_change():
+    varied, seen = {name.split(":")[0] for name in REGISTRY if ":" in name}, set()
+    for path in (ROOT / "lessons").glob("*.ipynb"):
+        code = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+        for i, source in enumerate(code):
+            for exercise, answer in re.findall(r'^check\("([^"]+)", (\w+)\)', source, re.MULTILINE):
+                if exercise in varied:
+                    seen.add(exercise)
+                    assert not any(re.search(rf"\b{answer}\b", other) for other in code[:i] + code[i + 1:])
+    assert seen == varied
+
+
 def test_a_copy_keeps_its_variant(home):
     for name in ("00_start_here", "06_aseqdip"):
         (home / "lessons" / f"{name}.ipynb").write_text(json.dumps(dict(
