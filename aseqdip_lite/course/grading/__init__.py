@@ -208,8 +208,8 @@ class Grader:
         except Exception as error:  # a fault of ours costs one grade, and is named
             return Grade(**facts, remarks=[f"not graded: {type(error).__name__}: {error}"])
         lost = [name for name, hint in row["marks"].items() if hint == NO_ANSWER]
-        questions, remarks = self.quiz_marks(handin)
-        remarks = row["remarks"] + list(handin.remarks) + remarks + handins.suspicions(handin.cells, handin.lesson, lost)
+        questions, more = self.quiz_marks(handin)
+        remarks = [*row["remarks"], *handin.remarks, *more, *handins.suspicions(handin.cells, handin.lesson, lost)]
         if others := [student for student in self.authors[handin.content] if student != handin.student]:
             more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
             remarks.append(f"the same code as {', '.join(others[:MOST_NAMES])}{more}")
