@@ -119,7 +119,7 @@ class Study:
     def made(self, planned):
         """[(*words, row)] of [(*words, trial)]: each run made, or taken from the file."""
         rows = record([trial for *_, trial in planned], file=self.file, read=halfway, label="L2",
-                      progress=self.progress)
+                      workers=None if self.progress else 1, progress=self.progress)
         return [(*words, row) for (*words, _), row in zip(planned, rows, strict=True)]
 
 
