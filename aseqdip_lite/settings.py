@@ -38,7 +38,7 @@ def nearest(name, known, kind):
     """Return `name` if it is among `known`, else raise InputError with the nearest known name."""
     if isinstance(name, str | int) and name in known:
         return name
-    close = difflib.get_close_matches(name := printable(name)[:80], list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name := printable(name), list(known), n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
     raise InputError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")
 
