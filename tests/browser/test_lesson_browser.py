@@ -56,22 +56,24 @@ def test_the_button_of_the_self_check_answers(lesson):
     playwright.expect(outputs.get_by_text("Panels work here.")).to_be_visible()
 
 
-def test_an_exercise_is_answered_in_the_page(lesson):
-    assert lesson.get_by_text("start.truth: not answered yet").is_visible()
+def answered(lesson, answer):
+    """The cell of an exercise, after a reader has typed the answer and run it."""
     cell = lesson.locator(".jp-CodeCell", has_text='check("start.truth"')
     cell.locator(".cm-content").click()
     lesson.keyboard.press("Control+a")
-    lesson.keyboard.insert_text('check("start.truth", "C")')
+    lesson.keyboard.insert_text(f'check("start.truth", {answer})')
     lesson.keyboard.press("Shift+Enter")
+    return cell
+
+
+def test_an_exercise_is_answered_in_the_page(lesson):
+    assert lesson.get_by_text("start.truth: not answered yet").is_visible()
+    cell = answered(lesson, '"C"')
     playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("to pick the oracle somebody compared")
 
 
 def test_a_letter_without_quotation_marks_gets_a_sentence(lesson):
-    cell = lesson.locator(".jp-CodeCell", has_text='check("start.truth"')
-    cell.locator(".cm-content").click()
-    lesson.keyboard.press("Control+a")
-    lesson.keyboard.insert_text('check("start.truth", B)')
-    lesson.keyboard.press("Shift+Enter")
+    cell = answered(lesson, 'B')
     playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("put it in quotation marks")
     assert "Traceback" not in cell.locator(".jp-OutputArea").inner_text()
 

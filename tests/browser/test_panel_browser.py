@@ -122,11 +122,29 @@ def test_a_run_progresses_and_stop_is_served_within_two_seconds(page):
 
 
 def test_a_preset_sets_what_goes_together(page):
-    page.get_by_label("preset", exact=True).select_option("no lam")
-    playwright.expect(page.get_by_label("lam", exact=True)).to_have_value("0")
+    def take(preset):
+        page.get_by_label("preset", exact=True).select_option(preset)
+        settle(page)
+
+    def shown():
+        boxes = {name: page.get_by_label(name, exact=True) for name in ("lam", "N", "K", "lr")}
+        return {name: float(box.input_value()) for name, box in boxes.items() if box.count()}
+
+    before = shown()
+    assert before["lam"] == 1 and before["K"] == 20000
+    take("no lam")
+    assert shown() == before | dict(lam=0)
+    take("exact stages")
+    exact = shown()
+    assert exact["N"] > before["N"] and exact["K"] < before["K"] and exact["lam"] == before["lam"]
+    take("vanilla DIP")
+    assert page.get_by_label("method", exact=True).input_value() == "vanilla" and "lam" not in shown()
+    take("default")
+    assert page.get_by_label("method", exact=True).input_value() == "aseqdip" and shown() == before
     page.get_by_label("lam", exact=True).fill("2")
     page.keyboard.press("Enter")
-    playwright.expect(page.locator(PANEL).get_by_label("preset", exact=True)).to_have_value("own settings")
+    settle(page)
+    assert page.get_by_label("preset", exact=True).input_value() == "own settings"
 
 
 def test_an_error_is_said_in_the_panel(page):

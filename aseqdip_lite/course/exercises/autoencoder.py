@@ -34,21 +34,28 @@ def skip():
     }
 
 
+def sizes(H, W, channels, side):
+    """The table of `auto.count` for a code of so many channels on a grid whose sides are H / side and W / side."""
+    n, grid = H * W, H * W / side**2
+    codes = [channels * grid, channels * n / side, grid, channels]
+    return {
+        None: (2 * n, channels * grid),
+        "the other way round: first the image, then the code": (channels * grid, 2 * n),
+        "a complex pixel has two real numbers, and the network has a channel for each": [(n, code) for code in codes],
+        f"both sides are divided by {side}, so the number of pixels is divided by {side**2}":
+            (2 * n, channels * n / side),
+        f"the code has {channels} channels: {channels} numbers a pixel of the small grid": (2 * n, grid),
+        f"{channels} is the number of channels; each has one number for every {side} x {side} pixels of the image":
+            (2 * n, channels),
+    }
+
+
 @exercise("auto.count", [(64, 64), (128, 192)], (
     "the image has 2 numbers a pixel; the code has 24 a pixel of a grid whose sides are H / 8 and W / 8"),
           form=": the numbers of the image and the numbers of the code")
 def count(H, W):
     """A function (H, W) -> (real numbers of a complex H x W image, numbers of its code: 24 channels at an eighth)."""
-    n = H * W
-    codes = [24 * n / 64, 24 * n / 8, n / 64, 24]
-    return {
-        None: (2 * n, 24 * n / 64),
-        "the other way round: first the image, then the code": (24 * n / 64, 2 * n),
-        "a complex pixel has two real numbers, and the network has a channel for each": [(n, code) for code in codes],
-        "both sides are divided by 8, so the number of pixels is divided by 64": (2 * n, 24 * n / 8),
-        "the code has 24 channels: 24 numbers a pixel of the small grid": (2 * n, n / 64),
-        "24 is the number of channels; each has one number for every 8 x 8 pixels of the image": (2 * n, 24),
-    }
+    return sizes(H, W, 24, 8)
 
 
 def chain():
@@ -119,14 +126,5 @@ def spin(g, x, shifts):
           solution="lambda H, W: (2 * H * W, 16 * (H // 4) * (W // 4))")
 def count_quarter(H, W):
     """A function (H, W) -> (real numbers of a complex H x W image, numbers of its code: 16 channels at a quarter)."""
-    n = H * W
-    codes = [16 * n / 16, 16 * n / 4, n / 16, 16]
-    return {
-        None: (2 * n, 16 * n / 16),
-        "the other way round: first the image, then the code": (16 * n / 16, 2 * n),
-        "a complex pixel has two real numbers, and the network has a channel for each": [(n, code) for code in codes],
-        "both sides are divided by 4, so the number of pixels is divided by 16": (2 * n, 16 * n / 4),
-        "the code has 16 channels: 16 numbers a pixel of the small grid": (2 * n, n / 16),
-        "16 is the number of channels; each has one number for every 4 x 4 pixels of the image": (2 * n, 16),
-        "that is the lesson's own network, with 24 channels at an eighth": (2 * n, 24 * n / 64),
-    }
+    return sizes(H, W, 16, 4) | {
+        "that is the lesson's own network, with 24 channels at an eighth": sizes(H, W, 24, 8)[None]}
