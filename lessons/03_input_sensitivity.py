@@ -374,7 +374,7 @@ print(f"profile {source['profile']}: {', '.join(found['images'])}, {used['size']
       f"torch {source['versions']['torch']}")
 print(f"{report['verdict']}: {report['why']}")
 for part in report["claims"]:
-    print(f"  {part['verdict']}: {part['claim']}. " + part["why"].replace("; sigma", ";\n    sigma"))
+    print(f"  {part['verdict']}: {part['claim']}\n    " + part["why"].replace("; sigma", "\n    sigma"))
 show(f1.figure(found), alt=experiments.get("F1").alt)
 truth_means, noise_means = (torch.tensor(found["best"][kind]).mean(dim=1) for kind in f1.KINDS)
 claim(truth_means[0] > truth_means[-1] + 2, "stored: x* + noise falls by more than 2 dB from end to end", "smoke")
@@ -384,7 +384,8 @@ claim(noise_means.max() - noise_means.min() < 1.5, "stored: noise alone is flat 
 
 # %% [markdown]
 # The verdict compares, at each $\sigma$, the mean difference of the two curves with the noise floor, what another seed
-# alone would change. At the three larger $\sigma$ the difference lies within it: which curve is above there is chance.
+# alone would change. At the three larger $\sigma$ the difference lies within it: which curve is above there cannot be
+# told.
 #
 # ## Near the truth, or like the truth?
 #
@@ -808,7 +809,8 @@ quiz("03")
 # 3. The distance does not tell: $x + 0.3\,n$ lies farther away than $A^Hy$ and is the better input.
 # 4. Yes, it was among the best. What the input shows in the right place counts, and not its gray values.
 #
-# - You can say what of Figure 1 we see here (image in the input helps) and what we do not (larger noise is worse).
+# - You can say what of Figure 1 we see here (image in the input helps) and what we do not (that larger noise **alone**
+#   is worse).
 # - You can design inputs that take an explanation apart.
 # - You can find the onset of overfitting in a curve, and you know that a better input does not prevent it.
 # - You can say why, for one fixed $\Theta$, a nearer input overfits sooner, and what is left to explain the reverse.

@@ -478,9 +478,9 @@ report(runs)
 show(
     draw_runs(["DIP, noise input", "fixed, lam 0", "moving, lam 0", "moving, lam 1"]),
     alt="""PSNR against Adam steps. DIP with noise and with the noisy picture as a fixed input rise fast, peak early
-        and fall to the level of the noisy picture. With the input moving and lam 0 the curve climbs slowly and with
-        many small dips, and is highest close to its end. With lam 1 it rises in between, has the highest peak and
-        falls a little.""",
+        and fall to the level of the noisy picture. With the input moving and lam 0 the curve rises, wavers far below
+        the others until two thirds of the run, then climbs, and is highest close to its end. With lam 1 it rises in
+        between, has the highest peak and falls a little.""",
 )
 
 # %% [markdown]

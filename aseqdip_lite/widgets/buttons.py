@@ -1,6 +1,7 @@
 """What the buttons of the panel do: runs are started, paused, stepped, stopped and saved."""
 
 import asyncio
+import contextlib
 import html
 import itertools
 import signal
@@ -31,7 +32,10 @@ class Panel(View):
 
     def __init__(self, form, device, out):
         super().__init__(form, resting)
-        self.device, self.out, self._task = device, out, None
+        self.device, self.out, self._task, self._main = device, out, None, None
+        if threading.current_thread() is threading.main_thread():
+            with contextlib.suppress(RuntimeError):  # a script has no loop
+                self._main = asyncio.get_running_loop()
         for name, button in self.buttons.items():
             action = getattr(self, f"_{name.lower()}")
             button.on_click(lambda _, action=action: self._attempt(action))
@@ -127,7 +131,7 @@ class Panel(View):
         """Step a session to its end, letting the notebook's messages through after each step."""
         try:
             while session.state == "running" and self._task is asyncio.current_task():
-                self._hear_interrupts()
+                self._in_main_thread(self._hear_interrupts, True)
                 session.advance()
                 if self._interrupted:
                     session.pause()
@@ -140,16 +144,22 @@ class Panel(View):
                 session.pause()
             self._show_error(error)
         finally:
-            if signal.getsignal(signal.SIGINT) == self._interrupt:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._in_main_thread(self._hear_interrupts, False)
         if session is self.session:
             self._attempt(self._show_ending)
 
-    def _hear_interrupts(self):
-        """Let the kernel's Interrupt end the step; between two cells, when a panel runs, the kernel ignores it."""
-        main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self._interrupt)
+    def _in_main_thread(self, function, *args):
+        """Call where signals can be heard: JupyterLab has clicks, and so runs, handled by another thread."""
+        if threading.current_thread() is threading.main_thread():
+            function(*args)
+        elif self._main is not None:
+            self._main.call_soon_threadsafe(function, *args)
+
+    def _hear_interrupts(self, wanted):
+        """Let the kernel's Interrupt pause the run, or no longer: between two cells, when panels run, it is ignored."""
+        before, after = (signal.SIG_IGN, self._interrupt) if wanted else (self._interrupt, signal.SIG_IGN)
+        if signal.getsignal(signal.SIGINT) == before:
+            signal.signal(signal.SIGINT, after)
 
     def _interrupt(self, number, frame):
         self._interrupted = True

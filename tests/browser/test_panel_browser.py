@@ -121,6 +121,18 @@ def test_a_run_progresses_and_stop_is_served_within_two_seconds(page):
     assert enabled(page) == {"Run", "Step", "Reset", "Save", "GIF"}
 
 
+def test_the_menus_interrupt_pauses_a_run_and_says_so(page):
+    press(page, "Run").click()
+    wait_until(page, lambda: status(page)[0] > 3)
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Interrupt Kernel")).click()
+    playwright.expect(page.get_by_text("Interrupted. Run and Step go on")).to_be_visible(timeout=20_000)
+    assert enabled(page) >= {"Run", "Step", "Stop"} and "Pause" not in enabled(page)
+    step = status(page)[0]
+    page.wait_for_timeout(500)
+    assert status(page)[0] == step
+
+
 def test_a_preset_sets_what_goes_together(page):
     def take(preset):
         page.get_by_label("preset", exact=True).select_option(preset)

@@ -104,7 +104,8 @@ def judge(ours):
     above = truth > noise
     return claims, (
         f"Mean best PSNR with x* + noise: {truth[0]:.2f} dB at sigma {low:g}, {truth[-1]:.2f} dB at {high:g}; with "
-        f"noise alone {noise[0]:.2f} and {noise[-1]:.2f} dB. Above noise at {above.sum()} of {len(above)} values.")
+        f"noise alone {noise[0]:.2f} and {noise[-1]:.2f} dB. In the mean above noise at {above.sum()} of {len(above)} "
+        "values.")
 
 
 def figure(ours):
