@@ -69,7 +69,7 @@ def test_fixed_input_without_lam_is_vanilla_dip_from_the_same_input(task):
 def test_row_is_what_a_reconstruction_records():
     run = run_of("moving", 1, 2)
     row = grid.measure(run, never)
-    case = load_case("denoising", run["image"], seed=0, size=32)
+    case = load_case("denoising", run["image"], seed=0, size=32, **run["settings"])
     result = reconstruct(case, ASeqDIP(lam=1.0, N=2, K=3, lr=run["lr"]), seed=0, progress=False)
     assert row["curve"]["psnr"] == pytest.approx(result.curve["psnr"], abs=1e-3)
     psnr = result.metrics["psnr"]

@@ -9,6 +9,20 @@ from ...study.trials import Trial, record
 from ..theory.grid import overfitting_start
 from .verdicts import compared
 
+#: The settings of each task that all runs have: zero is black in noisy and blurred pictures and the mean of the known
+#: pixels in those with a hole, answers keep their own known pixels, and z_0 of CT is A^T y.
+TASK_SETTINGS = {"mri": {}, "ct": dict(start="paper"), "denoising": dict(fill="zero"),
+                 "inpainting": dict(fill="mean", paste=False), "deblurring": dict(fill="zero")}
+
+#: aSeqDIP's settings where an arm is to have those that the search found for the U-Net "lite" (`docs/SEARCH.md`).
+SEARCHED = {"mri": dict(network="lite", lr=1e-3, lam=1.0, N=10), "ct": dict(network="lite", lr=1e-3, lam=0.1, N=10),
+            "denoising": dict(network="lite", lr=3e-4, lam=4.0, N=2),
+            "inpainting": dict(network="lite", lr=3e-4, lam=1.0, N=2),
+            "deblurring": dict(network="lite", lr=3e-3, lam=1.0, N=2)}
+
+#: The Adam steps that it found with them.
+BUDGET = {"mri": 1600, "ct": 1500, "denoising": 900, "inpainting": 1400, "deblurring": 1200}
+
 #: Points that are kept of each curve.
 POINTS = 150
 
@@ -22,7 +36,7 @@ def run_arms(arms, problems, *, steps, seeds=1, progress=True, label="runs"):
     Args:
         arms: {label: {"method": name, setting: value, ...}}; settings that are not given are the defaults
             of the profile "laptop".
-        problems: [{"task": name, "image": name, setting: value, ...}].
+        problems: [{"task": name, "image": name, setting: value, ...}]; others are those of `TASK_SETTINGS`.
         steps: Adam steps of every arm; seeds: number of seeds, each data seed and initialisation seed.
         progress, label: of the bar over all runs.
 
@@ -43,7 +57,8 @@ def run_arms(arms, problems, *, steps, seeds=1, progress=True, label="runs"):
 def trial_of(arm, problem, steps, seed):
     """The `Trial` of an arm on a problem, as `run_arms` has them."""
     settings, problem = dict(arm), dict(problem)
-    return Trial(problem.pop("task"), settings.pop("method"), problem, settings, steps, seed, data_seed=seed)
+    task = problem.pop("task")
+    return Trial(task, settings.pop("method"), TASK_SETTINGS[task] | problem, settings, steps, seed, data_seed=seed)
 
 
 def course(trial, result):

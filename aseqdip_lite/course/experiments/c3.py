@@ -1,11 +1,11 @@
 """C3: in-painting with 97 % of the pixels missing at random places (aSeqDIP paper, appendix C.3)."""
 
 from . import Experiment, register
-from .arms import draw_curves, mean, rows_of, run_arms
+from .arms import SEARCHED, draw_curves, mean, rows_of, run_arms
 from .verdicts import claim
 
-ARMS = {"aSeqDIP": dict(method="aseqdip"), "vanilla": dict(method="vanilla"), "tv": dict(method="tv"),
-        "biharmonic": dict(method="biharmonic")}
+ARMS = {"aSeqDIP": dict(method="aseqdip", **SEARCHED["inpainting"]), "vanilla": dict(method="vanilla"),
+        "tv": dict(method="tv"), "biharmonic": dict(method="biharmonic")}
 
 
 def measure(images, size, missing, steps, seeds=1, progress=True):

@@ -19,7 +19,7 @@ def arm(N):
 
 def measure(size, steps, coils=8, seeds=1, progress=True):
     """aSeqDIP with lam 1 and each N of `NS` on four tasks, N K = steps: {"rows": see `arms.run_arms`}."""
-    arms = {arm(N): dict(method="aseqdip", lam=1.0, N=N, lr=3e-4) for N in NS}
+    arms = {arm(N): dict(method="aseqdip", lam=1.0, N=N, lr=3e-4, network="lite") for N in NS}
     problems = [problem | dict(size=size) | (dict(coils=coils) if problem["task"] == "mri" else {})
                 for problem in PROBLEMS]
     return dict(rows=run_arms(arms, problems, steps=steps, seeds=seeds, progress=progress, label="F10"))

@@ -6,8 +6,8 @@ from .verdicts import by_signs, claim
 
 #: The four arms of the figure. aSeqDIP has the published lam and N; learning rates suit the narrow network.
 ARMS = {"vanilla": dict(method="vanilla"), "self-guided": dict(method="self_guided"),
-        "aSeqDIP, lam 0": dict(method="aseqdip", lam=0.0, N=2, lr=3e-4),
-        "aSeqDIP, lam 1": dict(method="aseqdip", lam=1.0, N=2, lr=3e-4)}
+        "aSeqDIP, lam 0": dict(method="aseqdip", lam=0.0, N=2, lr=3e-4, network="lite"),
+        "aSeqDIP, lam 1": dict(method="aseqdip", lam=1.0, N=2, lr=3e-4, network="lite")}
 
 #: The step up to which the published curves go.
 LAST = 4000

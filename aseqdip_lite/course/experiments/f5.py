@@ -9,6 +9,7 @@ from ...run.engine import reconstruct
 from ...run.result import as_gray
 from ...tasks import load_case
 from . import Experiment, register
+from .arms import BUDGET, SEARCHED, TASK_SETTINGS
 from .verdicts import claim
 
 #: The published settings of each task, and the classic method that stands beside vanilla DIP and aSeqDIP.
@@ -29,10 +30,12 @@ def measure(size, steps, coils=8, seed=0, progress=True):
     """
     found, pictures = {}, {}
     for task, (problem, classic) in PROBLEMS.items():
-        case = load_case(task, size=size, seed=seed, **problem, **(dict(coils=coils) if task == "mri" else {}))
+        case = load_case(task, size=size, seed=seed, **TASK_SETTINGS[task], **problem,
+                         **(dict(coils=coils) if task == "mri" else {}))
         images = {"start": case.observation.start}
         for name in (classic, "vanilla", "aseqdip"):
-            method = configure(name, task)
+            searched = dict(steps=BUDGET[task], **SEARCHED[task]) if name == "aseqdip" else {}
+            method = configure(name, task, **searched)
             method = method.with_steps(min(steps, method.steps)) if method.budget else method
             images[name] = reconstruct(case, method, seed=seed, progress=progress).images["final"]
         shown = {name: case.display(image) for name, image in images.items()}

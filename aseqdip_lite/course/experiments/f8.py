@@ -2,7 +2,7 @@
 
 from ...methods import get, names
 from . import Experiment, register
-from .arms import by_image, draw_curves, fall, highest, mean, onset_text, rows_of, run_arms
+from .arms import SEARCHED, by_image, draw_curves, fall, highest, mean, onset_text, rows_of, run_arms
 from .verdicts import claim, compared
 
 #: Decibels by which a curve "falls very little".
@@ -10,8 +10,9 @@ LITTLE = 0.5
 
 
 def family():
-    """The DIP methods of denoising as arms, each at its defaults; classic methods have no curve."""
-    return {name: dict(method=name) for name in names("denoising") if get(name).budget}
+    """The DIP methods of denoising as arms, each as the search found it; classic methods have no curve."""
+    arms = {name: dict(method=name) for name in names("denoising") if get(name).budget}
+    return arms | dict(aseqdip=dict(method="aseqdip", **SEARCHED["denoising"]))
 
 
 def measure(images, size, sigma, steps, seeds=1, progress=True):

@@ -14,7 +14,7 @@ def arm(lam):
 
 def measure(images, size, steps, snr, coils=8, seeds=1, progress=True):
     """PSNR against Adam steps of aSeqDIP with N 2 and each of `LAMS`, MRI 4x: {"rows": see `arms.run_arms`}."""
-    arms = {arm(lam): dict(method="aseqdip", lam=lam, N=2, lr=3e-4) for lam in LAMS}
+    arms = {arm(lam): dict(method="aseqdip", lam=lam, N=2, lr=3e-4, network="lite") for lam in LAMS}
     problems = [dict(task="mri", image=image, size=size, coils=coils, snr=snr) for image in images]
     return dict(rows=run_arms(arms, problems, steps=steps, seeds=seeds, progress=progress, label="F9"))
 

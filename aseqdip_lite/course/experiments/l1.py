@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 
 from ..theory import path
 from . import Experiment, register
-from .arms import by_image
+from .arms import SEARCHED, by_image
 from .verdicts import by_signs, compared
 
-#: Settings of aSeqDIP that are compared; N and the learning rate are those of the defaults.
-ARMS = {f"lam {lam:g}": dict(lam=lam) for lam in (0.0, 1.0, 4.0, 16.0)}
-ARMS["lam 1 to 64"] = dict(lam="geometric:first=1,last=64,begin=150,end=1200")
+#: Settings of aSeqDIP that are compared; all but lam are those of the search.
+ARMS = {f"lam {lam:g}": SEARCHED["denoising"] | dict(lam=lam) for lam in (0.0, 1.0, 4.0, 16.0)}
+ARMS["lam 1 to 64"] = SEARCHED["denoising"] | dict(lam="geometric:first=1,last=64,begin=150,end=1200")
 
 #: Shares of the noise at which ways are compared: around those of the best images.
 LEVELS = (0.1, 0.15, 0.2)

@@ -1,20 +1,21 @@
 """L2: lam by itself, `--lam auto`, against the best fixed lam and N, on images it was not made on (our own question).
 
-Every run has twice the budget of its task's default. On one tuning image of each task the (lam, N) of `GRID` and the
-numbers of `RULES` for auto are tried; what wins there goes on to other images and another seed, once.
+The default is what the search for the U-Net "lite" found, `arms.SEARCHED`; every run has twice its budget. On one
+tuning image of each task the (lam, N) of `GRID` and the numbers of `RULES` for auto are tried; what wins there goes on
+to other images and another seed, once.
 """
 
 import json
 import statistics
 from dataclasses import dataclass
 
-from ...methods import configure
 from ...run.result import answer
 from ...study.statistics import interval
 from ...study.store import key
 from ...study.tables import cell as as_text
 from ...study.trials import NAMES, Trial, record
 from . import Experiment, register
+from .arms import BUDGET, SEARCHED, TASK_SETTINGS
 from .t2 import TASKS, rows_figure
 from .verdicts import claim
 
@@ -23,7 +24,7 @@ TUNING = {"mri": dict(image="brain-076"), "ct": dict(image="ct-brain", views=30)
           "denoising": dict(image="chelsea", sigma=25.0), "inpainting": dict(image="chelsea", hiar=0.25),
           "deblurring": dict(image="chelsea")}
 
-#: The fixed settings that compete; lr is the default's, as everywhere here.
+#: The fixed settings that compete; network and lr are the default's, as everywhere here.
 GRID = [dict(lam=lam, N=N) for N in (2, 10) for lam in (0.25, 1.0, 4.0, 16.0, 64.0)]
 
 #: What of auto is tuned: its numbers, the same for all tasks.
@@ -109,12 +110,13 @@ class Study:
 
     def budget(self, task):
         """Half of the Adam steps of a run."""
-        return self.steps or configure("aseqdip", task).steps
+        return self.steps or BUDGET[task]
 
     def trial(self, task, method, settings, seed, **where):
         """A run to make; `where` are its image and the task's settings."""
-        coils = dict(coils=self.coils) if task == "mri" else {}
-        return Trial(task, method, dict(size=self.size) | coils | where, settings, 2 * self.budget(task), seed, seed)
+        problem = dict(size=self.size) | (dict(coils=self.coils) if task == "mri" else {}) | TASK_SETTINGS[task] | where
+        settings = SEARCHED[task] | settings if method == "aseqdip" else settings
+        return Trial(task, method, problem, settings, 2 * self.budget(task), seed, seed)
 
     def made(self, planned):
         """[(*words, row)] of [(*words, trial)]: each run made, or taken from the file."""

@@ -28,7 +28,8 @@ from ...tasks import load_case
 IMAGES = {"mri": ("brain-070", "brain-096"), "denoising": ("astronaut", "coffee")}
 
 #: Settings of the tasks. At the usual 25 dB no MRI run overfits within 1500 steps: there would be nothing to compare.
-SETTINGS = {"mri": dict(snr=10.0), "denoising": {}}
+#: Zero is black in denoising.
+SETTINGS = {"mri": dict(snr=10.0), "denoising": dict(fill="zero")}
 
 #: What identifies a run.
 KEYS = ("task", "settings", "image", "seed", "size", "steps", "lr", "network", "input", "lam", "N")

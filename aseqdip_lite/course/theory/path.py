@@ -22,7 +22,7 @@ COLUMNS = ("step", "lam", "share", "rest", "freedom", "swap", "motion", "carried
 
 
 def measure(images, size, sigma, steps, arms, seeds=1, workers=None, progress=True):
-    """The path of every arm on every picture.
+    """The path of every arm on every picture; zero is black.
 
     Args:
         images: names; size: side in pixels; sigma: of the noise, in 1/255; seeds: of data and weights.
@@ -32,8 +32,9 @@ def measure(images, size, sigma, steps, arms, seeds=1, workers=None, progress=Tr
     Returns:
         [{"arm", "image", "seed", "noise": rms of n, "path": {column: list with one value a stage}}], see `follow`.
     """
+    problem = dict(size=size, sigma=sigma, fill="zero")
     jobs = {(arm, image, seed): dict(arm=arm, budget=steps, trial=Trial(
-                "denoising", "aseqdip", dict(image=image, size=size, sigma=sigma), settings, steps, seed, seed))
+                "denoising", "aseqdip", problem | dict(image=image), settings, steps, seed, seed))
             for arm, settings in arms.items() for image in images for seed in range(seeds)}
     found = sweep(run, jobs, workers=workers, progress=progress, label="paths")
     if len(found) < len(jobs):
