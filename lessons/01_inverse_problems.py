@@ -81,10 +81,10 @@ size = pick(smoke=64, laptop=128, paper=256)
 motion = pick(smoke=6.0, laptop=10.0, paper=20.0)
 cases = {
     "MRI": load_case("mri", "brain-070", size=size, coils=1, acceleration=4),
-    "CT": load_case("ct", "ct-head", size=size, views=pick(smoke=18, laptop=30, paper=60), i0=1000),
-    "denoising": load_case("denoising", "astronaut", size=size),
-    "in-painting": load_case("inpainting", "astronaut", size=size, fill="zero"),
-    "deblurring": load_case("deblurring", "astronaut", size=size, motion=motion),
+    "CT": load_case("ct", "ct-head", size=size, views=pick(smoke=18, laptop=30, paper=60), i0=1000, start="paper"),
+    "denoising": load_case("denoising", "astronaut", size=size, fill="zero"),
+    "in-painting": load_case("inpainting", "astronaut", size=size, fill="zero", paste=False),
+    "deblurring": load_case("deblurring", "astronaut", size=size, motion=motion, fill="zero"),
 }
 
 
@@ -220,7 +220,7 @@ small_cases = {
     "CT": load_case("ct", "ct-brain", size=24, views=18),
     "denoising": load_case("denoising", "brain-070", size=24),
     "in-painting": load_case("inpainting", "brain-070", size=24),
-    "deblurring": load_case("deblurring", "brain-070", size=24, motion=5.0),
+    "deblurring": load_case("deblurring", "brain-070", size=24, motion=5.0, fill="zero"),
 }
 small = {name: case.observation.A.to(double=True) for name, case in small_cases.items()}
 
@@ -1094,7 +1094,7 @@ from_cat = landweber(operators["in-painting"], data["in-painting"], x=cat)
 same = float((tenth - impostors["in-painting"]).norm() / cat.norm())
 print(f"ten steps from the cat, relative difference to the impostor: {same:.0e}")
 claim(same < 1e-9, "gradient descent from w ends at the impostor, within 1e-9", needs="smoke")
-gray = load_case("inpainting", "astronaut", size=size, fill="mean")
+gray = load_case("inpainting", "astronaut", size=size, fill="mean", paste=False)
 psnr = {
     fill: metrics.psnr(case.display(case.observation.start), case.truth, case.data_range)
     for fill, case in (("black", cases["in-painting"]), ("gray", gray))
@@ -1133,7 +1133,7 @@ class Smoothing(LinearOperator):
 
 width = 1.0  # <- your turn: 0.5, 2.0
 
-half = load_case("inpainting", "astronaut", size=size, missing=0.5, fill="mean")
+half = load_case("inpainting", "astronaut", size=size, missing=0.5, fill="mean", paste=False)
 problems = {"denoising": cases["denoising"], "in-painting, half of the pixels": half}
 scores, views = {}, {}
 for name, case in problems.items():

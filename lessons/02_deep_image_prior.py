@@ -66,7 +66,8 @@ banner()
 
 # %%
 size = pick(smoke=32, laptop=96, paper=128)
-case = load_case("denoising", "coffee", size=size, sigma=25, seed=0).to(device())
+picture = dict(image="coffee", size=size, sigma=25, fill="zero")  # zero is black, as in the paper
+case = load_case("denoising", **picture, seed=0).to(device())
 observation = case.observation
 A, y, sigma = observation.A, observation.y, observation.noise_std
 m = y.numel()
@@ -284,7 +285,7 @@ claim(
 
 # %%
 later = pick(smoke=24, laptop=300, paper=1200)
-second = load_case("denoising", "coffee", size=size, sigma=25, seed=1).to(device()).observation.y
+second = load_case("denoising", **picture, seed=1).to(device()).observation.y
 again = record(dip(A, second, *draw(lite, seed=0), lr, later))
 missing = ((run[:later] - x) * (again - x)).sum(dim=(1, 2, 3)) / energy  # (later,)
 for step in (early, min(oracle, later), later):
@@ -859,7 +860,7 @@ print(yours)
 # %%
 from aseqdip_lite.widgets import panel
 
-panel("denoising", "coffee", "vanilla", methods=["vanilla"], size=size, lr=rate, steps=budget)
+panel("denoising", method="vanilla", methods=["vanilla"], lr=rate, steps=budget, **picture)
 
 # %% [markdown]
 # ## Spread over seeds

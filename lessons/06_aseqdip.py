@@ -144,7 +144,7 @@ def my_aseqdip(observation, f, lam, N, K, lr):
 
 # %%
 size = pick(smoke=32, laptop=64, paper=128)
-case = load_case("denoising", "astronaut", size=size, sigma=25, seed=0).to(device())
+case = load_case("denoising", "astronaut", size=size, sigma=25, fill="zero", seed=0).to(device())  # zero is black
 scan = load_case("mri", "brain-070", size=size, coils=4, snr=10, seed=0).to(device())
 lr, few = 1e-3, pick(smoke=3, laptop=10, paper=10)
 
@@ -592,7 +592,7 @@ print(f"{mine}: {metrics.psnr(case.display(state.image), case.truth, 1.0):.2f} d
 # %%
 from aseqdip_lite.widgets import panel
 
-panel("denoising", size=size, **mine.to_dict())
+panel("denoising", size=size, fill="zero", **mine.to_dict())
 
 # %% [markdown]
 # ## Modify: lam and N

@@ -110,7 +110,8 @@ check("ct.photons", my_photons)
 # ## One scan
 #
 # `load_case` simulates a scan with parallel rays, and without noise unless it is asked for. Outside of the disc
-# inscribed in the square, the field of view, the image counts as empty.
+# inscribed in the square, the field of view, the image counts as empty. `start` says what the first image of aSeqDIP
+# is made of; "paper" is $A^Ty$, as published.
 #
 # | symbol | code | meaning |
 # |---|---|---|
@@ -126,7 +127,7 @@ check("ct.photons", my_photons)
 
 # %%
 size, views = pick(smoke=48, laptop=96, paper=512), 30
-case = load_case("ct", "ct-head", size=size, views=views).to(device())
+case = load_case("ct", "ct-head", size=size, views=views, start="paper").to(device())
 observation = case.observation
 A, y = observation.A, observation.y
 angles = A.projector.angles
@@ -779,7 +780,8 @@ def my_aseqdip(observation, method, seed):
     return z  # z_K
 
 
-aseqdip = configure("aseqdip", "ct", profile(), steps)
+searched = dict(network="lite", lr=1e-3, lam=0.1, N=10)  # found for this U-Net, on two other images
+aseqdip = configure("aseqdip", "ct", profile(), steps, **pick(smoke=searched, laptop=searched, paper={}))
 short = aseqdip.with_steps(20)
 ours = my_aseqdip(observation, short, seed=0)
 theirs = reconstruct(case, short, seed=0, progress=False).images["last"]
@@ -922,13 +924,13 @@ if (lam, N) == (10 * aseqdip.lam, aseqdip.N):
 # %%
 from aseqdip_lite.widgets import panel
 
-panel("ct", size=size, views=views, **mine.to_dict())
+panel("ct", size=size, views=views, start="paper", **mine.to_dict())
 
 # %% [markdown]
 # ## Eighteen views
 
 # %%
-case18 = load_case("ct", "ct-head", size=size, views=18).to(device())
+case18 = load_case("ct", "ct-head", size=size, views=18, start="paper").to(device())
 steps18 = pick(smoke=20, laptop=600, paper=4000)
 results18 = {name: reconstruct(case18, configure(name, "ct", profile()), progress=False) for name in CLASSICS}
 results18["DIP"] = reconstruct(case18, dip.with_steps(steps18), seed=0)

@@ -71,7 +71,8 @@ banner()
 
 # %%
 size = pick(smoke=32, laptop=96, paper=128)
-case = load_case("denoising", "astronaut", size=size, sigma=25, seed=0).to(device())
+noisy_as = dict(sigma=25, fill="zero")  # zero is black, as in the paper
+case = load_case("denoising", "astronaut", size=size, seed=0, **noisy_as).to(device())
 observation = case.observation
 y, sigma = observation.y, observation.noise_std
 x = torch.from_numpy(case.truth).permute(2, 0, 1)[None].to(y)  # (H, W, 3) -> (1, 3, H, W)
@@ -339,7 +340,7 @@ print(f"the truth: sigma = {sigma:.4f}")
 guesses = {}
 for name in ("astronaut", "coffee", "retina"):
     for side in (size, 4 * size):
-        noisy = load_case("denoising", name, size=side, sigma=25, seed=0)
+        noisy = load_case("denoising", name, size=side, seed=0, **noisy_as)
         guesses[name, side] = haar_sigma(noisy.observation.y)
         texture = haar_sigma(torch.from_numpy(noisy.truth).permute(2, 0, 1)[None])
         print(f"{name:>10} {side:>3}: Haar {guesses[name, side]:.4f}, scikit-image "
@@ -784,7 +785,7 @@ claim(ends[lam4] < ends[lam1], "at the end lam = 4 has taken up less noise than 
 from aseqdip_lite.widgets import panel
 
 print(tuned)
-panel("denoising", "astronaut", size=size, **tuned.to_dict())
+panel("denoising", "astronaut", size=size, fill="zero", **tuned.to_dict())
 
 # %% [markdown]
 # ## Stopping without the truth
@@ -880,8 +881,8 @@ claim(
 # - **SURE** comes close to the best, and its whole curve lies on that of the true error. It costs a second run, and it
 #   needs $\sigma$ and noise that is Gaussian.
 #
-# And why do both runs of aSeqDIP rise so late? The output of a fresh network is near zero, and zero is **black** in the
-# library's denoising: the run has to find the light first. Lessons 10 and 11 meet the same black start. Subtract the
+# And why do both runs of aSeqDIP rise so late? The output of a fresh network is near zero, and zero is **black** in our
+# case (`fill="zero"`): the run has to find the light first. Lessons 10 and 11 meet the same black start. Subtract the
 # mean of $y$ (`fill="mean"`), and nothing else:
 
 # %%
@@ -998,7 +999,7 @@ def from_y_alone(noisy):
 
 given, alone = {}, {}
 for name in ("astronaut", "coffee", "retina"):
-    problem = load_case("denoising", name, size=size, sigma=25, seed=0).to(device())
+    problem = load_case("denoising", name, size=size, seed=0, **noisy_as).to(device())
     noisy = problem.observation.y
     level, s, image = from_y_alone(noisy)
     known = denoise(settings["nlm"], noisy)
@@ -1095,7 +1096,7 @@ show(
 # %%
 def clipped_pairs(name, side):
     """(method: (image from y, image from clipped y)), the case and its truth, for a picture."""
-    problem = load_case("denoising", name, size=side, sigma=25, seed=0).to(device())
+    problem = load_case("denoising", name, size=side, seed=0, **noisy_as).to(device())
     noisy = problem.observation.y
     pairs = {"y": (noisy, noisy.clamp(0, 1))}
     pairs["Gaussian"] = tuple(blur(v, w_best) for v in pairs["y"])
@@ -1158,7 +1159,7 @@ claim(
 
 # %%
 _, pairs = clipped_pairs("retina", size)
-retina = load_case("denoising", "retina", size=size, sigma=25, seed=0)
+retina = load_case("denoising", "retina", size=size, seed=0, **noisy_as)
 shown = {name: retina.display(image)
          for name, image in zip(("from y", "from the clipped y"), pairs["non-local means"], strict=True)}
 titles = {name: f"{metrics.psnr(image, retina.truth, 1.0):.2f} dB" for name, image in shown.items()}

@@ -34,7 +34,17 @@ import matplotlib
 import torch
 from matplotlib.figure import Figure
 
-from aseqdip_lite import InputError, LinearOperator, Operator, configure, dot_test, load_case, metrics, reconstruct
+from aseqdip_lite import (
+    ASeqDIP,
+    InputError,
+    LinearOperator,
+    Operator,
+    configure,
+    dot_test,
+    load_case,
+    metrics,
+    reconstruct,
+)
 from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
 from aseqdip_lite.operators import random_like
 from aseqdip_lite.operators.blur import DARK, MotionBlur, motion_path, path_kernel, saturate, to_display, to_light
@@ -75,7 +85,8 @@ banner()
 
 # %%
 size, motion = pick(smoke=40, laptop=96, paper=256), pick(smoke=4.0, laptop=7.5, paper=20.0)
-case = load_case("deblurring", "astronaut", size=size, motion=motion, seed=0).to(device())
+shaken = dict(size=size, motion=motion, fill="zero")  # zero is black, as in the paper
+case = load_case("deblurring", "astronaut", seed=0, **shaken).to(device())
 observation = case.observation
 A, y = observation.A, observation.y
 x = torch.from_numpy(case.truth).permute(2, 0, 1)[None].to(device())  # (H, W, 3) -> (1, 3, H, W)
@@ -683,7 +694,7 @@ claim(
 
 # %%
 steps = pick(smoke=10, laptop=800, paper=1200)
-aseqdip = configure("aseqdip", "deblurring", "laptop", steps)  # the recorded search's settings, in every profile
+aseqdip = ASeqDIP(network="lite", lr=3e-3, lam=1.0, N=2).with_steps(steps)  # found by a search for this U-Net
 dip = configure("vanilla", "deblurring", "laptop", steps)  # as many steps, where the search would stop after 150
 print(aseqdip)
 print(dip)
@@ -757,7 +768,7 @@ claim(results["DIP"].metrics["psnr"]["oracle"] < score["TV"] - 0.5, "TV is more 
 # %%
 from aseqdip_lite.widgets import panel
 
-panel("deblurring", size=size, motion=motion, **aseqdip.to_dict())
+panel("deblurring", **shaken, **aseqdip.to_dict())
 
 # %% [markdown]
 # ## One kernel, drawn once
@@ -899,11 +910,11 @@ print(f"{'all':>10}{average['tv']:>8.2f}{average['aseqdip']:>15.2f}{average['ase
 # %%
 # the same on the pictures of the search, with the settings that the search chose
 tuning = stored("tuning_deblurring")
-defaults = {m: configure(m, "deblurring").to_dict() for m in ("tv", "aseqdip")}
-K = configure("aseqdip", "deblurring").steps
+K = 1200
+found = dict(tv=configure("tv", "deblurring").to_dict(), aseqdip=aseqdip.with_steps(K).to_dict())
 searched = {}
 for row in tuning:
-    chosen = defaults.get(row["method"])
+    chosen = found.get(row["method"])
     if chosen and all(chosen[key] == value for key, value in row["settings"].items()):
         value = row["finals"][str(K)] if row["method"] == "aseqdip" else row["answers"]["final"]["psnr"]
         searched.setdefault(row["problem"]["image"], {})[row["method"]] = value
@@ -954,7 +965,8 @@ claim(
 # %%
 budget = pick(smoke=6, laptop=400, paper=400)
 cat_size, cat_motion = pick(32, 64, 64), pick(4.0, 6.0, 6.0)
-cat = load_case("deblurring", "chelsea", size=cat_size, motion=cat_motion, seed=0).to(device())
+dark_cat = dict(image="chelsea", size=cat_size, motion=cat_motion, fill="zero")
+cat = load_case("deblurring", **dark_cat, seed=0).to(device())
 slow = replace(aseqdip, lr=3e-4).with_steps(budget)
 runs = {
     "lr 3e-3": reconstruct(cat, replace(slow, lr=3e-3), seed=0, progress=False),
@@ -1041,7 +1053,7 @@ def from_gray(case):
     return replace(case, offset=m, observation=replace(o, A=Shifted(o.A, m), start=o.start - m))
 
 
-straight = load_case("deblurring", "chelsea", size=cat_size, motion=cat_motion, gamma=1.0, seed=0).to(device())
+straight = load_case("deblurring", **dark_cat, gamma=1.0, seed=0).to(device())
 runs["lr 3e-4, straight response"] = reconstruct(straight, slow, seed=0, progress=False)
 runs["lr 3e-4, from gray"] = reconstruct(from_gray(cat), slow, seed=0, progress=False)
 for name, result in runs.items():

@@ -35,7 +35,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from aseqdip_lite import load_case, methods, reconstruct
+from aseqdip_lite import ASeqDIP, load_case, methods, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
 from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.study.statistics import ALL, floor
@@ -97,6 +97,8 @@ size, seeds = pick(smoke=32, laptop=64, paper=256), pick(smoke=2, laptop=3, pape
 rivals = ("vanilla", "tv_dip", "self_guided", "aseqdip")
 classics = ("tv", "nlm")
 chosen = {name: methods.configure(name, "denoising") for name in rivals + classics}  # by the search
+chosen["aseqdip"] = ASeqDIP(network="lite", lr=3e-4, lam=4.0, N=2, K=450)  # by the search with the U-Net that all share
+picture = dict(image="coffee", size=size, sigma=25, fill="zero")  # zero is black, as in the paper
 longest = pick(smoke=6, laptop=400, paper=4000)
 
 
@@ -110,7 +112,7 @@ def passes_of(name, steps):
 
 runs = {}
 for seed in range(seeds):
-    case = load_case("denoising", "coffee", size=size, sigma=25, seed=seed).to(device())
+    case = load_case("denoising", **picture, seed=seed).to(device())
     for name in rivals + classics:
         method = chosen[name]
         if name in rivals:
@@ -676,13 +678,13 @@ claim(
 
 # %%
 mine = chosen["aseqdip"].with_steps(pick(smoke=6, laptop=400, paper=400))
-short = reconstruct(load_case("denoising", "coffee", size=size, sigma=25, seed=0).to(device()), mine, progress=False)
+short = reconstruct(load_case("denoising", **picture, seed=0).to(device()), mine, progress=False)
 print(f"{mine}: {short.metrics['psnr']['final']:.2f} dB")
 
 # %%
 from aseqdip_lite.widgets import panel
 
-panel("denoising", "coffee", size=size, **mine.to_dict())
+panel("denoising", **picture, **mine.to_dict())
 
 # %% [markdown]
 # ## A checklist for tables

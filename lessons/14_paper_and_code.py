@@ -87,8 +87,8 @@ banner()
 #
 # Not run here: the clipping, the linear blur, and what CT does with $z_0$ and the truth.
 #
-# **And this course?** It departs from the paper, too, and you should know where: a much narrower U-Net (`lite`), a
-# larger learning rate to go with it, $A$ scaled to norm 1 in CT, a hole that stands for the mean of the known pixels
+# **And this course?** It departs from the paper, too, and you should know where: much narrower networks (below `lite`),
+# larger learning rates to go with them, $A$ scaled to norm 1 in CT, a hole that stands for the mean of the known pixels
 # instead of black, and smaller images. Weights are not drawn from $N(0, I)$, as Algorithm 1 prints. Section 3 has a
 # fault of our own.
 
@@ -712,7 +712,7 @@ claim(
 # aSeqDIP with two seeds:
 
 # %%
-noisy = load_case("denoising", "astronaut", size=size, sigma=25, seed=0).to(device())
+noisy = load_case("denoising", "astronaut", size=size, sigma=25, fill="zero", seed=0).to(device())  # zero is black
 
 
 def best_and_last(values):
@@ -778,7 +778,7 @@ claim(
 # $$\text{MSE} = h\cdot\text{MSE in the hole} .$$
 
 # %%
-photo = load_case("inpainting", "astronaut", size=size, hiar=0.25, fill="zero", seed=0).to(device())
+photo = load_case("inpainting", "astronaut", size=size, hiar=0.25, fill="zero", paste=False, seed=0).to(device())
 side, corner = round(190 / 512 * size), round(70 / 512 * size)
 hole = torch.ones(size, size, device=photo.observation.y.device)
 hole[corner:corner + side, corner:corner + side] = 0

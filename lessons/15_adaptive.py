@@ -25,6 +25,7 @@
 # result of the course on three photographs. Code BSD-3-Clause, text CC BY 4.0. **For teaching, not for diagnosis.**
 
 # %%
+from dataclasses import replace
 from statistics import fmean
 
 import matplotlib
@@ -32,7 +33,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from aseqdip_lite import iterate, load_case, methods, reconstruct
+from aseqdip_lite import ASeqDIP, iterate, load_case, reconstruct
 from aseqdip_lite.course import banner, check, claim, device, experiments, pick, show, stored
 from aseqdip_lite.course.theory import path
 from aseqdip_lite.methods import schedules
@@ -88,17 +89,18 @@ check("adaptive.way", my_way)
 
 # %%
 size, steps = pick(smoke=32, laptop=64, paper=256), pick(smoke=6, laptop=1200, paper=4000)
-case = load_case("denoising", "coffee", size=size, sigma=25, seed=0).to(device())
+picture = dict(image="coffee", size=size, sigma=25, fill="zero")  # zero is black, as in the paper
+case = load_case("denoising", **picture, seed=0).to(device())
 truth = torch.from_numpy(case.truth).permute(2, 0, 1)[None].to(device())  # (H, W, 3) -> (1, 3, H, W)
 noise = case.observation.y - truth
 sigma = float(noise.square().mean().sqrt())
-default = methods.configure("aseqdip", "denoising")  # of the recorded search
+default = ASeqDIP(network="lite", lr=3e-4, lam=4.0, N=2, K=450)  # found for this U-Net by a recorded search
 ramp = f"geometric:first=1,last=64,begin={steps // 8},end={3 * steps // 4}"
 arms = {"lam 0": 0.0, "lam 1": 1.0, "lam 16": 16.0, "lam 1 to 64": ramp}
 
 ways = {}
 for label, lam in arms.items():
-    method = methods.configure("aseqdip", "denoising", lam=lam).with_steps(steps)
+    method = replace(default, lam=lam).with_steps(steps)
     ways[label] = np.array([(state.step, *path.split(state.image - truth, noise))
                             for state in iterate(case.observation, method)])  # (steps, 3)
 print(f"{default}, so N = {default.N} here; sigma {255 * sigma:.1f}/255, {size} x {size} pixels, {steps} steps")
@@ -232,7 +234,7 @@ claim(
 # %%
 pulls = {}
 for lam in (1.0, 16.0):
-    method = methods.configure("aseqdip", "denoising", lam=lam).with_steps(pick(smoke=6, laptop=600, paper=3000))
+    method = replace(default, lam=lam).with_steps(pick(smoke=6, laptop=600, paper=3000))
     rows = list(path.follow(case.observation, method, truth))
     pulls[lam] = {name: np.array([row[name] for row in rows], dtype=float) for name in path.COLUMNS}
 print("medians over the stages")
@@ -341,7 +343,7 @@ check("adaptive.risk", my_error)
 
 # %%
 looking = "heldout:first=1,average=0,patience=1000000"
-watcher = methods.configure("aseqdip", "denoising", lam=looking, N=2).with_steps(steps)
+watcher = replace(default, lam=looking).with_steps(steps)
 rows, outputs = [], []
 for state in iterate(case.observation, watcher):
     if state.carry.inner == 0:  # a stage is finished
@@ -503,7 +505,7 @@ while lam <= rule.most:
     lam *= rule.factor
 
 # %%
-auto = reconstruct(case, methods.configure("aseqdip", "denoising", lam="auto", N=2).with_steps(steps), progress=False)
+auto = reconstruct(case, replace(default, lam="auto").with_steps(steps), progress=False)
 fixed = reconstruct(case, default.with_steps(steps), progress=False)
 budget = min(default.steps, steps)
 print(f"{'':>22}  last   best on the way")
@@ -575,8 +577,7 @@ for lam, value in gains.items():
 shares = {rule.share: auto}
 for share in (0.005, 0.5):
     lam = f"heldout:share={share}"
-    shares[share] = reconstruct(case, methods.configure("aseqdip", "denoising", lam=lam, N=2).with_steps(steps),
-                                progress=False)
+    shares[share] = reconstruct(case, replace(default, lam=lam).with_steps(steps), progress=False)
 for share, run in sorted(shares.items()):
     print(f"{share:5.3f} hidden: the answer of the last step has {run.metrics['psnr']['final']:.2f} dB, the best "
           f"one on the way {max(run.curve['psnr']):.2f} dB; lam ended at {run.curve['lam'][-1]:g}")
@@ -690,14 +691,14 @@ claim(
 # nothing after it depends on it.
 
 # %%
-mine = methods.configure("aseqdip", "denoising", lam="auto", N=2).with_steps(pick(smoke=6, laptop=400, paper=400))
+mine = replace(default, lam="auto").with_steps(pick(smoke=6, laptop=400, paper=400))
 short = reconstruct(case, mine, progress=False)
 print(f"{mine}: {short.metrics['psnr']['final']:.2f} dB")
 
 # %%
 from aseqdip_lite.widgets import panel
 
-panel("denoising", "coffee", size=size, **mine.to_dict())
+panel("denoising", **picture, **mine.to_dict())
 
 # %% [markdown]
 # ## Quiz

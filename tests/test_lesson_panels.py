@@ -14,18 +14,18 @@ LESSONS = Path(__file__).parent.parent / "lessons"
 TABLE = r"[^\n]*\n.*\nPSNR \(dB\) +[\d.]+ +([\d.]+)"  # of a `Result`
 PRINTED = {
     "00": (dict(task="mri", size=96, coils=4, snr=15.0), r"with lam = 0: ([\d.]+) dB"),
-    "02": (dict(task="denoising", image="coffee", size=96), r"vanilla on coffee: 120 steps" + TABLE),
+    "02": (dict(task="denoising", image="coffee", size=96, fill="zero"), r"vanilla on coffee: 120 steps" + TABLE),
     "05": (dict(task="mri", size=64, coils=8), r"PSNR: ([\d.]+) dB at the last step"),
-    "06": (dict(task="denoising", size=64), r"K=200, .*: ([\d.]+) dB"),
+    "06": (dict(task="denoising", size=64, fill="zero"), r"K=200, .*: ([\d.]+) dB"),
     "07": (dict(task="mri", size=128, coils=8), r"(?m)^([\d.]+) dB after 300 steps"),
-    "08": (dict(task="ct", size=96, views=30), r"lam = 1.0, N = 10: ([\d.]+) dB"),
-    "09": (dict(task="denoising", image="astronaut", size=96), r"aSeqDIP, lam 4 +[\d.]+ +\d+ +([\d.]+)"),
-    "10": (dict(task="inpainting", image="coffee", size=64), r"aseqdip on coffee: 600 steps" + TABLE),
-    "11": (dict(task="deblurring", size=96, motion=7.5), r"aSeqDIP +([\d.]+)"),
-    "12": (dict(task="denoising", image="coffee", size=64), r"K=200, .*: ([\d.]+) dB"),
+    "08": (dict(task="ct", size=96, views=30, start="paper"), r"lam = 1.0, N = 10: ([\d.]+) dB"),
+    "09": (dict(task="denoising", image="astronaut", size=96, fill="zero"), r"aSeqDIP, lam 4 +[\d.]+ +\d+ +([\d.]+)"),
+    "10": (dict(task="inpainting", image="coffee", size=64, paste=False), r"aseqdip on coffee: 600 steps" + TABLE),
+    "11": (dict(task="deblurring", size=96, motion=7.5, fill="zero"), r"aSeqDIP +([\d.]+)"),
+    "12": (dict(task="denoising", image="coffee", size=64, fill="zero"), r"K=200, .*: ([\d.]+) dB"),
     "13": (dict(task="mri", size=128, coils=8), r" aSeqDIP: ([\d.]+) dB"),
     "14": (dict(task="mri", size=64, coils=4), r"K=200, .*: ([\d.]+) dB"),
-    "15": (dict(task="denoising", image="coffee", size=64), r"K=200, .*: ([\d.]+) dB"),
+    "15": (dict(task="denoising", image="coffee", size=64, fill="zero"), r"K=200, .*: ([\d.]+) dB"),
 }
 #: The start of the panel of lesson 03 holds the truth, on purpose: no run has to beat it.
 ON_PURPOSE = {"03"}
