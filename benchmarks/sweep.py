@@ -21,12 +21,15 @@ from aseqdip_lite.study.sweep import sweep
 #: What the ratio is to reach.
 TARGET = 1.3
 
+NETWORK = "lite"
+
 
 def run(job, watch):
     """One run: its seconds."""
     case = load_case(job["task"], size=128, seed=job["seed"])
     began = time.perf_counter()
-    for state in iterate(case.observation, configure("aseqdip", job["task"]), seed=job["seed"], steps=job["budget"]):
+    method = configure("aseqdip", job["task"], network=NETWORK)
+    for state in iterate(case.observation, method, seed=job["seed"], steps=job["budget"]):
         watch(state.step)
     return time.perf_counter() - began
 
@@ -56,7 +59,7 @@ def main(steps, count):
                  row(f"{task}: throughput of a sweep, ratio", ratio, TARGET, least=True)]
         print(f"{task}: {processes:.1f} s in {cores} processes, {threaded:.1f} s one after another with {cores} "
               f"threads: {ratio:.2f} x (target {TARGET})")
-    settings = dict(size=128, network="lite", steps=steps, turns=count, cores=cores)
+    settings = dict(size=128, network=NETWORK, steps=steps, turns=count, cores=cores)
     save("bench_sweep", dict(rows=rows, settings=settings, provenance=machine()))
 
 

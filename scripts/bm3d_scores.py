@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parent.parent / "aseqdip_lite" / "results"
 def problems():
     """(image, seed, settings of the task) of each of aSeqDIP's runs."""
     rows = json.loads((RESULTS / "compare_denoising.json").read_text(encoding="utf-8"))["rows"]
-    return [(row["image"], row["data_seed"], {name: row["settings"][name] for name in ("sigma", "noise")}
+    return [(row["image"], row["data_seed"], {name: row["settings"][name] for name in ("sigma", "noise", "fill")}
              | dict(size=max(row["settings"]["size"]))) for row in rows if row["method"] == "aseqdip"]
 
 
