@@ -173,7 +173,7 @@ MEANS = {
 
 def measure(task, image, mean, steps):
     """One run, as of `common.follow`."""
-    case, method = load_case(task, image, size=SIZE), configure("aseqdip", task)
+    case, method = load_case(task, image, size=SIZE), configure("aseqdip", task, network="lite")
     run = follow(case, MEANS[mean](case, method), steps=min(steps, method.steps))
     print(f"{task:10} {image:10} {mean:30} {as_text(run)}", flush=True)
     return run | dict(settings=method.to_dict())
@@ -181,7 +181,7 @@ def measure(task, image, mean, steps):
 
 def costs(task, turns):
     """{mean: a step's cost over the default's}, the median over the turns in which each mean makes its next STEPS."""
-    case, method = load_case(task, IMAGES[task][0], size=SIZE), configure("aseqdip", task)
+    case, method = load_case(task, IMAGES[task][0], size=SIZE), configure("aseqdip", task, network="lite")
     ways = {mean: iter(way(case, method)) for mean, way in MEANS.items()}
 
     def seconds(mean):
@@ -274,7 +274,7 @@ def main(threads, quick, anew, tasks, count):
     steps = 20 if quick else 10**6
     for task, images in chosen.items():
         def of_today(run, task=task):
-            return run["settings"] == configure("aseqdip", task).to_dict()
+            return run["settings"] == configure("aseqdip", task, network="lite").to_dict()
 
         measured.measure(f"{task}: costs", lambda task=task: costs(task, 1 if quick else TURNS),
                          valid=of_today)

@@ -42,11 +42,11 @@ ARMS = {
     "vanilla, as in the paper": lambda task: configure("vanilla", task, "paper"),
     "vanilla, original": lambda task: OriginalDIP() if task == "denoising" else None,
     "deepinv": lambda task: peer(),
-    "aseqdip": lambda task: configure("aseqdip", task),
-    "aseqdip, bfloat16": lambda task: configure("aseqdip", task, precision="bfloat16"),
+    "aseqdip": lambda task: configure("aseqdip", task, network="lite"),
+    "aseqdip, bfloat16": lambda task: configure("aseqdip", task, network="lite", precision="bfloat16"),
     "aseqdip, lite-half": lambda task: configure("aseqdip", task, network="lite-half"),
     "aseqdip, lite-half, bfloat16": lambda task: configure("aseqdip", task, network="lite-half", precision="bfloat16"),
-    f"aseqdip, {LIMIT} steps": lambda task: configure("aseqdip", task, steps=LIMIT),
+    f"aseqdip, {LIMIT} steps": lambda task: configure("aseqdip", task, steps=LIMIT, network="lite"),
 }
 REFERENCE = "aseqdip, published"
 OURS = "aseqdip", "aseqdip, bfloat16", "aseqdip, lite-half", "aseqdip, lite-half, bfloat16"

@@ -280,8 +280,9 @@ claim(abs(max(near) - max(far)) < 1, "30 times the noise changes the best PSNR b
 # runs. Anything smaller is no effect.
 #
 # **Against the paper.** Its Figure 1 has a red curve for noise alone, and the paper conjectures that larger noise is
-# farther from the truth and hence worse. In a network that begins with BatchNorm, as
-# the authors' released code does, distance of this kind cannot matter: the first layer divides it away.
+# farther from the truth and hence worse. In a network whose first convolution is followed by BatchNorm, distance of
+# this kind cannot matter: the BatchNorm divides it away. The U-Nets of the authors' public code are built so
+# (`sjames40/Aseq_DIP` at f6d4a66, `unet/unet_parts.py`, lines 15-22).
 #
 # The same argument says what matters in $z = x + \sigma n$. Divide by $\sigma$:
 #

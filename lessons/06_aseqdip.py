@@ -182,13 +182,16 @@ claim(
 #
 # To get the same image, four things must be decided that the equations do not say:
 #
-# - **One Adam for all stages.** The paper is silent; the authors' code keeps one, and so does the library.
-# - **A fresh pass in (4).** Algorithm 1 says so. The authors' code takes the last `x` instead, which was computed
-#   before the last update.
+# - **One Adam for all stages.** The paper is silent; the authors' scripts keep one, and so does the library.
+# - **A fresh pass in (4).** Algorithm 1 says so, and the in-painting script does so. The scripts for denoising,
+#   deblurring and CT take the last `x` instead, which was computed before the last update.
 # - **The first weights.** Algorithm 1 prints $\phi_0\sim N(0, I)$. No U-Net trains from there; the library draws
-#   small weights as the code does.
-# - **Which image is the answer.** Eq. (5) says the last one. Some of the authors' scripts report the best one, which
-#   needs the truth.
+#   small weights, $N(0, 0.02^2)$, as all of the scripts but in-painting's do.
+# - **Which image is the answer.** Eq. (5) says the last one. All of the scripts but MRI's report the best PSNR on the
+#   way, which needs the truth.
+#
+# The scripts are those of `sjames40/Aseq_DIP` at commit f6d4a66, which is younger than the paper; lesson 14 has their
+# lines.
 
 # %% [markdown]
 # ## Steps, stages, swaps
@@ -238,8 +241,8 @@ check("aseqdip.input", my_input)
 
 # %% [markdown]
 # What does a swap cost? A backward pass costs about two forward passes, so a stage costs $3N + 1$ passes in place of
-# $3N$. The authors' code saves the one pass. The library has both, as `refresh="fresh"` and `refresh="stale"`. (A
-# third, `"projected"`, is for MRI; lesson 07 has an exercise on it.)
+# $3N$. Three of the authors' scripts save the one pass. The library has both, as `refresh="fresh"` and
+# `refresh="stale"`. (A third, `"projected"`, is for MRI; lesson 07 has an exercise on it.)
 
 # %%
 for N in (1, 2, 4, 10):

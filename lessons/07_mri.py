@@ -782,9 +782,11 @@ for name in ("DIP", "aSeqDIP"):
 # %% [markdown]
 # ### Exercise 3: data consistency
 #
-# The released MRI code of the authors does one thing more: before an output $f$ becomes the next input, its sampled
-# k-space is replaced by the data, $k = (1-M)FSf + My$ and $z = S^HF^{-1}k$. Write it for maps with
-# $\sum_c|s_c|^2 = 1$. It fits into one line with `A` and `A.adjoint`. (The library calls it `refresh="projected"`.)
+# The authors' MRI script puts the data into the next input (`sjames40/Aseq_DIP` at f6d4a66, `Aseq_DIP_MRI.py`, lines
+# 141 and 149-151): before an output $f$ becomes the next input, its sampled k-space is replaced by the data,
+# $k = (1-M)FSf + My$ and $z = S^HF^{-1}k$. Write it for maps with $\sum_c|s_c|^2 = 1$. It fits into one line with `A`
+# and `A.adjoint`. (The library's `refresh="projected"` does it with a fresh output. The script takes the one from
+# before the last update, and keeps $z$ in other units than $f$; lesson 14.)
 # Before you run the next cell: does the result fit the data, $Az = y$, with one coil? With eight?
 
 
@@ -906,7 +908,8 @@ claim(spread < 1, "at 8x these four are less than 1 dB apart")
 # ## What went wrong, and why: an FFT that is not normalised
 #
 # Somebody drops `norm="ortho"`. Nothing crashes: $F$ and $y$ both grow by the factor $c = \sqrt{HW}$, and without
-# noise a perfect image still has data term zero. The authors' released MRI code does this too. But the data term is now
+# noise a perfect image still has data term zero. The authors' MRI script does this, too (lines 53-57), in a loss
+# without squares (lesson 14). With squares the data term is now
 #
 # $$\|cAf - cy\|^2 = c^2\,\|Af - y\|^2 ,$$
 #

@@ -916,11 +916,12 @@ claim(
 # network at fixed weights, and stops where the estimate says that the noise would come in.
 
 # %% [markdown]
-# ## Three pictures, three seeds
+# ## Six pictures, three seeds
 #
-# One picture and one seed rank nothing. `stored("compare_denoising")` holds three pictures at 128 x 128 with three
-# seeds each. aSeqDIP has `lam` = 4 and a budget of 900 steps, both from the recorded search on other pictures; the
-# strengths of TV and of non-local means come from the same search.
+# One picture and one seed rank nothing. `stored("compare_denoising")` holds six pictures at 128 x 128 with three seeds
+# each. aSeqDIP has the course's default there: the network `lite-half`, most of which works at half the size, `lam` = 4
+# and a budget of 800 steps, from a recorded search on other pictures. The strengths of TV and of non-local means come
+# from a search, too.
 #
 # A fourth classic method stands beside them, which experts expect first: **BM3D** (Dabov, Foi, Katkovnik and
 # Egiazarian, 2007). It finds similar patches as non-local means does, but does not average them. It stacks them, takes
@@ -935,32 +936,45 @@ def summary(task):
 
 
 table = summary("denoising")
+PICTURES = list(dict.fromkeys(name for name, _ in table))[:-1]  # the last is the mean over all
 classic_leads = {}
 print(f"{'':>12}{'TV':>8}{'NLM':>8}{'BM3D':>8}{'aSeqDIP final':>15}{'blind':>8}{'oracle':>8}   "
       "NLM - aSeqDIP, final (noise floor)")
-for name in ("astronaut", "coffee", "retina"):
+for name in PICTURES:
     net = table[name, "aseqdip"]
     tv, nlm, bm3d = (table[name, method]["answers"]["final"]["psnr"]["mean"] for method in ("tv", "nlm", "bm3d"))
     final, blind, oracle = (net["answers"][key]["psnr"]["mean"] for key in ("final", "blind", "oracle"))
     gap = table[name, "nlm"]["to_aseqdip"]
-    classic_leads[name] = dict(tv=tv - final, nlm=nlm - final, bm3d=bm3d - final)
+    classic_leads[name] = dict(tv=tv - final, nlm=nlm - final, bm3d=bm3d - final, oracle=nlm - oracle)
     print(f"{name:>12}{tv:>8.2f}{nlm:>8.2f}{bm3d:>8.2f}{final:>15.2f}{blind:>8.2f}{oracle:>8.2f}   "
           f"{gap['mean']:+.2f} ({gap['floor']:.2f}) dB")
-    claim(nlm > oracle, f"{name}: non-local means is above even aSeqDIP's oracle", "smoke")
-    claim(bm3d > final + 2, f"{name}: BM3D is more than 2 dB above aSeqDIP's last step", "smoke")
+    claim(bm3d > final + 1, f"{name}: BM3D is more than 1 dB above aSeqDIP's last step", "smoke")
 claim(
-    all(abs(leads["tv"]) < min(0.6, table[name, "tv"]["to_aseqdip"]["floor"]) for name, leads in classic_leads.items()),
-    "TV and aSeqDIP are within 0.6 dB, and within the noise floor, of each other on all three pictures",
+    [name for name, leads in classic_leads.items() if leads["nlm"] < table[name, "nlm"]["to_aseqdip"]["floor"]]
+    == ["astronaut"],
+    "non-local means is above aSeqDIP's last step by more than the noise floor, but on the astronaut",
+    "smoke",
+)
+claim(
+    [name for name, leads in classic_leads.items() if leads["oracle"] < 0] == ["hubble"],
+    "only on hubble is aSeqDIP's oracle above non-local means",
+    "smoke",
+)
+claim(
+    [name for name, leads in classic_leads.items() if leads["tv"] > 1] == ["camera", "grass", "hubble"]
+    and max(leads["tv"] for leads in classic_leads.values() if leads["tv"] <= 1) < 0,
+    "TV is more than 1 dB above it on camera, grass and hubble, and below it on the three others",
     "smoke",
 )
 
 # %% [markdown]
-# Non-local means is above aSeqDIP on each picture in the mean over the seeds, but only on the retina by more than the
-# **noise floor**, what other seeds alone may make of such a difference. In our run above aSeqDIP's peak was above the
-# filter, by less than this floor. In the stored means even the **oracle** is below the filter, on the astronaut by 0.12
-# dB only. BM3D is above by more than 2 dB on all. And TV, a convex problem of 1992 with one searched number, is level
-# with aSeqDIP: no difference on the three pictures reaches 0.6 dB, and the floor is larger. TV and non-local means take
-# seconds at most, aSeqDIP about a minute.
+# Non-local means is above aSeqDIP's last step on each picture in the mean over the seeds, and but for the astronaut by
+# more than the **noise floor**, what other seeds alone may make of such a difference. Even the **oracle** is above the
+# filter on one picture only, *hubble*. There the last step is far below it: the budget of 800 steps, good for the
+# pictures of the search, is far too long for a dark sky full of dots. The blind pick saves most of that. BM3D is above
+# by more than 1 dB on all. And TV, a convex problem of 1992 with one searched number, is more than 1 dB above aSeqDIP
+# on three pictures; on the three others it is below, but on two of them by less than the noise floor. TV and non-local
+# means take about a second, aSeqDIP a minute.
 #
 # Now to the paper's "earlier than in MRI". The stored comparison of MRI says what the last step loses to the oracle:
 
@@ -1042,19 +1056,21 @@ claim(theirs[3] > ours[3], "in the steep quarter aSeqDIP with lam = 4 has the sm
 # This one fits. It makes a prediction for the stored table: the flatter a picture, the larger the filter's lead.
 
 # %% tags=["nbval-check-output"]
+from scipy.stats import spearmanr
+
 flatness, lead = {}, {}
-for name in ("astronaut", "coffee", "retina"):
-    slope = slope_of(load_case("denoising", name, size=128).truth)
+for name in PICTURES:
+    slope = slope_of(load_case("denoising", name, size=128).truth.reshape(128, 128, -1))  # gray or RGB -> (H, W, C)
     flatness[name], lead[name] = float((slope < sigma / 4).float().mean()), table[name, "nlm"]["to_aseqdip"]["mean"]
     print(f"{name:>10}: {flatness[name]:.0%} of the pixels have a slope below sigma / 4; lead {lead[name]:+.2f} dB")
-claim(
-    sorted(flatness, key=flatness.get) == sorted(lead, key=lead.get),
-    "the order of the three pictures by flatness is that by the lead",
-    needs="smoke",
-)
+rank_correlation = float(spearmanr(list(flatness.values()), list(lead.values())).statistic)
+print(f"rank correlation of the two: {rank_correlation:+.2f}")
+claim(abs(rank_correlation) < 0.5, "the rank correlation of flatness and lead is below 0.5", needs="smoke")
 
 # %% [markdown]
-# It comes true on three pictures, which is a hint and no law.
+# The prediction does not come true. The flattest picture, the retina, has the second smallest lead, and the lawn,
+# where hardly a pixel is flat, the third largest. What holds from quarter to quarter of one picture need not hold
+# from picture to picture, where much else differs: on *hubble* it is the budget that makes the lead.
 #
 # **"128 pixels are too few, and the network too small."** The paper has 512 x 512 and a network with about four times
 # the weights. We have not run it, so we cannot say.
@@ -1089,9 +1105,10 @@ show(
 # %% [markdown]
 # ## What went wrong, and why: the noise that was cut off
 #
-# Somebody stores $y$ as a picture file. Files hold values from 0 to 1, so $y$ is clipped. The authors' released
-# denoising script clips its $y$, too. It looks harmless, even helpful: clipping moved no pixel away from the truth, and
-# the PSNR of the start is the same to the last digit, since the library clips what it shows. Then we denoise.
+# Somebody stores $y$ as a picture file. Files hold values from 0 to 1, so $y$ is clipped. The authors' denoising script
+# clips its $y$, too (`sjames40/Aseq_DIP` at f6d4a66, `Aseq_DIP_denoising.py`, line 92). It looks harmless, even
+# helpful: clipping moved no pixel away from the truth, and the PSNR of the start is the same to the last digit, since
+# the library clips what it shows. Then we denoise.
 
 # %%
 def clipped_pairs(name, side):
@@ -1202,9 +1219,10 @@ quiz("09")
 #    SURE gives the error of any denoiser, from two runs of it, if the noise is Gaussian and $\sigma$ is known.
 # 3. Nothing: it is a factor in front of the loss. `lam` acts only through the input that moves, and then as a mixture:
 #    the target is $(y + \lambda z)/(1 + \lambda)$.
-# 4. In our one run they are within 1 dB of each other. On the three stored pictures, with three seeds, the filter is
-#    above in the mean, even above the oracle. It wins where pictures are flat; the network is better at steep places.
-#    BM3D, of 2007, is more than 2 dB ahead of the network, and total variation, of 1992, is as good as it.
+# 4. In our one run they are within 1 dB of each other. In the stored table the filter is above the last step on five of
+#    six pictures by more than the noise floor, and above the oracle on five. In our picture it wins where it is flat,
+#    and the network at steep places. BM3D, of 2007, is more than 1 dB ahead on each picture; total variation, of 1992,
+#    is ahead on three.
 # 5. Not harmless. Clipped noise is an offset in the dark that no denoiser removes.
 #
 # - You can split an error into bias and noise, and choose a filter's width without the truth.

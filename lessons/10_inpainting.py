@@ -636,8 +636,9 @@ for key in tried:
 # %% [markdown]
 # ## Known pixels: paste them?
 #
-# The two networks only approximate the known pixels; the classic fillings hold them exactly. The authors' released
-# in-painting code pastes the known pixels into the answer at the end. What is the best way to make an answer fit?
+# The two networks only approximate the known pixels; the classic fillings hold them exactly. The authors' in-painting
+# script pastes the known pixels into the pictures that it saves, and not into what it scores (`sjames40/Aseq_DIP` at
+# f6d4a66, `Aseq_DIP_inpainting.py`, lines 227-229, 247-253 and 208-217). What is the best way to make an answer fit?
 #
 # ### Exercise 3: the nearest image that fits
 #
@@ -792,7 +793,7 @@ check("inpainting.stage", my_stage)
 #
 # So here is a story that sounds right: *$z_0 = y$ is black in the hole, and the autoencoding term holds the output
 # there.* Test it. If it is true, another filling of $z_0$ must give another answer. We fill it with 0.4, as the
-# authors' code does, and then we cheat and fill it with the **truth**.
+# authors' script does (lines 162, 166, 177), and then we cheat and fill it with the **truth**.
 
 # %%
 x_dark, y_dark = truth_of(dark), dark.observation.y
@@ -1119,12 +1120,12 @@ claim(
 # is worse in the small box, where the dark fovea takes a larger share. From PSNRs of whole pictures nobody can tell
 # which; that is the lesson of (2).
 #
-# The released in-painting code differs from the paper in more than one way: its box is 190 pixels wide, not central,
-# and 13.8 % of the picture; it fills the hole of $z_0$ with 0.4 instead of zero; its network is a skip network whose
-# last layer is a sigmoid; it makes 2 x 200 steps at a rate of 3e-4; and it pastes the known pixels. You can now say
-# which of these matter in the hole. The 0.4 did not, above. A **sigmoid** does: its first output is near
-# $\tfrac12$, a middle gray and not black. By the third explanation that is a centring under another name. (We have not
-# run it.)
+# The in-painting script, which is a year younger than the paper, differs from it in more than one way: its box is 190
+# pixels wide, not central, and 13.8 % of the picture (lines 104, 160, 256); it fills the hole with 0.4 instead of zero,
+# in $y$ and in $z_0$; its network is a skip network whose last layer is a sigmoid (42-96, 68); it makes 2 x 200 steps
+# at a rate of 3e-4 (135-136, 174); and it pastes the known pixels into the saved pictures. You can now say which of
+# these matter in the hole. The 0.4 did not, above. A **sigmoid** does: its first output is near $\tfrac12$, a middle
+# gray and not black. By the third explanation that is a centring under another name. (We have not run it.)
 
 # %% [markdown]
 # ## Quiz

@@ -879,8 +879,9 @@ except InputError as error:
 # %% [markdown]
 # ## What the stored comparison says
 #
-# `stored("compare_deblurring")` holds three pictures with three seeds each, at 128 x 128, with settings found by a
-# recorded search on two **other** pictures (`stored("tuning_deblurring")`).
+# `stored("compare_deblurring")` holds six pictures with three seeds each, at 128 x 128, with settings found by a
+# recorded search on two **other** pictures. aSeqDIP has the course's default there, the network `lite-half`; ours above
+# was `lite`, whose search is `stored("tuning_deblurring")`.
 
 # %%
 rows = stored("compare_deblurring")["rows"]
@@ -923,12 +924,24 @@ for image, values in searched.items():
 
 # %% tags=["nbval-check-output"]
 claim(
-    0 < average["aseqdip"] - average["tv"] < 0.6, "aSeqDIP is above TV by less than 0.6 dB on average", needs="smoke"
+    all(min(differences[image]) > 0.4 for image in ("coffee", "retina")),
+    "on the coffee and the retina aSeqDIP is above TV by more than 0.4 dB with each seed",
+    needs="smoke",
 )
-claim(min(differences["coffee"]) > 0.4, "on the coffee by more than 0.4 dB with each seed", needs="smoke")
 claim(
-    all(min(differences[image]) < 0 < max(differences[image]) for image in ("astronaut", "retina")),
-    "on the astronaut and the retina some seeds say so and others say the opposite",
+    all(max(differences[image]) < -0.3 for image in ("camera", "grass", "hubble")),
+    "on camera, grass and hubble it is below by more than 0.3 dB with each seed",
+    needs="smoke",
+)
+claim(
+    min(differences["astronaut"]) < 0 < max(differences["astronaut"]),
+    "on the astronaut some seeds say so and others say the opposite",
+    needs="smoke",
+)
+without = [value for image in images if image != "hubble" for value in differences[image]]
+claim(
+    average["aseqdip"] < average["tv"] - 0.3 and abs(sum(without) / len(without)) < 0.3,
+    "TV is above on average by more than 0.3 dB; without hubble the average is within 0.3 dB of zero",
     needs="smoke",
 )
 claim(
@@ -943,15 +956,15 @@ claim(
 #
 # - **A seed draws the path, the noise and the network's first weights.** Both methods see the same path. On the
 #   astronaut and the coffee their scores go up and down together, and the spread of the *difference* is much smaller
-#   than that of either: there the path makes the spread. On the retina TV hardly varies, so the path does not matter
-#   there; aSeqDIP varies by itself, and its mean lead rests on one good seed of three.
-# - Three pictures. On the coffee aSeqDIP is above with each seed, by 0.79 dB in the mean. The noise floor of one
-#   picture, whose spread is pooled over all three, is 0.86 dB (`docs/RESULTS.md`), mostly the retina's doing: by that
-#   rule the two methods are level on all three. On the two pictures of the search each is ahead once. One number, TV's
-#   $\lambda$, was searched for all pictures, and TV takes seconds where aSeqDIP takes more than a minute.
-# - **A baseline is a choice.** An earlier version of this table had TV channel by channel, each colour with edges of
-#   its own, and aSeqDIP was ahead on three of three pictures, by much more in the mean. Nothing about aSeqDIP has
-#   changed since. Ask of every lead how strong the runner-up was allowed to be.
+#   than that of either: there the path makes the spread.
+# - Six pictures. aSeqDIP is ahead on two with each seed, TV on three, and on the astronaut the seeds disagree. TV's
+#   lead on average is one picture's doing, *hubble*, a dark sky full of dots: aSeqDIP is past its peak there long
+#   before the budget ends. On the two pictures of the search each is ahead once. One number, TV's $\lambda$, was
+#   searched for all pictures, and TV takes seconds where aSeqDIP takes more than a minute.
+# - **A baseline is a choice, and so are the pictures.** An earlier version of this table had TV channel by channel,
+#   each colour with edges of its own, and three pictures: aSeqDIP was ahead on all three. With TV coupled over the
+#   colours and the same three pictures the two were level. With three more pictures TV is ahead on average. Ask of
+#   every lead how strong the runner-up was allowed to be, and who chose the pictures.
 # - $A$ is known **exactly**: path, curve, noise. Nobody hands you the path of a shaking hand. To find $h$ as well is
 #   **blind** deblurring, and it is much harder. Nothing here says how these methods would do.
 

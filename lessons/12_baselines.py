@@ -263,7 +263,7 @@ claim(
 
 # %% [markdown]
 # Three seeds of **one** picture say how sure we are of *this picture*. They say nothing about the next one. For that
-# the pictures must differ, and then the two errors come apart: the course's stored comparison of denoising has three
+# the pictures must differ, and then the two errors come apart: the course's stored comparison of denoising has six
 # pictures and three seeds of each.
 
 # %% tags=["stored-result"]
@@ -285,6 +285,9 @@ for name in ("tv", "nlm"):
           f"{apart:.2f}; noise floor of the mean {level:.2f}")
     print("      by picture (and its seeds): " + ", ".join(
         f"{image} {fmean(gaps):+.2f} ({min(gaps):+.2f} to {max(gaps):+.2f})" for image, gaps in by_image.items()))
+    means = [fmean(gaps) for gaps in by_image.values()]
+    low, high = stats.t.interval(0.95, len(means) - 1, fmean(means), stats.sem(means))
+    print(f"      95 % interval of the mean over pictures, by Student's t: {low:+.2f} to {high:+.2f} dB")
     claim(
         d.std(ddof=1) / len(d) ** 0.5 < 0.6 * apart,
         f"pairing makes the error of the difference to {name} less than 0.6 of what it would be",
@@ -293,9 +296,11 @@ for name in ("tv", "nlm"):
 
 # %% [markdown]
 # Pairing removes how unlike the pictures are. But look at the lines "by picture": the differences themselves vary, with
-# the picture and with the seed. And three runs of one picture share that picture, so nine runs are not nine independent
-# facts about pictures. The noise floor says what other seeds would change on these three pictures. It says nothing on
-# other pictures, and three are too few for an interval. An honest sentence is: "on these three".
+# the picture and with the seed. And three runs of one picture share that picture, so eighteen runs are not eighteen
+# independent facts about pictures. The noise floor says what other seeds would change on these six pictures. What other
+# pictures would change, only the six means can say: the interval rests on six numbers, and is far wider than the floor.
+# TV's mean lead is many floors above zero, and its interval holds zero: on these six pictures TV is ahead in the mean,
+# and of pictures like these we do not know.
 
 # %% [markdown]
 # ## What tuning is worth
@@ -597,11 +602,12 @@ claim(
 # with its term has not fallen by step 3000. And Self-Guided DIP, which falls near step 1600 there, does not fall here.
 # In CT the order of the two aSeqDIPs is turned round: with $\lambda$ = 1 overfitting begins long before it does
 # **without** the term, and at step 3000 the run is below vanilla DIP. How can that be? $\lambda$ = 1 is a number
-# without a meaning of its own. It weighs a term against another, so it depends on the units of $A$, and here $A$ has
-# norm 1, in the released CT code it has not (lesson 14). In lesson 06 both the rise and the fall came sooner with the
-# term than without. And what comes after the peak is what fits the data. There is no noise in these; but they were
-# projected from a finer grid (lesson 08), so no image fits them exactly, and from 18 views one that nearly fits may be
-# far from the truth. The search for CT took $\lambda$ = 0.1 with $N$ = 10, and so knew it already.
+# without a meaning of its own. It weighs a term against another, so it depends on the units of $A$. Here $A$ has norm
+# 1; in the authors' CT script it has 122, and there the two terms have no squares (lesson 14). In lesson 06 both the
+# rise and the fall came sooner with the term than without. And what comes after the peak is what fits the data. There
+# is no noise in these; but they were projected from a finer grid (lesson 08), so no image fits them exactly, and from
+# 18 views one that nearly fits may be far from the truth. The search for CT took $\lambda$ = 0.1 with $N$ = 10, and so
+# knew it already.
 #
 # Two cautions. Self-Guided DIP's flat curves are those of its *average* over the last hundred outputs, aSeqDIP's those
 # of single outputs. And of two pictures and one seed no law can be read.
@@ -613,7 +619,7 @@ claim(
 # had when the table was run: TV channel by channel, L1-wavelets on one fixed grid, and neither SIRT and CGLS (lesson
 # 08), nor harmonic filling (lesson 10), nor BM3D (lesson 09), nor **plug-and-play**, which puts a denoiser where the
 # proximal step of a prior would be (here non-local means; Venkatakrishnan, Bouman and Wohlberg, 2013). The stored
-# comparisons of lessons 07 to 11 have the stronger ones, on three pictures and three seeds for each task:
+# comparisons of lessons 07 to 11 have the stronger ones, on three to six pictures and three seeds for each task:
 
 # %% tags=["stored-result"]
 best_classic = {}
@@ -630,20 +636,15 @@ for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
 
 # %%
 claim(
-    [task for task, lead in best_classic.items() if lead < 0] == ["deblurring"],
-    "stored: on four of five tasks a classic method is above aSeqDIP in the mean; not in deblurring",
-    needs="smoke",
-)
-claim(
-    min(lead for task, lead in best_classic.items() if task != "deblurring") > 0.5,
-    "stored: on each of the four by more than 0.5 dB",
+    min(best_classic.values()) > 0.4,
+    "stored: on each of the five tasks a classic method is above aSeqDIP in the mean, by more than 0.4 dB",
     needs="smoke",
 )
 
 # %% [markdown]
-# None of them has a network, and none was trained. So "who is first of the family" is a
-# question about the family. Somebody who needs a picture should ask another one first: is the best classic method of
-# this task in the table, and was it tuned as well?
+# None of them has a network, and none was trained. (In deblurring the mean rests on one picture of six, where aSeqDIP
+# overfits.) So "who is first of the family" is a question about the family. Somebody who needs a picture should ask
+# another one first: is the best classic method of this task in the table, and was it tuned as well?
 
 # %% [markdown]
 # ## Why is it so?

@@ -10,7 +10,9 @@ import click
 
 from aseqdip_lite.course import RESULTS, experiments
 from aseqdip_lite.course.experiments import t2
-from aseqdip_lite.course.experiments.verdicts import VERDICTS
+from aseqdip_lite.course.experiments.published import Plan, found
+from aseqdip_lite.course.experiments.verdicts import VERDICTS, overall
+from aseqdip_lite.networks import PRECISIONS
 from aseqdip_lite.study.tables import markdown_table
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "REPRODUCTION.md"
@@ -22,13 +24,51 @@ TEXT = PAGE.parent / "texts" / "reproduction.md"
 def page():
     """The page's text: rules, a table of claims and verdicts, then a section with the figure of each experiment."""
     reports = [report for name in experiments.names() if (report := experiments.stored(name, RESULTS))]
-    rows = [[f"[{report['id']}](#{report['id'].lower()})", claim["claim"], f"**{claim['verdict']}**", claim["why"]]
-            for report in reports if report["id"] != "T2" for claim in report["claims"]]
-    rows += [["[T2](#t2)", f"aSeqDIP first on the paper's list of {len(report['claims'])} tasks and settings",
-              f"**{report['verdict']}**", counted(report["claims"])] for report in reports if report["id"] == "T2"]
+    rows = []
+    for report in reports:
+        rows += claim_rows(report["id"], report["claims"])
+        for plan in published(report["id"]):
+            rows += claim_rows(report["id"], plan.claims(), " at the published size")
     return TEXT.read_text(encoding="utf-8").format(
         table=markdown_table(rows, ("id", "claim of the source", "verdict", "what decides it")).rstrip(),
         sections="".join(map(section, reports)).strip())
+
+
+def claim_rows(name, claims, size=""):
+    """An experiment's rows in the table of claims; T2's claims are one row."""
+    if name == "T2" and claims:
+        claims = [dict(claim=f"aSeqDIP first on the paper's list of {len(claims)} tasks and settings",
+                       verdict=overall(claims), why=counted(claims))]
+    return [[f"[{name}](#{name.lower()}){size}", claim["claim"], f"**{claim['verdict']}**", claim["why"]]
+            for claim in claims]
+
+
+def published(name):
+    """The `Plan`s of an experiment of which runs at the published size are stored, one a precision."""
+    experiment = experiments.get(name)
+    if experiment.runs is None or not (RESULTS / experiment.profiles["paper"]["file"]).exists():
+        return []
+    return [plan for precision in PRECISIONS if (plan := Plan(name, RESULTS, precision)).done()]
+
+
+def published_section(name):
+    """What there is of an experiment at the published size; nothing for one that is not made of such runs."""
+    if experiments.get(name).runs is None:
+        return ""
+    parts = []
+    for plan in published(name):
+        done, claims = plan.done(), plan.claims()
+        parts.append(f"\nAt the published size: {len(done)} of {len(done) + len(plan.missing())} runs.\n\n")
+        parts.append(markdown_table([[run, found(row)] for run, row in done.items()],
+                                    ("run", "PSNR at the last step, time")))
+        parts.append("\n" + claim_table(claims) if claims else "")
+    return "".join(parts) or "\nAt the published size: not run.\n"
+
+
+def claim_table(claims):
+    """Claims with their verdicts."""
+    return markdown_table([[claim["claim"], f"**{claim['verdict']}**", claim["why"]] for claim in claims],
+                          ("claim", "verdict", "what decides it"))
 
 
 def counted(claims):
@@ -41,15 +81,14 @@ def section(report):
     """An experiment's section."""
     experiment, made = experiments.get(report["id"]), report["provenance"]
     rule = " ".join(inspect.getdoc(experiment.judge).split())
-    table = t2_table(report) if report["id"] == "T2" else markdown_table(
-        [[claim["claim"], f"**{claim['verdict']}**", claim["why"]] for claim in report["claims"]],
-        ("claim", "verdict", "what decides it"))
+    table = t2_table(report) if report["id"] == "T2" else claim_table(report["claims"])
     settings = ", ".join(f"{name} {words(value)}" for name, value in made["settings"].items() if name != "file")
     about = report["about"][0].upper() + report["about"][1:]
     return (f"\n## {report['id']}\n\n{about}. Published: {report['published']}.\n\nRule. {rule}\n\n{table}\n"
             f"Settings: profile {made['profile']}; {settings}; {made['seconds']:.0f} seconds on {made['device']}.\n\n"
             f"{report['why']}\n\n"
-            f"![{experiment.alt}](../aseqdip_lite/results/{report['id']}.png)\n")
+            f"![{experiment.alt}](../aseqdip_lite/results/{report['id']}.png)\n"
+            f"{published_section(report['id'])}")
 
 
 def words(value):

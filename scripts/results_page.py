@@ -4,6 +4,9 @@
     python scripts/results_page.py out/compare-ct   take over a finished comparison into compare_TASK.json first
                                                     (compare_mri_real.json for the real scan); methods that it
                                                     does not have keep their stored rows
+
+`compare_TASK_lite.json` has aSeqDIP's runs with the network `lite`, from before `lite-half` was the default; the page
+shows them beside the default on the same images and seeds.
 """
 
 import json
@@ -16,7 +19,7 @@ from aseqdip_lite.files import to_json
 from aseqdip_lite.run.recorder import ANSWERS
 from aseqdip_lite.run.result import answer
 from aseqdip_lite.study.statistics import ALL, difference, paired, summarise
-from aseqdip_lite.study.tables import as_markdown, markdown_table
+from aseqdip_lite.study.tables import QUALITY, as_markdown, markdown_table, table
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RESULTS.md"
@@ -79,19 +82,40 @@ def real_scan(report):
     return markdown_table(rows, ("method", "residual:", "held-out residual:", "steps:", "seconds:"))
 
 
-def compared(report):
-    """The table of a task and what it says, after a line on how it was measured."""
+def compared(name):
+    """The table of a comparison and what it says, after a line on how it was measured."""
+    report = stored(name)
     seeds, notes = len({row["seed"] for row in report["rows"]}), report["rows"][0]["notes"]
     return "\n".join([f"{seeds} seeds; {'; '.join(notes) or 'simulated from the image'}.\n",
-                      as_markdown(report["summary"]), verdict(report["rows"])])
+                      as_markdown(report["summary"]), with_lite(name, report["rows"]) + verdict(report["rows"])])
+
+
+def with_lite(name, rows):
+    """The table of aSeqDIP with the network `lite` beside its default `lite-half`; "" where `lite` is the default."""
+    if not file_of(f"{name}_lite").exists():
+        return ""
+    theirs, ours = ([row for row in found if row["method"] == "aseqdip"]
+                    for found in (stored(f"{name}_lite")["rows"], rows))
+    pictures = {row["image"] for row in theirs}
+    both = [row | dict(method="aseqdip, lite") for row in theirs] + [row for row in ours if row["image"] in pictures]
+    return ("With the network `lite` and the settings found for it, beside the default on the same images and seeds:"
+            f"\n\n{table(summarise(both), QUALITY, markdown_table)[0]}\n")
+
+
+def file_of(name):
+    """Where a comparison is stored."""
+    return RESULTS / f"compare_{name}.json"
+
+
+def stored(name):
+    """A stored comparison."""
+    return json.loads(file_of(name).read_text(encoding="utf-8"))
 
 
 def page():
     """The page's text."""
-    reports = {name: json.loads((RESULTS / f"compare_{name}.json").read_text(encoding="utf-8"))
-               for name in (*tasks.names(), "mri_real")}
     return TEXT.read_text(encoding="utf-8").format(
-        real=real_scan(reports["mri_real"]).rstrip(), **{task: compared(reports[task]) for task in tasks.names()})
+        real=real_scan(stored("mri_real")).rstrip(), **{task: compared(task) for task in tasks.names()})
 
 
 def place(row):
@@ -107,8 +131,8 @@ def main(folders):
     for folder in folders:
         report = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
         new = [read_row(row) for row in report["rows"]]  # it may be of an earlier version
-        file = RESULTS / f"compare_{new[0]['task']}{'_real' if new[0]['image'] == 'brain-real-8x' else ''}.json"
-        made, before = {row["method"] for row in new}, json.loads(file.read_text(encoding="utf-8"))["rows"]
+        name = f"{new[0]['task']}{'_real' if new[0]['image'] == 'brain-real-8x' else ''}"
+        made, before, file = {row["method"] for row in new}, stored(name)["rows"], file_of(name)
         rows = sorted([*new, *(row for row in before if row["method"] not in made)], key=place)
         file.write_text(to_json(report | dict(rows=rows, summary=summarise(rows))), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")

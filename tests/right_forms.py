@@ -163,7 +163,7 @@ RIGHT = {
                            lambda A, x, y: torch.func.vjp(A, x)[1](A(x) - y)[0]],
     "operators.unseen": [by_descent],
     "operators.filter": [lambda s, k, step: sum(step * s**2 * (1 - step * s**2) ** j for j in range(k))],
-    "paper.target": [lambda z: z + 1j * (z.real - z.imag)],
+    "paper.target": [lambda z: ((1 - 1j) * z).real / 2 + 0j],
     "paper.gradient": [replay],
     "spectral.band": [lambda k, x, m: math.sqrt(((m * (k - x)).abs() ** 2).sum() / ((m * x).abs() ** 2).sum())],
     "spectral.steps": [lambda beta, mu: -math.log2(1 - beta * mu) ** -1],

@@ -59,8 +59,9 @@ def test_replayed_steps_are_the_steps(name, task, smoke_case, deterministic):
 
 
 @needs_gpu
-@pytest.mark.parametrize("settings", [dict(refresh="stale"), dict(refresh="projected"), dict(precision="bfloat16"),
-                                      dict(N=3), dict(network="paper-shallow"), dict(network="lite-half"),
+@pytest.mark.parametrize("settings", [dict(refresh="stale"), dict(refresh="projected"), dict(rho=0.25), dict(N=3),
+                                      dict(precision="bfloat16"), dict(network="paper-shallow"),
+                                      dict(network="lite-half"),
                                       dict(lam="auto"), dict(lam="growth", N="geometric:first=2,last=4,begin=1,end=4")])
 def test_replayed_steps_are_the_steps_in_every_setting(settings, smoke_case, deterministic):
     observation, method = on_gpu(smoke_case, "mri"), configured("aseqdip", "mri", steps=8, **settings)

@@ -53,6 +53,17 @@ def test_momentum_form_equals_literal_gradient_descent(A, lam, N):
 
 
 @every_operator
+@pytest.mark.parametrize("lam", [0.0, 2.0])
+@pytest.mark.parametrize("rho", [0.1, 0.5, 1.0])
+def test_momentum_form_of_a_damped_input_equals_literal_gradient_descent(A, lam, rho):
+    J, theta, G, y, z0, f0, beta = linear_model(A, lam)
+    literal = dynamics.linear_simulation(J, G, A, y, z0, f0, lam, 2, beta, 10, rho)
+    recursion = dynamics.momentum_path(theta, G, A, y, z0, f0, lam, 2, beta, 10, rho)
+    assert torch.allclose(recursion, literal, rtol=0, atol=1e-10)
+    assert (rho == 1) == torch.equal(recursion, dynamics.momentum_path(theta, G, A, y, z0, f0, lam, 2, beta, 10))
+
+
+@every_operator
 @every_setting
 def test_stage_map_equals_literal_gradient_descent(A, lam, N):
     J, theta, G, y, z0, f0, beta = linear_model(A, lam, seed=7)
@@ -101,17 +112,18 @@ def test_proximal_point_without_lam_is_the_limit_of_small_lam(A):
 
 # Single modes, A = I.
 
-def mode_path(theta, gain, lam, N, stages=40):
+def mode_path(theta, gain, lam, N, stages=40, rho=1.0):
     one = torch.ones(1, dtype=torch.float64)
     theta, eye = theta * one.diag(), one.diag()
-    return dynamics.momentum_path(theta, gain * eye, eye, 0 * one, one, one, lam, N, 1.0, stages)[:, 0]
+    return dynamics.momentum_path(theta, gain * eye, eye, 0 * one, one, one, lam, N, 1.0, stages, rho)[:, 0]
 
 
+@pytest.mark.parametrize("rho", [1.0, 0.3])
 @pytest.mark.parametrize("gain", [0.0, 0.3, 1.0, -0.5])
 @every_setting
-def test_mode_roots_solve_the_recursion(gain, lam, N):
+def test_mode_roots_solve_the_recursion(gain, lam, N, rho):
     theta = 0.07
-    path, (r, s) = mode_path(theta, gain, lam, N), dynamics.mode_roots(theta, gain, lam, N, 1.0)
+    path, (r, s) = mode_path(theta, gain, lam, N, rho=rho), dynamics.mode_roots(theta, gain, lam, N, 1.0, rho)
     assert torch.allclose(path[2:], (r + s).real * path[1:-1] - (r * s).real * path[:-2], atol=1e-12)
 
 

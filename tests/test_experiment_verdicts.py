@@ -259,7 +259,8 @@ def test_t2_compares_with_the_best_of_the_papers_list(found, verdict):
 
 def test_t2_goes_on_where_it_was_and_makes_no_run_twice(tmp_path, monkeypatch):
     made, run = [], trials.run_trial
-    monkeypatch.setattr(trials, "run_trial", lambda trial, *rest: made.append(trial.key) or run(trial, *rest))
+    monkeypatch.setattr(trials, "run_trial", lambda trial, *rest, **options:
+                        made.append(trial.key) or run(trial, *rest, **options))
     sizes = dict(size=32, coils=2, images=1, steps=2, tasks=("denoising",), progress=False,
                  file=tmp_path / "runs.jsonl")
     once = t2.measure(seeds=1, **sizes)

@@ -104,15 +104,16 @@ def test_defaults_of_every_profile_are_valid(task, name, profile):
 
 @pytest.mark.parametrize("task", tasks.names())
 def test_a_network_with_a_search_of_its_own_brings_its_settings(task):
-    def other(name, profile="laptop"):
-        return replace(methods.configure(name, task, profile), network="lite-half")
+    own = "lite" if methods.configure("aseqdip", task).network == "lite-half" else "lite-half"
 
-    chosen = methods.configure("aseqdip", task, network="lite-half")
-    assert chosen.network == "lite-half" and chosen != other("aseqdip")
-    assert methods.configure("aseqdip", task, network="lite-half", lr=0.5, steps=4) == replace(
-        chosen, lr=0.5).with_steps(4)
-    assert methods.configure("vanilla", task, network="lite-half") == other("vanilla")  # no search of its own
-    assert methods.configure("aseqdip", task, "paper", network="lite-half") == other("aseqdip", "paper")
+    def other(name, profile="laptop"):
+        return replace(methods.configure(name, task, profile), network=own)
+
+    chosen = methods.configure("aseqdip", task, network=own)
+    assert chosen.network == own and chosen != other("aseqdip")
+    assert methods.configure("aseqdip", task, network=own, lr=0.5, steps=4) == replace(chosen, lr=0.5).with_steps(4)
+    assert methods.configure("vanilla", task, network=own) == other("vanilla")  # no search of its own
+    assert methods.configure("aseqdip", task, "paper", network=own) == other("aseqdip", "paper")
 
 
 def test_saved_carry_is_not_shared_with_the_run_that_goes_on(tiny_mri):
@@ -296,6 +297,35 @@ def test_refreshes_share_the_first_stage_and_then_differ(tiny_mri):
     for step in range(2):
         assert len({states[step].losses["loss"] for states in runs.values()}) == 1
     assert len({states[-1].losses["loss"] for states in runs.values()}) == 3
+
+
+@pytest.mark.parametrize("refresh", ["fresh", "stale", "projected"])
+def test_a_damped_input_goes_a_share_of_its_way_from_the_last_input_to_the_refreshed_one(refresh, tiny_mri):
+    found = stages(tiny_mri.observation, ASeqDIP(N=2, K=4, refresh=refresh, rho=0.25))
+    for (z, state, _), (following, _, _) in zip(found, found[1:], strict=False):
+        torch.testing.assert_close(following, 0.75 * z + 0.25 * state.image, rtol=1e-5, atol=1e-6)
+        assert not following.requires_grad
+
+
+def test_an_input_that_goes_all_its_way_is_the_output_itself(tiny_mri):
+    for state in iterate(tiny_mri.observation, ASeqDIP(N=1, K=3, rho=1.0)):
+        assert state.carry.z is state.image  # not (1 - 1) z + 1 f, which rounds
+
+
+def test_a_damped_input_keeps_lam_by_held_out_measurements_at_what_the_network_saw(tiny_mri):
+    """The answer averages the inputs, which are then the damped ones."""
+    method = ASeqDIP(lam="heldout:warm_up=4", N=1, K=6, rho=0.5)
+    for state in iterate(tiny_mri.observation, method):
+        controller = state.carry.controller
+        if state.step == 1:
+            assert torch.equal(controller.average, state.carry.z)
+    assert state.step == 6 and torch.equal(state.average, controller.best["average"])
+
+
+@pytest.mark.parametrize("rho", [0.0, -0.5, 1.5])
+def test_an_input_that_stands_still_or_goes_too_far_is_refused(rho):
+    with pytest.raises(InputError, match="rho"):
+        ASeqDIP(rho=rho)
 
 
 def test_last_stage_is_cut_short_where_n_does_not_divide_the_steps(tiny_mri):

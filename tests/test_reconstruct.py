@@ -21,7 +21,7 @@ from PIL import Image as Picture
 from aseqdip_lite import ASeqDIP, Vanilla, files, iterate, methods, reconstruct
 from aseqdip_lite.run.engine import deferred_interrupt
 
-METHODS = {"aseqdip": ASeqDIP(N=3, K=30), "vanilla": Vanilla(steps=90)}
+METHODS = {"aseqdip": ASeqDIP(N=3, K=30), "damped": ASeqDIP(N=3, K=30, rho=0.25), "vanilla": Vanilla(steps=90)}
 
 
 def run(case, method, **kwargs):
@@ -58,6 +58,11 @@ def test_iterate_counts_steps_from_the_start_of_the_run(tiny_mri):
     carry = list(iterate(observation, method, steps=3))[-1].carry
     assert [state.step for state in iterate(observation, method, steps=5, carry=carry)] == [4, 5]
     assert list(iterate(observation, method, steps=5, carry=carry)) == []
+
+
+def test_the_case_and_its_observation_are_told_apart(tiny_mri):
+    assert error_of(next, iterate(tiny_mri, ASeqDIP(K=1))).endswith("pass case.observation")
+    assert error_of(reconstruct, tiny_mri.observation, ASeqDIP(K=1)).endswith("pass the case, not case.observation")
 
 
 def test_reconstruct_records_what_iterate_yields(tiny_mri):

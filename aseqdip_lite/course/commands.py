@@ -12,9 +12,9 @@ from pathlib import Path
 
 import click
 
-from ..cli.commands import PROFILE, main
+from ..cli.commands import DEVICE, PROFILE, main
 from ..cli.inventory import PARTS
-from ..cli.options import checked_folder
+from ..cli.options import checked_device, checked_folder
 from ..settings import PROFILES, InputError, checked_name, nearest, printable
 from . import student
 
@@ -29,30 +29,73 @@ def list_experiments():
 PARTS["experiments"] = list_experiments
 
 
+class Finite(click.FloatRange):
+    """A number in a range: neither inf nor nan, which no bound refuses."""
+
+    def convert(self, value, option, context):
+        number = super().convert(value, option, context)
+        return number if math.isfinite(number) else self.fail(f"{value} is no finite number", option, context)
+
+
 @main.command()
 @click.argument("name", metavar="ID", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every experiment that has no result in --out yet.")
 @PROFILE
-@click.option("--out", default=None,
-              help="Folder of ID.json and ID.png [out/experiments].")
-def experiment(name, everything, profile, out):
+@click.option("--out", default=None, help="Folder of ID.json and ID.png [out/experiments].")
+@click.option("--workers", type=click.IntRange(1, 1000), help="Runs at a time, where an experiment lets you choose.")
+@click.option("--minutes", type=Finite(0.01, 10**6), help="Of F4a, F4b, F9, F10 or T2 with --profile paper: make as "
+              "many runs as fit into so many minutes; the same command goes on there.")
+@DEVICE
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+              help="What networks compute in; like --device with --minutes alone.")
+def experiment(name, everything, profile, out, workers, minutes, device, precision):
     """Reproduce a table or figure of the papers.
 
     ID is one of those that `aseqdip list` shows, e.g. F6. Writes ID.json (what was measured, the
     published result, a verdict for each claim, settings and seconds) and the figure ID.png.
+
+    With --minutes it writes ID_runs_paper.jsonl, a line for each finished run of the published size, the most
+    informative first, and keeps a checkpoint of the one that is cut off. When all are there, the command without
+    --minutes makes ID.json and ID.png of them.
     """
     from . import experiments
 
     if everything == (name is not None):
         raise InputError("give one experiment's ID, or --all; `aseqdip list` shows the IDs")
     out = checked_folder("out/experiments" if out is None else out)
+    if minutes is not None:
+        if everything or profile != "paper" or workers:
+            raise InputError("--minutes needs one experiment's ID and --profile paper, and has no use for --workers")
+        return within(minutes, name, out, device, precision)
+    if (device, precision) != ("cpu", "float32"):
+        raise InputError("--device and --precision do nothing here: leave them out, or give --minutes, too")
     wanted = [name] if name else [known for known in experiments.names() if experiments.stored(known, out) is None]
     for known in wanted:
-        report = experiments.run(known, profile, out=out)
+        report = experiments.run(known, profile, out=out, workers=workers)
         click.echo(f"{known}: {report['verdict']}. {report['why']}")
-        for claim in report["claims"]:
-            click.echo(f"  {claim['verdict']}: {claim['claim']} ({claim['why']})")
+        show(report["claims"])
         click.echo(f"written to {out}: {known}.json {known}.png ({report['provenance']['seconds']:.0f} s)")
+
+
+def show(claims):
+    """Print claims with their verdicts."""
+    for claim in claims:
+        click.echo(f"  {claim['verdict']}: {claim['claim']} ({claim['why']})")
+
+
+def within(minutes, name, out, device, precision):
+    """Make so many minutes' runs of an experiment at the published size, and say what is done and what is missing."""
+    from .experiments.published import Plan
+
+    plan, device = Plan(name, out, precision), checked_device(device)
+    before = plan.done()
+    click.echo("\n".join(plan.told()))
+    interrupted = bool(plan.missing()) and plan.make(minutes, device)
+    click.echo("\n".join(plan.told(before)))
+    show(plan.claims())
+    if interrupted:
+        click.echo("interrupted: start the same command again to go on", err=True)
+    return 130 if interrupted else None
 
 
 @main.command()
@@ -126,14 +169,6 @@ Example:
   handins/bob/07_mri.ipynb     or a folder a student
   aseqdip grade handins --csv grades.csv --html pages --jobs 2
 """
-
-
-class Finite(click.FloatRange):
-    """A number in a range: neither inf nor nan, which no bound refuses."""
-
-    def convert(self, value, option, context):
-        number = super().convert(value, option, context)
-        return number if math.isfinite(number) else self.fail(f"{value} is no finite number", option, context)
 
 
 @main.command(epilog=GRADING)
@@ -248,7 +283,8 @@ def worth_of_quizzes(points):
     """{question: points} of all quizzes, each with the same."""
     from .quizzes import names, quiz
 
-    return {f"quiz.{name[:2]}.{number}": points for name in names() for number in range(1, len(quiz(name)) + 1)}
+    return {f"quiz.{name.partition('_')[0]}.{number}": points
+            for name in names() for number in range(1, len(quiz(name)) + 1)}
 
 
 def read_variants(file):

@@ -39,23 +39,23 @@ class ASeqDIP(Method):
     starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI, CT) or y. The
     answer is z_K (but see `run.stopping.in_dip`).
 
-    Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints phi_0 ~ N(0, I), which
-    no trainable U-Net uses: `networks.initialise` draws the weights. One Adam object lives through all stages, as in
-    the released code; the paper is silent.
+    Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints phi_0 ~ N(0, I), from
+    which no U-Net trains: see `networks.initialise`. One Adam lives through all stages, as in the authors' scripts.
 
-    lam and N may be schedules (see `schedules`), which the paper leaves as future work. The loss that descends is then
-    (3) times a damping. `heldout` leaves measurements out of the loss, but not out of the curve's data term, which
-    stopping rules compare with the energy of all the noise.
+    lam and N may be schedules (see `schedules`), future work in the paper; what descends is then (3) times a damping.
+    `heldout` leaves measurements out of the loss, not out of the curve's data term, which stopping rules compare.
 
     `refresh` says how a stage makes z_k:
 
     * "fresh": a forward pass after the N-th update, as in Algorithm 1.
-    * "stale": the output of the last pass before the N-th update, as in the released code; saves
-      one of 3 N + 1 pass units a stage and lags one update behind.
-    * "projected": the fresh output after one Landweber step towards the data, z = f + A^H(y - A f), as in the released
-      MRI code: S^H F^-1((1 - M) F S f + M y) where sum |S|^2 = 1. With one coil this replaces the sampled k-space by
-      the data, a projection; with several it does not, for the coil images S z of one image cannot be chosen freely.
-      Only for linear A.
+    * "stale": the output of the last pass before the N-th update, as in the authors' scripts for denoising, deblurring
+      and CT (lesson 14); saves one of 3 N + 1 pass units a stage and lags one update behind.
+    * "projected": the fresh output after one Landweber step towards the data, z = f + A^H(y - A f); A must be linear.
+      In MRI it is S^H F^-1((1 - M) F S f + M y) where sum |S|^2 = 1. With one coil the data replace the sampled
+      k-space, a projection; with several they do not: one image has no free choice of its coil images S z. (The
+      authors' MRI script takes the stale f, and has z in other units than f.)
+
+    `rho` below 1, which is ours, damps the way of the input: z_k = (1 - rho) z_{k-1} + rho times what `refresh` makes.
     """
 
     name: ClassVar[str] = "aseqdip"
@@ -70,6 +70,7 @@ class ASeqDIP(Method):
     network: str = network_setting()
     precision: str = precision_setting()
     refresh: str = setting("fresh", "how a stage makes its next input", choices=("fresh", "stale", "projected"))
+    rho: float = setting(1.0, "share of its way that the input moves each stage; 1 in the paper", above=0.0, high=1.0)
 
     def __post_init__(self):
         super().__post_init__()
@@ -111,7 +112,8 @@ class ASeqDIP(Method):
             image = carry.output.detach()
         else:
             image = self._next_input(observation, carry, output)
-            carry.z, carry.inner = controller.after_stage(observation, carry, output, image), 0
+            z = image if self.rho == 1 else torch.lerp(carry.z, image, self.rho)
+            carry.z, carry.inner = controller.after_stage(observation, carry, output, z), 0
         return State(carry.step, image, terms, carry, stage=carry.stage, average=controller.answer)
 
     @staticmethod

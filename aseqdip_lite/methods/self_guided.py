@@ -50,8 +50,8 @@ class SelfGuided(Method):
     images of a batch: a step costs `draws` forward and backward passes, those to the input included.
 
     eta is uniform on [0, max|z| / 2), drawn for real and imaginary part alike where z is complex; no gradient runs
-    through its size. The released code takes the largest entry of z's real channels instead of max|z|: equal for real
-    images that are nowhere very negative, but it changes when the phase of the whole image turns.
+    through its size. The released code has no squares, and takes the largest entry of z's real channels for max|z|:
+    equal for real images that are nowhere very negative, but it changes when the phase of the whole image turns.
     """
 
     name: ClassVar[str] = "self_guided"

@@ -5,6 +5,7 @@ import time
 
 import torch
 
+from ..case import Case, Observation
 from ..files import provenance
 from ..settings import MOST, InputError, whole_number
 from . import checkpoint, memory, threads
@@ -34,7 +35,7 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
     """Yield the `State` after each Adam step, until the last or until the method's own rule ends the run.
 
     Args:
-        observation: the `Observation`; the truth is not part of it.
+        observation: the `Observation`; the truth is not part of it, and a whole `Case` is an InputError.
         method: a method with its settings, e.g. ASeqDIP(lam=1.0, N=2, K=2000).
         seed: seed of the initial weights and of all the run's random numbers.
         steps: last step to make, counted from the start of the run; the method's own by default.
@@ -45,6 +46,8 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
     Yields:
         State: step, stage, image, losses, carry; images are in the units of `observation.y`.
     """
+    if isinstance(observation, Case):
+        raise InputError("iterate takes the measurements alone, no method sees the truth: pass case.observation")
     memory.keep()
     with threads.suited(observation):
         carry = method.init(observation, seed, z0) if carry is None else carry
@@ -73,6 +76,8 @@ class Run:
 
     def __init__(self, case, method, *, seed=0, steps=None, patience=None, window=100, record_every=1):
         check_run(seed=seed, steps=steps, patience=patience, window=window, record_every=record_every)
+        if isinstance(case, Observation):
+            raise InputError("a run is measured against the truth of its case: pass the case, not case.observation")
         method.check_image(case.image)
         self.case, self.method, self.seed = case, method, seed
         self.budget = method.steps if steps is None else steps
@@ -146,7 +151,7 @@ class Run:
 
 
 def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, patience=None, window=100,
-                record_every=1, progress=True, watch=None, seen=None):
+                record_every=1, progress=True, watch=None, seen=None, checkpoint_every=None):
     """Run a method on a case and return its `Result`.
 
     Args:
@@ -154,8 +159,8 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         method: a method with its settings.
         seed: initialisation seed.
         steps: last Adam step; the method's own budget by default.
-        out: folder for `checkpoint.pt`, written at the first recorded step from each 50th on and at the end. One that
-            cannot be written, on a full disk, is reported once and tried again; the one before stays whole.
+        out: folder for `checkpoint.pt`, written at the first recorded step from each `checkpoint_every`-th [50th] on
+            and at the end. One that cannot be written, on a full disk, is reported once; the one before stays whole.
         resume: go on from the checkpoint in `out`, if there is one.
         patience: stop when the moving variance of the outputs has had no new minimum for so many steps; the answer is
             then the image at the minimum. None runs to the budget.
@@ -178,7 +183,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         if resume:
             kept.restore(run)
         run.start()
-        total = run.carry.step if run.reason else run.budget
+        total, every = run.carry.step if run.reason else run.budget, checkpoint_every or CHECKPOINT_EVERY
         bar = Bar(total=total, initial=run.carry.step, desc=f"{case.task} {method.name}", unit="step",
                   disable=not progress, mininterval=0.5)
         with bar, deferred_interrupt() as interrupted:
@@ -191,7 +196,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
                 bar.set_postfix({name: f"{run.recorder.curve[name][-1]:.4g}" for name in ("loss", "psnr")
                                  if name in run.recorder.curve}, refresh=False)
                 bar.update()
-                due = state.step // CHECKPOINT_EVERY > (state.step - record_every) // CHECKPOINT_EVERY
+                due = state.step // every > (state.step - record_every) // every
                 if due and state.step == run.steps:
                     kept.save(run)
                 if (watch is not None and watch(state.step)) or interrupted:

@@ -62,22 +62,23 @@ class Trial:
         """The `Case`."""
         return load_case(self.task, seed=self.data_seed, profile=self.profile, **self.problem)
 
-    def run(self, watch, *, device="cpu", out=None, case=None):
-        """The `Result`; with a folder `out` the run goes on from the checkpoint there. `case` saves making it again."""
+    def run(self, watch, *, device="cpu", out=None, case=None, record_every=1, checkpoint_every=None):
+        """The `Result`, see `reconstruct`; with a folder `out` it goes on from its checkpoint. `case` may be given."""
         method, case = self.configured(), case or self.case()
         return reconstruct(case.to(device), method, seed=self.seed, steps=self.steps if method.budget else None,
-                           out=out, resume=out is not None, progress=False, watch=watch)
+                           out=out, resume=out is not None, progress=False, watch=watch,
+                           record_every=record_every if method.budget else 1, checkpoint_every=checkpoint_every)
 
 
 #: Names of a row's entries that identify its trial, and the kinds of others that a row has.
 NAMES, KINDS = tuple(each.name for each in fields(Trial)), dict(answers=dict, made=int)
 
 
-def run_trial(trial, watch, read=None):
+def run_trial(trial, watch, read=None, **options):
     """Make a trial and return its row: the trial, `KEPT` of its metrics, `made`, the steps made, and the dictionary
-    that read(trial, result) returns. None if it was interrupted.
+    that read(trial, result) returns. None if it was interrupted. `options`: of `Trial.run`.
     """
-    result = trial.run(watch)
+    result = trial.run(watch, **options)
     if result.stop_reason is StopReason.INTERRUPTED:
         watch.stop()  # a Ctrl-C that this run has caught is meant for all
         return None
@@ -86,12 +87,12 @@ def run_trial(trial, watch, read=None):
                   | (read(trial, result) if read else {}))
 
 
-def record(trials, *, file=None, read=None, kinds=KINDS, label="trials", workers=None, progress=True):
+def record(trials, *, file=None, read=None, kinds=KINDS, label="trials", workers=None, progress=True, **options):
     """Make the trials that `file` does not hold, write each row as soon as it is there, and return the rows of all.
 
     Args:
         trials: list of `Trial`. file: of the `Store`; None keeps nothing.
-        read: see `run_trial`. kinds: what rows must have, see `Store`. label, workers, progress: see `sweep`.
+        read: see `run_trial`. kinds: what rows must have, see `Store`. others: see `sweep`, `Trial.run`.
 
     Raises:
         InputError: the file is damaged or cannot be written.
@@ -102,11 +103,11 @@ def record(trials, *, file=None, read=None, kinds=KINDS, label="trials", workers
     if progress:
         with suppress(*UNWRITABLE):
             print(f"{label}: {len(jobs)} trials to run, {len(trials) - len(jobs)} done before", flush=True)
-    if jobs and len(sweep(partial(_run_job, read=read), jobs, workers=workers, progress=progress, label=label,
-                          finished=lambda _, row: kept.add(row))) < len(jobs):
+    if jobs and len(sweep(partial(_run_job, read=read, **options), jobs, workers=workers, progress=progress,
+                          label=label, finished=lambda _, row: kept.add(row))) < len(jobs):
         raise KeyboardInterrupt
     return [kept.rows[trial.key] for trial in trials]
 
 
-def _run_job(job, watch, read):
-    return run_trial(job["trial"], watch, read)
+def _run_job(job, watch, read, **options):
+    return run_trial(job["trial"], watch, read, **options)

@@ -9,28 +9,30 @@ from .table import draw, exercise
 
 @exercise("paper.target", lambda: [(draw(1, 1, *size, seed=1, dtype=torch.complex64),)
                                   for size in ((6, 5), (4, 7))], (
-    "write both channels as |a - z|^2 = (a - Re z)^2 + (Im z)^2 with a real; only the first square holds x"),
+    "write both channels as |x - a|^2 = (Re x - a)^2 + (Im x)^2 with a = Re z and a = Im z, and seek Re x and Im x"),
           form=": an image like z")
 def target(z):
-    """A function z -> the complex image x at which ||[Re x, Im x] - z||^2, broadcast, is least: Re z + i Re z."""
+    """A function z -> the complex x at which ||x - [Re z, Im z]||^2, broadcast, is least: (Re z + Im z) / 2, real."""
+    mean, none = (z.real + z.imag) / 2, torch.zeros_like(z.real)
     return {
-        None: torch.complex(z.real, z.real),
-        "x is complex: say what its imaginary part is, too": [z.real, z.imag, z.abs()],
-        "that is the minimum of the right term; in the broken one, which part of z does the channel Im x meet?": z,
-        "Re x is right; the second channel, Im x, meets the same z and is pulled to something, too, not to 0":
-            z.real + 0j,
-        "Re x is right; for Im x write |Im x - Re z - i Im z|^2 as a sum of two squares":
-            [torch.complex(z.real, z.imag + z.real), z.conj()],
-        "a real number minus z: its difference from Re z is what x can change; -i Im z stays whatever x is":
-            torch.complex(z.imag, z.imag),
-        "zero is not the minimum: at x = 0 both channels still miss Re z": 0 * z,
+        None: torch.complex(mean, none),
+        "that is the minimum of the right term; in the broken one the whole of x meets each channel of z": z,
+        "Re x is right; Im x stands in both channels, squared and alone, so it is pulled to one value whatever z is":
+            [torch.complex(mean, z.imag), torch.complex(mean, mean)],
+        "Im x is right; two squares pull at Re x, one from each channel, with equal force":
+            [torch.complex(z.real, none), torch.complex(z.imag, none)],
+        "half of that: a sum of two squares is least at the mean of the two, not at their sum":
+            torch.complex(2 * mean, none),
+        "that is for exchanged roles, x in real channels and z complex; here z has the two real channels":
+            torch.complex(z.real, z.real),
+        "zero is not the minimum: at x = 0 Re x still misses both channels of z": 0 * z,
     }
 
 
 def broken(x, z):
-    """The term with the broken broadcast: real channels (1, 2, H, W) minus complex (H, W)."""
-    channels = torch.view_as_real(x[:, 0]).permute(0, 3, 1, 2)  # (1, H, W, 2) -> (1, 2, H, W)
-    return energy(channels - z[0, 0])
+    """The term with the broken broadcast: a complex x (H, W) minus the real channels (1, 2, H, W) of z."""
+    channels = torch.view_as_real(z[:, 0]).permute(0, 3, 1, 2)  # (1, H, W, 2) -> (1, 2, H, W)
+    return energy(x[0, 0] - channels)
 
 
 #: Terms that are ||x - z||^2, and terms that are not, each with what gives it away.

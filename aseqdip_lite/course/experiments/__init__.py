@@ -6,6 +6,7 @@ tests and on the command line.
 """
 
 import importlib
+import inspect
 import json
 import pkgutil
 import time
@@ -41,6 +42,7 @@ class Experiment:
             dictionary {"claim", "verdict": one of `verdicts.VERDICTS`, "why"}. Its docstring is the rule.
         figure: function of all that was measured that returns a matplotlib Figure.
         alt: the figure's alternative text.
+        runs: the `published.Runs` that it is made of; None if it cannot be divided into such.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Experiment:
     judge: Callable
     figure: Callable
     alt: str
+    runs: object = None
 
 
 def register(experiment):
@@ -69,21 +72,26 @@ def get(name):
     return REGISTRY[nearest(name, REGISTRY, "experiment")]
 
 
-def run(name, profile="laptop", *, out):
+def run(name, profile="laptop", *, out, workers=None):
     """Measure an experiment and write ID.json, ID.png and, of its pictures, ID.npz into the folder `out`.
+
+    workers: runs at a time, for an experiment whose `measure` takes it; None for its own choice.
 
     Returns what ID.json holds.
 
     Raises:
-        InputError: unknown experiment or profile, or nothing can be written into `out`.
+        InputError: unknown experiment or profile, no choice of workers, or nothing can be written into `out`.
     """
     experiment = get(name)
+    chosen = {} if workers is None else dict(workers=workers)
+    if not set(chosen) <= set(inspect.signature(experiment.measure).parameters):
+        raise InputError(f"{name} chooses its processes itself: leave out --workers")
     sizes = experiment.profiles[nearest(profile, experiment.profiles, "profile")]
     out = Path(out)
     make_folder(out)  # before hours are spent
     records = dict(file=out / sizes["file"]) if "file" in sizes else {}
     began = time.perf_counter()
-    measured = experiment.measure(**sizes | records)
+    measured = experiment.measure(**sizes | records | chosen)
     seconds = round(time.perf_counter() - began, 1)
     ours, *arrays = measured if isinstance(measured, tuple) else (measured,)
     ours = plain(ours)

@@ -2,17 +2,21 @@
 
 import statistics
 
-from ...methods import configure
+from ...methods import configure, get
 from ...run.plots import plot_curves
 from ...run.stopping import StopReason
-from ...study.trials import Trial, record
+from ...study.trials import Trial
 from ..theory.grid import overfitting_start
+from .published import Runs
 from .verdicts import compared
 
 #: The settings of each task that all runs have: zero is black in noisy and blurred pictures and the mean of the known
 #: pixels in those with a hole, answers keep their own known pixels, and z_0 of CT is A^T y.
 TASK_SETTINGS = {"mri": {}, "ct": dict(start="paper"), "denoising": dict(fill="zero"),
                  "inpainting": dict(fill="mean", paste=False), "deblurring": dict(fill="zero")}
+
+#: The same at the published size: the hole is black.
+PUBLISHED_SETTINGS = TASK_SETTINGS | {"inpainting": dict(fill="zero", paste=False)}
 
 #: aSeqDIP's settings where an arm is to have those that the search found for the U-Net "lite" (`docs/SEARCH.md`).
 SEARCHED = {"mri": dict(network="lite", lr=1e-3, lam=1.0, N=10), "ct": dict(network="lite", lr=1e-3, lam=0.1, N=10),
@@ -22,6 +26,12 @@ SEARCHED = {"mri": dict(network="lite", lr=1e-3, lam=1.0, N=10), "ct": dict(netw
 
 #: The Adam steps that it found with them.
 BUDGET = {"mri": 1600, "ct": 1500, "denoising": 900, "inpainting": 1400, "deblurring": 1200}
+
+#: Settings of an arm that belong to the narrow network; at the published size they are the published ones.
+NARROW = ("network", "lr")
+
+#: Steps over which a PSNR is smoothed before an onset is looked for.
+SMOOTH = 50
 
 #: Points that are kept of each curve.
 POINTS = 150
@@ -41,32 +51,49 @@ def run_arms(arms, problems, *, steps, seeds=1, progress=True, label="runs"):
         progress, label: of the bar over all runs.
 
     Returns:
-        [{"arm", "task", "image", "seed", "answers", "onset", "steps", "stop_reason", "seconds", "curve"}]: "answers" as
-        in `Recorder.answers`; "onset" the first step of overfitting or None, see `overfitting_start`; "curve" {"step",
-        "psnr"}, thinned.
+        [{"arm", "task", "image", "seed", "answers", "onset", "steps", "stop_reason", "seconds", "lr", "curve"}]:
+        "answers" as in `Recorder.answers`; "onset" the first step of overfitting or None, see `overfitting_start`; "lr"
+        Adam's learning rate; "curve" {"step", "psnr"}, thinned.
     """
-    planned = [(name, trial_of(arm, problem, steps, seed)) for name, arm in arms.items() for problem in problems
-               for seed in range(seeds)]
-    rows = record([trial for _, trial in planned], read=course, progress=progress, label=label)
-    return [dict(arm=name, task=row["task"], image=row["image"], seed=row["seed"], answers=row["answers"],
-                 onset=row["onset"], steps=row["made"], stop_reason=row["stop_reason"], seconds=row["seconds"],
-                 curve=row["curve"])
-            for (name, _), row in zip(planned, rows, strict=True)]
+    runs = Runs(label, blocks, lambda found: rows_in(arms, found), course)
+    return runs.measure(arms=arms, problems=problems, steps=steps, seeds=seeds, progress=progress)
 
 
-def trial_of(arm, problem, steps, seed):
-    """The `Trial` of an arm on a problem, as `run_arms` has them."""
-    settings, problem = dict(arm), dict(problem)
+def blocks(arms, problems, *, steps, seeds=1, profile="laptop"):
+    """[(label, Trial)] of all arms on a problem with a seed, for each seed and problem; others: see `run_arms`.
+
+    profile: "paper" for the published settings, `PUBLISHED_SETTINGS` and no `NARROW` network.
+    """
+    return [[(label, trial_of(arm, problem, steps, seed, profile)) for label, arm in arms.items()]
+            for seed in range(seeds) for problem in problems]
+
+
+def trial_of(arm, problem, steps, seed, profile="laptop"):
+    """The `Trial` of an arm on a problem, as `blocks` has them, with all settings of its method."""
+    fixed = PUBLISHED_SETTINGS if profile == "paper" else TASK_SETTINGS
+    settings = {name: value for name, value in arm.items() if profile != "paper" or name not in NARROW}
+    problem, name = dict(problem), settings.pop("method")
     task = problem.pop("task")
-    return Trial(task, settings.pop("method"), TASK_SETTINGS[task] | problem, settings, steps, seed, data_seed=seed)
+    method = configure(name, task, profile, steps if get(name).budget else None, **settings)
+    return Trial(task, name, fixed[task] | problem, method.to_dict(), steps, seed, seed, profile)
+
+
+def rows_in(order, found):
+    """The rows of `run_arms` of [(label, row of a `Trial`)], with the arms in this order of their labels."""
+    order = list(order)
+    return sorted((dict(arm=label, task=row["task"], image=row["image"], seed=row["seed"], answers=row["answers"],
+                        onset=row["onset"], steps=row["made"], stop_reason=row["stop_reason"], seconds=row["seconds"],
+                        lr=row["settings"].get("lr"), curve=row["curve"])
+                   for label, row in found), key=lambda row: order.index(row["arm"]))
 
 
 def course(trial, result):
     """The onset of overfitting and the thinned curve of a run."""
-    psnr = result.curve["psnr"]
-    every = max(len(psnr) // POINTS, 1)
-    return dict(onset=overfitting_start(psnr), curve=dict(
-        step=result.curve["step"][every - 1::every], psnr=[round(value, 3) for value in psnr[every - 1::every]]))
+    step, psnr = result.curve["step"], result.curve["psnr"]
+    between, thin = step[0], max(len(psnr) // POINTS, 1)  # the first recorded step is the distance of all
+    onset = overfitting_start(psnr, max(SMOOTH // between, 1))
+    return dict(onset=onset and onset * between, curve=dict(
+        step=step[thin - 1::thin], psnr=[round(value, 3) for value in psnr[thin - 1::thin]]))
 
 
 def rows_of(rows, arm, **which):
@@ -133,10 +160,14 @@ def highest(text, rows, arm, name, task):
     return compared(f"{text} (the best other is {best})", gaps, task)
 
 
-def rate(arm, task):
-    """Adam's learning rate of an arm on a task."""
-    settings = dict(arm)
-    return configure(settings.pop("method"), task, **settings).lr
+def rate(rows, arm):
+    """Adam's learning rate of an arm's rows; older ones do not have it: the arm's in the profile "laptop"."""
+    return rows[0].get("lr") or trial_of(arm, dict(task=rows[0]["task"]), None, 0).settings["lr"]
+
+
+def one_rate(rows):
+    """A sentence with the learning rate of all rows; older ones do not have it: 3e-4."""
+    return f"Learning rate {rows[0].get('lr', 3e-4):.0e} in all arms.".replace("e-0", "e-")
 
 
 def onset_text(rows):

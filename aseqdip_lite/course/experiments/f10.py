@@ -3,13 +3,15 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import Experiment, register
-from .arms import highest, mean, rows_of, run_arms
+from . import Experiment, arms, register
+from .arms import highest, mean, one_rate, rows_in, rows_of
+from .published import Runs
 
 NS = (1, 2, 4)
-PROBLEMS = (dict(task="mri", image="brain-070"), dict(task="ct", image="ct-head", views=18),
-            dict(task="denoising", image="astronaut", sigma=25.0),
-            dict(task="inpainting", image="astronaut", hiar=0.25))
+PICTURES = ("astronaut", "coffee", "retina")
+PROBLEMS = (dict(task="mri", images=("brain-070", "brain-096", "brain-056")),
+            dict(task="ct", images=("ct-head", "ct-brain-064", "shepp-logan"), views=18),
+            dict(task="denoising", images=PICTURES, sigma=25.0), dict(task="inpainting", images=PICTURES, hiar=0.25))
 
 
 def arm(N):
@@ -17,12 +19,28 @@ def arm(N):
     return f"N {N}"
 
 
-def measure(size, steps, coils=8, seeds=1, progress=True):
-    """aSeqDIP with lam 1 and each N of `NS` on four tasks, N K = steps: {"rows": see `arms.run_arms`}."""
-    arms = {arm(N): dict(method="aseqdip", lam=1.0, N=N, lr=3e-4, network="lite") for N in NS}
-    problems = [problem | dict(size=size) | (dict(coils=coils) if problem["task"] == "mri" else {})
-                for problem in PROBLEMS]
-    return dict(rows=run_arms(arms, problems, steps=steps, seeds=seeds, progress=progress, label="F10"))
+def blocks(steps, size=None, coils=8, images=1, seeds=1, profile="laptop"):
+    """The runs of aSeqDIP with lam 1 and each N of `NS` on four tasks, N K = steps, see `arms.blocks`.
+
+    A task's claim compares N 2 with the better one of the others, so a block has all three, on an image with a seed.
+    A claim needs three images, and can do with one seed. So each task has all images with the first seed before the
+    next task: one claim that is decided says more than four that are not.
+
+    Args:
+        size: side in pixels; None for the profile's own, and its coils. images: of each task.
+    """
+    by_N = {arm(N): dict(method="aseqdip", lam=1.0, N=N, lr=3e-4, network="lite") for N in (2, 4, 1)}
+    problems = []
+    for problem in PROBLEMS:
+        sizes = {} if size is None else dict(size=size) | (dict(coils=coils) if problem["task"] == "mri" else {})
+        settings = {name: value for name, value in problem.items() if name != "images"} | sizes
+        problems += [settings | dict(image=image) for image in problem["images"][:images]]
+    return arms.blocks(by_N, problems, steps=steps, seeds=seeds, profile=profile)
+
+
+def gather(found):
+    """{"rows": see `arms.run_arms`} of [(label, row)]."""
+    return dict(rows=rows_in(map(arm, NS), found))
 
 
 def finals(ours):
@@ -39,9 +57,8 @@ def judge(ours):
                       "final", task) for task in table]
     numbers = "; ".join(f"{task} " + ", ".join(f"{value:.2f}" for value in by_N.values())
                         for task, by_N in table.items())
-    return claims, ("Learning rate 3e-4 in all arms. "
-                    f"N = 2 ends highest on {len(won)} of {len(table)} tasks. PSNR at the last step for "
-                    f"N = 1, 2, 4: {numbers}.")
+    return claims, (f"{one_rate(ours['rows'])} N = 2 ends highest on {len(won)} of {len(table)} tasks. PSNR at "
+                    f"the last step for N = 1, 2, 4: {numbers}.")
 
 
 def figure(ours):
@@ -57,10 +74,12 @@ def figure(ours):
     return picture
 
 
+RUNS = Runs("F10", blocks, gather, arms.course)
 register(Experiment(
     id="F10", about="(N, K) at a fixed number N K of Adam steps, four tasks",
     published="N K = 4000: (2, 2000) best, against (1, 4000) and (4, 1000)",
     profiles=dict(smoke=dict(size=32, coils=2, steps=4, progress=False), laptop=dict(size=128, steps=1500),
-                  paper=dict(size=512, coils=15, steps=4000, seeds=3)),
-    measure=measure, judge=judge, figure=figure,
+                  paper=dict(images=3, steps=4000, seeds=3, profile="paper", record_every=10,
+                             file="F10_runs_paper.jsonl")),
+    measure=RUNS.measure, runs=RUNS, judge=judge, figure=figure,
     alt="bars of the PSNR at the last step for N 1, 2 and 4 on MRI, CT, denoising and in-painting"))

@@ -6,8 +6,10 @@ from matplotlib.figure import Figure
 from ... import methods
 from ...settings import InputError
 from ...study.statistics import ALL, interval, summarise
-from ...study.trials import Trial, record
+from ...study.trials import Trial
 from . import Experiment, register
+from .arms import PUBLISHED_SETTINGS
+from .published import Runs
 from .verdicts import claim, judged, task_floor
 
 #: Per task: images, the two published settings, and what is given to the smaller of the two comparisons.
@@ -31,31 +33,47 @@ PUBLISHED = {
 #: The DIP methods that also run at the second setting, beside the classic ones.
 SECOND = ("aseqdip", "vanilla", "self_guided")
 
+#: aSeqDIP and the method that comes nearest to it in the paper's table, on each task.
+PAIR = ("aseqdip", "self_guided")
 
-def measure(size, images, seeds, tasks=tuple(TASKS), steps=None, coils=8, profile="laptop", file=None, progress=True):
-    """Compare all methods at the first setting of each task, and a part of them at the second.
+
+def blocks(images, seeds, size=None, tasks=tuple(TASKS), steps=None, coils=8, profile="laptop"):
+    """The runs of all methods at the first setting of each task, and of a part of them at the second.
+
+    A claim is about aSeqDIP and the best method on the paper's list, and one rival that is better decides it: so the
+    `PAIR` comes first, on the three images that a claim needs, task by task; then the others on the list; then the same
+    at the second setting; then further seeds; and at last the methods that are on no list. A block has those of one
+    image and seed.
 
     Args:
-        size: side in pixels; images: images a task, of `TASKS`; seeds: seeds of each; tasks: names.
+        images: images a task, of `TASKS`; seeds: seeds of each; tasks: names.
+        size: side in pixels; None for the profile's own, and its coils.
         steps: Adam steps of every method; by default each has its own, found by the search.
         coils: coils of MRI; profile: whose default settings the methods have.
-        file: where each run is recorded, so that a stopped experiment goes on when it is started again; runs of the
-            same settings that it holds are not made again. None keeps nothing.
-        progress: show a bar, and make as many runs at a time as there are cores.
-
-    Returns:
-        {"parts": [{"task", "settings", "summary": see `statistics.summarise`}], "runs", "core_seconds"}.
     """
-    planned = [(task, index, trial) for seed in range(seeds) for index in (0, 1) for task in tasks
-               for trial in trials_of(task, index, images, seed, profile, steps,
-                                      dict(size=size) | (dict(coils=coils) if task == "mri" else {}))]
-    rows = record([trial for *_, trial in planned], file=file, label="T2", progress=progress)
-    by_part = {}
-    for (task, index, _), row in zip(planned, rows, strict=True):
-        by_part.setdefault((task, index), []).append(row | dict(steps=row["made"]))
-    parts = [dict(task=task, settings=TASKS[task][1 + index], summary=summarise(by_part[task, index]))
-             for index in (0, 1) for task in tasks]
-    return dict(parts=parts, runs=len(rows), core_seconds=sum(row["seconds"] for row in rows))
+    found = {}
+    for place, task in enumerate(tasks):
+        sizes = {} if size is None else dict(size=size) | (dict(coils=coils) if task == "mri" else {})
+        sizes |= PUBLISHED_SETTINGS[task] if profile == "paper" else {}
+        for seed in range(seeds):
+            for index in (0, 1):
+                for trial in trials_of(task, index, images, seed, profile, steps, sizes):
+                    rank = 0 if trial.method in PAIR else 1 if trial.method in PUBLISHED[task] else 2
+                    order = rank == 2, seed, index, rank, place, TASKS[task][0].index(trial.problem["image"])
+                    found.setdefault(order, []).append((words(task, TASKS[task][1 + index]), trial))
+    return [found[order] for order in sorted(found)]
+
+
+def gather(runs):
+    """{"parts": [{"task", "settings", "summary": see `statistics.summarise`}], "runs", "core_seconds"} of [(`words`,
+    row)].
+    """
+    rows = {}
+    for part, row in runs:
+        rows.setdefault(part, []).append(row | dict(steps=row["made"]))
+    parts = [dict(task=task, settings=found[1 + index], summary=summarise(rows[part])) for index in (0, 1)
+             for task, found in TASKS.items() if (part := words(task, found[1 + index])) in rows]
+    return dict(parts=parts, runs=len(runs), core_seconds=sum(row["seconds"] for _, row in runs))
 
 
 def trials_of(task, index, images, seed, profile, steps, sizes):
@@ -87,8 +105,13 @@ def means(part):
 
 
 def title(part):
-    """A part in words, e.g. "mri, acceleration 4"."""
-    return part["task"] + "".join(f", {name} {value:g}" for name, value in part["settings"].items())
+    """A part in words, see `words`."""
+    return words(part["task"], part["settings"])
+
+
+def words(task, settings):
+    """A task with a setting in words, e.g. "mri, acceleration 4"."""
+    return task + "".join(f", {name} {value:g}" for name, value in settings.items())
 
 
 def leads(part):
@@ -160,13 +183,15 @@ def figure(ours):
     return picture
 
 
+RUNS = Runs("T2", blocks, gather)
+measure = RUNS.measure
 register(Experiment(
     id="T2", about="every method on every task, and at a second setting aSeqDIP, vanilla, Self-Guided DIP and the "
     "classic methods, in miniature",
     published="aSeqDIP highest of the DIP family on all five tasks, e.g. MRI 4x 34.08 dB against Self-Guided 33.6",
     profiles=dict(smoke=dict(size=40, coils=2, images=1, seeds=1, steps=2, tasks=("mri", "denoising"), progress=False),
                   laptop=dict(size=128, images=3, seeds=1, file="T2_runs.jsonl"),
-                  paper=dict(size=512, coils=15, images=3, seeds=3, profile="paper", file="T2_runs_paper.jsonl")),
-    measure=measure, judge=judge, figure=figure,
+                  paper=dict(images=3, seeds=3, profile="paper", record_every=10, file="T2_runs_paper.jsonl")),
+    measure=measure, runs=RUNS, judge=judge, figure=figure,
     alt="one row for each task and setting with a mark for each method at its mean final PSNR minus that of aSeqDIP, "
         "which is the line at 0; classic methods have hollow marks"))

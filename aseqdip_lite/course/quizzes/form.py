@@ -83,6 +83,7 @@ class Form(VBox):
         answers = {number: row.answer() for number, row in enumerate(self.rows, start=1) if row.attempts}
         if answers and self.name:
             given = "" if self.variant is None else f", variant={self.variant}"
-            call = f'quiz_answers("{self.name[:2]}", {answers!r}{given})'
+            lesson = self.name.partition("_")[0]
+            call = f'quiz_answers("{lesson}", {answers!r}{given})'
             self.text.value = ("<p>To hand in your answers, copy this into a cell:</p><pre>"
                                f"from aseqdip_lite.course import quiz_answers\n{html.escape(call)}</pre>")

@@ -12,6 +12,9 @@
 | `stages` | these formulas against trained networks: what holds within a stage and fails across stages | this project |
 | `grid`, `verdict` | does lam delay overfitting? A grid of runs on images, and what it says | paper, section 3.2.1 |
 | `path` | share of the noise against what is missing of the picture, stage by stage (L1) | this project |
+| `friction` | how lam, N and rho act together: N (1 + lam) / rho; what it assumes (W1, W3) | this project |
+| `peaks`, `shares` | runs to their peak, and what explains the peak on an image left out (W1 to W3) | this project |
+| `gains` | gains of picture and noise under the untrained kernel at a moving input (W2) | this project |
 | `spectral` | where gradient descent ends under a fixed kernel and undersampling | Self-Guided DIP, theorem 1 |
 | `square_wave` | Deep Decoder and wide CNN on Fourier samples (G1) | Self-Guided DIP, Fig. 1 |
 | `bands` | which frequencies are learned first (G2) | Self-Guided DIP, Fig. 2 |

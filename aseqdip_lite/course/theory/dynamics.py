@@ -12,6 +12,14 @@ with H = A^H A + lam I. From this alone follow the formulas of this module:
 
 u_k = f(z_{k-1}) is the output after the input was swapped and before the stage trains; in (3) the swap
 is linear, u_k - z_{k-1} = G v_{k-1} with G = df/dz. The first stage has no swap behind it: u_1 = f_0(z_0).
+
+Where the input is damped, z_k = (1 - rho) z_{k-1} + rho f, the output at hand is z_{k-2} + v_{k-1} / rho, so that
+u_k - z_{k-1} = (G + 1 / rho - 1) v_{k-1}, and
+
+    z_k = z_{k-1} + rho B_N A^H (y - A z_{k-1}) + M^N (rho G + 1 - rho) v_{k-1}           (4)
+
+rho weakens the pull of the data and leaves, with G = I, the momentum M^N as it is: the same friction on a weaker
+spring. What follows for one mode is in `friction`.
 The kernel and G of a real network move; `stages` measures what that costs. The derivation is this
 project's own; the paper (Alkhouri, Liang et al., NeurIPS 2024) treats one fixed input (Theorem A.1).
 
@@ -100,8 +108,8 @@ def largest_step(theta, A, lam):
     return 1 / float(torch.linalg.eigvalsh(half.T @ theta @ half)[-1])  # Theta H and this share their eigenvalues
 
 
-def momentum_path(theta, G, A, y, z0, f0, lam, N, beta, stages):
-    """z_0, z_1, ..., z_stages by the momentum form (3), (stages + 1, n).
+def momentum_path(theta, G, A, y, z0, f0, lam, N, beta, stages, rho=1.0):
+    """z_0, z_1, ..., z_stages by the momentum form (3), or (4) where rho is below 1, (stages + 1, n).
 
     Landweber's iteration with the preconditioner B_N, and a heavy ball's momentum M^N G. G = 0 is a network that is
     blind to its input; G = I a residual network z + g whose g is.
@@ -109,22 +117,23 @@ def momentum_path(theta, G, A, y, z0, f0, lam, N, beta, stages):
     Args:
         theta, G: kernel and input derivative df/dz (n, n), both frozen.
         z0, f0: first input, and the network's output there before training (n,).
-        others: as in `stage_map`.
+        rho: share of its way that the input moves; others: as in `stage_map`.
     """
     B, carried = preconditioner(theta, A, lam, N, beta), torch.linalg.matrix_power(step_matrix(theta, A, lam, beta), N)
     A, y = real_system(A, y)
-    push, momentum = B @ A.T, carried @ G
-    path = [z0, carried @ f0 + B @ (A.T @ y + lam * z0)]
+    push, momentum = rho * B @ A.T, carried @ (rho * G + (1 - rho) * torch.eye(len(G), dtype=G.dtype))
+    path = [z0, (1 - rho) * z0 + rho * (carried @ f0 + B @ (A.T @ y + lam * z0))]
     for _ in range(stages - 1):
         z, before = path[-1], path[-2]
         path.append(z + push @ (y - A @ z) + momentum @ (z - before))
     return torch.stack(path[:stages + 1])
 
 
-def linear_simulation(jacobian, G, A, y, z0, f0, lam, N, beta, stages):
-    """aSeqDIP carried out step by step on f_w(z) = f0 + G (z - z0) + J w: gradient descent on w, then z = f_w(z).
+def linear_simulation(jacobian, G, A, y, z0, f0, lam, N, beta, stages, rho=1.0):
+    """aSeqDIP carried out step by step on f_w(z) = f0 + G (z - z0) + J w: gradient descent on w, then z <- f_w(z), or
+    (1 - rho) z + rho f_w(z).
 
-    The gradient is autograd's of the loss as it is written, so nothing of (1) to (3) is used.
+    The gradient is autograd's of the loss as it is written, so nothing of (1) to (4) is used.
 
     Args:
         jacobian: J (n, p), so that Theta = J J^T; w starts at 0.
@@ -144,20 +153,21 @@ def linear_simulation(jacobian, G, A, y, z0, f0, lam, N, beta, stages):
             w.requires_grad_()
             loss = (A @ f(w, z).to(A.dtype) - y).abs().square().sum() + lam * (f(w, z) - z).square().sum()
             w = w.detach() - beta * torch.autograd.grad(loss, w)[0]
-        path.append(f(w, z))
+        path.append((1 - rho) * z + rho * f(w, z))
     return torch.stack(path)
 
 
-def mode_roots(theta, gain, lam, N, beta):
+def mode_roots(theta, gain, lam, N, beta, rho=1.0):
     """The two factors by which a mode of the error shrinks per stage for A = I, complex (2,).
 
     With a = 1 - (1 - 2 beta (1 + lam) theta)^N the error e = z - y of an eigenvector of Theta (eigenvalue theta) that
-    G multiplies by `gain` obeys e_k = (1 - a / (1 + lam) + (1 - a) gain) e_{k-1} - (1 - a) gain e_{k-2}; the roots are
-    those of its characteristic polynomial. gain = 0: (lam + q^N) / (1 + lam) and 0. gain = 1: a damped spring,
-    with complex roots (it swings) where a (2 + lam)^2 < 4 (1 + lam); far beyond, the slow root is 1 - 1 / (1 + lam), so
-    lam sets the pace and theta does not.
+    G multiplies by `gain` obeys e_k = (1 - rho a / (1 + lam) + (1 - a) g) e_{k-1} - (1 - a) g e_{k-2} with
+    g = rho gain + 1 - rho; the roots are those of its characteristic polynomial. At rho = 1, gain = 0: (lam + q^N) /
+    (1 + lam) and 0. gain = 1: a damped spring, with complex roots (it swings) where a (2 + lam)^2 < 4 (1 + lam); far
+    beyond, the slow root is 1 - 1 / (1 + lam), so lam sets the pace and theta does not.
     """
     a = 1 - (1 - 2 * beta * (1 + lam) * theta) ** N
-    total, product = 1 - a / (1 + lam) + (1 - a) * gain, (1 - a) * gain
+    gain = rho * gain + 1 - rho
+    total, product = 1 - rho * a / (1 + lam) + (1 - a) * gain, (1 - a) * gain
     spread = torch.tensor(complex(total**2 / 4 - product), dtype=torch.complex128).sqrt()
     return torch.stack([total / 2 + spread, total / 2 - spread])

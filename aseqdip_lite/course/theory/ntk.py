@@ -125,6 +125,21 @@ def eigenvalues(operator, count, *, seed=0, tol=1e-8):
     Raises:
         InputError: `count` is not below the number of entries.
     """
+    return np.sort(_lanczos(operator, count, seed, tol, vectors=False))[::-1]
+
+
+def modes(operator, count, *, seed=0, tol=1e-3):
+    """The leading eigenvalues, descending, (count,), and their eigenvectors (count, *shape of an image) of length 1.
+
+    Arguments and errors as in `eigenvalues`; an eigenvector is known to about `tol` over the gap of its eigenvalue.
+    """
+    values, vectors = _lanczos(operator, count, seed, tol, vectors=True)
+    order = np.argsort(values)[::-1]
+    return values[order], np.ascontiguousarray(vectors.T[order]).reshape(count, *operator.in_shape)
+
+
+def _lanczos(operator, count, seed, tol, vectors):
+    """What scipy's eigsh returns of a self-adjoint real operator on images; InputError for a bad count."""
     m = math.prod(operator.in_shape)
     if not 1 <= count < m:
         raise InputError(f"count must lie between 1 and {m - 1} for an operator on {m} entries, got {count}")
@@ -136,8 +151,7 @@ def eigenvalues(operator, count, *, seed=0, tol=1e-8):
 
     linear = scipy.sparse.linalg.LinearOperator((m, m), matvec=product, dtype=np.float64)
     start = np.random.default_rng(seed).standard_normal(m)
-    values = scipy.sparse.linalg.eigsh(linear, k=count, which="LA", v0=start, tol=tol, return_eigenvectors=False)
-    return np.sort(values)[::-1]
+    return scipy.sparse.linalg.eigsh(linear, k=count, which="LA", v0=start, tol=tol, return_eigenvectors=vectors)
 
 
 def _real_output(f, params, z):
