@@ -360,7 +360,7 @@ claim(min(values["final"] for values in score.values()) > start, "both final ima
 # same: `reconstruct(case, replace(dip, lr=aseqdip.lr), seed=0)`.
 #
 # One image, one seed, one noise level, one budget: this ranks nothing. Lesson 07 has several baselines beside the two,
-# and `docs/RESULTS.md` five tasks with three images and three seeds each; there aSeqDIP loses some.
+# and `docs/RESULTS.md` five tasks with three to six images and three seeds; there aSeqDIP loses some.
 
 # %% [markdown]
 # ## How an exercise works

@@ -959,11 +959,12 @@ claim(
 #   than that of either: there the path makes the spread.
 # - Six pictures. aSeqDIP is ahead on two with each seed, TV on three, and on the astronaut the seeds disagree. TV's
 #   lead on average is one picture's doing, *hubble*, a dark sky full of dots: aSeqDIP is past its peak there long
-#   before the budget ends. On the two pictures of the search each is ahead once. One number, TV's $\lambda$, was
-#   searched for all pictures, and TV takes seconds where aSeqDIP takes more than a minute.
+#   before the budget ends (`docs/RESULTS.md`). On the two pictures of the search each is ahead once, with `lite`. One
+#   number, TV's $\lambda$, was searched for all pictures, and TV takes seconds where aSeqDIP takes more than a minute.
 # - **A baseline is a choice, and so are the pictures.** An earlier version of this table had TV channel by channel,
 #   each colour with edges of its own, and three pictures: aSeqDIP was ahead on all three. With TV coupled over the
-#   colours and the same three pictures the two were level. With three more pictures TV is ahead on average. Ask of
+#   colours and the same three pictures the two were level; with `lite-half` aSeqDIP leads on two of these three. With
+#   three more pictures, two of them gray, TV is ahead on average. Ask of
 #   every lead how strong the runner-up was allowed to be, and who chose the pictures.
 # - $A$ is known **exactly**: path, curve, noise. Nobody hands you the path of a shaking hand. To find $h$ as well is
 #   **blind** deblurring, and it is much harder. Nothing here says how these methods would do.

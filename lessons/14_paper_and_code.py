@@ -102,8 +102,8 @@ banner()
 # - MRI, `Aseq_DIP_MRI.py` (2025-12-05), 1 [144], 10 x 6000 [132, 134]: norms without squares [144]; an FFT that is not
 #   normalised [53-57]; $z$ real, with two channels, and $f$ complex [91-93, 136-137]; a scale from the full data
 #   [97-98, 103]; $z$ in other units than $f$ [88-98, 141-151]; the stale output, projected [141, 149-151].
-# - The notebook `Aseq_DIP.ipynb` (2024-08-05): a dead statement [cell 27, 23-24]; step before backward [cell 27,
-#   26-28].
+# - The notebook `Aseq_DIP.ipynb` (code of 2024-08-05): a dead statement [cell 27, 23-24]; step before backward
+#   [cell 27, 26-28].
 #
 # The rates are 1e-4 (denoising [73, 112], deblurring [142, 175], MRI [77, 80]), 2e-4 (CT [84]) and 3e-4 (in-painting
 # [174]). One Adam object lives through all stages, which the paper leaves open (denoising [112], in-painting [174],
@@ -124,12 +124,12 @@ banner()
 # Not run here: the clipping (lesson 09 does), the linear blur, what CT does with $z_0$ and the truth, and the versions
 # of the second list as wholes.
 #
-# **And this course?** It departs from the paper, too, and you should know where: much narrower networks (below `lite`),
-# larger learning rates to go with them, $A$ scaled to norm 1 in CT, a hole that stands for the mean of the known pixels
-# instead of black, and smaller images. Weights are not drawn from $N(0, I)$, as Algorithm 1 prints. Section 3 has a
-# fault of our own. An earlier edition of this lesson had three more: it exchanged the roles of $z$ and $f$ in section
-# 4, took the scale in section 5 for another number, and ran another order of calls in section 6. It named no lines, so
-# nobody could see it. Hence the addresses.
+# **And this course?** It departs from the paper, too, and you should know where: much narrower networks (`lite` in this
+# lesson), larger learning rates to go with them, $A$ scaled to norm 1 in CT, a hole that stands for the mean of the
+# known pixels instead of black, and smaller images. Weights are not drawn from $N(0, I)$, as Algorithm 1 prints.
+# Section 3 has a fault of our own. An earlier edition of this lesson had three more: it exchanged the roles of $z$ and
+# $f$ in section 4, took the scale in section 5 for another number, and ran another order of calls in section 6. It
+# named no lines, so nobody could see it. Hence the addresses.
 
 # %% [markdown]
 # ## Algorithm 1, and a loop with four handles
@@ -355,7 +355,7 @@ claim(
 # the paper's Remark 3.1 is not what it tends to.
 #
 # Here the stale input alone costs 3.2 dB in the mean, more than its floor. Projected, as the MRI script has it, it is
-# level with Algorithm 1: its difference of 0.3 dB lies far within the floor of 2.7.
+# 0.3 dB below; the seeds differ in sign and the floor is 2.7, so nothing was found.
 
 # %% [markdown]
 # ## 2. A square that is missing
@@ -448,8 +448,8 @@ claim(median > 2, "after the first tenth of the run its median is above 2: witho
 #
 # The missing squares made `lam` heavier, and $c$ makes it lighter. We take the MRI script's number and not the 64 of
 # our small image, for it fixes the balance of the two terms. (CT's 122 acts in the same way; we do not run it.) In the
-# MRI script something else happens to the second term (section 5), so this row is the script as it would be with that
-# set right.
+# MRI script something else happens to the second term (section 5), so this row is one piece of the script, with $z$ in
+# the units of $f$.
 
 
 # %%
@@ -468,7 +468,8 @@ claim(round(c) == 488, "sqrt(640 x 372) is 488, rounded", needs="smoke")
 # 0: it is slow and late. Whatever the row says, it says it of runs of a few hundred steps. The MRI script makes 60 000
 # [132, 134], the CT script 20 000 [112-113], and what looks like a loss here need not be one there.
 #
-# Here it costs each seed more than 4.9 dB, 6.0 in the mean; the floor is 2.4.
+# Here the missing squares and the norm together cost each seed more than 4.9 dB, 6.0 in the mean, with a floor of 2.4.
+# The missing squares alone cost 1.4.
 #
 # **A fault of our own.** When we first put the MRI script's differences into one run, the result was far below 0 dB. We
 # had used our one-line projection with the unnormalised operator. The line needs the largest singular value of $A$ to
@@ -590,7 +591,7 @@ print(f"||Im x|| / ||x||: Algorithm 1 {imaginary(z):.2f}, broken {imaginary(brok
       f"{verdict('broadcast (ours)')}")
 
 # %% [markdown]
-# How can this stay unnoticed? The loss falls, a brain appears, nothing crashes. The test that finds it takes one line,
+# How can this stay unnoticed? A blurred head appears, nothing crashes. The test that finds it takes one line,
 # and needs no data. It asks for a property that follows from the formula.
 #
 # ### Exercise 3: a test that an autoencoding term must pass
@@ -634,7 +635,7 @@ check("paper.test", my_test)
 # **A number comes from the truth.** With $\sum_c|s_c|^2 = 1$ the coil-combined image of noise-free, full k-space is the
 # truth $x$. Its norm is one number, and $y$ knows most of it.
 #
-# We choose raw units in which seed 0 has a scale near 6400, and compute it as the script does.
+# We choose raw units in which the scale has the size of those three, and compute it as the script does.
 
 # %%
 true_norm = float(torch.from_numpy(case.truth).norm()) / observation.scale
@@ -737,7 +738,8 @@ check("paper.gradient", my_gradient)
 # %% [markdown]
 # Three of the six orders, all the same circle, use no gradient at all. One of them was in the repository: **zero,
 # forward, step, backward**, in the MRI script at 55090ff [146-159], in denoising from d1af99e to 28a7b2e and in
-# in-painting from c8b14a7 to 1e59074, until December 2025. Each gradient is deleted before it is used.
+# in-painting from c8b14a7 to 1e59074 (which did not run as it was), until December 2025. Each gradient is deleted
+# before it is used.
 #
 # Another order came before: zero, forward, and then twice (step, backward), with a kept graph. It is in MRI from
 # 28c710c to 3f679c7, in denoising from 4373b4e to 4f45dfa, in in-painting up to f2e5074, and still in the notebook
@@ -915,8 +917,8 @@ claim(
 # %% [markdown]
 # ## The table
 #
-# All of the MRI script's differences together, with its $N = 10$; then the same with $z$ in the units of $f$, which is
-# ours.
+# The MRI script's differences of sections 1 to 5 together, with its $N = 10$, but not its network, rate and length;
+# then the same with $z$ in the units of $f$, which is ours.
 
 # %%
 runs["N = 10"] = three(N=10)
@@ -952,7 +954,7 @@ for name, claim_touched in touches.items():
 # - Compare the last two rows with the single ones above. If single losses added up, "all of MRI" would be their sum.
 #   **Differences must be measured in the company in which they were used.**
 # - Most of what changes the weight of a term makes a run slower or faster, and these runs are short and have settings
-#   that suit Algorithm 1. A longer run, or a search of settings for each row, would narrow the gaps.
+#   that suit Algorithm 1. A longer run, or a search of settings for each row, might narrow the gaps.
 #
 # Here seven single rows are above their floors. Rounding, `N` = 10, the projected stale input and the two rows in
 # company are within theirs: "all of MRI" is 0.6 dB below Algorithm 1, where "units apart" alone is 10.4 below.
@@ -969,10 +971,9 @@ for name, claim_touched in touches.items():
 # %% [markdown]
 # ### The same with sliders
 #
-# `refresh` is the one difference that the library offers. One plain cell, then the panel with the same settings: set
-# `refresh` to `stale` or `projected` (with a fresh pass first, so not quite the script's) and run again; then try `N` =
-# 10. The panel lives only in a running notebook;
-# nothing after it depends on it.
+# `refresh`, `N` and `lam` = 0 are the differences that the library offers. One plain cell, then the panel with the same
+# settings: set `refresh` to `stale` or `projected` (with a fresh pass first, so not quite the script's) and run again;
+# then try `N` = 10. The panel lives only in a running notebook; nothing after it depends on it.
 
 # %%
 mine = replace(method, refresh="fresh").with_steps(pick(smoke=6, laptop=400, paper=400))

@@ -40,7 +40,7 @@ class ASeqDIP(Method):
     answer is z_K (but see `run.stopping.in_dip`).
 
     Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints phi_0 ~ N(0, I), from
-    which no U-Net trains: see `networks.initialise`. One Adam lives through all stages, as in the authors' scripts.
+    which ours do not train: see `networks.initialise`. One Adam lives through all stages, as in the authors' scripts.
 
     lam and N may be schedules (see `schedules`), future work in the paper; what descends is then (3) times a damping.
     `heldout` leaves measurements out of the loss, not out of the curve's data term, which stopping rules compare.
