@@ -355,7 +355,8 @@ claim(
 # the paper's Remark 3.1 is not what it tends to.
 #
 # Here the stale input alone costs 3.2 dB in the mean, more than its floor. Projected, as the MRI script has it, it is
-# 0.3 dB below; the seeds differ in sign and the floor is 2.7, so nothing was found.
+# 0.3 dB below; the seeds differ in sign and the floor is 2.7, so nothing was found. On the way its mean curve is the
+# higher one; whether by more than a floor, this row does not say.
 
 # %% [markdown]
 # ## 2. A square that is missing
@@ -893,7 +894,8 @@ for name, z0 in {"black": holed.start, "0.4 in z_0": holed.start + 0.4 * (1 - ho
 show(
     plot_images(filled, photo.truth, (0, 1)),
     alt="Two in-painted pictures of a woman in an orange space suit, seed 0, with the known pixels pasted, beside "
-        "the truth, and four times their errors below. Means of the hole: " + "; ".join(filled) + ".",
+        "the truth, and four times their errors below. The hole, over her face, stays nearly black in both; its means: "
+        + "; ".join(filled) + ".",
 )
 print("\n" + HEADER.replace("Algorithm 1", "black") + "\n" + verdict("0.4 in z_0", "black"))
 
@@ -938,7 +940,7 @@ touches = {
     "dead statement": "Eq. 3: no autoencoding term",
     "N = 10": "N = 2 of the text; Fig. 10",
     "all of MRI": "all of these but the dead statement",
-    "units mended (ours)": "all of these but the units",
+    "units mended (ours)": "the row above, z in the units of f",
 }
 print(f"{HEADER}         which claim it touches")
 for name, claim_touched in touches.items():
