@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from aseqdip_lite import methods, tasks
+from aseqdip_lite.course import stored
 from aseqdip_lite.files import to_json
 from aseqdip_lite.run.recorder import ANSWERS
 from aseqdip_lite.run.result import answer
@@ -84,7 +85,7 @@ def real_scan(report):
 
 def compared(name):
     """The table of a comparison and what it says, after a line on how it was measured."""
-    report = stored(name)
+    report = stored(f"compare_{name}")
     seeds, notes = len({row["seed"] for row in report["rows"]}), report["rows"][0]["notes"]
     return "\n".join([f"{seeds} seeds; {'; '.join(notes) or 'simulated from the image'}.\n",
                       as_markdown(report["summary"]), with_lite(name, report["rows"]) + verdict(report["rows"])])
@@ -95,7 +96,7 @@ def with_lite(name, rows):
     if not file_of(f"{name}_lite").exists():
         return ""
     theirs, ours = ([row for row in found if row["method"] == "aseqdip"]
-                    for found in (stored(f"{name}_lite")["rows"], rows))
+                    for found in (stored(f"compare_{name}_lite")["rows"], rows))
     pictures = {row["image"] for row in theirs}
     both = [row | dict(method="aseqdip, lite") for row in theirs] + [row for row in ours if row["image"] in pictures]
     return ("With the network `lite` and the settings found for it, beside the default on the same images and seeds:"
@@ -107,15 +108,10 @@ def file_of(name):
     return RESULTS / f"compare_{name}.json"
 
 
-def stored(name):
-    """A stored comparison."""
-    return json.loads(file_of(name).read_text(encoding="utf-8"))
-
-
 def page():
     """The page's text."""
     return TEXT.read_text(encoding="utf-8").format(
-        real=real_scan(stored("mri_real")).rstrip(), **{task: compared(task) for task in tasks.names()})
+        real=real_scan(stored("compare_mri_real")).rstrip(), **{task: compared(task) for task in tasks.names()})
 
 
 def place(row):
@@ -132,7 +128,7 @@ def main(folders):
         report = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
         new = [read_row(row) for row in report["rows"]]  # it may be of an earlier version
         name = f"{new[0]['task']}{'_real' if new[0]['image'] == 'brain-real-8x' else ''}"
-        made, before, file = {row["method"] for row in new}, stored(name)["rows"], file_of(name)
+        made, before, file = {row["method"] for row in new}, stored(f"compare_{name}")["rows"], file_of(name)
         rows = sorted([*new, *(row for row in before if row["method"] not in made)], key=place)
         file.write_text(to_json(report | dict(rows=rows, summary=summarise(rows))), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
