@@ -40,7 +40,7 @@ setup: .venv/ready
 	@echo "Done. Next: make demo, make lab"
 
 demo: .venv/ready
-	@$(RUN)/aseqdip compare mri --methods zero_filled,l1_wavelet,tv,pnp,vanilla,aseqdip --out out/demo
+	@$(RUN)/aseqdip compare mri --size 128 --methods zero_filled,l1_wavelet,tv,pnp,vanilla,aseqdip --out out/demo
 
 test: .venv/ready
 	OMP_NUM_THREADS=1 $(RUN)/python -m pytest tests -n 2 --dist loadscope

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 import torch
+from matplotlib import rc_context
 
 from aseqdip_lite.files import provenance, to_json, write_atomically
-from aseqdip_lite.run.plots import to_png
+from aseqdip_lite.run.plots import STYLE, to_png
 from aseqdip_lite.run.recorder import Recorder
 from aseqdip_lite.study.store import Store
 
@@ -111,7 +112,8 @@ class Measured:
         if self.keep:
             save(self.name, dict(rows=self.rows, settings=self.settings, provenance=self.provenance, runs=self.runs))
             self.store.file.unlink(missing_ok=True)
-            (RESULTS / f"{self.name}.png").write_bytes(to_png(draw(self.runs)))
+            with rc_context(STYLE):
+                (RESULTS / f"{self.name}.png").write_bytes(to_png(draw(self.runs)))
         for entry in self.rows:
             print(describe(entry))
 

@@ -252,25 +252,32 @@ def my_dot_test(A, x, v):
 check("operators.dot_test", my_dot_test)
 
 # %% [markdown]
-# ### Exercise 2: find the broken ones
+# ### Exercise 2: what a factor mends
 #
-# `suspects()` gives six operators in double precision, `{name: A}`. Some have an adjoint that is not theirs. Which?
-# Use your test; `random_like(A, "in", seed, True)` and `random_like(A, "out", seed, True)` draw $x$ and $v$. Answer
-# with a set of names.
+# A back-projection is often right up to a factor: somebody counts in millimetres, or an FFT is not normalised. Then
+# `A.adjoint` is $B = cA^H$ with a number $c$, and $B/c$ mends it. Return $c$: 1 where nothing is wrong, a real number
+# for a real $A$, and `None` where no number mends $B$. How does $c$ show in the dot test? `random_like(A, "in", seed,
+# True)` and `random_like(A, "out", seed, True)` draw $x$ and $v$.
+
 
 # %% tags=["exercise"]
-# blank: broken = ...
-broken = {
-    name
-    for name, A in suspects().items()
-    if my_dot_test(A, random_like(A, "in", 1, True), random_like(A, "out", 2, True)) > 1e-6
-}
-# end
+def my_factor(A):
+    # blank: ...
+    ratios = []
+    for seed in (1, 2):
+        x, v = random_like(A, "in", seed, True), random_like(A, "out", seed + 10, True)
+        left, right = torch.vdot(A(x).flatten(), v.flatten()), torch.vdot(x.flatten(), A.adjoint(v).flatten())
+        ratios.append(right / left)
+    same = (ratios[1] - ratios[0]).abs() < 1e-6 * ratios[0].abs()  # another B has another ratio for each x, v
+    return ratios[0].item() if same else None
+    # end
 
-check("operators.suspects", broken)
+
+check("operators.factor", my_factor)
 
 # %% [markdown]
-# The library's `dot_test` says the same. It raises an error, and the error shows both numbers.
+# `suspects()` gives six operators in double precision, `{name: A}`. In three of them the adjoint is another operator's,
+# and no factor mends it. The library's `dot_test` finds them: it raises an error, which shows both numbers.
 
 # %% tags=["nbval-check-output"]
 for name, A in suspects().items():
@@ -334,22 +341,29 @@ claim(difference < 0.05, "the two back-projections differ by less than 5 %", nee
 # Jacobian, short vjp. `A.vjp(x, v)` returns $J(x)^Hv$. For a linear $A$ it is $J = A$, so the vjp is the adjoint. One
 # formula serves all five tasks.
 #
-# ### Exercise 3: the gradient, for every A
+# ### Exercise 3: the gradient of another loss
 #
-# Return the gradient of $\frac12\|A(x) - y\|^2$ at $x$. The check tries a camera and a scanner.
+# A dead pixel of the detector has a huge residual, and its square rules the sum. A gentler loss grows like $|r_i|$
+# where the residual $r = A(x) - y$ is large:
+#
+# $$\Phi(x) = \sum_i\sqrt{|r_i|^2 + \epsilon^2} .$$
+#
+# Return its gradient at $x$, for every $A$. The check tries a camera, and a scanner with complex data.
 
 
 # %% tags=["exercise"]
-def my_gradient(A, x, y):
+def my_gradient(A, x, y, eps):
     # blank: ...
-    return A.vjp(x, A(x) - y)
+    r = A(x) - y
+    return A.vjp(x, r / (r.abs() ** 2 + eps**2).sqrt())
     # end
 
 
 check("operators.gradient", my_gradient)
 
 # %% [markdown]
-# A gradient has its own test: the slope along a random direction $d$ by **finite differences**,
+# A gradient has its own test. Take half the squared norm as $\Phi$ again. The slope along a random direction $d$ by
+# **finite differences** is
 #
 # $$\frac{\Phi(x + hd) - \Phi(x - hd)}{2h} = \langle\nabla\Phi(x), d\rangle + O(h^2).$$
 #
@@ -741,31 +755,36 @@ show(
 # $\langle u_i, Ax_k\rangle = s\,c_k$. Directions do not mix: a million-dimensional iteration is a million scalar
 # ones.
 #
-# ### Exercise 5: solve it
+# The fixed point is $c = b/s$, the naive inverse. What is missing is multiplied by the same number at each step:
 #
-# The fixed point is $c = b/s$, the naive inverse. After $k$ steps a share $\varphi_k(s)$ of it has arrived,
-# $c_k = \varphi_k(s)\,b/s$. Return this **filter factor** for a tensor `s`; `step` is $\tau$.
+# $$c_{k+1} - \tfrac bs = (1 - \tau s^2)\,\bigl(c_k - \tfrac bs\bigr) \quad\Rightarrow\quad
+# c_k = \varphi_k(s)\,\frac bs, \qquad \boxed{\varphi_k(s) = 1 - (1 - \tau s^2)^k} .$$
+#
+# The share $\varphi_k(s)$ of the naive inverse that has arrived after $k$ steps is called the **filter factor**.
+#
+# - It converges in all directions with $s > 0$ if $|1 - \tau s^2| < 1$ for all of them: $0 < \tau < 2/s_1^2$. Here
+#   $s_1 \approx 1$ and $\tau = 1$.
+# - A direction has arrived after about $1/(\tau s^2)$ steps: strong directions first.
+# - A direction with $s = 0$ never moves.
+#
+# ### Exercise 5: another start
+#
+# aSeqDIP does not start at 0, but at $z_0$, a multiple of $A^Hy$ in the four linear tasks. Return the filter factor
+# after $k$ Landweber steps from $x_0 = a\,A^Hy$ with a number $a$, for a tensor `s` of singular values; `step` is
+# $\tau$.
 
 
 # %% tags=["exercise"]
-def my_filter(s, k, step):
+def my_filter(s, k, step, a):
     # blank: ...
-    return 1 - (1 - step * s**2) ** k
+    return 1 - (1 - step * s**2) ** k * (1 - a * s**2)  # c_0 = a s b = a s^2 (b / s)
     # end
 
 
 check("operators.filter", my_filter)
 
 # %% [markdown]
-# What is missing is multiplied by the same number at each step:
-#
-# $$c_{k+1} - \tfrac bs = (1 - \tau s^2)\,\bigl(c_k - \tfrac bs\bigr) \quad\Rightarrow\quad
-# c_k = \varphi_k(s)\,\frac bs, \qquad \boxed{\varphi_k(s) = 1 - (1 - \tau s^2)^k} .$$
-#
-# - It converges in all directions with $s > 0$ if $|1 - \tau s^2| < 1$ for all of them: $0 < \tau < 2/s_1^2$. Here
-#   $s_1 \approx 1$ and $\tau = 1$.
-# - A direction has arrived after about $1/(\tau s^2)$ steps: strong directions first.
-# - A direction with $s = 0$ never moves.
+# With $a = \tau$ the start is what one step from 0 gives, and the filter is that of $k + 1$ steps.
 #
 # Now the iteration itself. A generator yields $x_0, x_1, \dots$; with the vjp it serves nonlinear $A$ too.
 
@@ -1198,7 +1217,7 @@ claim(after - before < 2, "the hole in the middle gains less than 2 dB: its midd
 # %% [markdown]
 # ## What went wrong, and why: two wrong adjoints
 #
-# Both faults of exercise 2, at work in Landweber iteration: $B$ stands where $A^H$ should be.
+# Two of the three faults, at work in Landweber iteration: $B$ stands where $A^H$ should be.
 #
 # **Maps that are not conjugated**, in MRI with four coils.
 
@@ -1301,8 +1320,7 @@ claim(
 # $B(y - Ax^*) \ne 0$. In directions that $BA$ hardly moves, nothing brings it back, and it adds up.
 #
 # In a hundred steps nobody sees it, so an unmatched pair may do for a method that stops early. But if $BA$ is not
-# symmetric, $B(Ax - y)$ is not the gradient of any function. The dot test of exercise 2 found both faults on one random
-# pair.
+# symmetric, $B(Ax - y)$ is not the gradient of any function. The dot test found both faults on one random pair.
 
 # %% [markdown]
 # ## Quiz

@@ -403,22 +403,27 @@ claim(noise_means.max() - noise_means.min() < 1.5, "stored: noise alone is flat 
 # | $A^Hy$, the zero-filled image | small | blurred and doubled |
 # | $x+\sigma n$ as far away as $A^Hy$ | the same | yes, with grain |
 #
-# ### Exercise 3: noise of a given distance
+# ### Exercise 3: equally far, and not the same
 #
-# For the last row, return the $\sigma$ with $\mathbb E\,\|\sigma n\|^2 = \|z-x\|^2$. ($n$ is complex, with standard
-# deviation 1 in each of its two components.)
+# The last row has relatives. Multiply the truth by a number $c$ and add noise, so that the input is again as far from
+# $x$ as a given $z$. Return the $\sigma$ with $\mathbb E\,\|(c\,x + \sigma n) - x\|^2 = \|z-x\|^2$, or `None` where
+# there is none. ($n$ is complex, with mean 0 and standard deviation 1 in each of its two components.)
 
 
 # %% tags=["exercise"]
-def my_sigma(z, x):
+def my_sigma(z, x, c):
     # blank: return ...
-    return (z - x).norm() / (2 * x.numel()) ** 0.5
+    left = (z - x).norm() ** 2 - (c - 1) ** 2 * x.norm() ** 2  # the mixed term with n has the mean 0
+    return None if left < 0 else (left / (2 * x.numel())).sqrt()
     # end
 
 
 check("input.sigma", my_sigma)
 
 # %% [markdown]
+# The last row has $c = 1$. For larger $c$ the same distance holds less noise, and at $c = 1 + \|z-x\|/\|x\|$ none at
+# all: that input is as far away as $z$, and by exercise 2 as good as $x$.
+#
 # Guess the order before you run.
 
 # %%
@@ -581,7 +586,7 @@ claim(best_steps == sorted(set(best_steps)), "Theta fixed: the farther the input
 # %% [markdown]
 # But $\Theta$ is not the same for all inputs: it depends on $z$. If a nearer input delays overfitting, the formula
 # leaves $\Theta(z)$ as the reason, and not the distance. What do we see in our U-Net? To see overfitting at all in a
-# short run, we take the same slice with a much noisier scan (8 dB in place of 25 dB).
+# short run, we take the same slice with a much noisier scan (2 dB in place of 20 dB).
 #
 # ### Exercise 4: the onset
 #
@@ -602,7 +607,7 @@ def my_onset(psnr):
 check("input.onset", my_onset)
 
 # %%
-noisy, noisy_x, noisy_generator = f1.scan("brain-070", size, coils, seed=0, snr=8.0)
+noisy, noisy_x, noisy_generator = f1.scan("brain-070", size, coils, seed=0, snr=2.0)
 noisy_noise = f1.network_input("noise", 1.0, noisy_x, noisy_generator)
 longer = method.with_steps(pick(smoke=60, laptop=400, paper=4000))
 noisy_inputs = {
@@ -682,11 +687,11 @@ print("distance: " + ", ".join(f"{name} {distance(z):.3f}" for name, z in rounds
 
 # %% [markdown]
 # aSeqDIP does the same thing without a fresh start: the network goes on, its output becomes its input every $N$ steps,
-# and the autoencoding term ties the two. Same number of Adam steps, settings as found by the course's search (for
-# 1600 steps, not for so few).
+# and the autoencoding term ties the two. Same network, same number of Adam steps, settings as found by the course's
+# search (for 1600 steps, not for so few).
 
 # %%
-aseqdip = configure("aseqdip", "mri").with_steps(2 * steps)
+aseqdip = configure("aseqdip", "mri", network=method.network).with_steps(2 * steps)
 print(aseqdip)
 observation = case.to(device()).observation
 sequential = [psnr(state.image) for state in iterate(observation, aseqdip, seed=0, steps=2 * steps)]
@@ -730,7 +735,7 @@ claim(sequential[-1] < straight[-1] + 0.5, "aSeqDIP is not more than 0.5 dB abov
 # it without a hand on it, and compares with the loop of above.
 
 # %%
-dip_settings = dict(lam=0.0, N=steps, K=1, lr=method.lr)
+dip_settings = dict(lam=0.0, N=steps, K=1, lr=method.lr, network=method.network)
 same = replace(case, observation=replace(case.observation, start=noise)).to(device()).observation
 one_stage = configure("aseqdip", "mri", **dip_settings)
 short = pick(smoke=5, laptop=20, paper=20)
@@ -805,8 +810,8 @@ quiz("03")
 # Take out your predictions.
 #
 # 1. The same, up to the spread between runs: BatchNorm divides the scale away, as long as $\varepsilon$ is small.
-# 2. At $\sigma$ = 3, in units of the image's peak, nothing was left of the advantage; at 0.3 some of it was. What
-#    counts is the ratio of image to noise.
+# 2. At $\sigma$ = 3, in units of the image's peak, what was left of the advantage is no more than the spread between
+#    runs with noise; at 0.3 it was more. What counts is the ratio of image to noise.
 # 3. The distance does not tell: $x + 0.3\,n$ lies farther away than $A^Hy$ and is the better input.
 # 4. Yes, it was among the best. What the input shows in the right place counts, and not its gray values.
 #

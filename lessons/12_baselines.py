@@ -642,9 +642,10 @@ claim(
 )
 
 # %% [markdown]
-# None of them has a network, and none was trained. (In deblurring the mean rests on one picture of six, where aSeqDIP
-# overfits.) So "who is first of the family" is a question about the family. Somebody who needs a picture should ask
-# another one first: is the best classic method of this task in the table, and was it tuned as well?
+# None of them has a network, and none was trained. (In MRI plug-and-play's lead lies within the noise floor, and in
+# deblurring the mean rests on one picture of six, where aSeqDIP overfits.) So "who is first of the family" is a
+# question about the family. Somebody who needs a picture should ask another one first: is the best classic method of
+# this task in the table, and was it tuned as well?
 
 # %% [markdown]
 # ## Why is it so?

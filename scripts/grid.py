@@ -12,12 +12,13 @@ import sys
 from pathlib import Path
 
 import click
+from matplotlib import rc_context
 
 from aseqdip_lite.course.theory.figures_dynamics import plot_grid
 from aseqdip_lite.course.theory.grid import grid, run_grid
 from aseqdip_lite.course.theory.verdict import verdict
 from aseqdip_lite.files import to_json
-from aseqdip_lite.run.plots import to_png
+from aseqdip_lite.run.plots import STYLE, to_png
 
 
 @click.command()
@@ -37,7 +38,8 @@ def main(out, workers, size, steps):
         print(f"stopped: {missing} runs are missing; start the same command again to go on", file=sys.stderr)
         sys.exit(130)
     (out / "verdict.json").write_text(to_json(found))
-    figure = plot_grid(rows)
+    with rc_context(STYLE):
+        figure = plot_grid(rows)
     figure.set_dpi(80)
     (out / "grid.png").write_bytes(to_png(figure))
 

@@ -1,12 +1,12 @@
 """docs/RESULTS.md from the stored comparisons of all tasks, aseqdip_lite/results/compare_TASK.json.
 
     python scripts/results_page.py                  write the page
-    python scripts/results_page.py out/compare-ct   take over a finished comparison into compare_TASK.json first
-                                                    (compare_mri_real.json for the real scan); methods that it
-                                                    does not have keep their stored rows
+    python scripts/results_page.py out/compare-ct   take over a finished comparison into compare_TASK.json first, or
+                                                    into compare_NAME.json with --name NAME; methods that it does not
+                                                    have keep their rows
 
-`compare_TASK_lite.json` has aSeqDIP's runs with the network `lite`, from before `lite-half` was the default; the page
-shows them beside the default on the same images and seeds.
+`compare_TASK_lite.json` has aSeqDIP's runs with the network `lite`, from before another was the default, and those of
+total variation on the same data; the page shows them beside the default where the data are the same.
 """
 
 import json
@@ -16,7 +16,7 @@ import click
 
 from aseqdip_lite import methods, tasks
 from aseqdip_lite.course import stored
-from aseqdip_lite.files import to_json
+from aseqdip_lite.files import plain, to_json
 from aseqdip_lite.run.recorder import ANSWERS
 from aseqdip_lite.run.result import answer
 from aseqdip_lite.study.statistics import ALL, difference, paired, summarise
@@ -24,6 +24,9 @@ from aseqdip_lite.study.tables import QUALITY, as_markdown, markdown_table, tabl
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RESULTS.md"
+
+#: Comparisons beside those of the tasks, a row a line: in-painting by the `hourglass`, a box and scattered pixels.
+SPECIAL = ("inpainting_box", "inpainting_scattered")
 
 #: The page's prose, with a field for each task's table and for that of the real scan.
 TEXT = PAGE.parent / "texts" / "results.md"
@@ -85,33 +88,36 @@ def real_scan(report):
 
 def compared(name):
     """The table of a comparison and what it says, after a line on how it was measured."""
-    report = stored(f"compare_{name}")
-    seeds, notes = len({row["seed"] for row in report["rows"]}), report["rows"][0]["notes"]
+    rows = stored(f"compare_{name}") if name in SPECIAL else stored(f"compare_{name}")["rows"]
+    seeds, notes = len({row["seed"] for row in rows}), rows[0]["notes"]
     return "\n".join([f"{seeds} seeds; {'; '.join(notes) or 'simulated from the image'}.\n",
-                      as_markdown(report["summary"]), with_lite(name, report["rows"]) + verdict(report["rows"])])
+                      as_markdown(summarise(rows)), with_lite(name, rows) + verdict(rows)])
 
 
 def with_lite(name, rows):
-    """The table of aSeqDIP with the network `lite` beside its default `lite-half`; "" where `lite` is the default."""
-    if not file_of(f"{name}_lite").exists():
+    """The table of aSeqDIP with the network `lite` beside its default on the same data; "" where there is none."""
+    if not file_of(f"{name}_lite").exists() or methods.configure("aseqdip", rows[0]["task"]).network == "lite":
         return ""
-    theirs, ours = ([row for row in found if row["method"] == "aseqdip"]
+    theirs, ours = ({(row["image"], row["seed"]): row for row in found if row["method"] == "aseqdip"}
                     for found in (stored(f"compare_{name}_lite")["rows"], rows))
-    pictures = {row["image"] for row in theirs}
-    both = [row | dict(method="aseqdip, lite") for row in theirs] + [row for row in ours if row["image"] in pictures]
+    both = [(row | dict(method="aseqdip, lite"), ours[run]) for run, row in theirs.items()
+            if run in ours and answer(row, "start", "psnr") == answer(ours[run], "start", "psnr")]
+    if not both:
+        return ""  # its data had other noise
     return ("With the network `lite` and the settings found for it, beside the default on the same images and seeds:"
-            f"\n\n{table(summarise(both), QUALITY, markdown_table)[0]}\n")
+            f"\n\n{table(summarise([row for pair in both for row in pair]), QUALITY, markdown_table)[0]}\n")
 
 
-def file_of(name):
+def file_of(name, ending="json"):
     """Where a comparison is stored."""
-    return RESULTS / f"compare_{name}.json"
+    return RESULTS / f"compare_{name}.{ending}"
 
 
 def page():
     """The page's text."""
     return TEXT.read_text(encoding="utf-8").format(
-        real=real_scan(stored("compare_mri_real")).rstrip(), **{task: compared(task) for task in tasks.names()})
+        real=real_scan(stored("compare_mri_real")).rstrip(),
+        **{name: compared(name) for name in (*tasks.names(), *SPECIAL)})
 
 
 def place(row):
@@ -122,13 +128,17 @@ def place(row):
 
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
-def main(folders):
+@click.option("--name", type=click.Choice(("mri_real", *SPECIAL)), help="What to store it as [its task's name].")
+def main(folders, name):
     """Write docs/RESULTS.md; first take over the finished comparisons in FOLDERS, if there are any."""
     for folder in folders:
         report = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
         new = [read_row(row) for row in report["rows"]]  # it may be of an earlier version
-        name = f"{new[0]['task']}{'_real' if new[0]['image'] == 'brain-real-8x' else ''}"
-        made, before, file = {row["method"] for row in new}, stored(f"compare_{name}")["rows"], file_of(name)
+        if name in SPECIAL:
+            file_of(name, "jsonl").write_text("".join(json.dumps(plain(row)) + "\n" for row in sorted(new, key=place)))
+            continue
+        file, made = file_of(name or new[0]["task"]), {row["method"] for row in new}
+        before = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
         rows = sorted([*new, *(row for row in before if row["method"] not in made)], key=place)
         file.write_text(to_json(report | dict(rows=rows, summary=summarise(rows))), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")

@@ -515,7 +515,7 @@ def test_resume_of_a_damaged_checkpoint(tmp_path):
 
 def test_resume_of_another_run(tmp_path):
     run(tmp_path, "mri", *TINY, "--steps", "2")
-    for args, words in ((("--lam", "2"), "aseqdip lam is 2.0 here and 1.0 there"), (("--seed", "1"), "seed is 1 here"),
+    for args, words in ((("--lam", "2"), "aseqdip lam is 2.0 here and 0.25 there"), (("--seed", "1"), "seed is 1 here"),
                         (("--method", "vanilla"), "method is 'vanilla' here and 'aseqdip' there")):
         line = refused(tmp_path, "run", "mri", *TINY, "--steps", "3", "--resume", *args)
         assert line.startswith(f"{tmp_path / 'checkpoint.pt'}: the checkpoint belongs to another run: ")

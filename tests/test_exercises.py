@@ -11,7 +11,7 @@ from right_forms import FORMS, MISTAKES, RIGHT
 from aseqdip_lite import InputError
 from aseqdip_lite.course.exercises import REGISTRY, aseqdip, check, chosen, dip, judge, own
 from aseqdip_lite.course.exercises.input_sensitivity import bumps
-from aseqdip_lite.course.exercises.operators import BROKEN, Convolution, Pair, shake_kernel, suspects
+from aseqdip_lite.course.exercises.operators import Convolution, Pair, shake_kernel, suspects
 from aseqdip_lite.course.exercises.table import Exercise, all_close, attempt, entries
 from aseqdip_lite.course.theory.grid import overfitting_start
 from aseqdip_lite.operators import DotTestError, dot_test
@@ -185,6 +185,9 @@ def test_the_curves_of_the_onset_are_what_their_names_say():
     assert onsets["rising"] is None and onsets["recovers"] is None
     assert 200 < onsets["hill"] < 230 and abs(onsets["dip"] - onsets["hill"]) < 5 and 290 < onsets["noisy"] < 340
     assert onsets["twice"] > 320
+
+
+BROKEN = {"coils 1", "shake", "views 2"}
 
 
 @pytest.mark.parametrize("name", list(suspects()))

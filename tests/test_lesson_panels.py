@@ -13,7 +13,7 @@ LESSONS = Path(__file__).parent.parent / "lessons"
 #: Lesson -> the problem of its panel, and where its notebook printed the final PSNR of a run with the panel's settings.
 TABLE = r"[^\n]*\n.*\nPSNR \(dB\) +[\d.]+ +([\d.]+)"  # of a `Result`
 PRINTED = {
-    "00": (dict(task="mri", size=96, coils=4, snr=15.0), r"with lam = 0: ([\d.]+) dB"),
+    "00": (dict(task="mri", size=96, coils=4, snr=10.0), r"with lam = 0: ([\d.]+) dB"),
     "02": (dict(task="denoising", image="coffee", size=96, fill="zero"), r"vanilla on coffee: 120 steps" + TABLE),
     "05": (dict(task="mri", size=64, coils=8), r"PSNR: ([\d.]+) dB at the last step"),
     "06": (dict(task="denoising", size=64, fill="zero"), r"K=200, .*: ([\d.]+) dB"),

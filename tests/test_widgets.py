@@ -200,7 +200,7 @@ def test_text_tells_step_stage_psnr_and_time_left():
     psnr = view.session.recorder.curve["psnr"][-1]
     assert re.fullmatch(rf"Run A is paused, step 3 of 100, stage k = 2, PSNR {psnr:.2f} dB, \d+ seconds left",
                         view.status.value)
-    assert f"{psnr:.2f} dB" in view.table.value and "lam 1, N 2, K 50" in view.table.value
+    assert f"{psnr:.2f} dB" in view.table.value and "lam 0.25, N 2, K 50" in view.table.value
 
 
 @pytest.mark.parametrize("state", ACTIONS)
@@ -471,7 +471,7 @@ def test_two_runs_side_by_side():
     assert alts(view)[4].startswith("Run A minus run B, from -") and "striped: B is brighter" in view.pictures.value
     texts = " ".join(alts(view))
     assert "Reconstruction of run A: aseqdip, step 2" in texts and "Reconstruction of run B: aseqdip, step 2" in texts
-    assert "<b>lam 1</b>" in view.table.value and "<b>lam 0</b>" in view.table.value
+    assert "<b>lam 0.25</b>" in view.table.value and "<b>lam 0</b>" in view.table.value
     assert "<b>N 1</b>" not in view.table.value and "of run A" in view.curves.value
     view.slider.value = 3  # the longer run A can be followed to its end
     assert "run A: aseqdip, step 3" in alts(view)[0]

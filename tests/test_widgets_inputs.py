@@ -22,7 +22,7 @@ def test_one_stage_without_lam_is_deep_image_prior_with_this_input(kind):
     result = tiny_panel(input=kind, std=0.3, seed=1, data_seed=2).run_sync()
     case, x, generator = f1.scan("brain-070", 32, 2, 2)
     z = f1.network_input(kind, 0.3, x, generator)
-    dip = configure("vanilla", "mri", steps=4, lr=3e-3)
+    dip = configure("vanilla", "mri", steps=4, lr=3e-3, network=configure("aseqdip", "mri").network)
     curve = [metrics.psnr(case.display(state.image), case.truth, case.data_range)
              for state in iterate(case.observation, dip, seed=1, z0=z)]
     np.testing.assert_array_equal(result.curve["psnr"], curve)

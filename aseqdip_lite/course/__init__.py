@@ -47,16 +47,19 @@ def stored(name):
 def banner():
     """Print profile, versions and device: what a reader needs to compare their numbers with the stored ones.
 
-    From here on a notebook says in a sentence what is wrong with an unfinished answer (`feedback.explain_slips`).
+    From here on a notebook says in a sentence what is wrong with an unfinished answer (`feedback.explain_slips`), and
+    its figures have the style of the package.
 
     On a CPU PyTorch is set to one thread, but for the profile "paper". The order of additions depends on the number
     of threads; Adam turns the rounding of small gradients into whole steps, so that after some hundred
     steps two numbers of threads have given two images. The stored outputs were made with one.
     """
+    import matplotlib
     import torch
 
-    from ..run import threads
+    from ..run import plots, threads
 
+    matplotlib.rcParams.update(plots.STYLE)
     if device() == "cpu" and profile() != "paper":
         threads.use(1)
 

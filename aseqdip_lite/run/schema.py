@@ -19,16 +19,10 @@ MOST_STRETCHES = 10_000  #: most times that a run was gone on with
 
 @dataclass(frozen=True)
 class Maybe:
-    """None, or what matches the pattern."""
+    """Nothing, which is None or {} as `nothing` says, or what matches the pattern."""
 
     pattern: Any
-
-
-@dataclass(frozen=True)
-class OrEmpty:
-    """An empty dictionary, or what matches the pattern."""
-
-    pattern: dict
+    nothing: type = type(None)
 
 
 @dataclass(frozen=True)
@@ -62,11 +56,6 @@ class Number:
     finite: bool = True
 
 
-@dataclass(frozen=True)
-class Text:
-    """A text of at most `MOST_TEXT` characters."""
-
-
 def pattern_of(carry, recorder, steps):
     """The pattern of a run's state: what `Carry.state_dict` and `Recorder.state_dict` give within `steps` steps.
 
@@ -82,7 +71,7 @@ def pattern_of(carry, recorder, steps):
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         whole = {index: dict(step=number, exp_avg=weight.detach(), exp_avg_sq=weight.detach())
                  for index, weight in enumerate(weights)}
-        return OrEmpty(whole)  # nothing before the first step
+        return Maybe(whole, dict)  # nothing before the first step
 
     def rule(one):
         """Of a stopping rule: what it was told stays equal, what it gathers is bounded."""
@@ -114,8 +103,8 @@ def pattern_of(carry, recorder, steps):
                               at=Some(dict.fromkeys(recorder.images, count)), curve=Some(Each(any_number, steps)),
                               oracle_psnr=any_number, rules={name: rule(one) for name, one in recorder.rules.items()}),
                 seconds=Number(low=0), ended=bool,
-                stretches=Each(dict(first=count, device=Text(), hardware=Text(), threads=Count(2**16),
-                                    versions=Some(Maybe(Text())), deterministic=bool,
+                stretches=Each(dict(first=count, device=str, hardware=str, threads=Count(2**16),
+                                    versions=Some(Maybe(str)), deterministic=bool,
                                     peak_memory_mib=Maybe(Number(low=0))), MOST_STRETCHES))
 
 
@@ -129,9 +118,8 @@ def conform(value, pattern, name=""):
         case torch.Tensor():
             return copied(value, pattern, need)
         case Maybe():
-            return None if value is None else conform(value, pattern.pattern, name)
-        case OrEmpty():
-            return {} if isinstance(value, dict) and not value else conform(value, pattern.pattern, name)
+            nothing = type(value) is pattern.nothing and not value
+            return pattern.nothing() if nothing else conform(value, pattern.pattern, name)
         case Each():
             need(isinstance(value, list) and len(value) <= pattern.most, f"a list of at most {pattern.most}")
             return [conform(part, pattern.pattern, f"{name}[{index}]") for index, part in enumerate(value)]
@@ -151,24 +139,16 @@ def conform(value, pattern, name=""):
             return tuple(conform(part, each, name) for part, each in zip(value, pattern, strict=True))
         case Count():
             need(type(value) is int and 0 <= value <= pattern.most, f"a whole number from 0 to {pattern.most}")
+        case Number() if isinstance(value, torch.Tensor):
+            need(value.dtype in (torch.float32, torch.float64), "a real number")
+            value = copied(value, torch.empty((), dtype=value.dtype), need)
+            conform(float(value), pattern, name)
         case Number():
-            if isinstance(value, torch.Tensor):
-                return conform_scalar(value, pattern, need)
             need(type(value) in (int, float) and (math.isfinite(value) or not pattern.finite), "a number")
             need(not value < pattern.low, f"at least {pattern.low}")
-        case Text():
-            need(isinstance(value, str) and len(value) <= MOST_TEXT, f"a text of at most {MOST_TEXT} characters")
         case type():
-            need(type(value) is pattern, f"of type {pattern.__name__}")
+            need(type(value) is pattern and (pattern is not str or len(value) <= MOST_TEXT),
+                 f"of type {pattern.__name__}" + f", at most {MOST_TEXT} characters" * (pattern is str))
         case _:
             need(type(value) is type(pattern) and value == pattern, f"{pattern!r}")
     return value
-
-
-def conform_scalar(value, pattern, need):
-    """A copy of a tensor of one number, float32 or float64, that matches a `Number`."""
-    need(value.dtype in (torch.float32, torch.float64), "a real number")
-    copy = copied(value, torch.empty((), dtype=value.dtype), need)
-    number = float(copy)
-    need((math.isfinite(number) or not pattern.finite) and not number < pattern.low, "a number within its bounds")
-    return copy

@@ -209,20 +209,20 @@ def drawn_before(out):
 
 def draw(suffix, case, folders):
     """{name: bytes} of the pictures and the curves of one image from the {method: folder} of its runs of seed 0."""
-    shown, titles, curves = {}, {}, {}
-    if folders and case.truth is None:  # else the answers stand beside the truth
-        shown["start"] = case.display(case.observation.start)
+    scores, curves, again = {}, {}, not folders or "zero_filled" in folders  # which is the start
+    shown = {} if again else {"start": case.display(case.observation.start)}
     for name, folder in folders.items():
         metrics, recon, rows = read_saved(folder)
         shown[name] = case.shown(recon)
-        final = metrics["psnr"]["final"]
-        if final is not None:
-            titles[name] = f"{final:.2f} dB"
+        if case.truth is not None:
+            scores |= {"start": metrics["psnr"]["start"], name: metrics["psnr"]["final"]}
         if len(rows) > 1 and "psnr" in rows[0]:
             curves[name] = ([int(row["step"]) for row in rows], [float(row["psnr"]) for row in rows])
+    titles = {name: f"{score:.2f} dB" for name, score in scores.items()}
     figures = {f"compare{suffix}.png": plot_images(shown, case.truth, case.window, titles)} if shown else {}
     if curves:
-        figures[f"curves{suffix}.png"] = plot_curves(curves)
+        levels = {name: ([0], [scores[name]]) for name in shown if name in scores and name not in curves}
+        figures[f"curves{suffix}.png"] = plot_curves(curves | levels)
     return {name: to_png(figure) for name, figure in figures.items()}
 
 

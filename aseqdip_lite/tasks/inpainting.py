@@ -109,7 +109,8 @@ class Inpainting(PictureTask):
     name: ClassVar[str] = "inpainting"
     about: ClassVar[str] = "in-painting of pictures, A = M"
     default_image: ClassVar[str] = "astronaut"
-    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128), "paper": dict(size=512, fill="zero")}
+    profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128),
+                                "paper": dict(size=512, fill="zero", paste=False)}
 
     hiar: float | None = setting(None, f"hole-to-image area ratio of a central box; {HIAR} if no mask is asked for",
                                  above=0, below=1)
@@ -120,7 +121,7 @@ class Inpainting(PictureTask):
     fill: str = fill_setting("mean")
     start: str = setting("paper", "z_0: y as in the paper, or y with the hole filled harmonically, Laplace x = 0",
                          choices=("paper", "filled"))
-    paste: bool = setting(False, "put the known pixels of noiseless data back into every answer")
+    paste: bool = setting(True, "put the known pixels of noiseless data back into every answer")
 
     def __post_init__(self):
         super().__post_init__()

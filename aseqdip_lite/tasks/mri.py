@@ -58,7 +58,8 @@ class MRI(Settings):
     pattern: str = setting("random", "what is sampled: columns, random or equispaced, or points of k-space",
                            choices=PATTERNS)
     coils: int = setting(8, "simulated receive coils", low=1, high=128)
-    snr: float | None = setting(25.0, "signal to noise ratio of the sampled k-space in dB", low=-20, high=200)
+    snr: float | None = setting(20.0, "signal to noise ratio in dB, of the whole k-space, sampled or not", low=-20,
+                                high=200)
     maps: str = setting("true", "coil maps given to the methods: the simulated ones, or estimated from y by ESPIRiT",
                         choices=("true", "espirit"))
     holdout: float | None = setting(None, "share of the measurements outside of the calibration centre that methods "
@@ -102,9 +103,9 @@ class MRI(Settings):
         y = MRIOperator(maps, mask)(x[None, None])
         noise_std = 0.0
         if self.snr is not None:
-            samples = self.coils * int(mask.expand(truth.shape).sum())
-            norm = float(y.to(torch.complex128).norm(dim=-1).norm())  # by rows: no number of threads changes that
-            noise_std = norm * 10 ** (-self.snr / 20) / (2 * samples) ** 0.5
+            coil_images = maps * x  # (coils, H, W), of the energy of the whole k-space: F is orthonormal
+            norm = float(coil_images.to(torch.complex128).norm(dim=-1).norm())  # by rows: the same on all threads
+            noise_std = norm * 10 ** (-self.snr / 20) / (2 * coil_images.numel()) ** 0.5
             y = y + mask * noise_std * 2**0.5 * torch.randn(y.shape, generator=generator, dtype=y.dtype)
         notes = (*image.notes, "simulated coils, phase and noise")
         return self._case(image.name, y, mask, maps, np.abs(truth), noise_std, generator, seed, notes)

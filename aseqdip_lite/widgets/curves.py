@@ -4,14 +4,16 @@ import io
 import math
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
+from ..run.plots import STYLE
 from .drawing import decibel, image_tag
 
 #: Curve row -> label. The loss of a method that solves in one step is its data term.
 CURVES = {"psnr": "PSNR (dB)", "loss": "loss", "variance": "moving variance of 100 outputs"}
-LINES = {"A": dict(linestyle="-", color="tab:blue"), "B": dict(linestyle="--", color="tab:orange", linewidth=1.8)}
+LINES = {"A": dict(linestyle="-", color="C0"), "B": dict(linestyle="--", color="C1", linewidth=1.8)}
 #: On a dark page the picture is dark, too, and keeps its hues: in JupyterLab, Colab and VS Code.
 DARK = ('<style>[data-jp-theme-light="false"] .aseqdip-curves, html[theme="dark"] .aseqdip-curves, '
         '.vscode-dark .aseqdip-curves {filter: invert(0.93) hue-rotate(180deg)}</style>')
@@ -22,6 +24,7 @@ class Curves:
     of a new one. Runs differ by solid lines (A) and dashes (B), not by colour alone.
     """
 
+    @rc_context(STYLE)
     def __init__(self):
         self.figure = Figure(figsize=(8.4, 2.1), dpi=80)
         self.figure.subplots_adjust(left=0.06, right=0.99, bottom=0.22, top=0.82, wspace=0.26)
@@ -40,9 +43,12 @@ class Curves:
                 axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
                 axis.tick_params(which="minor", labelsize=8)
         self.start = self.axes["psnr"].axhline(math.nan, color="black", linewidth=1, linestyle="-.")
-        self.classic = self.axes["psnr"].axhline(math.nan, color="tab:green", linewidth=1.6, linestyle=":")
+        self.classic = self.axes["psnr"].axhline(math.nan, color="C2", linewidth=1.6, linestyle=":")
+        axis = self.axes["variance"]
+        self.later = axis.text(0.5, 0.5, "from step 100 on", ha="center", fontsize=9, transform=axis.transAxes)
         self.legend = self.axes["psnr"].legend(fontsize=8, loc="lower right")
 
+    @rc_context(STYLE)
     def tag(self, runs, step, classic):
         """The figure as an <img>, with a vertical line at `step` and level ones at the PSNR of the start and of the
         `classic` answer, (its name, dB); those are left out where they are NaN.
@@ -65,6 +71,10 @@ class Curves:
             self.marks[column].set_xdata([step, step])
             axis.set_xlim(0, max(last, 10))
             axis.yaxis.set_visible(points > 0)
+            axis.xaxis.set_visible(points > 0)
+            self.marks[column].set_visible(points > 0)
+            if column == "variance":
+                self.later.set_visible(points == 0)
             axis.relim()
             axis.autoscale_view(scalex=False)
         buffer = io.BytesIO()

@@ -5,6 +5,8 @@ import re
 import nbformat
 import pytest
 
+from aseqdip_lite import configure
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 SLOW = 120_000  # milliseconds that a loaded machine may take to start a kernel and import torch
@@ -142,8 +144,9 @@ def test_a_preset_sets_what_goes_together(page):
         boxes = {name: page.get_by_label(name, exact=True) for name in ("lam", "N", "K", "lr")}
         return {name: float(box.input_value()) for name, box in boxes.items() if box.count()}
 
+    take("default")
     before = shown()
-    assert before["lam"] == 1 and before["K"] == 20000
+    assert before["lam"] == configure("aseqdip", "mri").lam and before["K"] == 20000
     take("no lam")
     assert shown() == before | dict(lam=0)
     take("exact stages")

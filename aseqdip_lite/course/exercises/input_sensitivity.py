@@ -1,6 +1,7 @@
 """Exercises of lesson 03: scale and BatchNorm, distance of inputs, the onset of overfitting, an input without truth."""
 
 import functools
+import math
 
 import numpy as np
 import torch
@@ -51,17 +52,41 @@ def far(x):
     }
 
 
-@exercise("input.sigma", lambda: [(image(2), image(7)), (image(3, (1, 1, 6, 6)), image(8, (1, 1, 6, 6)))], tol=1e-5,
-          otherwise="write E ||sigma n||^2 as a sum over all components, set it to ||z - x||^2, and solve for sigma")
-def sigma(z, x):
-    """A function (z, x) -> sigma with E ||sigma n||^2 = ||z - x||^2, n complex with unit variance per component."""
-    distance, n = (z - x).norm(), x.numel()
+def root(square):
+    """The root of a number, None where it has none."""
+    return float(square) ** 0.5 if square >= 0 else None
+
+
+@exercise("input.sigma", lambda: [(image(2), image(7), 0.3), (image(3, (1, 1, 6, 6)), image(8, (1, 1, 6, 6)), 1.8),
+                                  (image(2), image(7), 3.0)], tol=1e-5, stepwise=True,
+          nothing="not answered yet: your function returns None for all inputs",
+          otherwise="write E ||(c - 1) x + sigma n||^2 as a sum of two squares, set it to ||z - x||^2, solve for sigma")
+def sigma(z, x, c):
+    """A function (z, x, c) -> sigma with E ||c x + sigma n - x||^2 = ||z - x||^2, None where there is none.
+
+    n is complex with unit variance per component.
+    """
+    distance, own, n = (float(v) for v in ((z - x).norm(), x.norm(), x.numel()))
+    off = abs(c - 1) * own  # distance of c x from x
+    left = distance**2 - off**2
+    right = root(left / (2 * n))
     return {
-        None: distance / (2 * n) ** 0.5,
-        "a complex pixel has two components, and each has variance sigma^2": distance / n**0.5,
-        "that is sigma^2: take the root": distance**2 / (2 * n),
-        "that is the distance of the whole image; sigma belongs to one component of one pixel": distance,
-        "that is the distance relative to ||x||: sigma is in the units of z": distance / x.norm(),
+        None: right,
+        "a complex pixel has two components, and each has variance sigma^2": root(left / n),
+        "that is sigma^2: take the root": right and left / (2 * n),
+        "that is right for c = 1 only: c x lies |c - 1| ||x|| away from x already, before any noise":
+            distance / (2 * n) ** 0.5,
+        "squares of distances add, not the distances: <x, n> is 0 in the mean, so the mixed term drops out":
+            right and (distance - off) / (2 * n) ** 0.5,
+        "c x lies |c - 1| ||x|| away from x, not |c| ||x||": root((distance**2 - (c * own) ** 2) / (2 * n)),
+        "noise makes the distance larger: take off what c x has of it": root((distance**2 + off**2) / (2 * n)),
+        "||x|| is missing: c x lies |c - 1| ||x|| away from x": root((distance**2 - (c - 1) ** 2) / (2 * n)),
+        "that belongs to the whole image; sigma belongs to one component of one pixel": root(left),
+        "that is relative to ||x||: sigma is in the units of z":
+            [right and right / own, right and left**0.5 / own],
+        "c x alone may lie farther from x than z does: then there is no such sigma, return None":
+            [math.nan if right is None else right, right or 0.0, root(abs(left) / (2 * n)),
+             lambda: math.sqrt(left / (2 * n))],
     }
 
 

@@ -1,4 +1,4 @@
-"""Exercises of lesson 01: the dot test, broken adjoints, the gradient of any A, null spaces, filter factors."""
+"""Exercises of lesson 01: the dot test, mending an adjoint, gradients through any A, null spaces, filter factors."""
 
 import torch
 
@@ -9,9 +9,6 @@ from ...operators.mri import MRIOperator
 from ...operators.projectors import MatrixProjector, RotationProjector, equal_angles
 from .mri import SHAPE, one_coil, small_operator
 from .table import REGISTRY, exercise
-
-#: The wrong ones among `suspects`.
-BROKEN = frozenset({"coils 1", "shake", "views 2"})
 
 
 class Pair(LinearOperator):
@@ -111,61 +108,90 @@ def dot(A, x, v):
     }
 
 
-def verdict(answer):
-    """A name that is accused wrongly, else the first of the broken ones that is not among the names, else None."""
-    names = {answer} if isinstance(answer, str) else set(answer)
-    missing = [name for name in ("coils 1", "views 2", "shake") if name not in names]
-    return [*sorted(map(str, names - BROKEN)), *missing, None][0]
+def scaled():
+    """(A,) with right adjoints, with a multiple of the right one, also a complex multiple, and with others."""
+    tried = suspects()
+    rays, mri = tried["views 1"], tried["coils 2"]
+    return [(A,) for A in (tried["hole"], Pair(rays, -0.4 * rays), tried["shake"], tried["views 2"],
+                           Pair(mri, (0.6 - 1.1j) * mri), tried["coils 1"])]
 
 
-def acquitted(answer):
-    """The hint to names of which one is accused wrongly."""
-    if verdict(answer) not in suspects():
-        return f"there is no suspect '{verdict(answer)}': the names are {', '.join(suspects())}"
-    return (f"'{verdict(answer)}' is innocent: its error is rounding, about 1e-16 in double precision; set the "
-            "threshold well above that")
+def ratio(A, seed):
+    """<x, B v> / <A x, v> for random x, v, with what A has for an adjoint as B."""
+    x, v = random_like(A, "in", seed, True), random_like(A, "out", seed + 1, True)
+    return torch.vdot(x.flatten(), A.adjoint(v).flatten()) / torch.vdot(A(x).flatten(), v.flatten())
 
 
-@exercise("operators.suspects", [()], acquitted, trait=verdict)
-def suspect():
-    """The names of the broken ones among `suspects`, in any collection."""
+def number(answer, A):
+    """A number, or that it is one where any number is wrong."""
+    return "a number" if answer is not None and factor(A)[None] is None else answer
+
+
+@exercise("operators.factor", scaled, trait=number, stepwise=True,
+          nothing="not answered yet: your function returns None for every operator",
+          otherwise=lambda c, A: (
+              "None stands for an adjoint that no number mends, and one mends this: compare <x, B v> with <A x, v>"
+              if c is None else "no number mends this adjoint: return None" if factor(A)[None] is None else
+              f"for B = c A^H it is <x, B v> = c <A x, v> for all x and v, and with your c = {c:.3g} it is not"))
+def factor(A):
+    """A function A -> the number c with B = c A^H for what A has for an adjoint, None where there is none."""
+    c, other = ratio(A, 1), ratio(A, 3)
+    right = c if (c - other).abs() < 1e-6 * c.abs() else None
     return {
-        None: set(BROKEN),
-        "one more is broken, and its x and v are complex: does your inner product conjugate one factor?":
-            BROKEN - {"coils 1"},
-        "one more is broken, by less than a percent of ||A x|| ||v||: rounding is about 1e-16 here; lower the "
-        "threshold": BROKEN - {"views 2"},
-        "one more is broken: blurring twice looks harmless, but the adjoint of a blur turns its kernel round":
-            BROKEN - {"shake"},
+        None: right,
+        "one pair x, v has a ratio whatever B is: for B = c A^H a second pair has the same one, else no number mends B":
+            c,
+        "upside down: it is B that holds c, so c is <x, B v> divided by <A x, v>": right if right is None else 1 / c,
+        "that is what c is off by: return c itself, 1 where nothing is wrong": right if right is None else c - 1,
+        "c may be negative or complex: divide the inner products themselves, not their absolute values and not norms":
+            right if right is None else c.abs(),
+        "a factor other than 1 can be mended: return it, and None only where the ratio is another for another x, v":
+            right if right is not None and (c - 1).abs() < 1e-6 else None,
+        "a complex A with a complex factor can be mended, too: <a, b> = sum conj(a) b, one factor is conjugated "
+        "(torch.vdot does it), and real and imaginary part both count": None if c.is_complex() else right,
+        "the conjugate of c: <a, b> conjugates a, so c comes out of <x, c A^H v> as it is, and out of <c A^H v, x> "
+        "conjugated": right if right is None else c.conj(),
     }
 
 
 def residuals():
-    """(A, x, y) for a camera, which is not linear, and for MRI, which is complex."""
+    """(A, x, y, eps) for a camera, which is not linear, and for MRI, which is complex."""
     camera = MotionBlur((1, *SHAPE), shake_kernel()).to(double=True)
     generator = torch.Generator().manual_seed(5)
     x, y = (0.25 + 0.5 * torch.rand((1, 1, *SHAPE), generator=generator, dtype=torch.float64) for _ in range(2))
     mri = suspects()["coils 2"]
-    return [(camera, x, y), (mri, random_like(mri, "in", 1, True), random_like(mri, "out", 2, True))]
+    return [(camera, x, y, 0.1), (mri, random_like(mri, "in", 1, True), random_like(mri, "out", 2, True), 0.7)]
 
 
 @exercise("operators.gradient", residuals, tol=1e-4, otherwise=(
-    "not the gradient: the chain rule gives J(x)^H (A(x) - y), which is one call of A.vjp"))
-def gradient(A, x, y):
-    """A function (A, x, y) -> gradient at x of 1/2 ||A(x) - y||^2, for linear and nonlinear A."""
+    "not the gradient: move x by d, keep what is of first order in d, and write it as Re <d, g>; J(x)^H is one call of "
+    "A.vjp, of what the derivative of the root leaves of r = A(x) - y"))
+def gradient(A, x, y, eps):
+    """A function (A, x, y, eps) -> gradient at x of the sum of sqrt(|r_i|^2 + eps^2), r = A(x) - y, for every A."""
     r = A(x) - y
-    right = A.vjp(x, r)
+    size = (r.abs() ** 2 + eps**2).sqrt()
+    right = A.vjp(x, r / size)
     return {
         None: right,
-        "the sign: that is the direction of descent, the gradient points uphill, along J^H (A(x) - y)": -right,
-        "twice too large: the 1/2 in front of the square cancels the 2 of its derivative": 2 * right,
-        "y is missing: the chain rule sends the residual A(x) - y back, not A(x)": A.vjp(x, A(x)),
+        "the sign: that is the direction of descent, the gradient points uphill, along J^H": -right,
+        "that is the gradient of half the square: this loss has another derivative in r": A.vjp(x, r),
+        "a factor 2: the root has the derivative 1 / (2 root), and |r|^2 gives the 2 back": [2 * right, right / 2],
+        "the inner derivative is missing: |r|^2 under the root gives r above it": A.vjp(x, (1 / size).to(r.dtype)),
+        "the root is lost: the derivative of sqrt(u) is 1 / (2 sqrt(u)), not 1 / u": A.vjp(x, r / size**2),
+        "eps is squared under the root": A.vjp(x, r / (r.abs() ** 2 + eps).sqrt()),
+        "eps is missing: without it a small residual counts as much as a large one": A.vjp(x, torch.sgn(r)),
+        "each r_i is divided by its own root, not by one of the whole residual: the sum stands outside of the root":
+            A.vjp(x, r / (r.norm() ** 2 + eps**2).sqrt()),
+        "y is missing: the residual is A(x) - y, not A(x)": A.vjp(x, A(x) / (A(x).abs() ** 2 + eps**2).sqrt()),
         "the Jacobian is taken at y: A is linearised at the current x, where the gradient is wanted":
-            lambda: A.vjp(y, r),
-        "the residual lives in the space of y: J(x)^H brings it back to the space of images": r,
-        "this A is not linear, so it has no adjoint: A.vjp(x, v) gives J(x)^H v for every A": lambda: A.adjoint(r),
-        "right for a real A, but not for the complex one of MRI: there it is A^H (A x - y), with the complex conjugate":
-            [right.conj(), A.vjp(x, r.conj())],
+            lambda: A.vjp(y, r / size),
+        "that lives in the space of y: J(x)^H brings it back to the space of images": r / size,
+        "this A is not linear, so it has no adjoint: A.vjp(x, v) gives J(x)^H v for every A":
+            lambda: A.adjoint(r / size),
+        "right for a real A, but not for the complex one of MRI: there it is J^H, with the complex conjugate":
+            [right.conj(), A.vjp(x, (r / size).conj())],
+        "right for a real A; of a complex r, |r|^2 is r times its conjugate: r.abs() ** 2, not r ** 2":
+            A.vjp(x, r / (r**2 + eps**2).sqrt()),
     }
 
 
@@ -203,43 +229,58 @@ def unseen(A, w):
     }
 
 
-@exercise("operators.filter", lambda: [(torch.tensor([1.0, *middle, 0.01, 0.0], dtype=torch.float64), k, step)
-                                       for middle, k, step in (((0.7, 0.2), 1, 0.5), ((0.6, 0.3), 2, 1.3),
-                                                               ((0.5,), 40, 0.9))], otherwise=(
-    "subtract the fixed point b / s: what is missing, c_k - b / s, is multiplied by the same number each step"))
-def filters(s, k, step):
-    """A function (s, k, step) -> the filter factors of k Landweber steps for a tensor s of singular values."""
-    q = 1 - step * s**2
+@exercise("operators.filter", lambda: [(torch.tensor([1.0, *middle, 0.01, 0.0], dtype=torch.float64), k, step, a)
+                                       for middle, k, step, a in (((0.7, 0.2), 1, 0.5, 0.8), ((0.6, 0.3), 2, 1.3, 0.4),
+                                                                  ((0.5,), 40, 0.9, -0.7))], otherwise=(
+    "subtract the fixed point b / s: what is missing, c_k - b / s, is multiplied by the same number each step; at the "
+    "start c_0 = a s b"))
+def filters(s, k, step, a):
+    """A function (s, k, step, a) -> the filter factors of k Landweber steps from a A^H y, for singular values s."""
+    q, p = 1 - step * s**2, 1 - a * s**2
     return {
-        None: 1 - q**k,
-        "that is what is still missing after k steps: the filter factor is the share that has arrived": q**k,
-        "the step is missing: each step multiplies what is missing by 1 - step s^2": 1 - (1 - s**2) ** k,
-        "s must be squared: a step applies A and then A^H, each of which brings a factor s": 1 - (1 - step * s) ** k,
-        "right for small k step s^2 only: what has arrived changes the residual of the next step": step * s**2 * k,
-        "one step too many or too few: from c_0 = 0 the first step gives step s b, that is step s^2 times b / s":
-            [1 - q ** (k - 1), 1 - q ** (k + 1)],
+        None: 1 - q**k * p,
+        "that is what is still missing after k steps: the filter factor is the share that has arrived": q**k * p,
+        "right for a start at 0: at a A^H y a share is there before the first step, so less is missing": 1 - q**k,
+        "the start has c_0 = a s b, and a share is relative to b / s: before the first step a s^2 has arrived":
+            [1 - q**k * (1 - a), 1 - q**k * (1 - a * s)],
+        "what the start brought does not stay on top: each step takes its part of what is missing, and less is missing":
+            1 - q**k + a * s**2,
+        "the step is missing: each step multiplies what is missing by 1 - step s^2": 1 - (1 - s**2) ** k * p,
+        "s must be squared: a step applies A and then A^H, each of which brings a factor s":
+            1 - (1 - step * s) ** k * p,
+        "right for small k step s^2 only: what has arrived changes the residual of the next step":
+            a * s**2 + step * s**2 * k,
+        "one step too many or too few: with k = 0 the start itself is left, the share a s^2":
+            [1 - q ** (k - 1) * p, 1 - q ** (k + 1) * p],
         "not finite at s = 0: the factor multiplies b / s, so it does not hold the division by s itself":
-            (1 - q**k) / s,
+            (1 - q**k * p) / s,
         "not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, take its power":
-            -torch.expm1(k * torch.log1p(-step * s**2)),
+            1 - p * torch.exp(k * torch.log1p(-step * s**2)),
     }
 
 
 @exercise("operators.filter:missing", REGISTRY["operators.filter"].cases, otherwise=(
-    "what is missing, b / s - c_k, is multiplied by the same number each step: find that number"),
+    "what is missing, b / s - c_k, is multiplied by the same number each step; at the start c_0 = a s b"),
           instead="return the share that is still missing after k steps, in place of the share that has arrived: "
                   "(b / s - c_k) divided by b / s, and 1 where s = 0",
-          solution="lambda s, k, step: (1 - step * s**2) ** k")
-def missing(s, k, step):
-    """A function (s, k, step) -> the share that k Landweber steps leave missing for a tensor s of singular values."""
-    q = 1 - step * s**2
+          solution="lambda s, k, step, a: (1 - step * s**2) ** k * (1 - a * s**2)")
+def missing(s, k, step, a):
+    """A function (s, k, step, a) -> the share that k Landweber steps from a A^H y leave missing."""
+    q, p = 1 - step * s**2, 1 - a * s**2
     return {
-        None: q**k,
-        "that is the share that has arrived: what is missing is the rest": 1 - q**k,
-        "the step is missing: each step multiplies what is missing by 1 - step s^2": (1 - s**2) ** k,
-        "s must be squared: a step applies A and then A^H, each of which brings a factor s": (1 - step * s) ** k,
-        "right for small k step s^2 only: what has arrived changes the residual of the next step": 1 - step * s**2 * k,
-        "one step too many or too few: from c_0 = 0 all is missing before the first step": [q ** (k - 1), q ** (k + 1)],
+        None: q**k * p,
+        "that is the share that has arrived: what is missing is the rest": 1 - q**k * p,
+        "right for a start at 0: at a A^H y a share is there before the first step, so less is missing": q**k,
+        "the start has c_0 = a s b, and a share is relative to b / s: before the first step 1 - a s^2 is missing":
+            [q**k * (1 - a), q**k * (1 - a * s)],
+        "what the start brought is not taken off at the end: the steps multiply what was missing at the start":
+            q**k - a * s**2,
+        "the step is missing: each step multiplies what is missing by 1 - step s^2": (1 - s**2) ** k * p,
+        "s must be squared: a step applies A and then A^H, each of which brings a factor s": (1 - step * s) ** k * p,
+        "right for small k step s^2 only: what has arrived changes the residual of the next step":
+            p - step * s**2 * k,
+        "one step too many or too few: with k = 0 the start itself is left, and 1 - a s^2 is missing":
+            [q ** (k - 1) * p, q ** (k + 1) * p],
         "not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, take its power":
-            torch.exp(k * torch.log1p(-step * s**2)),
+            p * torch.exp(k * torch.log1p(-step * s**2)),
     }

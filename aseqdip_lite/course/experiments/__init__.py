@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib import rc_context
 
 from ...files import make_folder, plain, provenance, to_bytes, to_json, write_together
 from ...run.interrupt import deferred_interrupt
-from ...run.plots import to_png
+from ...run.plots import STYLE, to_png
 from ...settings import InputError, nearest
 from .verdicts import overall
 
@@ -97,7 +98,8 @@ def run(name, profile="laptop", *, out, workers=None):
     ours = plain(ours)
     report = dict(id=name, about=experiment.about, published=experiment.published, ours=ours, **judged(name, ours),
                   provenance=dict(profile=profile, settings=sizes, seconds=seconds, **provenance(torch.device("cpu"))))
-    files = {"png": to_png(experiment.figure(ours, *arrays)), "json": to_json(report).encode()}
+    with rc_context(STYLE):
+        files = {"png": to_png(experiment.figure(ours, *arrays)), "json": to_json(report).encode()}
     for pictures in arrays:
         files["npz"] = to_bytes(lambda buffer, pictures=pictures: np.savez_compressed(buffer, **pictures))
     with deferred_interrupt() as interrupted:

@@ -62,7 +62,7 @@ def scan(image, size, coils, seed, **settings):
     Args:
         image: name of a shipped slice; size: its side in pixels; coils: of the MRI task.
         seed: of the image's phase, the mask and the noise.
-        **settings: other settings of the MRI task, e.g. snr=10.0.
+        **settings: other settings of the MRI task, e.g. snr=4.0.
 
     Returns:
         case: the `Case`; x: the truth (1, 1, H, W) complex64 in the units of y, 99.5th percentile of |x| about 1;

@@ -48,9 +48,9 @@ RUNS = Runs("F9", blocks, gather, arms.course)
 register(Experiment(
     id="F9", about="lam in {0.5, 1, 2} over many steps, MRI 4x",
     published="10,000 steps: lam 1 best, lam 0.5 falls first",
-    profiles=dict(smoke=dict(images=("brain-070",), size=32, coils=2, steps=3, snr=25.0, progress=False),
-                  laptop=dict(images=("brain-070",), size=96, steps=6000, snr=25.0),
-                  paper=dict(images=("brain-070", "brain-096", "brain-056"), size=320, coils=15, steps=10000, snr=25.0,
+    profiles=dict(smoke=dict(images=("brain-070",), size=32, coils=2, steps=3, snr=19.0, progress=False),
+                  laptop=dict(images=("brain-070",), size=96, steps=6000, snr=19.0),
+                  paper=dict(images=("brain-070", "brain-096", "brain-056"), size=320, coils=15, steps=10000, snr=19.0,
                              seeds=3, profile="paper", record_every=10, file="F9_runs_paper.jsonl")),
     measure=RUNS.measure, runs=RUNS, judge=judge, figure=lambda ours: draw_curves(ours["rows"]),
     alt="PSNR against Adam steps of aSeqDIP with lam 0.5, 1 and 2 on MRI, the peak of each circled"))

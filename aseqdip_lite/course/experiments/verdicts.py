@@ -34,12 +34,11 @@ def graded(agrees, disagrees):
 @functools.cache
 def run_gaps(task):
     """Final PSNR of aSeqDIP minus that of total variation, which has no noise of its own, on the same data, as in
-    `statistics.difference`: with the network `lite`, as in the experiments, on three images of 128 pixels, three seeds.
+    `statistics.difference`: with the network `lite`, as in the experiments, on three images, three seeds.
     """
-    rows, with_lite = stored(f"compare_{task}")["rows"], task in ("denoising", "deblurring")
-    ours = stored(f"compare_{task}_lite")["rows"] if with_lite else rows
+    rows = stored(f"compare_{task}_lite")["rows"]
     reference = {(row["image"], row["seed"]): answer(row, "final", "psnr") for row in rows if row["method"] == "tv"}
-    return paired([row for row in ours if row["method"] == "aseqdip"], reference)
+    return paired([row for row in rows if row["method"] == "aseqdip"], reference)
 
 
 def task_floor(task, seeds, networks=2):

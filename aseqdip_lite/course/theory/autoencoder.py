@@ -124,7 +124,7 @@ def reconstruct_input(observation, network, lam_a, steps, lr=0.02, z0=None):
         return network(z), z.detach(), losses
 
 
-def measure(images, size, lams, steps, lr=0.02, snr=25.0, seed=0):
+def measure(images, size, lams, steps, lr=0.02, snr=19.0, seed=0):
     """PSNR of Eq. 18's reconstructions on MRI 4x against lam_a, with the shipped weights.
 
     Returns:

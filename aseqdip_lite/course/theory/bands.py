@@ -25,9 +25,9 @@ LEARNED = 0.8
 
 #: Sizes of `measure`: pixels, signal to noise ratios of k-space in dB, Adam steps, steps between two measurements.
 SIZES = {
-    "smoke": dict(size=64, snrs=(25.0,), steps=4, every=2),
-    "laptop": dict(size=128, snrs=(25.0, 15.0), steps=1500, every=15),
-    "paper": dict(size=320, snrs=(25.0, 15.0), steps=4000, every=20, coils=15, profile="paper"),
+    "smoke": dict(size=64, snrs=(19.0,), steps=4, every=2),
+    "laptop": dict(size=128, snrs=(19.0, 9.0), steps=1500, every=15),
+    "paper": dict(size=320, snrs=(19.0, 9.0), steps=4000, every=20, coils=15, profile="paper"),
 }
 
 

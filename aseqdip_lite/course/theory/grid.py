@@ -27,8 +27,9 @@ from ...tasks import load_case
 #: Shipped images of the role "result" that the grid runs on.
 IMAGES = {"mri": ("brain-070", "brain-096"), "denoising": ("astronaut", "coffee")}
 
-#: Settings of the tasks. At the usual 25 dB no MRI run overfits within 1500 steps: there would be nothing to compare.
-#: Zero is black in denoising.
+#: Settings of the tasks. At the usual noise no MRI run overfits within 1500 steps: there would be nothing to compare.
+#: The stored rows count the signal of the sampled k-space alone; 4 dB of the whole are as much noise. In denoising zero
+#: is black.
 SETTINGS = {"mri": dict(snr=10.0), "denoising": dict(fill="zero")}
 
 #: What identifies a run.

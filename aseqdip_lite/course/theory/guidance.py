@@ -20,7 +20,7 @@ SIZES = {
 }
 
 
-def measure(size, alphas, steps, lr, every, network="lite", image="brain-070", snr=25.0, seed=0):
+def measure(size, alphas, steps, lr, every, network="lite", image="brain-070", snr=19.0, seed=0):
     """Self-Guided DIP on MRI 4x with each weight alpha.
 
     Returns:

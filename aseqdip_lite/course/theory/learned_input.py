@@ -23,7 +23,7 @@ SIZES = {
 }
 
 
-def measure(size, steps, lr, snapshots, every, network="lite", image="brain-070", snr=25.0, seed=0):
+def measure(size, steps, lr, snapshots, every, network="lite", image="brain-070", snr=19.0, seed=0):
     """Self-Guided DIP on MRI 4x with a look at its input.
 
     Returns:

@@ -20,7 +20,7 @@ IMAGES = {"denoising": ("camera", "grass", "hubble", "retina"),
           "mri": ("brain-056", "brain-064", "brain-082", "brain-108")}
 
 #: Settings of the tasks; MRI as noisy as in `grid`, where at 25 dB no run overfits.
-SETTINGS = {"denoising": dict(sigma=25.0, fill="zero"), "mri": dict(snr=10.0, coils=4)}
+SETTINGS = {"denoising": dict(sigma=25.0, fill="zero"), "mri": dict(snr=4.0, coils=4)}
 
 #: What a run is: its problem; its budget; the network; where it starts, see `STARTS`; aSeqDIP's settings, N None for an
 #: input that stays.
