@@ -906,8 +906,8 @@ pictures = {name: answer.reshape(24, 24).numpy() for name, answer in answers.ite
 show(
     plot_images(pictures, slice24.reshape(24, 24).numpy(), (0, float(slice24.max()))),
     alt="""A slice of 24 x 24 pixels. The naive inverse is black and white noise, Landweber stopped
-        by the discrepancy principle shows a soft slice, and after a million steps it is almost
-        as noisy as the inverse. Below, four times the errors.""",
+        by the discrepancy principle shows a soft slice, and after a million steps black and white
+        noise fills the slice again. Below, four times the errors.""",
 )
 
 # %% [markdown]
@@ -1342,7 +1342,7 @@ quiz("01")
 #    strength of the strongest, so exact data would have to be very exact.
 # 2. Far more: the error of the naive inverse of the small scan was hundreds of times the image, see the numbers above.
 #    Counting equations tells little; the small singular values tell more.
-# 3. No: semiconvergence, in CT and deblurring. In the other three tasks pixels reach their end in one step.
+# 3. No: semiconvergence, in CT and deblurring. In the other three tasks one step of length 1 ends it.
 # 4. In a hundred steps, nothing. After tens of thousands, the error of the other back-projection was several times as
 #    large. A dot test shows the fault before the first step.
 #
