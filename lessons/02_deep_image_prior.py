@@ -443,8 +443,8 @@ claim(
 #
 # $K$ is symmetric and has no negative eigenvalue. Along an eigenvector with eigenvalue $\kappa$ the error shrinks by
 # $1 - 2\eta\kappa$. Without a network $J = I$, and all directions are equal. A network has some directions with large
-# $\kappa$: these it learns first. White noise has the same expected energy in **every** direction. So its speed is, in
-# expectation, the mean of all $\kappa$.
+# $\kappa$: these it learns first. White noise of one variance has the same expected energy in **every** direction. So
+# its speed is, in expectation, the mean of all $\kappa$.
 #
 # The speed for a unit vector $v$ is $\langle v, Kv\rangle = \|J^Tv\|^2$. That is one backward pass: $J^Tv$ is the
 # gradient of $\langle f_\phi(z), v\rangle$.
@@ -756,9 +756,9 @@ claim(
 # about a hundred, so a window of a hundred still holds the drift long after the best step.
 #
 # The short windows do better. Look at the lower plot before you trust them: their curve is a row of valleys, and
-# between the valleys the outputs jump (PSNR dips at the same steps). In the stored run the deepest valley lies near the
-# best step; another processor rounds otherwise, and may find a later one deepest. Whether it is more than luck, the
-# seeds below will tell. "Blind" means blind to the truth; it does not mean free of settings.
+# between the valleys the outputs jump (PSNR dips at the same steps). In the stored run the deepest valley comes late,
+# where more than 1.5 dB are lost; another processor rounds otherwise, and may find another one deepest. The seeds below
+# tell more. "Blind" means blind to the truth; it does not mean free of settings.
 
 # %% [markdown]
 # ## Averages
@@ -846,7 +846,7 @@ claim(
 
 # %% [markdown]
 # Neither the rate nor the number of weights makes the fall go away; they move it. Ten times the rate rises earlier and
-# falls no earlier. The smaller network still has more weights than $y$ has numbers, and is late in everything.
+# falls hardly earlier. The smaller network still has more weights than $y$ has numbers, and is late in everything.
 #
 # Now you. Change `rate` and `budget`; the same run with sliders follows. The panel lives only in a running notebook.
 # Nothing after it depends on it.
@@ -896,8 +896,8 @@ claim(0.2 < deviation[0] < 2, "the oracle's standard deviation over the seeds is
 
 # %% [markdown]
 # Overfitting survives the change of seed, and so does the discrepancy principle. The window of 10, which we chose on
-# seed 0 with the truth in sight, hits on one seed and misses on another: judge a setting on runs that did not choose
-# it.
+# seed 0 with the truth in sight, loses between 0.7 and 1.8 dB to the oracle on the three seeds: judge a setting on
+# runs that did not choose it.
 #
 # Three values estimate a standard deviation poorly, and still tell one thing: a lead of a tenth of a dB on one seed
 # is no lead. Report mean and deviation, say over what they are taken (seeds, here; not pictures), and how many there
@@ -953,9 +953,9 @@ pictures = {"picked by W = 5": case.display(slow_run[at - 1 : at]),
             "oracle": case.display(slow_run[largest(slow_quality)[0] - 1][None])}
 show(
     plot_images(pictures, case.truth, case.window),
-    alt="""The image picked by the window of 5, with all shapes in place but dull brown colours; the
-        best output of the same run, with the right colours and some grain; the truth. Below, four
-        times the errors: broad areas for the first, fine grain for the second.""",
+    alt="""The image picked by the window of 5, with the cup in place but dark and almost without
+        colour; the best output of the same run, with the right colours and some grain; the truth.
+        Below, four times the errors: broad areas for the first, fine grain for the second.""",
 )
 
 # %% [markdown]
