@@ -342,9 +342,9 @@ claim(own[0] > with_truth[0] + 1, "at sigma 0.03 the input as a picture is more 
 # %% [markdown]
 # Three things to read off.
 #
-# - **The effect is real.** An input that holds the image gives a far better reconstruction.
-# - **Noise alone is flat** within 2 dB, while $\sigma$ grows by a factor of 100. Our derivation said so; the paper's
-#   conjecture does not hold here.
+# - **The effect is real.** With little noise, an input that holds the image gives a far better reconstruction.
+# - **Noise alone is flat** within 2 dB, while $\sigma$ grows by a factor of 100, as our derivation says. The fall that
+#   the paper conjectures is here no larger than the noise floor of the stored study below.
 # - **At small $\sigma$ DIP makes its input worse.** Whoever owns this $z$ should show $z$ and go home. The left part of
 #   Figure 1 measures how well the network hands on what it is given, not how well it reconstructs.
 #
@@ -560,16 +560,17 @@ claim(
 # ## When does overfitting begin?
 #
 # The paper sums up its experiment A.2 so: better inputs, nearer to the truth, delay the overfitting. Does the formula
-# above say that? Suppose first that $\Theta$ is the same for all inputs. Take one eigenvector of $\Theta$, in which
-# $M_t$ has the eigenvalue $m$, the noise the variance $\sigma^2$ and the error $z - x$ of the input the component $e$.
-# The expected squared error of $f_t$ in this direction is
+# above say that? Suppose first that $\Theta$ is the same for all inputs, and $z$ independent of the noise $n$. Take one
+# eigenvector of $\Theta$, in which $M_t$ has the eigenvalue $m$, the noise the variance $\sigma^2$ and the input's
+# error $z - x$ the component $e$. The expected squared error of $f_t$ in this direction is
 #
 # $$(1-m)^2\sigma^2 + m^2e^2, \qquad\text{least at}\qquad m = \frac{\sigma^2}{\sigma^2+e^2}.$$
 #
 # Training takes $m$ from 1 to 0. With $e = 0$, the truth as input, the best moment is $m = 1$: before the first step.
-# The larger $e$, the smaller the best $m$, and the **later** the best step. So for one fixed $\Theta$ the nearer input
-# begins to overfit **sooner**; only its best error is smaller. Here are 60 directions with rates $\beta\theta$ from
-# $10^{-2}$ to $10^{-5}$, and inputs that are white noise of standard deviation $d\sigma$ away from the truth.
+# The larger $e$, the smaller the best $m$, and the **later** the best step. So in each direction, for one fixed
+# $\Theta$, the nearer input begins to overfit **sooner**; only its best error is smaller. Here are 60 directions with
+# rates $\beta\theta$ from $10^{-2}$ to $10^{-5}$, and inputs that are white noise of standard deviation $d\sigma$ away
+# from the truth.
 
 # %%
 rates = torch.logspace(-2, -5, 60, dtype=torch.float64)  # beta theta
@@ -644,10 +645,10 @@ claim(
 
 # %% [markdown]
 # The two inputs that hold the image peak higher than noise and begin to fall later. They are also the nearer ones. But
-# with one $\Theta$ for all three inputs, the formula lets the nearer ones fall sooner. So distance, as it stands in the
-# formula, is not what delays the fall here. What the formula leaves is $\Theta(z)$: with another input the network
-# learns other things fast. Do not read an order into the onsets of $x^*$ + noise and of $A^Hy$ before you have seen
-# other weights: `dip(z, noisy, longer, seed=1)`.
+# with one $\Theta$ for all inputs, the formula lets the input fall sooner that is nearer in each direction. So the
+# distance, as it stands in the formula, is hardly what delays the fall here. What the formula leaves is $\Theta(z)$:
+# with another input the network learns other things fast. Do not read an order into the onsets of $x^*$ + noise and of
+# $A^Hy$ before you have seen other weights: `dip(z, noisy, longer, seed=1)`.
 #
 # And look at what the delay is worth. All three fall in the end: a good input delays overfitting, it does not prevent
 # it. Without the truth nobody sees these peaks, so a stopping rule is still needed (lesson 02). This is one scan and
@@ -718,7 +719,7 @@ claim(abs(second_round[-1] - straight[-1]) < 1, "one network for all the steps g
 claim(sequential[-1] < straight[-1] + 0.5, "aSeqDIP is not more than 0.5 dB above it at this budget")
 
 # %% [markdown]
-# Three sentences, and none of them is an advertisement.
+# Three sentences on one scan and one seed, and none of them is an advertisement.
 #
 # - The better input **helps**: a fresh network gets further with $z_1$ than with $A^Hy$ in the same number of steps.
 # - It **saves nothing** here: the first network, left to run for all the steps, gets as far. $z_1$ was made from
@@ -811,7 +812,8 @@ quiz("03")
 #
 # 1. The same, up to the spread between runs: BatchNorm divides the scale away, as long as $\varepsilon$ is small.
 # 2. At $\sigma$ = 3, in units of the image's peak, what was left of the advantage is no more than the spread between
-#    runs with noise; at 0.3 it was more. What counts is the ratio of image to noise.
+#    runs with noise. At 0.3 it was more in our run, and within the noise floor in the stored study of larger images.
+#    What counts is the ratio of image to noise.
 # 3. The distance does not tell: $x + 0.3\,n$ lies farther away than $A^Hy$ and is the better input.
 # 4. Yes, it was among the best. What the input shows in the right place counts, and not its gray values.
 #
@@ -819,7 +821,8 @@ quiz("03")
 #   is worse).
 # - You can design inputs that take an explanation apart.
 # - You can find the onset of overfitting in a curve, and you know that a better input does not prevent it.
-# - You can say why, for one fixed $\Theta$, a nearer input overfits sooner, and what is left to explain the reverse.
+# - You can say why, for one fixed $\Theta$, an input that is nearer in each direction overfits sooner, and what is left
+#   to explain the reverse.
 # - You can tell a diagnosis, which may use the truth, from a method, which may not.
 
 # %% [markdown]
