@@ -271,7 +271,7 @@ claim(min(of_input for *_, of_input in held.values()) > 0.5, "every z: they hold
 # %% [markdown]
 # Read this twice: **a few fast modes hold most of the input.** With $z = x$ these few modes hold the sinusoid. With
 # $z = y$ they hold most of the sinusoid and most of the noise: here one cannot say that the noise lives in the slow
-# modes. With noise as input they hold that noise, and little of $x$ or of $n$.
+# modes. With noise as input they hold that noise, and little of $x$ or of $n$. (One network, one draw of the noise.)
 #
 # Which of them looks like the input? Compare the first two with two patterns: the constant, and $z$ itself.
 
@@ -692,8 +692,8 @@ axis.legend(fontsize=8)
 show(
     figure,
     alt="""Error to the truth against steps on logarithmic axes for five inputs. With x and with minus x it falls to
-        a low valley and rises only after thousands of steps. With x plus noise it rises earlier, with noise
-        earlier still from a higher minimum. With y it settles at the error of y and stays.""",
+        a low valley, rises slowly and is half-way up after thousands of steps. With x plus noise it rises earlier,
+        with noise earlier still from a higher minimum. With y it settles at the error of y and stays.""",
 )
 for name, found in runs.items():
     away = float((tried[name] - small.x).norm() / small.x.norm())
@@ -751,7 +751,7 @@ claim(min(half["x"], half["-x"]) > 5 * half["noise"], "the kernels of x and -x l
 claim(half["noise"] < half["x + 0.3 noise"] < half["x"], "and the kernel of x + 0.3 noise lies in between")
 
 # %% [markdown]
-# The kernel of the smooth input $x$ has few fast modes and a long tail of very slow ones, as the table of modes showed.
+# The kernel of the smooth input $x$ has few fast modes and a long tail of very slow ones, as the eigenvalues showed.
 # White noise is spread evenly over all modes, so most of it lies in the tail. A rough input has rough fast modes,
 # whatever it is near to. On the line $x + d\cdot\text{noise}$ the distance and the roughness grow together, so an
 # experiment along this line cannot tell the two apart.
@@ -770,7 +770,7 @@ show(
     figures.overfitting(figure_six),
     alt="""Left: error to the truth against steps for the inputs x, y and noise, trained and predicted by the
         kernel. Middle: the same for x plus noise of growing distance. Right: the step at which the noise is
-        half learned, against the distance: it falls from x to noise.""",
+        half learned, against the distance: it falls from x to x plus 1 noise, and is about as early for noise.""",
 )
 print("paper: about 25 times more steps with z = x than with noise, until the noise is completely learned")
 for name, wording in (("overfitting", "half learned"), ("fitted", "learned up to 1 %")):
@@ -900,7 +900,7 @@ claim(beyond[25.0]["diverged"], "at 25 the network diverges too")
 # A network is not a linear model: it can jump to a place where its kernel is smaller (the "catapult"). And below the
 # limit the kernel does not stand still either: at $\beta\lambda_1=1$ it has **grown** during training ("progressive
 # sharpening"). Where such growth goes on until $\beta\lambda_1$ is about 2 and stays there, one speaks of the "edge of
-# stability"; the stored figure below, at its larger steps, shows that.
+# stability". In the stored figure below the runs that start between 1 and 2 end near 2.
 #
 # **The width** we have seen. **Adam** moves the weights by $-\beta D\,\nabla L$ with a diagonal $D$ that follows the
 # gradients, and so the output by $-\beta\,JDJ^T(f-y)$: another kernel, which changes at every step (and Adam's memory
