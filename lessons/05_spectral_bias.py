@@ -178,8 +178,8 @@ claim(reached[1] < reached[2], "the high band comes after the middle one, if at 
 claim(min(curves["low"]) < min(curves["mid"]) < min(curves["high"]), "the lower the band, the smaller its least error")
 
 # %% [markdown]
-# Low frequencies first, high frequencies last: this is **spectral bias**. It is the reason why DIP denoises, since
-# noise is spread over all of k-space and most of k-space is high. And it is why DIP blurs, since edges live there too.
+# Low frequencies first, high frequencies last: this is **spectral bias**. It helps DIP to denoise, since noise is
+# spread over all of k-space and most of k-space is high. And it makes DIP blur, since edges live there too.
 #
 # The same run with sliders; then set `snr` to 5 and watch the grain come. The panel lives only in a running notebook;
 # nothing after it depends on it.
@@ -214,7 +214,8 @@ g2 = experiment("G2")
 show(
     bands.figure(g2),
     alt="""Above, the three ring masks. Below, PSNR against Adam steps for two noise levels, and for each level
-        the errors of the three bands: the low band falls first, then the middle one, the high one last.""",
+        the errors of the three bands: the low band falls first, then the middle one. The high one stays near 1 with
+        little noise, and rises far above 1 with more.""",
 )
 for run in g2["runs"]:
     least = {name: min(errors) for name, errors in run["bands"].items()}
@@ -296,9 +297,9 @@ claim(
 # An **untrained** network, with noise as its input, already prefers low frequencies. Its weights are random and its
 # input is noise, so the order comes from the architecture.
 #
-# Compare the half-lives with the curves above and be careful: the order agrees, the ratios need not. Adam is not
-# gradient descent; three quarters of k-space were not measured; and $W$ changes during training. The rest of the lesson
-# is about the second of these.
+# Compare the half-lives with the curves above and be careful: the order agrees, the ratios need not. A band is not one
+# mode, so a mean gain gives no exact half-life; Adam is not gradient descent; three quarters of k-space were not
+# measured; and $W$ changes during training. The rest of the lesson is about the missing measurements.
 
 # %% [markdown]
 # ## What happens where nothing is measured
@@ -496,9 +497,9 @@ if mix == 0.1:
 #
 # Which kernels commute? Sampling in Fourier space is diagonal in the Fourier basis. So are circulant matrices, the
 # convolutions. A convolutional network treats all places alike. If its input is noise of many channels, all places look
-# alike to it, too, and its kernel comes nearer to a circulant one. Two things keep it away: its width is finite, and it
-# sees the ends of the signal, where it pads with zeros. To tell them apart, the last rows of the table have a larger
-# width, and circular padding, which joins the ends. `commutator` measures
+# alike to it, too, and its kernel comes nearer to a circulant one. Two more things keep it away: its width is finite,
+# and it sees the ends of the signal, where it pads with zeros. To tell them apart, the last rows of the table have a
+# larger width, and circular padding, which joins the ends. `commutator` measures
 # $\|WA^{\mathsf T}A-A^{\mathsf T}AW\|/\|W\|$:
 
 # %%
@@ -553,7 +554,7 @@ claim(wider[0] < joined[0], "the larger width brings more than circular padding 
 # So the ends are the smaller part: at width 32 most of the commutator is left even where there are no ends.
 #
 # Read the last column with care. To fill **something** into the null space is easy; to fill in the right thing is
-# not. Here the plain CNN's kernel would do better to leave it empty.
+# not. At width 32 the CNN's kernel would do better to leave it empty, and at width 128 what it fills in gains nothing.
 
 # %% [markdown]
 # ## Deep Decoder against a wide CNN
@@ -563,7 +564,7 @@ claim(wider[0] < joined[0], "the larger width brings more than circular padding 
 #
 # $$B_{i+1} = \operatorname{cn}\bigl(\operatorname{relu}(U_iB_iC_i)\bigr),\qquad \text{signal} = B_dC_d .$$
 #
-# $U_i$ couples neighbours: that is the whole prior. A wide CNN, in contrast, has no coarse grid at all.
+# $U_i$ couples neighbours, and nothing else does. A wide CNN, in contrast, has no coarse grid at all.
 # `square_wave.measure` gives both the same Fourier samples of a square wave, and asks three questions for each:
 # where does the **frozen kernel** lead (formula above), where does **gradient descent** on the real network lead (its
 # output at the start $f_0$ subtracted, so that $z_0=0$ for both), and where does **Adam**, as used in practice, with
@@ -634,7 +635,8 @@ claim(min(error for way in started["cnn"].values() for error in way) > zero_fill
 #   kernel changes while the network learns. Theorem 1 says exactly where a frozen kernel leads. It does not say that
 #   the kernel of a network of usual size stays frozen.
 # - **The architecture alone does not explain it either.** Subtract the Deep Decoder's $f_0$, and Adam ends farther from
-#   the truth than the zero-filled signal. Keep $f_0$ and take plain descent, and within these steps that does, too.
+#   the truth than the zero-filled signal. Keep $f_0$ and take plain descent, and within these steps that does, too
+#   (one seed).
 #
 # ### Stored: longer signals, wider networks, three seeds
 
@@ -692,7 +694,7 @@ short, pictures = learned_input.measure(
 show(
     learned_input.figure(short, pictures),
     alt="""Above: the magnitude of the input at growing steps, from noise to a coarse brain, beside the truth. Below:
-        PSNR of input, output and moving average against the step; the input follows the output.""",
+        PSNR of input, output and moving average against the step; input and output rise together.""",
 )
 print(f"PSNR of the input: {short['snapshots'][0]['psnr']:.2f} dB at the start, {short['input'][-1]:.2f} dB at the end")
 print(f"PSNR of the output {short['output'][-1]:.2f} dB, of the moving average {short['average'][-1]:.2f} dB")
@@ -744,8 +746,8 @@ for image in images:
         wrong[name].append(float((k_image - k_truth)[ring].norm() / k_truth[ring].norm()))
 show(
     draw_bands(wrong, "the student's figure"),
-    alt="""The same axes. Now the curve called high falls first and deepest, while the curve called low stays above 1
-        and climbs.""",
+    alt="""The same axes. Now the curve called high falls first and deepest, while the curve called low never gets
+        below 1 and climbs in the end.""",
 )
 for name, errors in wrong.items():
     print(f"{name:>4}: below 0.8 at step {first_below(errors, 0.8)}, least error {min(errors):.2f}")
@@ -787,7 +789,7 @@ quiz("05")
 # 2. Neither zero nor noise: an interpolation by the kernel. It is zero-filling only if the kernel commutes with the
 #    sampling, and it is right only for images in the range of $WA^{\mathsf T}$.
 # 3. The Deep Decoder, when trained by Adam from its own start. Its frozen kernel alone does not do it.
-# 4. Like the image: the input follows the output.
+# 4. Like the image, with the second term at work: input and output come together. At $\alpha = 0$ they stay far apart.
 #
 # - You can measure spectral bias by bands, and you check that the band called low holds the energy.
 # - You can derive $z_\infty = WA^{\mathsf T}(AWA^{\mathsf T})^{+}y$ and say which images come back, and why all others
