@@ -484,8 +484,8 @@ claim(
 
 # %% [markdown]
 # So distance is not the cause. An input helps if it shows, **in the right place**, what the network has to draw: gray
-# values may be stretched or turned round, for the network can undo that. It cannot move an edge over a third of
-# the image; and what it would have to suppress costs it dearly.
+# values may be stretched or turned round, for the network can undo that. An edge that lies a third of the image away
+# did not help it: the moved truth is worse than noise, as if what it has to suppress had its price.
 #
 # ### A yardstick that is nearer to the matter
 #
