@@ -719,8 +719,8 @@ claim(runs["y"]["best"] > 0.8 * runs["y"]["noise"], "with z = y the error is nev
 # $(I-M_t)\,n$: it depends on $z$ **only through the kernel $\Theta(z)$**, and not on $z - x$ at all. The input's error
 # $M_t(z-x)$ is another term. For $-x$ it is large, but it lies in fast modes and is gone after some steps.
 #
-# For $x$ and $-x$ one line proves that they overfit alike. The weights $W_1$ of the first layer meet the input only in
-# the product of both. So negate both: all that follows stays as it is, and
+# For $x$ and $-x$ one line proves that they overfit alike, in the limit. The weights $W_1$ of the first layer meet the
+# input only in the product of both. So negate both: all that follows stays as it is, and
 #
 # $$\Theta(-z;\,-W_1) = \Theta(z;\,W_1),$$
 #
