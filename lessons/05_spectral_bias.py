@@ -295,7 +295,7 @@ claim(
 
 # %% [markdown]
 # An **untrained** network, with noise as its input, already prefers low frequencies. Its weights are random and its
-# input is noise, so the order comes from the architecture.
+# input is noise (one draw of both), so the order comes from the architecture.
 #
 # Compare the half-lives with the curves above and be careful: the order agrees, the ratios need not. A band is not one
 # mode, so a mean gain gives no exact half-life; Adam is not gradient descent; three quarters of k-space were not
@@ -759,8 +759,8 @@ claim(min(wrong["high"]) < min(wrong["low"]), "the student's high band ends belo
 # `fft2` puts the zero frequency into the **corner** of the array; the rings are drawn around its **centre**. So "low"
 # selects the highest frequencies, and "high" holds everything outside of the inner rings, the true low ones
 # among them. `fftshift` (and `ifftshift` before the transform, for the image is centred as well) puts it right: that is
-# what `Fourier` does. Two tests would have found it: the band called low must hold most of the energy of any picture,
-# and a constant image must lie in it alone.
+# what `Fourier` does. Two tests would have found it: the band called low must hold most of the energy of a photograph
+# or a slice, and a constant image must lie in it alone.
 
 # %% tags=["nbval-check-output"]
 constant = torch.ones_like(x)
