@@ -259,8 +259,8 @@ print(f"zero-filled: {metrics.psnr(zero_filled, case.truth, case.data_range):.2f
 #
 # and then its output becomes the next input: $z \leftarrow f_\phi(z)$.
 #
-# Each method has the learning rate that a search of the course found for it on another slice, and aSeqDIP a narrower
-# network, so the two below differ in `lr` and `network` as well.
+# Each method has the learning rate that a search of the course found for it on another slice, and aSeqDIP a network
+# most of which works at half the size, so the two below differ in `lr` and `network` as well.
 
 # %%
 dip = configure("vanilla", "mri", steps=steps)
