@@ -11,7 +11,7 @@
 # **After this lesson you can**
 #
 # - say what the fixed input $z$ of $f_\phi(z)$ does, and derive one thing that it cannot do: its scale is of no effect
-#   where the network begins with BatchNorm;
+#   where BatchNorm follows the first convolution;
 # - run a small version of Figure 1 of the aSeqDIP paper and say what it shows, and what it does not;
 # - tell "near the truth" from "like the truth" by experiments, and test the paper's explanation against them;
 # - find the onset of overfitting in a PSNR curve, and compare it between inputs;
