@@ -149,9 +149,13 @@ def rows_of(runs):
 
 
 def draw(runs):
-    """Seconds against size, one panel for what grows."""
-    figure = Figure(figsize=(3 * len(SERIES), 3.4), layout="constrained")
-    for axis, (what, (sizes, functions)) in zip(figure.subplots(1, len(SERIES)), SERIES.items(), strict=True):
+    """Seconds against size, one panel for what grows, three in a row."""
+    rows = -(-len(SERIES) // 3)
+    figure = Figure(figsize=(9.6, 3.2 * rows), layout="constrained")
+    axes = figure.subplots(rows, 3).flat
+    for axis in axes[len(SERIES):]:
+        axis.set_axis_off()
+    for axis, (what, (sizes, functions)) in zip(axes, SERIES.items(), strict=False):
         for index, timed in enumerate(functions):
             seconds = curve(runs, what, timed)[1]
             axis.loglog(sizes, [1e3 * s for s in seconds], ("o-", "s--")[index],
@@ -162,7 +166,8 @@ def draw(runs):
         axis.grid(alpha=0.3)
         axis.margins(y=0.3)  # room for the legend
         axis.legend(fontsize=8, loc="upper left")
-    figure.axes[0].set_ylabel("milliseconds")
+        if axis.get_subplotspec().is_first_col():
+            axis.set_ylabel("milliseconds")
     return figure
 
 

@@ -25,6 +25,7 @@ from matplotlib.ticker import NullFormatter
 from skip_network import OriginalDIP
 
 from aseqdip_lite import configure, iterate, load_case, tasks
+from aseqdip_lite.run.plots import NAMES
 from aseqdip_lite.run.threads import use
 
 #: Pixels a side, steps at most, and steps without a rise after which a published arm has passed its peak.
@@ -159,27 +160,33 @@ def rows_of(runs):
 
 
 def draw(runs):
-    """PSNR against seconds, one panel a task, from 3 dB below the lowest peak."""
+    """PSNR against seconds, one panel a task, from 3 dB below the lowest peak, three panels in a row."""
     shown = [task for task in tasks.names() if arms_of(runs, task)]
-    figure, lines = Figure(figsize=(max(3.2 * len(shown), 6.4), 3.8), layout="constrained"), {}
-    for axis, task in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+    rows = len(shown) // 3 + 1  # with room for the legend behind the last
+    figure, lines = Figure(figsize=(9.6, 3.2 * rows), layout="constrained"), {}
+    *axes, last = figure.subplots(rows, 3).flat
+    for axis in (*axes[len(shown):], last):
+        axis.set_axis_off()
+    for axis, task in zip(axes, shown, strict=False):
         arms = arms_of(runs, task)
         for arm, (made, cost) in arms.items():
             index = list(ARMS).index(arm)
             style = ("-", "--", ":", "-.")[index % 4]
             for run in made:
-                lines[arm], = axis.semilogx([cost * step for step in steps_of(run)], run["curve"]["psnr"],
+                name, *words = arm.split(", ")
+                label = ", ".join([(NAMES | dict(deepinv="DeepInverse")).get(name, name), *words])
+                lines[label], = axis.semilogx([cost * step for step in steps_of(run)], run["curve"]["psnr"],
                                             f"C{index}", linewidth=1.2, linestyle=style)
                 peak = run["answers"]["oracle"]
                 axis.plot(cost * peak["step"], peak["psnr"], f"C{index}o", fillstyle="none")
         peaks = [run["answers"]["oracle"]["psnr"] for made, _ in arms.values() for run in made]
         axis.set_ylim(min(peaks) - 3, max(peaks) + 0.5)
         axis.xaxis.set_minor_formatter(NullFormatter())
-        axis.set_title(task)
-        axis.set_xlabel("seconds of steps, 2 threads")
+        axis.set(title=NAMES.get(task, task), xlabel="seconds of steps, 2 threads")
         axis.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("PSNR (dB); circles: the peak")
-    figure.legend(lines.values(), lines, loc="outside lower center", ncols=3)
+        if axis.get_subplotspec().is_first_col():
+            axis.set_ylabel("PSNR (dB); circles: the peak")
+    last.legend(lines.values(), lines, loc="center", borderaxespad=0)
     return figure
 
 

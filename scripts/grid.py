@@ -40,7 +40,6 @@ def main(out, workers, size, steps):
     (out / "verdict.json").write_text(to_json(found))
     with rc_context(STYLE):
         figure = plot_grid(rows)
-    figure.set_dpi(80)
     (out / "grid.png").write_bytes(to_png(figure))
 
 

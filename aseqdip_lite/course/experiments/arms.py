@@ -188,10 +188,11 @@ def mean_curves(rows):
 
 
 def draw_curves(rows):
-    """Mean PSNR against Adam steps, one line an arm, its peak circled."""
+    """Mean PSNR against Adam steps, one line an arm, its peak circled; classic methods and the start as level lines."""
     curves = mean_curves(rows)
     marks = {}
     for arm, (steps, psnr) in curves.items():
-        top = max(range(len(psnr)), key=psnr.__getitem__)
-        marks[arm] = (steps[top], psnr[top])
-    return plot_curves(curves, marks=marks)
+        if len(psnr) > 1:
+            top = max(range(len(psnr)), key=psnr.__getitem__)
+            marks[arm] = (steps[top], psnr[top])
+    return plot_curves(curves | dict(start=([0], [mean(rows, "start")])), marks=marks)

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...run.plots import NAMES
 from . import Experiment, arms, register
 from .arms import highest, mean, one_rate, rows_in, rows_of
 from .published import Runs
@@ -68,7 +69,7 @@ def figure(ours):
     for index, (N, hatch) in enumerate(zip(NS, ("", "//", ".."), strict=True)):
         axis.bar(places + 0.27 * (index - 1), [by_N[N] for by_N in table.values()], 0.25, hatch=hatch,
                  edgecolor="white", label=arm(N))
-    axis.set_xticks(places, list(table))
+    axis.set_xticks(places, [NAMES.get(task, task) for task in table])
     axis.set_ylabel("PSNR at the last step (dB)")
     axis.legend(ncols=len(NS), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return picture

@@ -6,6 +6,7 @@ from matplotlib.patches import Rectangle
 
 from ...methods import configure
 from ...run.engine import reconstruct
+from ...run.plots import NAMES
 from ...run.result import as_gray
 from ...tasks import load_case
 from . import Experiment, register
@@ -89,14 +90,19 @@ def figure(ours, pictures):
         truth = pictures[f"{task}, truth"].astype(float)
         for name, upper, lower in zip([*found["rows"], "truth"], axes[2 * index], axes[2 * index + 1], strict=True):
             image = pictures[f"{task}, {name}"]
-            upper.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            upper.imshow(image, cmap="gray", vmin=0, vmax=255)
             upper.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor="white"))
-            psnr = "" if name == "truth" else f"\n{found['rows'][name]['psnr']:.2f} dB"
-            upper.set_title((f"{task}: " if name == "start" else "") + name + psnr, fontsize=8)
-            part = np.s_[top:top + side, left:left + side]
-            lower.imshow(np.abs(image - truth)[part], cmap="cividis", vmin=0, vmax=64, interpolation="nearest")
+            words = [NAMES.get(task, task)] if name == "start" else []
+            upper.set_title(": ".join([*words, NAMES.get(name, name)]), fontsize=9)
+            if name != "truth":
+                upper.set_title(f"{upper.get_title()}\n{found['rows'][name]['psnr']:.2f} dB", fontsize=9)
+                part = np.s_[top:top + side, left:left + side]
+                drawn = lower.imshow(np.abs(image - truth)[part] / 255, cmap="cividis", vmin=0, vmax=0.25)
         for axis in axes[2 * index:2 * index + 2].flat:
             axis.set_axis_off()
+        bar = picture.colorbar(drawn, cax=lower.inset_axes((0.2, 0.6, 0.6, 0.12)), orientation="horizontal",
+                               ticks=(0, 0.25))
+        bar.set_label("|error| in the frame,\nof the gray scale", fontsize=8)
     return picture
 
 

@@ -260,11 +260,12 @@ def judge(ours):
 def figure(ours):
     """Last PSNR minus that of the best fixed setting at twice the budget, a row for each part; dots: auto's images."""
     parts = ours["parts"]
-    names = ["auto", "default", "default, wmv", "default, discrepancy"]
+    names = {"auto": "auto", "default": "default", "default, wmv": "default, stopped by\nthe moving variance",
+             "default, discrepancy": "default, stopped by\nthe discrepancy"}
     picture, axis = rows_figure(parts, "last PSNR minus that of the best fixed lam and N, at twice the budget (dB)")
     for index, name in enumerate(names):
         gaps = [(line["gap"], row) for row, part in enumerate(parts) for line in part["arms"] if line["arm"] == name]
-        axis.plot([gap["mean"] for gap, _ in gaps], [row for _, row in gaps], "osD^"[index], label=name,
+        axis.plot([gap["mean"] for gap, _ in gaps], [row for _, row in gaps], "osD^"[index], label=names[name],
                   linestyle="none", color=f"C{index}", fillstyle="full" if name == "auto" else "none")
         for gap, row in gaps if name == "auto" else ():
             axis.plot(gap["values"], [row] * len(gap["values"]), ".", color="C0")

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ... import methods
+from ...run.plots import NAMES
 from ...settings import InputError
 from ...study.statistics import ALL, interval, summarise
 from ...study.trials import Trial
@@ -157,12 +158,19 @@ def judge(ours):
                     "last step: " + "; ".join(places) + ".")
 
 
+def plain_title(part):
+    """A part as figures name it, e.g. "MRI, 4 x" or "in-painting, hole 10 %"."""
+    words = [dict(acceleration=f"{value:g} x", views=f"{value:g} views", hiar=f"hole {100 * value:g} %").get(
+        name, f"{name} {value:g}") for name, value in part["settings"].items()]
+    return ", ".join([NAMES.get(part["task"], part["task"]), *words])
+
+
 def rows_figure(parts, xlabel):
     """(figure, axis) with a row for each part and a vertical line at 0."""
     picture = Figure(figsize=(8.0, 0.42 * len(parts) + 1.6), layout="constrained")
     axis = picture.subplots()
     axis.axvline(0, color="0.4", linewidth=1)
-    axis.set_yticks(range(len(parts)), [title(part) for part in parts])
+    axis.set_yticks(range(len(parts)), [plain_title(part) for part in parts])
     axis.invert_yaxis()
     axis.set_xlabel(xlabel)
     axis.grid(axis="x", alpha=0.3)
@@ -177,7 +185,7 @@ def figure(ours):
     for index, name in enumerate(names):
         found = [(means(part)[name] - means(part)["aseqdip"], row) for row, part in enumerate(parts)
                  if name in means(part)]
-        axis.plot(*np.transpose(found), markers[index % len(markers)], label=name, linestyle="none",
+        axis.plot(*np.transpose(found), markers[index % len(markers)], label=NAMES.get(name, name), linestyle="none",
                   fillstyle="none" if is_classic(name) else "full")
     axis.legend(fontsize=7, ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return picture

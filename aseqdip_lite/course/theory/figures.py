@@ -116,7 +116,8 @@ def overfitting(measured):
         by_distance.plot(run["steps"], run["truth"], linestyle=DASHES[index % len(DASHES)], color=color, label=label)
     for axis in (by_input, by_distance):
         axis.axhline(first["x"]["noise"], color="gray", linewidth=0.8, label="error of y")
-        finish(axis, legend=7, **STEPS, yscale="log", ylim=(0.01, 5), ylabel="mean squared error to the truth x")
+        finish(axis, **STEPS, yscale="log", ylim=(0.005, 5), ylabel="mean squared error to the truth x")
+        axis.legend(fontsize=7, loc="lower left", ncols=2)
     _when(when, measured, labels)
     return figure
 

@@ -5,6 +5,7 @@ import torch
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from ...run.plots import NAMES
 from . import dynamics
 from .figures import finish
 from .verdict import failed, onset
@@ -64,17 +65,17 @@ def plot_grid(rows, N=2):
     is a setting all of whose runs failed (see `verdict`).
     """
     tasks = list(dict.fromkeys(row["task"] for row in rows))
-    figure = Figure(figsize=(15, 3.7 * len(tasks)), layout="constrained")
+    figure = Figure(figsize=(12, 3.2 * len(tasks)), layout="constrained")
     for line, task in zip(figure.subplots(len(tasks), 4, squeeze=False), tasks, strict=True):
-        of_task = [row for row in rows if row["task"] == task]
+        of_task, name = [row for row in rows if row["task"] == task], NAMES.get(task, task)
         line[0].sharey(line[1])
         lams = sorted({row["lam"] for row in of_task})
-        draw_curves(line[0], [row for row in of_task if row["N"] == N], "psnr", f"{task}: input moves, N = {N}",
+        draw_curves(line[0], [row for row in of_task if row["N"] == N], "psnr", f"{name}: input moves, N = {N}",
                     lams)
-        draw_curves(line[1], [row for row in of_task if row["input"] == "fixed"], "psnr", f"{task}: input fixed at z_0",
+        draw_curves(line[1], [row for row in of_task if row["input"] == "fixed"], "psnr", f"{name}: input fixed at z_0",
                     lams)
         draw_onsets(line[2], of_task)
-        draw_curves(line[3], [row for row in of_task if row["N"] == N], "norm", f"{task}: size of the input, N = {N}",
+        draw_curves(line[3], [row for row in of_task if row["N"] == N], "norm", f"{name}: size of the input, N = {N}",
                     lams)
         line[0].set_ylabel("PSNR (dB)")
         line[3].set_ylabel("||z_k|| / ||z_0||")
@@ -114,7 +115,9 @@ def draw_onsets(axis, rows):
             for place, value, begun in points:
                 axis.plot(place, value, marker, color=colour, fillstyle="full" if begun else "none")
     axis.set_xticks(range(len(lams)), [f"{lam:g}" for lam in lams])
-    finish(axis, "overfitting starts (hollow: a lower bound)", 10, legend=8, xlabel="lam", ylabel="Adam step")
+    axis.set_ylim(top=1.4 * axis.get_ylim()[1])  # room for the legend
+    finish(axis, "overfitting starts\n(hollow: a lower bound)", 10, xlabel="lam", ylabel="Adam step")
+    axis.legend(fontsize=7, loc="upper center", ncols=2)
 
 
 def styles(values):

@@ -76,5 +76,5 @@ def figure(result, pictures):
     loss.plot(result["step"], result["loss"], "-.", color="0.6", linewidth=1)
     loss.set(yscale="log", ylabel="loss of Eq. 2 (dash-dotted)")
     finish(axis, xlabel="Adam step", ylabel="PSNR (dB)", xscale="log")
-    axis.legend(loc="lower right", fontsize=9)
+    axis.legend(loc="center right", fontsize=9)
     return figure

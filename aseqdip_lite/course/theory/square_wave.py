@@ -136,11 +136,12 @@ def figure(result, spectra):
         axis.plot(found["reconstruction"], "k-", linewidth=1, label=f"RMSE {found['adam'][0][-1]:.3f}")
         axis.set_title(f"{title}, Adam, step {result['step'][-1]}", fontsize=10)
         axis.set(xlabel="sample", ylabel="amplitude")
-        axis.legend(fontsize=8, loc="lower center")
+        axis.set_ylim(top=1.25 * axis.get_ylim()[1])  # room for the legend
+        axis.legend(fontsize=8, loc="upper left", ncols=2)
         axis = axes[1, column]
         shown = axis.imshow(spectra[name], cmap="cividis", aspect="auto", origin="lower", vmin=0, vmax=0.4,
                             interpolation="nearest")
-        axis.set_title(f"{title}: |FFT| of the left singular vectors", fontsize=10)
+        axis.set_title(f"{title}: |FFT| of the\nleft singular vectors", fontsize=10)
         axis.set(xlabel="singular vector, largest value first", ylabel="frequency (periods per signal)")
         figure.colorbar(shown, ax=axis, shrink=0.9, extend="max")
     curves, values = axes[0, 2], axes[1, 2]
@@ -148,14 +149,14 @@ def figure(result, spectra):
         found = result["networks"][name]
         for kind, style in (("adam", "-"), ("descent", "--"), ("kernel", ":")):
             curves.plot(result["step"][1:], found[kind][0][1:], style, color=color, linewidth=width,
-                        label=f"{title}, {kind}")
+                        label=f"{title.split()[-1]}, {'Adam' if kind == 'adam' else kind}")
         values.plot([value / found["values"][0] for value in found["values"]], "-" if name == "decoder" else "--",
                     color=color, linewidth=width, label=title)
     curves.axhline(result["zero_filled"][0], color="0.6", linewidth=1, label="zero-filled")
     curves.set(xscale="log", xlabel="step", ylabel="RMSE")
-    curves.set_title("error (thin: decoder, thick: CNN)", fontsize=10)
-    curves.set_ylim(0, 1.6 * curves.get_ylim()[1])  # room for the legend
-    curves.legend(fontsize=6, ncols=2, loc="upper left", columnspacing=0.8, handlelength=1.8)
+    curves.set_title("error (thin: Decoder, thick: CNN)", fontsize=10)
+    curves.set_ylim(0, 1.75 * curves.get_ylim()[1])  # room for the legend
+    curves.legend(fontsize=7, ncols=2, loc="upper left", columnspacing=0.8, handlelength=1.8)
     values.set(yscale="log", ylim=(1e-10, 2), xlabel="index", ylabel="singular value / largest")
     values.legend(fontsize=8)
     return figure
