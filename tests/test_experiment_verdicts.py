@@ -176,14 +176,6 @@ def test_f5_counts_the_tasks_whose_box_aseqdip_fits_best(best):
     assert f"on {best} of 5 tasks" in why and "mri tv 0.050, vanilla 0.045, aseqdip 0.040" in why
 
 
-def test_f5s_box_is_where_the_start_is_worst():
-    truth = np.zeros((32, 32))
-    start = truth.copy()
-    start[9:15, 17:23] = 1.0
-    top, left, side = f5.worst_box(start, truth, 8)
-    assert side == 8 and top <= 9 and left <= 17 and top + 8 >= 15 and left + 8 >= 23
-
-
 @pytest.mark.parametrize(("peak", "final", "found"), [
     (29.0, 28.8, ["agree", "agree"]), (29.0, 27.0, ["agree", "disagree"]), (27.0, 26.8, ["disagree", "agree"]),
     (28.1, 27.65, ["undecided", "undecided"])])

@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from aseqdip_lite.run.plots import MOST, plot_curves, plot_images
+from aseqdip_lite.run.plots import MOST, plot_curves, plot_images, worst_box
 from aseqdip_lite.widgets.curves import Curves
 
 TRUTH = np.linspace(0, 2, 64).reshape(8, 8)
@@ -19,6 +19,25 @@ def test_errors_are_drawn_in_the_units_of_the_picture_and_the_bar_says_so(channe
     assert np.allclose(errors.images[0].get_array(), 0.1) and errors.images[0].get_clim() == (0, 0.5)
     bar, = below.child_axes
     assert bar.get_xlim() == (0, 0.5) and "pictures: 0 to 2" in bar.get_xlabel()
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_the_worst_box_holds_the_error_and_is_enlarged_with_its_errors(channels):
+    truth = np.zeros((48, 32, *channels))
+    start = truth.copy()
+    start[9:15, 17:23] = 1.0
+    box = top, left, size = worst_box(start, truth)
+    assert size == 8 and top <= 9 and left <= 17 and top + size >= 15 and left + size >= 23
+    whole, _, enlarged, _, errors, _ = plot_images({"start": start}, truth, (0, 1), zoom=box).axes
+    frame, = whole.patches
+    assert (frame.get_x(), frame.get_y(), frame.get_width()) == (left - 0.5, top - 0.5, size)
+    part = start[top:top + size, left:left + size]
+    assert np.array_equal(enlarged.images[0].get_array(), part)
+    assert np.array_equal(errors.images[0].get_array(), part.max(axis=-1) if channels else part)
+
+
+def test_a_picture_smaller_than_four_pixels_has_a_box_too():
+    assert worst_box(np.eye(3), np.zeros((3, 3))) == (0, 0, 1)
 
 
 def test_many_images_stand_in_several_rows():

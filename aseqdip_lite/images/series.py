@@ -88,7 +88,9 @@ def slices_of_folder(folder):
             raise InputError(f"{file.name}: {error}".replace(f"{file.name}: {file.name}", file.name, 1)) from None
         if header.get("Modality") != "CT":
             continue
-        if _is_slice(header):
+        kind = str(getattr(header.get("SOPClassUID"), "name", ""))
+        if ("Rows" in header and header.get("SamplesPerPixel", 1) == 1 and "Secondary Capture" not in kind
+                and not is_localizer(header)):
             spent["files"] += 1
             slices += slices_of_file(file, header)
             series.add(tuple(_text(header, name) for name in tags.SERIES))
@@ -134,12 +136,6 @@ def in_order(slices):
                              + (f", and differ in {apart[0]}" if apart else "") + ": keep one of them")
     notes = (f"no {tags.PLACE}: slices are in the order of {tags.NUMBER}",) if kinds[0] == tags.NUMBER else ()
     return [slices[k] for k in order], notes
-
-
-def _is_slice(header):
-    kind = str(getattr(header.get("SOPClassUID"), "name", ""))
-    return ("Rows" in header and header.get("SamplesPerPixel", 1) == 1 and "Secondary Capture" not in kind
-            and not is_localizer(header))
 
 
 def is_localizer(header):

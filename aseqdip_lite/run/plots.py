@@ -65,6 +65,15 @@ def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
     return figure
 
 
+def worst_box(picture, truth):
+    """(top, left, size) of the square, size min(H, W) / 4, in which a picture (H, W) or (H, W, 3) errs most."""
+    error = ((picture - truth) ** 2).reshape(*truth.shape[:2], -1).mean(axis=2)
+    size = -(-min(error.shape) // 4)
+    step = -(-size // 4)
+    sums = np.lib.stride_tricks.sliding_window_view(error, (size, size))[::step, ::step].sum(axis=(2, 3))
+    return (*(int(step * place) for place in np.unravel_index(sums.argmax(), sums.shape)), size)
+
+
 @rc_context(STYLE)
 def plot_curves(curves, ylabel="PSNR (dB)", marks=None):
     """Lines of {label: (steps, values)}, one value as a level line; `marks` {label: (step, value)} are circled."""
@@ -88,8 +97,10 @@ def plot_result(result):
     images = {"start": result.images["start"], result.metrics["method"]: result.answer}
     values = scores["start"], scores["blind" if result.stop_reason is StopReason.EARLY else "final"]
     titles = {name: f"{value:.2f} dB" for name, value in zip(images, values, strict=True) if value is not None}
-    figure = plot_images({name: case.display(image) for name, image in images.items()}, case.truth, case.window, titles)
-    if case.truth is not None:
+    shown = {name: case.display(image) for name, image in images.items()}
+    zoom = None if case.truth is None else worst_box(shown["start"], case.truth)
+    figure = plot_images(shown, case.truth, case.window, titles, zoom=zoom)
+    if zoom:
         axis = figure.axes[-1].inset_axes((0.14, 0.62, 0.86, 0.38))  # below the truth, above the colour bar
         axis.set_xlabel("Adam step")
         axis.set_title("PSNR (dB), dotted: the start", fontsize=8)

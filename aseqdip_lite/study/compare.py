@@ -17,7 +17,7 @@ from ..run import checkpoint
 from ..run.engine import Run, check_run
 from ..run.identity import describe
 from ..run.interrupt import deferred_interrupt
-from ..run.plots import plot_curves, plot_images, to_png
+from ..run.plots import plot_curves, plot_images, to_png, worst_box
 from ..run.recorder import ANSWERS
 from ..run.result import FILES, answer, read_saved
 from ..run.stopping import StopReason
@@ -210,7 +210,8 @@ def drawn_before(out):
 def draw(suffix, case, folders):
     """{name: bytes} of the pictures and the curves of one image from the {method: folder} of its runs of seed 0."""
     scores, curves, again = {}, {}, not folders or "zero_filled" in folders  # which is the start
-    shown = {} if again else {"start": case.display(case.observation.start)}
+    start = case.display(case.observation.start)
+    shown, zoom = {} if again else {"start": start}, None if case.truth is None else worst_box(start, case.truth)
     for name, folder in folders.items():
         metrics, recon, rows = read_saved(folder)
         shown[name] = case.shown(recon)
@@ -219,7 +220,7 @@ def draw(suffix, case, folders):
         if len(rows) > 1 and "psnr" in rows[0]:
             curves[name] = ([int(row["step"]) for row in rows], [float(row["psnr"]) for row in rows])
     titles = {name: f"{score:.2f} dB" for name, score in scores.items()}
-    figures = {f"compare{suffix}.png": plot_images(shown, case.truth, case.window, titles)} if shown else {}
+    figures = {f"compare{suffix}.png": plot_images(shown, case.truth, case.window, titles, zoom=zoom)} if shown else {}
     if curves:
         levels = {name: ([0], [scores[name]]) for name in shown if name in scores and name not in curves}
         figures[f"curves{suffix}.png"] = plot_curves(curves | levels)

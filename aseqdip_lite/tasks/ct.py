@@ -126,7 +126,7 @@ class CT(Settings):
         sinogram = torch.from_numpy(strip_sinogram(fine, angles, detector, pixel=0.5))
         notes = (*image.notes, "projected from a grid twice as fine", "field of view: the inscribed disc")
         noise_std = 0.0
-        fov = self._field_of_view(image)
+        fov = self.fov or (FIELD_OF_VIEW if image.spacing_mm is None else image.spacing_mm * max(image.array.shape[:2]))
         if self.i0 is not None:
             generator = torch.Generator().manual_seed(seed)
             sinogram, noise_std, starved = transmission(sinogram, self.i0, MU_WATER * fov / n, generator)
@@ -171,12 +171,6 @@ class CT(Settings):
                                          projector=type(A.projector).__name__) | facts
         return Case(self.name, name, observation, truth, peak, settings, seed, window=(0.0, peak),
                     support=A.projector.disc.numpy(), notes=notes)
-
-    def _field_of_view(self, image):
-        """Side of the image in mm: the setting's, else the file's, else `FIELD_OF_VIEW`."""
-        if self.fov is not None:
-            return self.fov
-        return FIELD_OF_VIEW if image.spacing_mm is None else image.spacing_mm * max(image.array.shape[:2])
 
     def _angles(self):
         if self.angles is None:

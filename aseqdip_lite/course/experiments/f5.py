@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 
 from ...methods import configure
 from ...run.engine import reconstruct
-from ...run.plots import NAMES
+from ...run.plots import NAMES, worst_box
 from ...run.result import as_gray
 from ...tasks import load_case
 from . import Experiment, register
@@ -40,22 +40,12 @@ def measure(size, steps, coils=8, seed=0, progress=True):
             method = method.with_steps(min(steps, method.steps)) if method.budget else method
             images[name] = reconstruct(case, method, seed=seed, progress=progress).images["final"]
         shown = {name: case.display(image) for name, image in images.items()}
-        box = worst_box(shown["start"], case.truth, size // 4)
+        box = worst_box(shown["start"], case.truth)
         found[task] = dict(box=list(box), rows={name: row(picture, case, box) for name, picture in shown.items()})
         for name, picture in (shown | dict(truth=case.truth)).items():
             gray = picture.mean(axis=-1) if picture.ndim == 3 else picture
             pictures[f"{task}, {name}"] = as_gray(gray, case.window)
     return found, pictures
-
-
-def worst_box(picture, truth, side):
-    """(top, left, side) of the square with the largest squared error, on a raster of a quarter of its side."""
-    error = (picture - truth) ** 2
-    error = error.mean(axis=-1) if error.ndim == 3 else error
-    stride = max(side // 4, 1)
-    places = [(top, left) for top in range(0, error.shape[0] - side + 1, stride)
-              for left in range(0, error.shape[1] - side + 1, stride)]
-    return (*max(places, key=lambda at: error[at[0]:at[0] + side, at[1]:at[1] + side].sum()), side)
 
 
 def row(picture, case, box):
