@@ -68,7 +68,7 @@ def profiles(name, task, image, **settings):
 
 RUNS = Runs("F4", blocks, gather, arms.course)
 ALT = ("PSNR against Adam steps of vanilla DIP, Self-Guided DIP and aSeqDIP with lam 0 and lam 1, means over the "
-       "images, the peak of each curve circled")
+       "images, the peak of each curve circled, and the level of the start")
 register(Experiment(
     id="F4a", about="when the PSNR begins to fall, MRI 4x", published="vanilla near step 500, Self-Guided and aSeqDIP "
     "with lam 0 near 1600, aSeqDIP with lam 1 not before 4000",

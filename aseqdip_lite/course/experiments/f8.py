@@ -45,4 +45,5 @@ register(Experiment(
                   laptop=dict(images=("astronaut", "coffee"), size=96, sigma=25.0, steps=2000),
                   paper=dict(images=("astronaut", "coffee", "retina"), size=512, sigma=25.0, steps=4000, seeds=3)),
     measure=measure, judge=judge, figure=lambda ours: draw_curves(ours["rows"]),
-    alt="PSNR against Adam steps of every DIP method in denoising, means over the images, the peak of each circled"))
+    alt="PSNR against Adam steps of every DIP method in denoising, means over the images, the peak of each circled, "
+        "and the level of the start"))

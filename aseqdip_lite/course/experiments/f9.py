@@ -53,4 +53,5 @@ register(Experiment(
                   paper=dict(images=("brain-070", "brain-096", "brain-056"), size=320, coils=15, steps=10000, snr=19.0,
                              seeds=3, profile="paper", record_every=10, file="F9_runs_paper.jsonl")),
     measure=RUNS.measure, runs=RUNS, judge=judge, figure=lambda ours: draw_curves(ours["rows"]),
-    alt="PSNR against Adam steps of aSeqDIP with lam 0.5, 1 and 2 on MRI, the peak of each circled"))
+    alt="PSNR against Adam steps of aSeqDIP with lam 0.5, 1 and 2 on MRI, the peak of each circled, and the level of "
+        "the start"))
