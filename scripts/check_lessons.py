@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from build_lessons import WIDGET, digest
 from PIL import Image
 
-from aseqdip_lite.course import exercises
+from aseqdip_lite.course import exercises, quiz
 from aseqdip_lite.run.plots import LARGEST_DPI
 
 #: Absolute paths of a machine; an address such as https://site.org/home/ is none.
@@ -29,7 +29,7 @@ def faults(notebook, expected, solved, profile="laptop"):
     """
     found = in_step(notebook, expected) + sealed(notebook, profile) + answered(notebook, solved)
     for check in (execution_counts, no_errors, checked_cells, figures, no_widget_state, no_machine_paths, one_title,
-                  exercises_checked):
+                  exercises_checked, quiz_of_today):
         found += check(notebook)
     title = expected.cells[0].source.splitlines()[0].lstrip("# ")
     return [f"{title}: {fault}" for fault in found]
@@ -168,3 +168,13 @@ def answered(notebook, solved):
     wanted = ": right" if solved else ": not answered yet"
     return [f"{cell.id} does not say '{wanted[2:]}'" for cell in code_cells(notebook) if tagged(cell, "exercise")
             and not any(wanted in output.get("data", {}).get("text/plain", "") for output in cell.outputs)]
+
+
+def quiz_of_today(notebook):
+    """The quiz that is stored is the one that its cell shows now, with the questions of today."""
+    found = []
+    for cell, output in outputs(notebook):
+        name = re.search(r'^quiz\("(\w+)"\)', cell.source, re.MULTILINE)
+        if name and "data" in output and output.data.get("text/html") != quiz(name[1])._repr_html_():
+            found.append(f"{cell.id} shows an earlier quiz: build the lesson again")
+    return found

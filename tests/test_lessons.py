@@ -159,6 +159,11 @@ def answer_it(notebook):
     first(notebook, "exercise").outputs[0].data["text/plain"] = "mri.adjoint: right"
 
 
+def ask_otherwise(notebook):
+    cell = next(cell for cell in check_lessons.code_cells(notebook) if "\nquiz(" in cell.source)
+    cell.outputs[0].data["text/html"] += "<p>Another question</p>"
+
+
 @pytest.mark.parametrize("check, mutate, fault", [
     ("checked_cells", strip_checked, "is to be compared but has no stored output"),
     ("checked_cells", strip_everything, "is to be compared but has no stored output"),
@@ -181,6 +186,7 @@ def answer_it(notebook):
     ("exercises_checked", exercise_with_unknown_check, "is an exercise without a check"),
     ("exercises_checked", too_few_exercises, "exercises, not 3 to 5"),
     ("exercises_checked", leave_marks, "has marks of a solution left"),
+    ("quiz_of_today", ask_otherwise, "shows an earlier quiz"),
 ])
 def test_check_finds_its_fault(lesson, check, mutate, fault):
     notebook, _ = lesson
