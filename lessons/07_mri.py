@@ -745,7 +745,7 @@ compare(
     case,
     best,
     alt="""L1-wavelet, TV, DIP, aSeqDIP and the truth; below, the central box enlarged and four
-        times its error. L1-wavelet keeps the dark ventricle among faint streaks, TV is patchy, DIP
+        times its error. L1-wavelet and TV keep the dark ventricle, DIP is
         grainy, aSeqDIP is smooth and has blurred the ventricle.""",
 )
 
