@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from html.parser import HTMLParser
@@ -16,10 +17,13 @@ from mutants import answer_of
 from test_exercises import ENTRIES
 from test_rooms import ROOT
 
+from aseqdip_lite.course import grading
 from aseqdip_lite.course.commands import main, read_points, read_variants
 from aseqdip_lite.course.exercises import REGISTRY, chosen, judge
+from aseqdip_lite.course.feedback import Box
 from aseqdip_lite.course.grading import KEY, Grade, Grader, Limits, handins, report, wall, watch
 from aseqdip_lite.course.grading.answers import marks
+from aseqdip_lite.course.grading.attempts import attempts
 from aseqdip_lite.course.grading.exchange import record, verdict
 from aseqdip_lite.course.quizzes import quiz
 from aseqdip_lite.course.student import SEED as SETS_SEED
@@ -49,6 +53,19 @@ def notebook(*cells, text="right"):
     return json.dumps(dict(nbformat=4, nbformat_minor=5, metadata={}, cells=[
         dict(cell_type="code", id=f"c{number}", metadata={}, execution_count=1, outputs=[output], source=cell)
         for number, cell in enumerate(cells)]))
+
+
+def with_outputs(content, *texts):
+    """A notebook in which the first cell has displayed these texts, too."""
+    found = json.loads(content)
+    found["cells"][0]["outputs"] += displayed(*texts)["outputs"]
+    return json.dumps(found)
+
+
+def displayed(*texts, kind="text/plain"):
+    """A cell of code that has displayed these texts."""
+    return dict(cell_type="code", source="", outputs=[
+        dict(output_type="display_data", data={kind: text}, metadata={}) for text in texts])
 
 
 def solved(*first, last=(), **changed):
@@ -129,7 +146,9 @@ def folder(tmp_path_factory):
     (folder / "lessons" / "01_small.ipynb").write_text(notebook(IMPORTS, *BLANK.values()))
     (folder / "lessons" / "02_other.ipynb").write_text(notebook(IMPORTS, BLANK["ct.lam"].replace("ct.lam", "ct.views")))
     (folder / "in" / "many" / "sub").mkdir(parents=True)
-    (folder / "in" / "many" / "sub" / "mine.ipynb").write_text(solved("secrets = os.listdir(os.environ['HOME'])"))
+    (folder / "in" / "many" / "sub" / "mine.ipynb").write_text(with_outputs(
+        solved("secrets = os.listdir(os.environ['HOME'])"), "✗ ct.lam: not yet: no | attempts: 12 | 1 of 5 done",
+        "✓ ct.views: right | attempts: 1"))
     (folder / "in" / "nothing").mkdir()
     for student, (content, *_) in HANDINS.items():
         (folder / "in" / f"{student}.ipynb").write_text(content)
@@ -200,6 +219,8 @@ def test_nothing_is_lost_and_remarks_say_why(graded):
     assert rows["'=cmd()"]["remark"] == "the same code as right"
     assert judge("ct.lam", lambda lam, norm: lam * norm) in rows["wrong"]["hints"]
     assert rows["many"]["points"] == "3"
+    tried = {name: row["attempts ct.lam"] for name, row in rows.items() if row["attempts ct.lam"]}
+    assert tried == {"many": "12"} and "attempts ct.views" not in rows["many"]
 
 
 def test_a_notebook_reaches_nothing_outside(graded, folder):
@@ -217,6 +238,24 @@ def test_the_walls_stand_whatever_is_hidden_and_sockets_are_found(tmp_path):
     (tmp_path / "file").write_text("x")
     names = ("outer", "outer/inner", "file", "gone", "gone/too")
     assert wall.best([*watch.private(*(tmp_path / name for name in names)), "/usr"]) == "all"
+
+
+def test_an_environment_that_is_reached_by_a_hidden_link_is_found(tmp_path, monkeypatch):
+    if wall.best() != "all":
+        pytest.skip("this machine makes no namespaces for users")
+    for name in ("home", "own", "real"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "real" / "package").write_text("")
+    link = tmp_path / "home" / "env"
+    link.symlink_to(tmp_path / "real")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(link)])
+    if not (child := os.fork()):
+        try:
+            wall.confine("all", str(tmp_path / "own"), [str(tmp_path / "home")])
+            os._exit(0 if os.listdir(link) == ["package"] and os.listdir(link.parent) == ["env"] else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_process_that_cannot_be_started_takes_no_points_and_is_not_stored():
@@ -265,6 +304,7 @@ def test_pages_have_marks_in_words_and_escape_all_text(graded, folder, tmp_path)
     page = Tags()
     page.feed((folder / "pages" / "wrong.html").read_text())
     assert "✗ not yet" in page.texts and "ct.lam" in page.texts and "script" not in page.tags
+    assert "<td>12</td>" in (folder / "pages" / "many.html").read_text()
     hostile = Grade("<script>x", "f", "01", dict(a="<img src=x>"), [[1, "<b>", "</td><script>"]], 1.0, ["secret"])
     report.write_pages(tmp_path, [hostile], {}, 0)
     [file] = tmp_path.iterdir()
@@ -302,19 +342,96 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(folder, tmp_path):
     (tmp_path / "in" / "b.ipynb").write_text(solved("while True:\n    pass"))
     store, before = tmp_path / "g.jsonl", descendants(os.getpid())
 
-    def interrupt():
-        until(lambda: store.exists() and store.read_bytes().endswith(b"\n"))
-        os.kill(os.getpid(), signal.SIGINT)
+    ended = threading.Event()
+
+    def interrupt():  # as soon as the first grade is stored, however long that takes on a busy machine
+        while not ended.wait(0.05):
+            if store.exists() and store.read_bytes().endswith(b"\n"):
+                os.kill(os.getpid(), signal.SIGINT)
+                return
 
     thread = threading.Thread(target=interrupt)
     thread.start()
     result = CliRunner().invoke(main, ["grade", str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv"), "--quiet",
                                        "--lessons", str(folder / "lessons")])
+    ended.set()
     thread.join()
     assert result.exit_code == 130
     assert not alive(set(descendants(os.getpid())) - set(before))
     with open(tmp_path / "g.csv", newline="") as file:
         assert [(row["student"], row["points"]) for row in csv.DictReader(file)] == [("a", "3")]
+
+
+class Fake:
+    """A server whose process answers nothing and ends at once, but for the notebook `b`, which goes on until stopped."""
+
+    def __init__(self, *_):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def ready(self):
+        return "all"
+
+    def run(self, task, take, *, stopped, **limits):
+        take(dict(step="cell 0"))
+        if task["cells"] == ("b",):
+            return until(stopped) and "stopped"
+        return take(dict(end=True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_a_grade_is_handed_on_does_not_lose_it(monkeypatch, number):
+    monkeypatch.setattr(grading, "Server", Fake)
+    lesson, taken = handins.Lesson("01_small", {"ct.lam": "my_lam"}, frozenset()), []
+    found = [handins.Handin(name, f"{name}.ipynb", (name,), lesson) for name in "abc"]
+
+    def done(grade):
+        os.kill(os.getpid(), number)
+        taken.append(grade.student)
+
+    with pytest.raises(KeyboardInterrupt):
+        grading.grade(found, Limits(), store=Store(None, KEY), done=done)
+    assert taken == ["a"]
+
+
+def test_a_process_is_ended_when_all_that_it_has_started_are_gone(monkeypatch):
+    alive_for = {1: 1, 2: 4}  # looks at a killed process until it is gone
+    killed, gone = set(), set()
+
+    def kill(pid, _):
+        killed.add(pid)
+
+    def birth(pid):
+        alive_for[pid] -= pid in killed
+        gone.update({pid} if alive_for[pid] < 0 else ())
+        return None if pid in gone else "1"
+
+    monkeypatch.setattr(watch.os, "kill", kill)
+    monkeypatch.setattr(watch, "birth", birth)
+    monkeypatch.setattr(watch, "descendants", lambda pid: {(2, "1")})
+    watch.end(1, "1", set())
+    assert gone == {1, 2}
+
+
+@pytest.mark.parametrize("cells, wanted", [
+    ([displayed(repr(Box("ct.lam", None, "attempts: 3", "1 of 5 exercises of this lesson done")))], {"ct.lam": 3}),
+    ([displayed(repr(Box("ct.lam", "a | attempts: 9", "your variant: x | y", "attempts: 4", "0 of 5 done")))],
+     {"ct.lam": 4}),
+    ([displayed(repr(Box("ct.lam", "2\nlines", "attempts: 7", "0 of 5 done")).splitlines(keepends=True))],
+     {"ct.lam": 7}),
+    ([displayed(repr(Box("question 2", "think", "attempts: 5"))), displayed("✓ question 2: right | attempts: 1")],
+     {"quiz.08.2": 5}),
+    ([displayed(repr(Box("ct.lam", "not answered yet: dots")))], {}),
+    ([displayed("ct.lam: right | attempts: 3", "✓ ct.lam: right"), displayed("✓ a: b | attempts: 3", kind="text/html"),
+      {}, dict(outputs=3), dict(outputs=[3, {}, dict(data=3), dict(data={"text/plain": 3}), dict(
+          data={"text/plain": [3]})])], {})])
+def test_attempts_are_read_from_the_boxes_that_a_notebook_stores(cells, wanted):
+    assert attempts(cells, "08") == wanted
 
 
 def test_an_interrupted_call_keeps_a_table_that_has_more_rows(tmp_path):

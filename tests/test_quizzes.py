@@ -262,6 +262,18 @@ def test_answers_to_questions_that_are_not_there_are_refused(answers, fault):
         quiz_answers("00", answers)
 
 
+def test_attempts_are_answers_that_differ_from_the_one_before(capsys, monkeypatch):
+    monkeypatch.setattr(quizzes, "TRIED", {})
+    for given in (450, 450, 45, ..., 450, {"a": [1]}):
+        quiz_answers("00", {2: given})
+    lines = [line for line in capsys.readouterr().out.splitlines() if "question 2" in line]
+    assert [line.rpartition(" | attempts: ")[2] for line in lines] == ["1", "1", "2", lines[3], "3", "4"]
+    row = Form(quiz("00")).rows[1]
+    fill_in(row, 450)
+    row.button.click()
+    assert "attempts: 5" in row.verdict.value
+
+
 def test_quiz_answers_shows_a_verdict_for_each_question(capsys):
     quiz_answers("00", {2: 450})
     lines = capsys.readouterr().out.splitlines()

@@ -26,6 +26,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecut
 from dataclasses import dataclass, field
 
 from ... import __version__
+from ...run.interrupt import deferred_interrupt
 from ...settings import InputError
 from ...study.store import key as store_key
 from . import handins
@@ -70,6 +71,7 @@ class Grade:
         failed: [(number of the code cell from 1, its first line, the error)].
         seconds: how long it ran.
         remarks: for the instructor: why it could not be run, or what looks odd.
+        attempts: {exercise or question: attempts} by the student's own count, see `attempts`.
     """
 
     student: str
@@ -79,6 +81,7 @@ class Grade:
     failed: list = field(default_factory=list)
     seconds: float = 0.0
     remarks: list = field(default_factory=list)
+    attempts: dict = field(default_factory=dict)
 
     def points(self, worth, deduct=0.0):
         """Points of the exercises that are right, `worth` {exercise: points} or 1 each, less the deductions, if any."""
@@ -214,7 +217,7 @@ class Grader:
             more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
             remarks.append(f"the same code as {', '.join(others[:MOST_NAMES])}{more}")
         return Grade(**facts, marks=row["marks"] | questions, failed=row["failed"], seconds=row["seconds"],
-                     remarks=remarks)
+                     remarks=remarks, attempts=handin.attempts)
 
     def quiz_marks(self, handin):
         """Marks and remarks of the quiz of a hand-in's lesson; none if quizzes are not graded, or it has no quiz."""
@@ -249,7 +252,9 @@ def grade(found, limits, *, store, jobs=1, hidden=(), done, warn=print, with_qui
             done(grader(handin))
     if not new:
         return
-    with Server(hidden, limits.profile) as grader.server, ThreadPoolExecutor(jobs) as pool:
+    # an interrupt that was raised between two lines here would lose a grade, or leave a lock of the pool locked
+    with (deferred_interrupt() as signals, Server(hidden, limits.profile) as grader.server,
+          ThreadPoolExecutor(jobs) as pool):
         from . import exchange  # noqa: F401  # which takes as long as the server's start: both at a time
 
         if (walls := grader.server.ready()) in OPEN:
@@ -257,14 +262,15 @@ def grade(found, limits, *, store, jobs=1, hidden=(), done, warn=print, with_qui
                  "container")
         running = {pool.submit(grader, handin) for handin in new}
         try:
-            while running:
+            while running and not signals:
                 for future in wait(running, PULSE, FIRST_COMPLETED).done:
                     running.discard(future)
                     done(future.result())
-        except BaseException:
+        finally:
             grader.stop.set()
             pool.shutdown(cancel_futures=True)
             for future in running:
                 if not future.cancelled() and future.exception() is None:
                     done(future.result())
-            raise
+    if signals:
+        raise KeyboardInterrupt

@@ -5,11 +5,12 @@ import hashlib
 import json
 import re
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...settings import InputError, nearest
 from .. import variants
+from .attempts import attempts
 
 #: Bytes of a notebook, its cells and the letters of their code, at most.
 LARGEST, MOST_CELLS, MOST_CODE = 2**25, 2000, 2**20
@@ -59,6 +60,7 @@ class Handin:
         fault: why it cannot be run, else None.
         variant: whole number of the variant that it is judged in; None for the lessons' own exercises.
         remarks: for the instructor.
+        attempts: {exercise or question: how often it was tried}, see `attempts`.
     """
 
     student: str
@@ -68,6 +70,7 @@ class Handin:
     fault: str | None = None
     variant: int | None = None
     remarks: tuple = ()
+    attempts: dict = field(default_factory=dict)
 
     @property
     def content(self):
@@ -81,7 +84,7 @@ def digest(content):
 
 
 def read_cells(path):
-    """The sources of a notebook's code cells; UnreadableError for a file that is none."""
+    """(sources of a notebook's code cells, these cells as they are); UnreadableError for a file that is none."""
     try:
         kind = path.lstat()
         if not stat.S_ISREG(kind.st_mode):
@@ -102,14 +105,15 @@ def read_cells(path):
     cells = notebook.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise UnreadableError("it is no notebook: it has no list of cells")
-    sources = [source_of(cell.get("source")) for cell in cells if cell.get("cell_type") == "code"]
+    cells = [cell for cell in cells if cell.get("cell_type") == "code"]
+    sources = [source_of(cell.get("source")) for cell in cells]
     if not any(source.strip() for source in sources):
         raise UnreadableError("it has no code")
     if len(sources) > MOST_CELLS:
         raise UnreadableError(f"it has {len(sources)} cells, more than {MOST_CELLS}")
     if sum(map(len, sources)) > MOST_CODE:
         raise UnreadableError(f"it has more than {MOST_CODE} letters of code")
-    return sources
+    return sources, cells
 
 
 def source_of(source):
@@ -139,7 +143,7 @@ def named(lessons, wanted):
 def read_lesson(path):
     """A `Lesson` of its blank notebook; InputError if that is none."""
     try:
-        cells = read_cells(path)
+        cells, _ = read_cells(path)
         calls = [node for cell in cells if "check(" in cell for node in ast.walk(ast.parse(cell))
                  if isinstance(node, ast.Call) and ast.unparse(node.func) == "check"]
     except (UnreadableError, SyntaxError) as error:
@@ -185,11 +189,13 @@ def read(student, path, lessons):
     """The `Handin` at a path."""
     facts = dict(student=student, file=text(path.name))
     try:
-        cells = tuple(read_cells(path))
+        sources, cells = read_cells(path)
     except UnreadableError as error:
         return Handin(**facts, fault=str(error))
-    lesson = lesson_of(path, cells, lessons)
-    return Handin(**facts, cells=cells, lesson=lesson, fault=None if lesson else "it is of none of the lessons")
+    lesson = lesson_of(path, sources, lessons)
+    return Handin(**facts, cells=tuple(sources), lesson=lesson,
+                  fault=None if lesson else "it is of none of the lessons",
+                  attempts=attempts(cells, lesson.name.split("_")[0]) if lesson else {})
 
 
 def assigned(handin, variant=None, each=None):

@@ -73,19 +73,22 @@ def cell(value):
 
 
 def write_csv(path, grades, worth, deduct, whole=True):
-    """One row a hand-in: student, file, lesson, points, also of each exercise, hints, failed cells, seconds, remark.
+    """One row a hand-in: student, file, lesson, points, also of each exercise, with attempts, hints, failed cells,
+    seconds, remark. Attempts are the student's own count, empty where the notebook holds none.
 
     `whole`: whether all hand-ins are among the grades, see `write_rows`.
     """
     names = list(dict.fromkeys(name for grade in grades for name in grade.marks))
-    rows = [["student", "file", "lesson", "points", "out of", *names, "hints", "failed cells", "seconds", "remark"]]
+    rows = [["student", "file", "lesson", "points", "out of", *names,
+             *(f"attempts {name}" for name in names), "hints", "failed cells", "seconds", "remark"]]
     for grade in grades:
         points = [plain(worth.get(name, 1) * (grade.marks[name] is None)) if name in grade.marks else ""
                   for name in names]
+        tried = [grade.attempts.get(name, "") if name in grade.marks else "" for name in names]
         hints = " | ".join(f"{name}: {hint}" for name, hint in grade.marks.items() if hint is not None)
         rows.append([cell(grade.student), cell(grade.file), grade.lesson, plain(grade.points(worth, deduct)),
-                     plain(grade.out_of(worth)), *points, cell(hints), len(grade.failed), grade.seconds,
-                     cell("; ".join(grade.remarks))])
+                     plain(grade.out_of(worth)), *points, *tried, cell(hints), len(grade.failed),
+                     grade.seconds, cell("; ".join(grade.remarks))])
     write_rows(path, rows, whole, key=("student", "file"))
 
 
@@ -160,11 +163,13 @@ def section(grade, worth, deduct):
     if faults:
         return "\n".join([*lines, f"<p>{html.escape(printable('; '.join(faults)))}</p>"])
     lines.append(f"<p><b>{plain(grade.points(worth, deduct))} of {plain(grade.out_of(worth))} points</b></p>")
-    lines.append("<table><tr><th>exercise</th><th>mark</th><th>points</th><th>hint</th></tr>")
+    lines.append("<table><tr><th>exercise</th><th>mark</th><th>points</th><th>attempts</th><th>hint</th></tr>")
     for name, hint in grade.marks.items():
         mark, points = ("✓ right", worth.get(name, 1)) if hint is None else ("✗ not yet", 0)
-        lines.append(row(name, mark, plain(points), hint or ""))
+        lines.append(row(name, mark, plain(points), grade.attempts.get(name, ""), hint or ""))
     lines.append("</table>")
+    if grade.attempts:
+        lines.append("<p>Attempts are as your notebook counted them; no points depend on them.</p>")
     if grade.failed:
         lines.append("<h3>Cells that failed</h3>")
         lines.append("<table><tr><th>code cell</th><th>begins with</th><th>error</th></tr>")

@@ -14,6 +14,7 @@ import ctypes
 import json
 import os
 import re
+import select
 import signal
 import socket
 import sys
@@ -65,17 +66,17 @@ def sockets():
 
 
 def needed():
-    """The folders that Python, its packages and this one lie in."""
+    """{path: real path} of the folders that Python, its packages and this one lie in."""
     package = Path(__file__).parents[2]
     paths = [path for path in sys.path if not os.path.isdir(os.path.join(path, "lessons"))]  # no clone of the course
     paths += [sys.prefix, sys.base_prefix, package, *SYSTEM, *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
-    return {os.path.realpath(path) for path in paths if path and os.path.isdir(path)}
+    return {os.path.abspath(path): os.path.realpath(path) for path in paths if path and os.path.isdir(path)}
 
 
 def build(folder, hidden, needed):
-    """Hide places, bring back what is needed of them, and make all read-only but the folder and /dev/shm."""
+    """Hide places, bring back what is `needed` of them, and make all read-only but the folder and /dev/shm."""
     mount(None, "/", flags=REC | PRIVATE)
-    held = {place: os.open(place, os.O_PATH) for place in {folder, *needed}}
+    held = {place: os.open(place, os.O_PATH) for place in {folder, *needed.values()}}
     for place in sorted({*hidden, *held}):  # a folder comes before what lies in it
         with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile, or with the folder that it was in
             if place in held:
@@ -88,6 +89,10 @@ def build(folder, hidden, needed):
                 mount("/dev/null", place, flags=BIND)
     for descriptor in held.values():
         os.close(descriptor)
+    for path, real in sorted(needed.items()):
+        if not os.path.exists(path):  # a link that was hidden, as that to an environment in a home folder
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.symlink(real, path)
     mount("proc", "/proc", "proc")
     with open("/proc/self/mountinfo", errors="surrogateescape") as table:
         mounts = [line.split()[:6] for line in table]
@@ -125,13 +130,18 @@ def confine(kind, folder, hidden):
                 file.write(content)
     end_with_parent()
     if kind == "all":
+        lifeline, held = os.pipe()  # its end tells the child that the parent had ended before `end_with_parent`
         if child := os.fork():
             for stream in (0, 1, 2):
                 os.close(stream)
             os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
+        os.close(held)
         build(folder, {*hidden, *shared}, needed())
         unshare(NEWUSER)  # the mounts are then not this process's to change
         end_with_parent()
+        if select.select([lifeline], [], [], 0)[0]:
+            os._exit(1)
+        os.close(lifeline)
     os.chdir(folder)
 
 

@@ -198,6 +198,7 @@ def end(pid, began, seen):
     whole = {(pid, began)} | seen
     while (alive := {one for one in whole if one[1] and birth(one[0]) == one[1]}) and time.monotonic() < deadline:
         alive |= descendants(pid) if (pid, began) in alive else set()
+        whole |= alive  # a killed process goes on until the system has time for its end: each is waited for
         for one, _ in alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(one, signal.SIGKILL)

@@ -37,6 +37,10 @@ ASKS = {"choice": "choose one", "number": "write a number", "order": "put in ord
 BLANK, THOUSANDS = re.compile(r"(?<=\d)\s(?=\d{3}(?!\d))"), re.compile(r"[-−]?[1-9]\d{0,2},\d{3}")
 
 
+#: {(quiz, number of the question): answers to it in their order}, while this Python runs.
+TRIED = {}
+
+
 @dataclass(frozen=True)
 class Question:
     """A question with its answer, the reason, and what to say to wrong answers.
@@ -80,6 +84,22 @@ class Question:
         return {"choice": lambda: self.right, "number": lambda: f"{self.right:g} {self.unit}".strip(),
                 "order": lambda: " → ".join(self.right),
                 "match": lambda: "; ".join(f"{left}: {right}" for left, right in self.right.items())}[self.kind]()
+
+
+def attempts(quiz, number, answer):
+    """How many answers to a question were given while this Python runs, this one included.
+
+    The same answer twice in a row, in a form and then as text for instance, is one attempt.
+
+    Args:
+        quiz: name of the quiz and its variant, or anything else that tells it from others.
+        number: that of the question.
+        answer: anything; two are the same if they are written alike.
+    """
+    given = TRIED.setdefault((quiz, number), [])
+    if [str(answer)] != given[-1:]:
+        given.append(str(answer))
+    return len(given)
 
 
 def grade(question, answer):

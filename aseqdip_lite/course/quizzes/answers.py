@@ -3,12 +3,12 @@
 from IPython.display import display
 
 from ...settings import InputError
-from ..feedback import Box
-from . import grade, quiz
+from ..feedback import UNANSWERED, Box
+from . import attempts, grade, quiz
 
 
 def quiz_answers(name, answers, variant=None):
-    """Check the answers to a quiz and show a verdict for each question.
+    """Check the answers to a quiz and show a verdict for each question, with the attempts at it so far.
 
     Args:
         name: the lesson's number or name, e.g. "06".
@@ -19,8 +19,12 @@ def quiz_answers(name, answers, variant=None):
     Raises:
         InputError: there is no such quiz, question or variant, or the answers are no table.
     """
-    for number, hint in verdicts(quiz(name, variant), answers).items():
-        display(Box(f"question {number}", hint))
+    questions = quiz(name, variant)
+    for number, hint in verdicts(questions, answers).items():
+        notes = []
+        if hint is None or not hint.startswith(UNANSWERED):
+            notes = [f"attempts: {attempts((questions.name, questions.variant), number, answers[number])}"]
+        display(Box(f"question {number}", hint, *notes))
 
 
 def verdicts(questions, answers):

@@ -5,7 +5,7 @@ import html
 from ipywidgets import HTML, Button, Dropdown, Layout, RadioButtons, Text, VBox
 
 from ..feedback import UNANSWERED, Box
-from . import ASKS, grade
+from . import ASKS, attempts, grade
 
 #: The control takes the width that its longest option needs.
 WIDE = Layout(width="auto", max_width="100%")
@@ -21,8 +21,8 @@ class Row(VBox):
         right: whether the last checked answer was right.
     """
 
-    def __init__(self, number, question, report):
-        self.question, self.report = question, report
+    def __init__(self, quiz, number, question, report):
+        self.quiz, self.number, self.question, self.report = quiz, number, question, report
         self.attempts, self.right = 0, False
         self.fields = fields_of(question)
         self.button = Button(description="Check", tooltip=f"Check the answer to question {number}")
@@ -40,9 +40,11 @@ class Row(VBox):
 
     def check(self, _):
         """Grade the answer, show the verdict and report to the form."""
-        hint = grade(self.question, self.answer())
+        answer = self.answer()
+        hint = grade(self.question, answer)
         self.right = hint is None
-        self.attempts += not (hint or "").startswith(UNANSWERED)
+        if not (hint or "").startswith(UNANSWERED):
+            self.attempts = attempts(self.quiz, self.number, answer)
         notes = [f"attempts: {self.attempts}"] if self.attempts else []
         self.verdict.value = Box("", hint, *notes, why=self.question.why)._repr_html_()
         self.report()
@@ -72,7 +74,8 @@ class Form(VBox):
     def __init__(self, questions):
         self.name, self.variant = getattr(questions, "name", ""), getattr(questions, "variant", None)
         self.score, self.text = HTML(), HTML()
-        self.rows = [Row(number, question, self.count) for number, question in enumerate(questions, start=1)]
+        quiz = (self.name, self.variant) if self.name else object()
+        self.rows = [Row(quiz, number, question, self.count) for number, question in enumerate(questions, start=1)]
         self.count()
         super().__init__([*self.rows, self.score, self.text])
 
