@@ -9,7 +9,7 @@ from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 
 from aseqdip_lite.course.exercises import REGISTRY
-from aseqdip_lite.course.exercises.table import draw
+from aseqdip_lite.course.exercises.drawing import draw
 from aseqdip_lite.operators import random_like
 from aseqdip_lite.operators.blur import to_display, to_light
 from aseqdip_lite.operators.projectors import ramp_filter

@@ -1,7 +1,10 @@
 """Checks of the exercises: right answers pass in every form, wrong ones get the hint that names the mistake."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from checks import error_of
@@ -10,9 +13,11 @@ from right_forms import FORMS, MISTAKES, RIGHT
 
 from aseqdip_lite import InputError
 from aseqdip_lite.course.exercises import REGISTRY, aseqdip, check, chosen, dip, judge, own
-from aseqdip_lite.course.exercises.input_sensitivity import bumps
+from aseqdip_lite.course.exercises.denoising import haar
+from aseqdip_lite.course.exercises.drawing import drawn_in
+from aseqdip_lite.course.exercises.input_sensitivity import bumps, kind, scans
 from aseqdip_lite.course.exercises.operators import Convolution, Pair, shake_kernel, suspects
-from aseqdip_lite.course.exercises.table import Exercise, all_close, attempt, entries
+from aseqdip_lite.course.exercises.table import Exercise, all_close, attempt, entries, parts_of
 from aseqdip_lite.course.theory.grid import overfitting_start
 from aseqdip_lite.operators import DotTestError, dot_test
 from aseqdip_lite.run.recorder import MovingVariance
@@ -40,6 +45,47 @@ def test_right_answers_pass_in_every_form(name, answer):
 @pytest.mark.parametrize("name, form", sorted({(name, form) for name in REGISTRY for form in FORMS} - MISTAKES))
 def test_numbers_may_come_in_any_form(name, form):
     assert judge(name, answer_of(name, 0, lambda value: each(FORMS[form], value))) is None
+
+
+def words(change):
+    """Right answers to exercises that ask for a word, changed."""
+    return [(name, lambda *case, name=name: change(answer_of(name)(*case))) for name in ("aseqdip.later",
+                                                                                         "paper.gradient")]
+
+
+@pytest.mark.parametrize("name, answer", [
+    *words(np.str_), *words(str.upper), *words(lambda word: f" {word}\n"), *words(lambda word: [word]),
+    ("start.truth", "b:"), ("start.truth", "'B'"), ("start.truth", "(B)."),
+    ("start.psnr", lambda *case: np.longdouble(answer_of("start.psnr")(*case))),
+    ("start.psnr", lambda *case: Decimal(answer_of("start.psnr")(*case))),
+    ("start.steps", lambda N, K: (Fraction(N * K), Fraction(K))), ("start.steps", lambda N, K: map(int, (N * K, K))),
+    ("start.steps", lambda N, K: (part for part in (N * K, K))),
+    ("start.steps", lambda N, K: dict(a=N * K, b=K).values()),
+    ("family.wins", lambda M, n, w: sum(Fraction(math.comb(n, k) * (M - 1)**(n - k), M**n) for k in range(w, n + 1))),
+    ("denoising.sigma", lambda y: np.median([float(haar(part).abs().median()) / 0.6745 for part in y[0]]))])
+def test_unusual_right_answers_pass(name, answer):
+    assert judge(name, answer) is None
+
+
+@pytest.mark.parametrize("name", ["adaptive.way", "dip.share", "family.paired", "inpainting.hole",
+                                  "inpainting.hole:whole", "inpainting.harmonic", "inpainting.stage",
+                                  "inpainting.paste", "start.psnr"])
+@pytest.mark.parametrize("change", [abs, lambda value: value.clip(min=0)])
+def test_a_sign_that_is_lost_is_found(name, change):
+    wrong = answer_of(name, 0, lambda value: each(lambda part: change(torch.as_tensor(part)), value))
+    assert judge(name, wrong)
+
+
+def test_unusual_wrong_answers_do_not():
+    def leak(A):
+        w = answer_of("mri.unseen")(A)
+        return w + 4e-4 * A.adjoint(A(torch.ones_like(w))) * w.norm() / w.numel() ** 0.5
+
+    assert "is not zero" in judge("mri.unseen", leak)
+    assert judge("start.truth", "B, A") and judge("aseqdip.later", lambda less, more: ["later", "earlier"])
+    assert judge("start.steps", lambda N, K: iter(int, 1)).startswith("2 things are expected")
+    hint = judge("denoising.sigma", lambda y: 1.05 * answer_of("denoising.sigma")(y))
+    assert hint.startswith("near") and "tensor" not in hint
 
 
 NO_ANSWERS = {
@@ -133,6 +179,18 @@ def test_check_prints_the_verdict_and_knows_its_exercises(capsys):
 
 # Variants.
 
+def all_alike(asked):
+    """Whether an exercise has the same cases in a variant as without one."""
+    def numbers(case):
+        return [part for value in case for part in ([value.y] if hasattr(value, "y") else parts_of(value))
+                if isinstance(part, (torch.Tensor, np.ndarray, float, int))]
+
+    with drawn_in(1):
+        other = asked.cases()
+    return all(all_close(a, b) for pair in zip(asked.cases(), other, strict=True)
+               for a, b in zip(*map(numbers, pair), strict=True))
+
+
 OTHERS = {name: name.split(":")[0] for name in REGISTRY if ":" in name}
 
 
@@ -148,6 +206,37 @@ def test_neighbours_do_not_share_answers_and_a_solution_is_right(name):
     assert asked.instead and judge(name, eval(asked.solution, dict(math=math))) is None
     assert {chosen(base, seed) for seed in range(40)} == {other for other in REGISTRY if other.split(":")[0] == base}
     assert chosen(base) == base and chosen(base, 5) == chosen(base, 5)
+
+
+#: Exercises whose cases are drawn anew in a variant; the others are tried on numbers and curves that were chosen.
+DRAWN = {name for name, asked in REGISTRY.items() if not all_alike(asked)}
+
+
+@pytest.mark.parametrize("variant", [0, 20])
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_every_entry_gets_its_own_hint_on_the_images_of_a_variant(name, variant):
+    for number, hint in [(number, hint) for other, number, hint in ENTRIES if other == name]:
+        assert judge(name, answer_of(name, number), variant) == hint
+
+
+def test_an_answer_that_knows_the_images_of_one_variant_is_wrong_in_another():
+    def known(cases):
+        return lambda f, x, n: next((right for one, right in cases if torch.equal(one, f)), 0.5)
+
+    cases = REGISTRY["dip.share"].cases()
+    answer = known([(case[0], answer_of("dip.share")(*case)) for case in cases])
+    assert judge("dip.share", answer) is None and judge("dip.share", answer, 7)
+    assert judge("dip.share", answer) is None, "the variant holds for one call alone"
+
+
+def test_an_image_of_a_variant_is_another_shipped_slice():
+    names = set()
+    for variant in range(8):
+        with drawn_in(variant):
+            (first, x), (other, _) = scans()
+            assert kind(x, first) == "image" and not torch.equal(first.y, other.y)
+            names.add(float(x.abs().sum()))
+    assert len(names) == 8
 
 
 def test_check_asks_what_the_variant_asks_and_says_so(capsys, monkeypatch):

@@ -363,7 +363,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(folder, tmp_path):
 
 
 class Fake:
-    """A server whose process answers nothing and ends at once, but for the notebook `b`, which goes on until stopped."""
+    """A server whose process answers nothing and ends at once, but for the notebook `b`, which goes on till stopped."""
 
     def __init__(self, *_):
         pass

@@ -11,16 +11,18 @@ from collections import Counter
 from ...settings import nearest
 from .. import variants
 from ..feedback import UNANSWERED, Box
+from .drawing import drawn_in
 from .table import REGISTRY
 
 #: Attempts at each exercise, and the exercises that were right once, while this Python runs.
 ATTEMPTS, DONE = Counter(), set()
 
 
-def judge(name, answer):
+def judge(name, answer, variant=None):
     """None if `answer` solves the exercise, else a hint; Ellipsis counts as not answered.
 
-    An exception raised by a reader's function becomes the hint.
+    An exception raised by a reader's function becomes the hint. In a variant, a whole number, the images and other
+    numbers that the answer is tried on are drawn for it.
 
     Raises:
         InputError: no exercise has this name.
@@ -29,7 +31,8 @@ def judge(name, answer):
     if answer is ...:
         return f"{UNANSWERED}: put your answer in place of the dots"
     try:
-        return asked.judge(answer)
+        with drawn_in(variant):
+            return asked.judge(answer)
     except Exception as error:  # whatever a reader's own types raise
         return f"your answer raised {type(error).__name__}: {error}"
 
@@ -59,8 +62,9 @@ def check(name, answer):
     """
     from IPython.display import display
 
-    asked = chosen(name)
-    hint, notes = judge(asked, answer), [f"your variant: {REGISTRY[asked].instead}"] if asked != name else []
+    variant = variants.current()
+    asked = chosen(name, variant)
+    hint, notes = judge(asked, answer, variant), [f"your variant: {REGISTRY[asked].instead}"] if asked != name else []
     if hint is not None and hint.startswith(UNANSWERED):
         display(Box(name, hint, *notes))
         return

@@ -3,13 +3,14 @@
 import math
 
 from ..theory.path import rms, split
-from .table import draw, exercise
+from .drawing import draw
+from .table import exercise
 
 
 def ways():
-    """(z, x, y) with z - x = a n + b other, n = y - x, for three pairs (a, b); `other` is orthogonal to n."""
+    """(z, x, y) with z - x = a n + b other, n = y - x, for four pairs (a, b); `other` is orthogonal to n."""
     cases = []
-    for first, (a, b) in enumerate(((0.3, 0.0), (0.1, 0.4), (1.0, 0.2))):
+    for first, (a, b) in enumerate(((0.3, 0.0), (0.1, 0.4), (1.0, 0.2), (-0.2, 0.3))):
         x, n, other = (draw(3, 8, 8, seed=3 * first + seed) / 4 for seed in range(3))
         other = other - (other * n).sum() / n.square().sum() * n
         cases.append((x + a * n + b * other, x, x + n))

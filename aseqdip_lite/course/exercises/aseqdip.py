@@ -6,7 +6,8 @@ import torch
 
 from ...operators import Identity, Mask
 from ...operators.mri import MRIOperator
-from .table import REGISTRY, draw, exercise
+from .drawing import draw
+from .table import REGISTRY, exercise
 
 
 def complex_draw(*shape, seed=0):

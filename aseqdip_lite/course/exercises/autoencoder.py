@@ -2,7 +2,8 @@
 
 import torch
 
-from .table import draw, exercise
+from .drawing import draw
+from .table import exercise
 
 
 def filters(value=1.0, place=(1, 1), mix=((1, 0), (0, 1))):

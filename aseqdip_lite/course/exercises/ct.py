@@ -6,7 +6,8 @@ import torch
 
 from ...operators.projectors import ramp_filter
 from ...tasks.ct import MU_WATER
-from .table import draw, exercise
+from .drawing import draw
+from .table import exercise
 
 
 @exercise("ct.photons", [(1e4, 0.0, 100.0), (1e4, 1000.0, 30.0), (5e3, -1000.0, 200.0), (2e4, -500.0, 50.0)], (

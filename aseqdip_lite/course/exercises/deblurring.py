@@ -3,6 +3,7 @@
 import torch
 
 from ...operators.blur import DARK, MotionBlur, saturate, to_display, to_light
+from .drawing import shifted
 from .operators import shake_kernel
 from .table import REGISTRY, exercise
 
@@ -16,7 +17,7 @@ def camera(shape=(1, 12, 15), **settings):
 
 def uniform(shape, seed, low=0.0, high=1.0):
     """Seeded uniform numbers (1, *shape) in [low, high], in double precision."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(shifted(seed))
     return low + (high - low) * torch.rand((1, *shape), generator=generator, dtype=torch.float64)
 
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from .table import all_close, as_tensor, draw, exercise
+from .drawing import draw
+from .table import all_close, as_tensor, exercise
 
 #: A normal variable lies within this many standard deviations of its mean with probability one half.
 QUARTILE = 0.6744897501960817
@@ -36,7 +37,7 @@ def sigma(y):
     w = haar(y)
     median = w.abs().median()
     return {
-        None: median / QUARTILE,
+        None: [median / QUARTILE, torch.stack([part.abs().median() for part in w[0]]).median() / QUARTILE],
         "that is the spread of the picture itself: take differences first, which the picture hardly has": y.std(),
         "edges count with their squares in a standard deviation: take the median of the sizes":
             [w.std(), w.square().mean().sqrt()],

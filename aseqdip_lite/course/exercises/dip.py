@@ -2,11 +2,12 @@
 
 import math
 
-from .table import draw, exercise
+from .drawing import draw
+from .table import exercise
 
 
 @exercise("dip.share", lambda: [(2 + x + a * n + 0.5 * error, 2 + x, n)
-                                for a, size, first in ((0.3, 7, 3), (0.8, 5, 6))
+                                for a, size, first in ((0.3, 7, 3), (0.8, 5, 6), (-0.2, 4, 9), (1.3, 6, 12))
                                 for x, n, error in [[draw(1, 3, size, 9, seed=first + i) for i in range(3)]]],
           tol=1e-4, form=": sum over all pixels", otherwise=(
     "minimise ||f - x - a n||^2 over the number a: where its derivative is zero, f - x - a n is orthogonal to n"))

@@ -5,7 +5,8 @@ import torch
 from ..theory.dynamics import hessian, proximal_point
 from ..theory.nets import antithetic, as_function, conv_net
 from ..theory.ntk import ntk_matrix
-from .table import REGISTRY, all_close, draw, exercise
+from .drawing import draw
+from .table import REGISTRY, all_close, exercise
 
 #: Length of the signals that answers are tried on; smaller than the number of weights.
 LENGTH = 7

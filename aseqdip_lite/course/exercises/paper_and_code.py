@@ -4,7 +4,8 @@
 import torch
 
 from .aseqdip import energy
-from .table import draw, exercise
+from .drawing import draw
+from .table import exercise
 
 
 @exercise("paper.target", lambda: [(draw(1, 1, *size, seed=1, dtype=torch.complex64),)

@@ -5,7 +5,8 @@ import math
 import torch
 
 from ..theory.spectral import fourier_rows, limit
-from .table import draw, exercise
+from .drawing import draw
+from .table import exercise
 
 #: Length of the signals and frequencies that the samples of the checks hold: 7 numbers of 24.
 N, FREQUENCIES = 24, (0, 1, 2, 5)

@@ -1,16 +1,18 @@
 """Exercises of lesson 00: PSNR by hand, what N and K count, and who sees the truth."""
 
 import math
+import string
 
 import numpy as np
 
+from .drawing import shifted
 from .table import exercise
 
 
 def pictures():
-    """(image, truth, peak) of two small noisy pictures."""
-    generator, cases = np.random.default_rng(5), []
-    for shape, peak in (((7, 9), 0.7), ((8, 5), 2.0)):
+    """(image, truth, peak) of small noisy pictures, the last one with more noise than peak: its PSNR is negative."""
+    generator, cases = np.random.default_rng(shifted(5)), []
+    for shape, peak in (((7, 9), 0.7), ((8, 5), 2.0), ((6, 7), 0.02)):
         truth = generator.uniform(0, 0.85 * peak, shape)
         cases.append((truth + 0.05 * generator.standard_normal(shape), truth, peak))
     return cases
@@ -57,8 +59,9 @@ def steps(N, K):
 
 
 def letter(answer):
-    """A letter as it is meant: without brackets, alone in a collection, in either case."""
-    return "".join(answer).strip(" .()").upper() if isinstance(answer, (str, list, tuple, set)) else ""
+    """A letter as it is meant: without marks around it, alone in a collection, in either case."""
+    text = "".join(answer) if isinstance(answer, (str, list, tuple, set)) else ""
+    return text.strip(string.punctuation + string.whitespace).upper()
 
 
 @exercise("start.truth", [()], 'answer with one letter in quotation marks, such as "A"', trait=letter)

@@ -10,15 +10,21 @@
 """
 
 import copy
-import functools
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, ValuesView
+from dataclasses import dataclass, field
+from itertools import islice
+from numbers import Number
 
 import numpy as np
 import torch
 
+from .drawing import SHIFT
+
 #: The hint to a function that has not been written yet.
 NOTHING = "not answered yet: your function returns nothing"
+
+#: Entries of an answer that is an iterator, at most: it may have no end.
+MOST_PARTS = 10_000
 
 #: The exercises by name.
 REGISTRY = {}
@@ -55,17 +61,15 @@ def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, fo
     return register
 
 
-def draw(*shape, seed=0, dtype=torch.float64):
-    """Seeded normal numbers."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
 def as_tensor(value):
     """Numbers in any form (float, list, array, tensor) as a dense tensor of their own precision, else None."""
     try:
         if isinstance(value, torch.Tensor):
             return None if value.is_meta or value.is_quantized else value.to_dense()
-        return torch.from_numpy(np.array(value, dtype=float if type(value) is int else None))
+        array = np.array(value, dtype=float if type(value) is int else None)
+        if array.dtype.char in "gGO" and all(isinstance(part, Number) for part in array.flat):
+            array = array.astype(complex if array.dtype.char == "G" else float)  # a long double, Fraction or Decimal
+        return torch.from_numpy(array)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         return None
 
@@ -154,6 +158,12 @@ def like(answer, wanted):
     return numbers if np.ndim(wanted) else numbers.item()
 
 
+def spelled(answer, wanted):
+    """A word as it is meant where one is wanted: without blanks and capitals, alone in a list; all else as it is."""
+    word = answer[0] if isinstance(answer, (list, tuple)) and len(answer) == 1 else answer
+    return str(word).strip().lower() if isinstance(wanted, str) and isinstance(word, str) else answer
+
+
 def is_unanswered(answer):
     """Whether what a reader's function returned is None or the dots, or holds the dots."""
     return answer is None or answer is ... or isinstance(answer, tuple) and any(part is ... for part in answer)
@@ -162,7 +172,8 @@ def is_unanswered(answer):
 def attempt(answer, *case):
     """What an answer returns for a case, or the exception that it raises; a value that is no function is itself."""
     try:
-        return answer(*case) if callable(answer) else answer
+        value = answer(*case) if callable(answer) else answer
+        return tuple(islice(value, MOST_PARTS)) if isinstance(value, (Iterator, ValuesView)) else value
     except Exception as error:  # whatever a reader's own function raises
         if error.__traceback__.tb_next is None:  # not even called: it takes other arguments
             raise
@@ -204,6 +215,7 @@ class Exercise:
     nothing: str = NOTHING
     instead: str = ""
     solution: str = ""
+    last: dict = field(default_factory=dict, init=False, compare=False)  # {shift: `known`}, one, for it holds images
 
     def judge(self, answer):
         """None for an answer that agrees with a right one in the cases, else a hint.
@@ -214,7 +226,7 @@ class Exercise:
         given = self.cases()
         if given[0] and not callable(answer):
             return f"a function is expected, your answer is of type {type(answer).__name__}"
-        got = [attempt(answer, *case) for case in given]
+        got = [spelled(attempt(answer, *case), value) for case, value in zip(given, right, strict=True)]
         if all(map(is_unanswered, got)):
             return self.nothing
         if fault := change(given, cases):
@@ -233,20 +245,25 @@ class Exercise:
         if callable(general):
             general = general(like(got[first], right[first]), *cases[first])
         elif self.tol >= 0.01 and all_close(got[first], right[first], 5 * self.tol):
-            general = (f"near, but not within {self.tol:.0%}, at the arguments {', '.join(map(str, given[first]))}: "
-                       f"draw more often, or find the formula")
+            plain = all(isinstance(part, Number) for part in given[first])
+            place = f" at the arguments {', '.join(map(str, given[first]))}" if plain else ""
+            general = f"near, but not within {self.tol:.0%}{place}: draw more often, or find the formula"
         return f"your answer is the same for all arguments that were tried; {general}" if constant else general
 
-    @functools.cached_property
+    @property
     def known(self):
         """(cases, their right answers, views of these, [(hint, views of an entry)]): what all answers are held against.
         """
+        if (found := self.last.get(SHIFT.get())) is not None:
+            return found
         cases = self.cases()
         rows = [entries(self.table(*case)) for case in cases]
         columns = [(column[0][0], [attempt(value) for _, value in column]) for column in zip(*rows, strict=True)]
         right = columns[0][1]
         columns = [(hint, self.views(values, right, cases)) for hint, values in columns]
-        return cases, right, columns[0][1], columns
+        self.last.clear()
+        found = self.last[SHIFT.get()] = cases, right, columns[0][1], columns
+        return found
 
     def views(self, answers, right, cases):
         """The traits of answers that have the right form, the others as they are."""

@@ -16,8 +16,9 @@ An exercise is judged in the variant of the hand-in, which the instructor assign
 The answers to a quiz are read from the text of the notebook, see `answers`.
 
 What remains possible: the course is open and its tables of right answers are installed where the notebook runs. A
-student's code can look them up, as a student can, and send what it finds; or know the cases, and answer these alone.
-Words in the code that point to it are remarks for a person to follow up, not proof, and code can hide them.
+student's code can look them up, as a student can, and send what it finds; or know the cases, those of its variant, and
+answer these alone. Words in the code that point to it are remarks for a person to follow up, not proof, and code can
+hide them.
 """
 
 import threading
@@ -138,8 +139,8 @@ def run_notebook(cells, lesson, limits, server, stopped=lambda: False, variant=N
     claims, skip, remarks, begun = Claims(cells, lesson.exercises), [], [], time.monotonic()
     while claims.step != "end":
         claims.step = "start"
-        task = dict(cells=cells, exercises=lesson.exercises, asked=asked, skip=skip, seconds=limits.cell,
-                    memory=limits.memory)
+        task = dict(cells=cells, exercises=lesson.exercises, asked=asked, variant=variant, skip=skip,
+                    seconds=limits.cell, memory=limits.memory)
         left = limits.seconds - (time.monotonic() - begun)
         why = server.run(task, claims.take, seconds=left, step_seconds=limits.cell, memory=limits.memory,
                          stopped=stopped) or "it ended the process"
@@ -151,7 +152,7 @@ def run_notebook(cells, lesson, limits, server, stopped=lambda: False, variant=N
             if stopped() or claims.step == "start" or len(skip) == MOST_STARTS or why == TIME_IS_UP:
                 remarks.append(f"given up at {claims.step}: {why}")
                 break
-    marks = {name: verdict(asked[name], claims.notes[name]) if name in claims.notes else NO_ANSWER
+    marks = {name: verdict(asked[name], claims.notes[name], variant) if name in claims.notes else NO_ANSWER
              for name in lesson.exercises}
     return dict(marks={name: hint and " ".join(hint.split())[:MOST_LETTERS] for name, hint in marks.items()},
                 failed=[[number + 1, title(cells[number]), text] for number, text in sorted(claims.failed.items())],

@@ -1,7 +1,7 @@
 """Attempts, as the stored outputs of a notebook tell them: the student's own count, which nothing vouches for.
 
-`check` and `quiz_answers` write below a cell how often an exercise or a question was tried since the kernel was started.
-Outputs are read as text. They can be edited, cleared or of an older day, so no point depends on them.
+`check` and `quiz_answers` write below a cell how often an exercise or a question was tried since the kernel
+was started. Outputs are read as text. They can be edited, cleared or of an older day, so no point depends on them.
 """
 
 import re

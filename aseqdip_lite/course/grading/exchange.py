@@ -15,6 +15,7 @@ import torch
 from ...operators import DotTestError
 from ...settings import InputError
 from ..exercises import REGISTRY, judge
+from ..exercises.drawing import drawn_in
 from ..exercises.table import as_tensor, attempt, change
 
 #: Bounds of what is noted: bytes of an array, letters of a text, entries of a collection, collections in each other.
@@ -24,28 +25,32 @@ MOST_BYTES, MOST_LETTERS, MOST_ENTRIES, DEEPEST = 2**22, 2000, 10_000, 20
 ERRORS = {kind.__name__: kind for kind in (InputError, DotTestError, torch.linalg.LinAlgError, np.linalg.LinAlgError)}
 
 
-def record(name, answer):
-    """Notes on an answer to the exercise `name`, plain JSON: what it returns for each case, or that it is a value."""
+def record(name, answer, variant=None):
+    """Notes on an answer to the exercise `name`, plain JSON: what it returns for each case, or that it is a value.
+
+    The cases are those of a variant, a whole number, or everybody's.
+    """
     asked = REGISTRY[name]
     if not callable(answer):
         return dict(value=pack(answer))
-    given = asked.cases()
-    try:
-        calls = [pack(attempt(answer, *case), case) for case in given]
-    except Exception as error:  # it takes other arguments
-        return dict(hint=f"your answer raised {type(error).__name__}: {error}")
-    return dict(calls=calls, changed=change(given, asked.cases()))
+    with drawn_in(variant):
+        given, same = asked.cases(), asked.cases()
+        try:
+            calls = [pack(attempt(answer, *case), case) for case in given]
+        except Exception as error:  # it takes other arguments
+            return dict(hint=f"your answer raised {type(error).__name__}: {error}")
+        return dict(calls=calls, changed=change(given, same))
 
 
-def verdict(name, notes):
-    """None if the notes are those of a right answer, else a hint, as `judge` gives it to the answer itself.
+def verdict(name, notes, variant=None):
+    """None if the notes are those of a right answer in a variant, else a hint, as `judge` gives it to that answer.
 
     The notes come from a process that is not trusted: any that `record` does not make are wrong.
     """
     try:
         if "hint" in notes:
             return str(notes["hint"])[:MOST_LETTERS] or "no answer"
-        hint = judge(name, replay(notes["calls"]) if "calls" in notes else unpack(notes["value"]))
+        hint = judge(name, replay(notes["calls"]) if "calls" in notes else unpack(notes["value"]), variant)
         return hint if hint is None or not notes.get("changed") else str(notes["changed"])[:MOST_LETTERS]
     except Exception as error:  # notes that were forged
         return f"the answer cannot be read: {type(error).__name__}"

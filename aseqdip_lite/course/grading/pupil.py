@@ -86,6 +86,7 @@ def run(task, send, shell):
     from . import exchange
 
     exercises, checked, given = task["exercises"], set(), watched_check(task["exercises"])
+    record = functools.partial(exchange.record, variant=task["variant"])
 
     def step(name, work):
         if name in task["skip"]:
@@ -105,7 +106,7 @@ def run(task, send, shell):
     def try_answer(when, name, value):
         checked.add(name)
         asked = task["asked"][name]
-        notes = step(f"answer {when} {name}", lambda: answered(exchange.record, asked, value, task["seconds"]))
+        notes = step(f"answer {when} {name}", lambda: answered(record, asked, value, task["seconds"]))
         if notes is not None:
             send(answer=name, notes=notes)
 
