@@ -545,6 +545,14 @@ def test_an_answer_is_judged_from_its_notes_as_it_is_itself(name):
         assert verdict(name, notes) == judge(name, answer_of(name, number))
 
 
+@pytest.mark.parametrize("name", ["aseqdip.loss", "dip.share", "input.blind"])
+def test_notes_belong_to_the_images_of_their_variant(name):
+    for number in (0, 1):
+        notes = json.loads(json.dumps(record(name, answer_of(name, number), 7)))
+        assert verdict(name, notes, 7) == judge(name, answer_of(name, number), 7)
+    assert verdict(name, record(name, answer_of(name), 7), 8)
+
+
 @pytest.mark.parametrize("notes", [{}, dict(calls=None), dict(calls=[]), dict(calls=[{}]), dict(value=dict(array="|O")),
                                    dict(calls=[dict(tensor="load", shape=[], data="", gradients=None)] * 3),
                                    dict(value=dict(error="exit", args=[])), dict(hint=None),

@@ -24,6 +24,12 @@ NAMES = list(quizzes.names())
 ALL = {f"{name}:{number}": question for name in NAMES for number, question in enumerate(quiz(name), start=1)}
 
 
+@pytest.fixture(autouse=True)
+def no_attempts(monkeypatch):
+    """A kernel in which nothing was answered yet."""
+    monkeypatch.setattr(quizzes, "TRIED", {})
+
+
 def of_kind(*kinds):
     return [pytest.param(question, id=name) for name, question in ALL.items() if question.kind in kinds]
 
@@ -262,8 +268,7 @@ def test_answers_to_questions_that_are_not_there_are_refused(answers, fault):
         quiz_answers("00", answers)
 
 
-def test_attempts_are_answers_that_differ_from_the_one_before(capsys, monkeypatch):
-    monkeypatch.setattr(quizzes, "TRIED", {})
+def test_attempts_are_answers_that_differ_from_the_one_before(capsys):
     for given in (450, 450, 45, ..., 450, {"a": [1]}):
         quiz_answers("00", {2: given})
     lines = [line for line in capsys.readouterr().out.splitlines() if "question 2" in line]
