@@ -5,7 +5,7 @@ import ipywidgets as widgets
 from .. import images, methods, tasks
 from ..run.engine import check_run
 from ..settings import fields_of, nearest, whole_number
-from .controls import FIRST, WIDTH, controls_for, described, glossary
+from .controls import FIRST, WIDTH, controls_for, described, glossary, narrow
 
 OWN = "own settings"  #: no preset
 
@@ -128,7 +128,8 @@ class Form(widgets.VBox):
             for one in self._of_method[name].values():
                 one.observe(self._touched, "value")
         own = self._of_method[name]
-        self.first.children = [self.preset, self._choice, *(own[key] for key in FIRST if key in own)]
+        self.first.children = [narrow(one) for one in (self.preset, self._choice,
+                                                       *(own[key] for key in FIRST if key in own))]
         rest = [one for key, one in own.items() if key not in FIRST]
         self._method_box.children = [heading("Method"), *rest, self._seed]
         self._words.value = glossary(self.task, cls)

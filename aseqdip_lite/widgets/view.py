@@ -55,7 +55,7 @@ class View(widgets.VBox):
                         for name, tip in BUTTONS.items()}
         self.keep = widgets.Checkbox(description="keep run A for the next runs too", indent=False,
                                      layout=widgets.Layout(width="auto", margin="2px 2px 2px 12px"))
-        self.slider = widgets.IntSlider(description="look at step", min=0, max=0, layout=widgets.Layout(width="400px"),
+        self.slider = widgets.IntSlider(description="look at step", min=0, max=0, layout=widgets.Layout(width="340px"),
                                         style=dict(description_width="90px"))
         self.zoom = widgets.Dropdown(description="zoom", options=[("whole", 1), ("2 x", 2), ("4 x", 4), ("8 x", 8)],
                                      layout=widgets.Layout(width="130px"), style=dict(description_width="40px"))
@@ -63,15 +63,15 @@ class View(widgets.VBox):
             value=0.5, min=0, max=1, step=0.05, description=name, readout=False, style=dict(description_width="50px"),
             layout=widgets.Layout(width="160px", display="none")) for name in ("across", "down"))
         self.status, self.message, self.pictures, self.curves, self.table = (widgets.HTML() for _ in range(5))
-        self.message.layout.min_height = "30px"  # so that a message does not move the pictures
+        self.message.layout.min_height = "30px"  # so that a message does not move what is below it
         self.bar = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="180px", height="14px"))
         self.code = widgets.Textarea(rows=4, layout=widgets.Layout(width="98%"), description="code", **{
             TIP: "Python that repeats the latest run: copy it into a cell"})
         more = widgets.Accordion([form, self.code], selected_index=None)
         for index, title in enumerate(("More settings", "The latest run as a line of Python")):
             more.set_title(index, title)
-        super().__init__([wrapped([*self.buttons.values(), self.keep]), wrapped([self.bar, self.status]), self.message,
-                          self.pictures, wrapped([self.slider, self.zoom, self.across, self.down]), self.curves,
+        super().__init__([wrapped(self.buttons.values()), wrapped([self.bar, self.status]), self.pictures, self.message,
+                          wrapped([self.slider, self.zoom, self.across, self.down, self.keep]), self.curves,
                           form.first, self.table, more, slider_names()])
         self.add_class("aseqdip-panel")
         self.slider.observe(self._look, "value")
@@ -165,4 +165,4 @@ class View(widgets.VBox):
 
 def wrapped(children):
     """A row of widgets that goes on below where the page is narrow."""
-    return widgets.HBox(children, layout=widgets.Layout(display="flex", flex_flow="row wrap"))
+    return widgets.HBox([*children], layout=widgets.Layout(display="flex", flex_flow="row wrap", align_items="center"))

@@ -186,6 +186,19 @@ def test_two_runs_stand_side_by_side_and_the_slider_looks_back_by_keyboard(page)
         playwright.expect(page.get_by_alt_text(f"Reconstruction of run {name}: aseqdip, start")).to_be_visible()
 
 
+def test_pictures_curves_and_first_settings_are_on_one_laptop_screen(page):
+    two_runs(page, steps=1)
+    before = page.viewport_size
+    page.set_viewport_size(dict(width=1280, height=720))
+    try:
+        page.wait_for_timeout(500)
+        box = page.get_by_label("lr", exact=True).bounding_box()
+        room = page.locator(".jp-WindowedPanel-outer, .jp-Notebook").first.bounding_box()["height"]
+        assert box["y"] + box["height"] - page.locator(PANEL).bounding_box()["y"] <= room
+    finally:
+        page.set_viewport_size(before)
+
+
 def test_axe_finds_nothing_serious_before_and_after_a_run_and_beside_an_error(page, severe):
     assert severe(page, PANEL) == []
     two_runs(page, steps=1)
