@@ -5,7 +5,7 @@ TASK ?= mri
 PARTS ?= speed sweep precision growth
 PURELIB := import sysconfig; print(sysconfig.get_path('purelib'))
 
-.PHONY: help setup demo test colab wheel-test lab lessons site bench tune reliability kill faults fuzz determinism licences lint clean
+.PHONY: help setup demo test colab wheel-test lab lessons site bench tune train reliability kill faults fuzz determinism licences lint clean
 
 help:
 	@echo "make demo      reconstruct a real brain slice; pictures in out/demo"
@@ -20,6 +20,7 @@ help:
 	@echo "               print them with what is stored and write docs/PERFORMANCE.md; PARTS=\"quality means\" for"
 	@echo "               time to quality and what shortens it (hours, resumable)"
 	@echo "make tune      the recorded search that the defaults come from (TASK=ct for another task; resumable)"
+	@echo "make train     train the VarNet of MRI anew (resumable; STEPS=2000 for that many); needs mricron-data of Debian"
 	@echo "make reliability   kill, faults, fuzz, determinism and licences, then docs/RELIABILITY.md; or one of them:"
 	@echo "  make kill          runs and sweeps ended by SIGKILL at random moments (resumable)"
 	@echo "  make faults        a full and a read-only disk (as root, or by unshare -rm), learning rates far too large"
@@ -85,6 +86,10 @@ bench: .venv/ready
 
 tune: .venv/ready
 	$(RUN)/python scripts/tune.py $(TASK) && $(RUN)/python scripts/search_page.py
+
+train: .venv/ready
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nibabel
+	$(RUN)/python data/train_varnet.py $(if $(STEPS),--steps $(STEPS))
 
 reliability: kill faults fuzz determinism licences
 

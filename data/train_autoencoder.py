@@ -1,21 +1,20 @@
-"""Train the autoencoder of appendix B (Eq. 17) on the tuning slices and write data/autoencoder.npz.
+"""Train the autoencoder of appendix B (Eq. 17) on the tuning slices and write its weights and, in weights.json, how.
 
     python data/train_autoencoder.py             a few minutes on one core
 
 Every draw comes from one seed. Threads and processor types round differently, so a second machine gives
-other last digits; the file's sha256 stands in data/README.md.
+other last digits.
 """
 
-import hashlib
 import time
 
 import click
-import numpy as np
 import torch
 
 from aseqdip_lite.case import robust_peak
-from aseqdip_lite.course.theory.autoencoder import WEIGHTS, Autoencoder
+from aseqdip_lite.course.theory.autoencoder import Autoencoder
 from aseqdip_lite.images import catalogue, fit, load_image
+from aseqdip_lite.learned.weights import save_weights
 from aseqdip_lite.networks import to_channels
 from aseqdip_lite.tasks.mri import smooth_phase
 
@@ -73,11 +72,13 @@ def main(steps, batch, seed):
         mean = loss.item() if mean is None else 0.99 * mean + 0.01 * loss.item()
         if step % 250 == 0:
             print(f"step {step}: mean squared error {mean:.3e}, {time.perf_counter() - began:.0f} s", flush=True)
-    weights = {name: value.contiguous().numpy() for name, value in network.state_dict().items()}
-    np.savez(WEIGHTS, **weights)
-    print(f"trained on {', '.join(names)}: {sum(w.size for w in weights.values())} weights, "
-          f"{WEIGHTS.stat().st_size / 1e6:.2f} MB")
-    print("sha256", hashlib.sha256(WEIGHTS.read_bytes()).hexdigest())
+    known = save_weights(
+        network, "autoencoder", "float32", what="the trained autoencoder of lesson 13", licence="BSD-3-Clause",
+        origin="this project, trained on slices of colin27.npz",
+        command=f"python data/train_autoencoder.py --steps {steps} --batch {batch} --seed {seed}", steps=steps,
+        seed=seed, torch=torch.__version__, error=mean, slices=[int(name.split("-")[1]) for name in names])
+    print(f"trained on {', '.join(names)}: {known['numbers']} weights, {known['bytes'] / 1e6:.2f} MB")
+    print("sha256", known["sha256"])
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
             pictures["iterates.gif"] = to_gif(map(case.display, [*frames, result.answer]), case.window)
         written = result.save(out, pictures)
     click.echo(result)
-    for note in case.notes:
+    for note in result.metrics["notes"]:
         click.echo(f"note: {note}")
     if chosen.budget and result.images["blind"] is None:
         click.echo(f"note: {result.metrics['steps']} steps are too few for an answer; the blind pick needs "

@@ -144,6 +144,10 @@ class Method(Settings):
     def check_image(self, name):
         """InputError if the method cannot honestly be run on the image of this name."""
 
+    def remarks(self, observation):
+        """What a reader of the result must know of the method on this observation, a sequence of sentences."""
+        return ()
+
 
 def network_setting():
     """The setting `network` of every method with a U-Net."""

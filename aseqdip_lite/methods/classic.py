@@ -1,6 +1,5 @@
-"""Classic reconstructions of MRI, most solved by sigpy: the baselines that no network is part of."""
+"""Classic reconstructions of MRI, and the base of all methods that are done in one step."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -44,34 +43,10 @@ class Classic(Method):
 
     def step(self, observation, carry):
         """Solve; the image is the answer, the one term ||A x - y||^2."""
-        with seeded_numpy():
-            image = self.solve(observation)
+        image = self.solve(observation)
         carry.step = 1
         data = (observation.A(image) - observation.y).abs().square().sum()
         return State(1, image, dict(data=float(data)), carry)
-
-
-@contextmanager
-def seeded_numpy(seed=0):
-    """Seed numpy's global generator, from which sigpy's power method starts, and restore it afterwards."""
-    before = np.random.get_state()
-    np.random.seed(seed)
-    try:
-        yield
-    finally:
-        np.random.set_state(before)
-
-
-def solve_with_sigpy(app, observation, lamda, iterations, **options):
-    """Run one of sigpy's MRI apps on the CPU and return its image (1, 1, H, W) complex64.
-
-    The apps minimise 1/2 ||A x - y||^2 + lamda R(x) in the units of y.
-    """
-    A = observation.A
-    weights = A.mask.expand(A.in_shape[1:]).cpu().numpy()  # (H, W)
-    image = app(observation.y[0].cpu().numpy(), A.sens_maps.cpu().numpy(), lamda, weights=weights,
-                max_iter=iterations, show_pbar=False, **options).run()
-    return torch.from_numpy(np.asarray(image, dtype=np.complex64))[None, None].to(observation.y.device)
 
 
 @register
@@ -99,9 +74,12 @@ class Sense(Classic):
 
     def solve(self, observation):
         from sigpy.mri.app import SenseRecon
-        # iterating on after single precision is reached makes sigpy's conjugate gradients diverge
-        tolerance = 1e-6 * float(observation.start.norm())
-        return solve_with_sigpy(SenseRecon, observation, self.lamda, self.iterations, tol=tolerance)
+        A, y = observation.A, observation.y
+        image = SenseRecon(y[0].cpu().numpy(), A.sens_maps.cpu().numpy(), self.lamda,
+                           weights=A.mask.expand(A.in_shape[1:]).cpu().numpy(), max_iter=self.iterations,
+                           tol=1e-6 * float(observation.start.norm()),  # sigpy diverges beyond single precision
+                           show_pbar=False).run()
+        return torch.from_numpy(np.asarray(image, dtype=np.complex64))[None, None].to(y.device)
 
 
 @register

@@ -14,20 +14,14 @@ from .classic import Classic
 from .tv import primal_dual, solve_tv
 
 
-@dataclass(frozen=True)
-class ClassicCT(Classic):
-    """Base of the classic methods of CT."""
-
-    tasks: ClassVar[tuple[str, ...] | None] = ("ct",)
-
-
 @register
 @dataclass(frozen=True)
-class FBP(ClassicCT):
+class FBP(Classic):
     """Filtered back-projection with the ramp filter, pi/views R^T ramp(y) (Kak and Slaney, 1988, section 3.3)."""
 
     name: ClassVar[str] = "fbp"
     about: ClassVar[str] = "filtered back-projection with the ramp filter"
+    tasks: ClassVar[tuple[str, ...]] = ("ct",)
 
     def solve(self, observation):
         A = observation.A
@@ -36,7 +30,7 @@ class FBP(ClassicCT):
 
 @register
 @dataclass(frozen=True)
-class SIRT(ClassicCT):
+class SIRT(Classic):
     """SIRT with x >= 0: x <- max(0, x + C A^T R (y - A x)) from x = 0, R and C the inverse row and column sums of A.
 
     Simultaneous iterative reconstruction (Gilbert, J. Theor. Biol. 36, 1972; in this form Gregor and Benson, IEEE TMI
@@ -47,6 +41,7 @@ class SIRT(ClassicCT):
 
     name: ClassVar[str] = "sirt"
     about: ClassVar[str] = "SIRT: rays hand their errors back, x >= 0"
+    tasks: ClassVar[tuple[str, ...]] = ("ct",)
 
     iterations: int = setting(200, "iterations from x = 0; fewer give a smoother image", low=1)
 
@@ -56,7 +51,7 @@ class SIRT(ClassicCT):
 
 @register
 @dataclass(frozen=True)
-class CGLS(ClassicCT):
+class CGLS(Classic):
     """Least squares by conjugate gradients on A^T A x = A^T y from x = 0; the answer's negative values are set to 0.
 
     CGLS (Hestenes and Stiefel, J. Res. Nat. Bur. Standards 49, 1952). The iterations themselves know nothing of x >= 0:
@@ -66,6 +61,7 @@ class CGLS(ClassicCT):
 
     name: ClassVar[str] = "cgls"
     about: ClassVar[str] = "least squares by conjugate gradients, stopped early, clipped at 0"
+    tasks: ClassVar[tuple[str, ...]] = ("ct",)
 
     iterations: int = setting(15, "iterations from x = 0; fewer give a smoother image", low=1)
 

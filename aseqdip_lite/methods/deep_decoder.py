@@ -5,23 +5,11 @@ from typing import ClassVar
 
 import torch
 
-from ..networks import compute, from_channels
+from ..networks import ImageNetwork
 from ..networks.decoder import decoder, most_layers
 from ..settings import setting
 from . import register
 from .base import Carry, FixedInput, adam
-
-
-class ImageDecoder(torch.nn.Module):
-    """A `DeepDecoder` for images: two channels for a complex one; `precision` as in `networks.compute`."""
-
-    def __init__(self, network, is_complex, precision="float32"):
-        super().__init__()
-        self.network, self.is_complex, self.precision = network, is_complex, precision
-
-    def forward(self, z):
-        x = compute(self.network, z, self.precision)
-        return from_channels(x) if self.is_complex else x
 
 
 @register
@@ -44,11 +32,10 @@ class Decoder(FixedInput):
 
     def init(self, observation, seed, z0=None):
         """Weights, then the input noise (1, channels, h, w), drawn from `seed`; z0 replaces the noise."""
-        generator = torch.Generator().manual_seed(seed)
-        image = observation.start
+        image, generator = observation.start, torch.Generator().manual_seed(seed)
         c_out = image.shape[1] * (2 if image.is_complex() else 1)
         layers = min(5, most_layers(image.shape[-2:])) if self.layers is None else self.layers
         network = decoder(image.shape[-2:], c_out, generator, self.channels, layers)
         z = network.noise(generator) if z0 is None else z0
-        network = ImageDecoder(network, image.is_complex(), self.precision).to(image.device)
+        network = ImageNetwork(network, image.is_complex(), self.precision).to(image.device)
         return Carry(network, adam(network, self.lr), z.to(image.device), generator, replays=observation.A.replays)

@@ -34,6 +34,8 @@ class DeepDecoder(nn.Module):
         layers: d, number of upsamplings, each by two; the noise has ceil(size / 2^d) pixels.
     """
 
+    stride = 1  # its input needs no padding, see `ImageNetwork`
+
     def __init__(self, size, c_out, channels=64, layers=5):
         super().__init__()
         if len(size) not in CONVOLUTIONS:

@@ -97,7 +97,7 @@ KINDS = {"lite-half": HalfUNet, "hourglass": Hourglass}  #: presets that are not
 
 
 class ImageNetwork(nn.Module):
-    """A network on images: pads to the network's stride, splits complex images into channels, undoes both.
+    """A network on images, or on noise: pads to the network's stride, splits complex images into channels, undoes both.
 
     Args:
         network: maps (B, c_in, H, W) to (B, c_out, H, W); has a `stride`.
@@ -116,7 +116,8 @@ class ImageNetwork(nn.Module):
         bottom, right = -h % stride, -w % stride
         if bottom or right:
             x = F.pad(x, (0, right, 0, bottom), mode="replicate")
-        x = compute(self.network, x, self.precision)[..., :h, :w]
+        x = compute(self.network, x, self.precision)
+        x = x[..., :h, :w] if bottom or right else x
         return from_channels(x) if self.is_complex else x
 
 

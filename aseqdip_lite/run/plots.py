@@ -18,7 +18,7 @@ STYLE = rc_params_from_file(Path(__file__).with_name("figures.mplstyle"), use_de
 NAMES = dict(aseqdip="aSeqDIP", bm3d="BM3D", cgls="CGLS", deep_decoder="Deep Decoder", es_dip="ES-DIP", fbp="FBP",
              l1_wavelet="L1 wavelet", nlm="non-local means", pnp="plug-and-play", reference_guided="reference-guided",
              rethinking_dip="Rethinking DIP", self_guided="self-guided DIP", sense="SENSE", sgld_dip="SGLD-DIP",
-             sirt="SIRT", tv="total variation", tv_dip="DIP with TV", vanilla="Deep Image Prior",
+             sirt="SIRT", tv="total variation", tv_dip="DIP with TV", vanilla="Deep Image Prior", varnet="VarNet",
              zero_filled="zero-filled", mri="MRI", ct="CT", inpainting="in-painting")
 LARGEST_DPI = 100  #: largest resolution of a stored figure, in dots per inch
 WIDEST = 10.0  #: inches that images side by side take at most, the width of a page of a notebook
@@ -68,8 +68,7 @@ def plot_images(shown, truth, window, titles=None, error_scale=4, zoom=None):
 def worst_box(picture, truth):
     """(top, left, size) of the square, size min(H, W) / 4, in which a picture (H, W) or (H, W, 3) errs most."""
     error = ((picture - truth) ** 2).reshape(*truth.shape[:2], -1).mean(axis=2)
-    size = -(-min(error.shape) // 4)
-    step = -(-size // 4)
+    size, step = (-(-min(error.shape) // part) for part in (4, 16))
     sums = np.lib.stride_tricks.sliding_window_view(error, (size, size))[::step, ::step].sum(axis=(2, 3))
     return (*(int(step * place) for place in np.unravel_index(sums.argmax(), sums.shape)), size)
 

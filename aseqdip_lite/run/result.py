@@ -58,8 +58,9 @@ class Result:
             answers = {name: answers[name] | dict(step=None) for name in SHOWN if name in answers}
         metrics = dict(task=case.task, method=method.name, image=case.image, settings=case.settings | method.to_dict(),
                        seed=seed, data_seed=case.seed, steps=steps, gradients=steps * method.gradients or None,
-                       stop_reason=str(stop_reason), seconds=round(seconds, 3), notes=list(case.notes),
-                       data_range=case.data_range, **shown(answers), **made, answers=answers)
+                       stop_reason=str(stop_reason), seconds=round(seconds, 3), data_range=case.data_range,
+                       notes=[*case.notes, *method.remarks(case.observation)], **shown(answers), **made,
+                       answers=answers)
         deviation = recorder.deviation
         return cls(case, images, recorder.curve, metrics,
                    None if deviation is None else to_array(deviation, case.observation.scale))

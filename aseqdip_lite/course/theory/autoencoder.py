@@ -15,23 +15,18 @@ slices of role "tuning", with simulated smooth phase. They come from the same he
 measured, 6 to 12 mm away, which flatters the autoencoder; the paper's 3000 scans are of other people.
 """
 
-import zipfile
-
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
 
 from ...images import DATA
-from ...images.arrays import read_npy
+from ...learned.weights import load_weights
 from ...methods.base import square_norm
 from ...networks import ImageNetwork
 from ...run.metrics import psnr
-from ...settings import InputError
 from ...tasks import load_case
 from .figures import finish
-
-WEIGHTS = DATA / "autoencoder.npz"
 
 #: Sizes of `measure`: image names, pixels, weights lam_a, Adam steps.
 SIZES = {
@@ -76,28 +71,12 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
-def load_autoencoder(path=WEIGHTS):
-    """g_psi with the weights of a file, frozen: maps complex images (1, 1, H, W) of any size to the same kind.
+def load_autoencoder(folder=DATA):
+    """g_psi with the weights autoencoder.npz of a folder, frozen: maps complex images (1, 1, H, W) of any size to such.
 
-    Raises:
-        InputError: the file is missing or damaged, or its names or shapes are not those of `Autoencoder`.
+    InputError: see `learned.weights.load_weights`.
     """
-    network, weights = Autoencoder(), {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            if sorted(members) != sorted(network.state_dict()):
-                raise InputError("the names of the weights differ")
-            for name, value in network.state_dict().items():
-                with archive.open(members[name]) as member:
-                    array = read_npy(member, members[name].file_size)
-                if array.shape != tuple(value.shape) or array.dtype != np.float32:
-                    raise InputError("the shapes of the weights differ")
-                weights[name] = torch.tensor(array)
-    except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: no weights of the autoencoder ({error}): "
-                         "make them with python data/train_autoencoder.py") from None
-    network.load_state_dict(weights)
+    network = load_weights(Autoencoder(), "autoencoder", folder)
     return ImageNetwork(network, is_complex=True).requires_grad_(False)
 
 

@@ -1,0 +1,121 @@
+"""VarNet: gradient steps on the data term, unrolled, with a small trained network in each (image domain).
+
+The weights that ship come from `data/train_varnet.py`.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..networks import ImageNetwork
+from .weights import facts, load_weights
+
+WEIGHTS = "varnet-mri"  #: the name of those that ship
+CASCADES = 4  #: gradient steps, each with weights of its own
+TOLERANCE = 0.05  #: share by which an acceleration may differ from that of the training and still be like it
+LEAST_VARIANCE = 1e-12  #: of a channel, by which it is standardised, in units where the image is of size about 1
+
+
+class Correction(nn.Module):
+    """A small U-Net of two levels on standardised channels, the network C_t of a cascade.
+
+    Each channel is brought to mean 0 and variance 1 over the pixels, and the output is multiplied by the standard
+    deviation. So C(a x + b) = a C(x) for a > 0 and any b: neither the unit of the image nor its mean level matters.
+    (E2E-VarNet adds the mean to the output again. Here it stays out, so that C = 0 where the last layer is 0.)
+
+    Pixels are folded 2 x 2 into channels; the upper level works at half the size of the image, the lower at a quarter.
+    Input and output (B, c, H, W) with H and W divisible by `stride`.
+
+    Args:
+        c: channels, 2 for a complex image. widths: channels of the upper and of the lower level.
+    """
+
+    stride = 4
+
+    def __init__(self, c=2, widths=(16, 48)):
+        super().__init__()
+        top, bottom = widths
+        self.down = layers(4 * c, top, top, top)
+        self.low = layers(top, bottom, bottom)
+        self.up = layers(top + bottom, top, top)
+        self.head = nn.Conv2d(top, 4 * c, 3, padding=1)
+
+    def forward(self, x):
+        mean = x.mean(dim=(-2, -1), keepdim=True)
+        deviation = x.var(dim=(-2, -1), keepdim=True, correction=0).clamp(min=LEAST_VARIANCE).sqrt()  # (B, c, 1, 1)
+        high = self.down(F.pixel_unshuffle((x - mean) / deviation, 2))  # (B, top, H/2, W/2)
+        low = self.low(F.avg_pool2d(high, 2))  # (B, bottom, H/4, W/4)
+        low = F.interpolate(low, scale_factor=2, mode="bilinear", align_corners=False)
+        return deviation * F.pixel_shuffle(self.head(self.up(torch.cat([high, low], dim=1))), 2)
+
+
+def layers(*widths):
+    """(3x3 convolution -> SiLU) from each width to the next."""
+    pairs = zip(widths, widths[1:], strict=False)
+    return nn.Sequential(*(layer for a, b in pairs for layer in (nn.Conv2d(a, b, 3, padding=1), nn.SiLU())))
+
+
+class VarNet(nn.Module):
+    """x_{t+1} = x_t - eta_t A^H (A x_t - y) - C_t(x_t) from x_0 = A^H y, `cascades` steps; the last x is the answer.
+
+    Any linear operator on complex images with ||A|| of about 1 fits, of any size, mask and number of coils: A enters
+    through itself and its adjoint alone. All C_t = 0 and eta_t = 1, the initial state, is gradient descent on
+    1/2 ||A x - y||^2. As each C_t, the whole is equivariant to the unit: a y gives a x for a > 0.
+
+    Source: Sriram et al., End-to-End Variational Networks for Accelerated MRI Reconstruction, MICCAI 2020. There the
+    steps are made in k-space, k <- k - eta M (k - y) - F S C(S^H F^H k). Where sum_c |S_c|^2 = 1, S^H F^H of that is
+    the step here, but for what coil data hold outside of the range of F S: the image form drops it.
+
+    Args:
+        cascades: number of steps; widths: see `Correction`.
+    """
+
+    def __init__(self, cascades=CASCADES, widths=(16, 48)):
+        super().__init__()
+        self.eta = nn.Parameter(torch.ones(cascades))
+        self.corrections = nn.ModuleList(ImageNetwork(Correction(2, widths), is_complex=True) for _ in range(cascades))
+
+    def forward(self, A, y):
+        """The reconstruction (B, 1, H, W) complex of y (B, *A.out_shape), in the units of y."""
+        start = A.adjoint(y)
+        x = start
+        for eta, correction in zip(self.eta, self.corrections, strict=True):
+            x = x - eta * (A.adjoint(A(x)) - start) - correction(x)
+        return x
+
+
+@torch.no_grad()
+def initialise(network, generator):
+    """He initialisation in module order, weights N(0, 2 / fan-in), biases 0; heads 0, so that all C_t start at 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.normal_(0.0, (2 / module.weight[0].numel()) ** 0.5, generator=generator)
+            module.bias.zero_()
+    for correction in network.corrections:
+        correction.network.head.weight.zero_()
+
+
+def load():
+    """The `VarNet` with the weights that ship, frozen; InputError if their file is damaged."""
+    return load_weights(VarNet(), WEIGHTS).to(memory_format=torch.channels_last).requires_grad_(False)
+
+
+def remarks(observation):
+    """One sentence, in a list: what the weights were trained on, and what is unlike that in an observation of MRI."""
+    known = facts(WEIGHTS)
+    told, unlike, A = known["trained_on"], [], observation.A
+    side, (low, high), coils = told["size"], told["coils"], A.out_shape[0]
+    sampled = float(A.mask.mean())
+    if A.in_shape[1:] != (side, side):
+        unlike.append(" x ".join(map(str, A.in_shape[1:])) + " pixels")
+    if not low <= coils <= high:
+        unlike.append(f"{coils} coil{'s' * (coils > 1)}")
+    if A.mask.ndim > 1:
+        unlike.append("points instead of columns")
+    if abs(1 / sampled - told["acceleration"]) > TOLERANCE * told["acceleration"]:
+        unlike.append(f"acceleration {1 / sampled:.3g}")
+    if observation.noise_std is None:
+        unlike.append("a measured scan")
+    trained = (f"varnet was trained on {len(known['slices'])} {told['image']}: {side} x {side} pixels, {low} to {high} "
+               f"coils, random columns, acceleration {told['acceleration']:g}")
+    return [trained + (f"; this case is unlike that: {', '.join(unlike)}" if unlike else "")]
