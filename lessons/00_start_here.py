@@ -90,6 +90,7 @@ banner()
 # | [04 The tangent kernel](04_ntk_residual_theorem.ipynb) | what can be proved about such a network? |
 # | [05 Spectral bias](05_spectral_bias.ipynb) | which details come first, and what fills the gaps? |
 # | [06 aSeqDIP](06_aseqdip.ipynb) | what happens when the output becomes the next input? |
+# | [06b Why it works](06b_why_it_works.ipynb) | friction, or a kernel that moves: which explanation survives a test? |
 # | [07 MRI](07_mri.ipynb) | a picture from a quarter of its measurements |
 # | [08 CT](08_ct.ipynb) | a picture from a few X-ray views |
 # | [09 Denoising](09_denoising.ipynb) | nothing is missing, everything is noisy |
@@ -103,7 +104,7 @@ banner()
 # Not everybody needs all of it.
 #
 # - **The short way**, about five hours: 00, 02, 06, 07.
-# - **The mathematics:** 01, 04, 05.
+# - **The mathematics:** 01, 04, 05, 06, 06b.
 # - **One application:** 01, 02, 06, then the one of 07 to 11 that is yours.
 #
 # The links open the lessons in Jupyter and on the rendered pages. On Google Colab take *File*, *Open notebook*,

@@ -1075,8 +1075,9 @@ claim(
 # friction does; with $N = 1$ `lam` = 1 hardly does. A larger `lam` can rescue $N = 1$: in the grid, with `lam` = 4, its
 # peak is more than 5 dB above that with 0.5. In lesson 04's linear theory the friction of a slow mode is about
 # $2\beta\theta N(1+\lambda)$, so a short stage asks for a larger `lam`. Fitting is less than proving: that shaking and
-# bad images go together in six runs does not show that one makes the other. What this picture and this seed do show is
-# that the first explanation, the one that sounded right, does not hold.
+# bad images go together in six runs does not show that one makes the other. Lesson 06b asks that, with more images,
+# seeds and controls. What this picture and this seed do show is that the first explanation, the one that sounded right,
+# does not hold.
 
 # %% [markdown]
 # ## Quiz

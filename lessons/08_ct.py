@@ -933,9 +933,9 @@ for name, result in controls.items():
         ("-" if v is None else f"{v:.2f}").rjust(width) for v, width in zip(cells, (8, 10, 8, 8, 8), strict=True)))
 show(
     plot_curves({name: curve(result) for name, result in controls.items()}),
-    alt="""PSNR against Adam steps of the four runs of the table. The two runs of DIP rise steeply, lie nearly on
-        each other from step 200 on, and fall after step 650. The two of aSeqDIP rise more slowly, close together from step 100 on, and are
-        above DIP in the last third.""",
+    alt="""PSNR against Adam steps of the four runs of the table. The two runs of DIP rise steeply, lie nearly
+        on each other from step 200 on, and fall after step 650. The two of aSeqDIP rise more slowly, close
+        together from step 100 on, and are above DIP in the last third.""",
 )
 ends = {name: result.metrics["psnr"]["final"] for name, result in controls.items()}
 print(f"aSeqDIP is above DIP's last image by {score['aSeqDIP'] - score['DIP']:.2f} dB, with the same network and rate "

@@ -28,7 +28,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
-from aseqdip_lite.course import PROFILES, REPOSITORY
+from aseqdip_lite.course import PROFILES, REPOSITORY, lesson_files
 
 LESSONS = Path(__file__).resolve().parent.parent / "lessons"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -54,7 +54,7 @@ if "google.colab" in sys.modules:
 
 def sources(names=()):
     """Paths of the lessons' sources, of the given names or all; click.BadParameter for an unknown name."""
-    known = {path.stem: path for path in sorted(LESSONS.glob("[0-9][0-9]_*.py"))}
+    known = {path.stem: path for path in lesson_files(LESSONS, "py").values()}
     for name in names:
         if name not in known:
             raise click.BadParameter(f"there is no lesson '{name}': known: {', '.join(known)}")

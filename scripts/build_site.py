@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import nbformat
 
-from aseqdip_lite.course import REPOSITORY
+from aseqdip_lite.course import REPOSITORY, lesson_files
 from aseqdip_lite.study.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,7 +58,7 @@ MEMBERS = "   :members:\n   :ignore-module-all:\n   :show-inheritance:\n   :memb
 
 def stage(folder):
     """Copy all that Sphinx reads into an empty folder, the links between the files unchanged."""
-    notebooks = sorted((ROOT / "lessons").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = lesson_files(ROOT / "lessons", "ipynb").values()
     teaching = [ROOT / "docs" / "teaching" / f"{name}.md" for name in TEACHING]
     pages = [path for path in sorted((ROOT / "docs").glob("*.md"))] + teaching + [
         ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
@@ -105,7 +105,7 @@ def for_readers(notebook, name):
 def lesson_title(stem, notebook):
     """Number and short title of a lesson, e.g. "07 MRI", from its file name and its first heading."""
     heading = notebook.cells[0].source.lstrip("# ").split("\n")[0]
-    return f"{stem[:2]} {heading.split(':')[0]}"
+    return f"{stem.partition('_')[0]} {heading.split(':')[0]}"
 
 
 def modules():

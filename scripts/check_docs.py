@@ -17,6 +17,7 @@ import click
 
 from aseqdip_lite import methods, tasks
 from aseqdip_lite.cli.options import SETTINGS
+from aseqdip_lite.course import lesson_files
 from aseqdip_lite.course.exercises import REGISTRY
 from aseqdip_lite.settings import fields_of
 from aseqdip_lite.study.tables import markdown_table
@@ -80,6 +81,11 @@ def with_settings(glossary):
     return f"{before}{BEGIN}\n\n{settings_table()}\n{END}{rest.split(END)[1]}"
 
 
+def number_of(lesson):
+    """The number of a lesson, e.g. "07" of "07_mri"."""
+    return lesson.partition("_")[0]
+
+
 def faults(glossary, lessons):
     """What is missing in the glossary, one line each.
 
@@ -93,7 +99,7 @@ def faults(glossary, lessons):
         for symbol, _ in symbol_rows(text):
             if symbol not in first:
                 found.append(f"{lesson}: the symbol ${symbol}$ is not in the glossary")
-            elif first[symbol] > lesson[:2]:
+            elif first[symbol] > number_of(lesson):
                 found.append(f"{lesson}: the glossary says that ${symbol}$ comes first in lesson {first[symbol]}")
     if with_settings(glossary) != glossary:
         found.append("the table of settings is not that of the code: python scripts/check_docs.py --write")
@@ -108,8 +114,8 @@ def faults(glossary, lessons):
 
 def plan_faults(plan, lessons):
     """Lessons that the instructors' table calls "here" or "planned" and that are not, one line each."""
-    states = dict(re.findall(r"^\| (\d\d) .*\| (here|planned) \|$", plan, re.MULTILINE))
-    there = {name[:2] for name in lessons}
+    states = dict(re.findall(r"^\| (\d\d[a-z]?) .*\| (here|planned) \|$", plan, re.MULTILINE))
+    there = {number_of(name) for name in lessons}
     return [f"lesson {number}: docs/instructors.md must say '{state}'"
             for number in sorted(there | set(states))
             if states.get(number) != (state := "here" if number in there else "planned")]
@@ -117,10 +123,10 @@ def plan_faults(plan, lessons):
 
 def outcome_faults(outcomes, lessons):
     """Lessons and exercises that no outcome of the course names, or that it names and that are not, one line each."""
-    rows = re.findall(r"^\| \d+ \| .+ \| ([\d, ]+) \| (.+) \|$", outcomes, re.MULTILINE)
+    rows = re.findall(r"^\| \d+ \| .+ \| ([\da-z, ]+) \| (.+) \|$", outcomes, re.MULTILINE)
     served = {number for numbers, _ in rows for number in numbers.split(", ")}
     tested = {name for _, names in rows for name in re.findall(r"`(.+?)`", names)}
-    there = {name[:2] for name in lessons}
+    there = {number_of(name) for name in lessons}
     own = {name for name in REGISTRY if ":" not in name}  # a variant of an exercise tests the same
     return [*(f"outcomes: no lesson {number}" for number in sorted(served - there)),
             *(f"outcomes: lesson {number} serves none" for number in sorted(there - served)),
@@ -130,7 +136,7 @@ def outcome_faults(outcomes, lessons):
 
 def lesson_sources():
     """{name: text} of the lessons' sources."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "lessons").glob("[0-9][0-9]_*.py"))}
+    return {path.stem: path.read_text(encoding="utf-8") for path in lesson_files(ROOT / "lessons", "py").values()}
 
 
 @click.command()

@@ -118,6 +118,11 @@ def by_weights(W, A, y):
 
 
 RIGHT = {
+    "why.noise": [lambda R, s: -math.expm1(math.log1p(-s) / 10 ** (0.1 * R))],
+    "why.same": [lambda lam, N, M: next((w for w in [(N + N * lam - M) / M] if w >= 0), None)],
+    "why.same:damped": [lambda lam, N, M: None if N + N * lam < M else M / N / (1 + lam)],
+    "why.passes": [lambda lam, N, rho, left: (1 + 3 * N) * next(
+        k for k in range(1, 10_000) if (1 - rho / (1 + lam)) ** k <= left)],
     "adaptive.paired": [drawn_gap],
     "adaptive.average": [lambda w, s: s * np.linalg.norm((1 - w) * w ** np.arange(2000.0))],
     "aseqdip.loss": [lambda x, z, A, y, lam: (torch.view_as_real(A(x) - y).square().sum()

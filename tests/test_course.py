@@ -53,6 +53,15 @@ def test_every_stored_result_that_a_lesson_names_ships(source):
         assert course.stored(name)
 
 
+def test_a_lesson_between_two_others_has_a_letter_and_its_place(tmp_path):
+    for name in ("07_mri", "06b_why", "06_aseqdip", "notes", "6_x", "06bc_x"):
+        (tmp_path / f"{name}.py").touch()
+    (tmp_path / "08_ct.ipynb").touch()
+    found = course.lesson_files(tmp_path, "py")
+    assert [(number, path.stem) for number, path in found.items()] == [
+        ("06", "06_aseqdip"), ("06b", "06b_why"), ("07", "07_mri")]
+
+
 def test_profile_is_laptop_by_default_and_read_once(monkeypatch, profile):
     monkeypatch.delenv("ASEQDIP_PROFILE", raising=False)
     course.profile.cache_clear()

@@ -561,6 +561,13 @@ def test_forged_notes_are_wrong(notes):
     assert verdict("ct.lam", notes)
 
 
+def test_a_lesson_is_named_by_its_number_with_or_without_a_zero():
+    lessons = dict.fromkeys(("00_start", "06_aseqdip", "06b_why", "10_holes"))
+    for wanted, name in {"0": "00_start", "6": "06_aseqdip", "06": "06_aseqdip", "6b": "06b_why", "06b": "06b_why",
+                         "10": "10_holes", "06b_why": "06b_why"}.items():
+        assert handins.named(lessons, wanted) == [name]
+
+
 def test_mistakes_of_the_instructor_are_refused_in_one_line(tmp_path):
     assert "no lessons" in error_of(handins.read_lessons, tmp_path)
     assert "no folder" in error_of(handins.find, tmp_path / "no", {}, [])

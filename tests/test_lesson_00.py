@@ -6,13 +6,15 @@ from pathlib import Path
 import check_docs
 import pytest
 
+from aseqdip_lite.course import lesson_files
+
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ROOT / "lessons"
 
 
 def map_faults(text, there):
     """Where the rows of the map differ from the lessons {number: file name} that there are, one line each."""
-    found, rows = [], dict(re.findall(r"^# \| \[?(\d\d) (.*)$", text, re.MULTILINE))
+    found, rows = [], dict(re.findall(r"^# \| \[?(\d\d[a-z]?) (.*)$", text, re.MULTILINE))
     for number in sorted({*rows, *there} - {"00"}):
         row = rows.get(number, "")
         link = re.match(r".*?\]\((\S+?)\) \|", row)
@@ -30,7 +32,7 @@ def source():
 
 @pytest.fixture(scope="module")
 def there():
-    return {path.stem[:2]: f"{path.stem}.ipynb" for path in LESSONS.glob("[0-9][0-9]_*.py")}
+    return {number: f"{path.stem}.ipynb" for number, path in lesson_files(LESSONS, "py").items()}
 
 
 def test_the_map_is_that_of_the_course(source, there):

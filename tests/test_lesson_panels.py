@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from aseqdip_lite import load_case, metrics
+from aseqdip_lite.course import lesson_files
 
 LESSONS = Path(__file__).parent.parent / "lessons"
 
@@ -17,6 +18,7 @@ PRINTED = {
     "02": (dict(task="denoising", image="coffee", size=96, fill="zero"), r"vanilla on coffee: 120 steps" + TABLE),
     "05": (dict(task="mri", size=64, coils=8), r"PSNR: ([\d.]+) dB at the last step"),
     "06": (dict(task="denoising", size=64, fill="zero"), r"K=200, .*: ([\d.]+) dB"),
+    "06b": (dict(task="denoising", image="camera", size=64, sigma=25.0, fill="zero"), r"K=150, .*: ([\d.]+) dB"),
     "07": (dict(task="mri", size=128, coils=8), r"(?m)^([\d.]+) dB after 300 steps"),
     "08": (dict(task="ct", size=96, views=30, start="paper"), r"lam = 1.0, N = 10: ([\d.]+) dB"),
     "09": (dict(task="denoising", image="astronaut", size=96, fill="zero"), r"aSeqDIP, lam 4 +[\d.]+ +\d+ +([\d.]+)"),
@@ -34,7 +36,7 @@ ON_PURPOSE = {"03"}
 def printed(lesson):
     """What the code cells of a stored notebook up to its panel printed."""
     texts = []
-    for cell in nbformat.read(next(LESSONS.glob(f"{lesson}_*.ipynb")), 4).cells:
+    for cell in nbformat.read(lesson_files(LESSONS, "ipynb")[lesson], 4).cells:
         if cell.cell_type == "code":
             if re.search(r"^(input_)?panel\(", cell.source, re.MULTILINE):
                 return "".join(texts)
@@ -43,7 +45,7 @@ def printed(lesson):
 
 
 def test_every_panel_is_looked_at():
-    assert {file.name[:2] for file in LESSONS.glob("*.ipynb") if printed(file.name[:2])} == {*PRINTED, *ON_PURPOSE}
+    assert {number for number in lesson_files(LESSONS, "ipynb") if printed(number)} == {*PRINTED, *ON_PURPOSE}
 
 
 @pytest.mark.parametrize("lesson", PRINTED)

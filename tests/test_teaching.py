@@ -221,8 +221,8 @@ def test_an_outcome_that_is_behind(change, fault):
 
 def test_minutes_of_a_class_are_those_of_the_lessons():
     sources = check_docs.lesson_sources()
-    stated = {name[:2]: int(re.search(r"minutes: (\d+)", text)[1]) for name, text in sources.items()}
-    rows = re.findall(r"^\| ([\d, ]+) \| (\d+) \| (\d+) \| (\d+) \|$", page("running"), re.MULTILINE)
+    stated = {check_docs.number_of(name): int(re.search(r"minutes: (\d+)", text)[1]) for name, text in sources.items()}
+    rows = re.findall(r"^\| ([\da-z, ]+) \| (\d+) \| (\d+) \| (\d+) \|$", page("running"), re.MULTILINE)
     assert {name: int(minutes) for names, minutes, *_ in rows for name in names.split(", ")} == stated
     assert [(few, many) for _, _, few, many in rows] == [
         (f"{30 * int(minutes) / 8:.0f}", f"{30 * int(minutes) / 32:.0f}") for _, minutes, *_ in rows]

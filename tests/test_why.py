@@ -245,15 +245,17 @@ def test_w2_asks_for_a_strong_correlation_on_images_like_these(values, verdict):
     assert w2.predicts("it", dict(enumerate(values)))["verdict"] == verdict
 
 
-def kernels(rise, half):
-    """Verdicts of W2 where the ratio rises by `rise` dB, with lite-half by `half`, and the peak goes with the ratio."""
+def kernels(rise, half, loss=1.0):
+    """Verdicts of W2 where the ratio rises by `rise` dB, with lite-half by `half`, and then loses `loss` dB; the peak
+    goes with the ratio.
+    """
     draw, rows = np.random.default_rng(3), []
     for task in ("denoising", "mri"):
         for image in range(4):
             for seed in range(3):
                 for index, arm in enumerate(w2.ARMS):
                     top = 10 + (half if arm == w2.HALF else rise) + 0.5 * index + 0.01 * draw.standard_normal()
-                    ratio = [10 + 0.5 * index, top, top - 1]
+                    ratio = [10 + 0.5 * index, top, top - loss]
                     rows.append(dict(arm=arm, task=task, image=f"image {image}", seed=seed, ratio=ratio, blind=ratio,
                                      aligned=None, peak=20 + top, at=100))
     ours = dict(looks=[0, 10, 20], rows=rows, steps=1, predicts=w2.predictions(rows, [0, 10, 20]))
@@ -265,14 +267,15 @@ def test_w2_asks_whether_the_kernel_moves_and_where_it_should_not():
     assert kernels(3.0, 0.2) == ["agree"] * 6 + predicted
     assert kernels(3.0, 3.5) == ["agree", "agree", "disagree"] * 2 + predicted
     assert kernels(-0.5, -0.5)[:3] == ["disagree", "agree", "undecided"]
+    assert kernels(3.0, 0.2, loss=-1.0)[:3] == ["agree", "disagree", "agree"]
 
 
 # W3's rule.
 
-def arms_of(peaks_of, onset=lambda arm: 300, images=4, seeds=3):
-    """W3's rows from the peak of each arm, 22 dB where none is given."""
+def arms_of(peaks_of, onset=lambda arm: 300, images=4, seeds=3, at=lambda arm: 200):
+    """W3's verdicts from the peak of each arm, 22 dB where none is given."""
     draw = np.random.default_rng(2)
-    rows = [dict(arm=arm, task="mri", image=f"image {image}", seed=seed, final=20.0, rise=100, at=200,
+    rows = [dict(arm=arm, task="mri", image=f"image {image}", seed=seed, final=20.0, rise=100, at=at(arm),
                  peak=peaks_of.get(arm, 22.0) + 0.05 * draw.standard_normal(), mean=[peaks_of.get("mean", 20.0)] * 2,
                  onset=onset(arm), made=500)
             for arm in w3.ARMS for image in range(images) for seed in range(seeds)]
@@ -287,6 +290,8 @@ def test_w3_asks_each_of_its_questions_apart():
     assert arms_of(bad, lambda arm: None if arm == "lam 1" else 200) == ["disagree"] * 6
     assert arms_of(good | {"lam 0, rho 0.25": 25.5})[1] == "undecided"  # at the bar
     assert arms_of(good, images=2)[1] == "not tested"
+    cut = arms_of(good, lambda arm: 200 if arm == "lam 1" else None, at=lambda arm: 480 if arm == "lam 0" else 200)
+    assert cut == ["undecided", "agree", "agree", "agree", "undecided", "agree"]
 
 
 def test_who_overfits_first_is_told_where_one_has_begun():

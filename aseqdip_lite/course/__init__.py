@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import platform
+import re
 from pathlib import Path
 
 from ..files import installed
@@ -16,6 +17,14 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 #: The repository's address, written here and nowhere else; `scripts/build_lessons.py` stamps the lessons with it.
 REPOSITORY = "https://github.com/aseqdip-lite/aseqdip-lite"
+
+
+def lesson_files(folder, ending):
+    """{number: path} of the files NN_name.ENDING of a folder, in order. NN has two digits; a lesson between two others
+    has a letter, too, as 06b has.
+    """
+    found = {path: re.match(r"(\d\d[a-z]?)_", path.name) for path in sorted(Path(folder).glob(f"*.{ending}"))}
+    return {number[1]: path for path, number in found.items() if number}
 
 
 def pick(smoke, laptop, paper):

@@ -120,7 +120,7 @@ def contents(home, variant=None):
     found = {path.name: path.read_bytes() for path in sorted((home / "lessons").glob("*.ipynb"))}
     if variant is not None:
         found = {name: in_variant(content, variant) for name, content in found.items()}
-    rows = re.findall(r"^\| \[\d\d .*", (home / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| \[\d\d[a-z]? .*", (home / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     readme = README.format(first=FIRST, rows="\n".join(rows).replace("](lessons/", "]("))
     pages = {name: (home / name).read_bytes() for name in PAGES}
     return found | {"README.md": readme.encode()} | {

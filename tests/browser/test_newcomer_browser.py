@@ -42,9 +42,11 @@ def address(tmp_path):
         process.wait(20)
 
 
-def psnr(text):
-    """The PSNR in dB that a panel tells."""
-    return float(re.search(r"PSNR ([\d.]+) dB", text)[1])
+def psnr(panel, state):
+    """The PSNR in dB that a panel tells as soon as run A is in a state; JupyterLab may draw it anew meanwhile."""
+    line = panel.get_by_text(re.compile(rf"Run A is {state}.*PSNR [\d.]+ dB"))
+    line.wait_for(timeout=SLOW)
+    return float(re.search(r"PSNR ([\d.]+) dB", line.text_content())[1])
 
 
 def test_from_the_command_to_an_own_reconstruction_in_three_minutes(request, chromium, started, record_property):
@@ -66,12 +68,10 @@ def test_from_the_command_to_an_own_reconstruction_in_three_minutes(request, chr
     panel = page.locator(".aseqdip-panel")
     panel.wait_for(timeout=SLOW, state="attached")
     panel.scroll_into_view_if_needed()
-    panel.get_by_text("Run A is idle").wait_for()
+    start = psnr(panel, "idle")
     record_property("panel is there after seconds", round(time.monotonic() - began, 1))
-    start = psnr(panel.get_by_text("Run A is idle").inner_text())
     panel.locator(".jupyter-button").get_by_text("Run", exact=True).click()
-    playwright.expect(panel.get_by_text("Run A is done")).to_be_visible(timeout=SLOW)
-    seconds = time.monotonic() - began
+    own, seconds = psnr(panel, "done"), time.monotonic() - began
     record_property("own reconstruction after seconds", round(seconds, 1))
-    assert psnr(panel.get_by_text("Run A is done").inner_text()) > start
+    assert own > start
     assert busy or seconds < MOST

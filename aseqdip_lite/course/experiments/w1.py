@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from ...run.plots import NAMES
 from ...study.statistics import difference
 from .. import stored
 from ..theory import peaks, shares
@@ -181,8 +182,8 @@ def figure(ours):
                               label=f"{value:g}" if marker == "o" else None)
             axis.set_xscale("log", base=2)
             axis.grid(alpha=0.3)
-            share = found["explained"] and found["explained"][name]["share"]
-            axis.set(xlabel=name, title=task if share is None else f"{task}: explains {100 * share:.0f} %")
+            words = f": predicts {round(100 * found['explained'][name]['share'])} %" if found["explained"] else ""
+            axis.set(xlabel=name, title=NAMES.get(task, task) + words)
         row[0].set_ylabel("peak minus the image's mean (dB)")
     axes[0, -1].legend(title="N (1 + lam)", fontsize=7, title_fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return picture

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...settings import InputError, nearest
-from .. import variants
+from .. import lesson_files, variants
 from .attempts import attempts
 
 #: Bytes of a notebook, its cells and the letters of their code, at most.
@@ -126,17 +126,17 @@ def source_of(source):
 
 def read_lessons(folder):
     """{name: Lesson} of the blank notebooks NN_name.ipynb of a folder; InputError if there is none, or no sound one."""
-    paths = sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
+    paths = lesson_files(folder, "ipynb")
     if not paths:
         raise InputError(f"no lessons NN_name.ipynb in {folder}: start in a clone of the course, or set --lessons")
-    return {path.stem: read_lesson(path) for path in paths}
+    return {path.stem: read_lesson(path) for path in paths.values()}
 
 
 def named(lessons, wanted):
     """The names of the lessons to grade: all, or the one of a number or a name; InputError if there is none."""
     if wanted is None:
         return list(lessons)
-    numbered = [name for name in lessons if wanted and name.split("_")[0] == wanted.zfill(2)]
+    numbered = [name for name in lessons if wanted and name.split("_")[0].lstrip("0") == wanted.lstrip("0")]
     return numbered or [nearest(wanted, lessons, "lesson")]
 
 
