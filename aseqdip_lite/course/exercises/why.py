@@ -36,11 +36,11 @@ def same(lam, N, M):
     return {
         None: other if other >= 0 else None,
         "a weight below 0 rewards the output for leaving the input: there is no such setting, return None": other,
-        "with lam = 0 nothing is left of the friction of the longest stage that is possible, and yet P is too large: "
-        "return None where no weight fits": max(other, 0.0),
+        "even lam' = 0 gives P = M, and where M is above N (1 + lam) no weight fits: return None": max(other, 0.0),
         "that is 1 + lam' : take the 1 away": N * (1 + lam) / M,
         "P = N (1 + lam), not N lam: at lam = 0 there is friction, too": N * lam / M,
-        "the stages are exchanged: longer stages need a smaller weight": max(M * (1 + lam) / N - 1, 0.0),
+        "the stages are exchanged: longer stages need a smaller weight": [max(M * (1 + lam) / N - 1, 0.0),
+                                                                         M * (1 + lam) / N - 1],
     }
 
 
