@@ -272,13 +272,16 @@ def test_it_ends_above_its_start_and_rounding_to_half_precision_does_not_matter(
 @pytest.mark.parametrize("settings, unlike", [
     (dict(size=96), None), (dict(size=96, coils=15), "15 coils"), (dict(size=64), "64 x 64 pixels"),
     (dict(size=96, acceleration=8), "acceleration 8"), (dict(size=96, coils=1), "1 coil"),
-    (dict(size=96, pattern="variable-density"), "points instead of columns")])
+    (dict(size=96, pattern="variable-density"), "points instead of columns"),
+    (dict(size=96, pattern="equispaced"), "equally spaced columns"), (dict(size=96, snr=5.0), "noise of some 5 dB"),
+    (dict(size=96, snr=40.0), "noise of some 40 dB"), (dict(size=96, snr=29.0), None), (dict(size=96, snr=16.0), None)])
 def test_the_result_says_what_it_was_trained_on_and_what_is_unlike_that(settings, unlike):
     case = load_case("mri", "brain-056", **settings)
     method = methods.configure("varnet", "mri")
     note, = method.remarks(case.observation)
     assert note == ("varnet was trained on 18 slices of one head (Colin27, T1): 96 x 96 pixels, 4 to 12 coils, "
-                    "random columns, acceleration 4" + (f"; this case is unlike that: {unlike}" if unlike else ""))
+                    "random columns, acceleration 4, noise of 15 to 30 dB" + (
+                        f"; this case is unlike that: {unlike}" if unlike else ""))
     if unlike is None:
         assert reconstruct(case, method, progress=False).metrics["notes"] == [*case.notes, note]
 
