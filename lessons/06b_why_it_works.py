@@ -605,8 +605,8 @@ cause = experiment("W3")
 show(
     experiments.get("W3").figure(cause),
     alt="""For each task three plots with one row an arm: peak PSNR minus that of lam 1, step of the rise, and onset
-        of overfitting; a dot for each run, a bar at the mean, of onsets at the median, and open triangles for
-        runs that had not begun to overfit.""",
+        of overfitting; a dot for each run, a bar at the median, and open triangles for runs that had not
+        begun to overfit.""",
 )
 for task in dict.fromkeys(row["task"] for row in cause["rows"]):
     mine = [row for row in cause["rows"] if row["task"] == task]

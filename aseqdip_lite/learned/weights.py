@@ -24,17 +24,17 @@ def facts(name, folder=DATA):
 def load_weights(network, name, folder=DATA):
     """Give a network the weights of NAME.npz, which must be the file that weights.json tells of; returns the network.
 
-    Size and sha256 are compared before anything is read. Nothing is unpickled, and no array is allocated before its
-    header was checked. float16 is widened to the network's float32.
+    The size is compared before the file is read, the sha256 before anything is made of it. Nothing is unpickled, and no
+    array is allocated before its header was checked. float16 is widened to the network's float32.
 
     Raises:
         InputError: the file is missing, damaged or another, or its names or shapes are not those of the network.
     """
     path, known, weights = folder / f"{name}.npz", facts(name, folder), {}
     try:
+        if (size := path.stat().st_size) != known["bytes"]:
+            raise InputError(f"{size} bytes instead of {known['bytes']}")
         content = path.read_bytes()
-        if len(content) != known["bytes"]:
-            raise InputError(f"{len(content)} bytes instead of {known['bytes']}")
         if hashlib.sha256(content).hexdigest() != known["sha256"]:
             raise InputError("its sha256 differs")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -140,7 +140,7 @@ def means(rows):
 def figure(ours):
     """A row a task: the peak of each arm minus that of lam 1, the step of the rise, and the onset; a dot a run.
 
-    Bars: means, of onsets the median.
+    Bars: medians, for which runs that have not begun to overfit come last.
     """
     tasks = list(dict.fromkeys(row["task"] for row in ours["rows"]))
     picture = Figure(figsize=(9.6, 0.4 + 2.4 * len(tasks)), layout="constrained")
