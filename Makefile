@@ -5,7 +5,7 @@ TASK ?= mri
 PARTS ?= speed sweep precision growth
 PURELIB := import sysconfig; print(sysconfig.get_path('purelib'))
 
-.PHONY: help setup demo test colab wheel-test lab lessons site bench tune train reliability kill faults fuzz determinism licences lint clean
+.PHONY: help setup demo test colab wheel-test lab lessons site slides bench tune train reliability kill faults fuzz determinism licences lint clean
 
 help:
 	@echo "make demo      reconstruct a real brain slice; pictures in out/demo"
@@ -15,7 +15,8 @@ help:
 	@echo "make lab       copy the lessons to aseqdip-lessons, open 00 in JupyterLab (this machine only)"
 	@echo "make setup     only make .venv"
 	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
-	@echo "make site      render lessons, guides and reference as a web site in out/site"
+	@echo "make site      render lessons, slides, guides and reference as a web site in out/site; no network is needed to read it"
+	@echo "make slides    only the slides of the lessons, made from their notebooks, in out/slides"
 	@echo "make bench     measure speed, memory and growth (a quarter of an hour; nothing else should run meanwhile),"
 	@echo "               print them with what is stored and write docs/PERFORMANCE.md; PARTS=\"quality means\" for"
 	@echo "               time to quality and what shortens it (hours, resumable)"
@@ -75,8 +76,12 @@ site: .venv/site
 	@rm -rf out/site
 	@$(RUN)/python scripts/build_site.py
 
+slides: .venv/site
+	@rm -rf out/slides
+	@$(RUN)/python scripts/build_slides.py
+
 .venv/site: .venv/ready
-	@echo "Installing Sphinx into .venv."
+	@echo "Installing Sphinx, MathJax and reveal.js into .venv."
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[site]"
 	@touch $@
 
