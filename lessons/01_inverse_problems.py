@@ -346,7 +346,7 @@ claim(difference < 0.05, "the two back-projections differ by less than 5 %", nee
 # A dead pixel of the detector has a huge residual, and its square rules the sum. A gentler loss grows like $|r_i|$
 # where the residual $r = A(x) - y$ is large:
 #
-# $$\Phi(x) = \sum_i\sqrt{|r_i|^2 + \epsilon^2} .$$
+# $$\Phi(x) = \sum_i\sqrt{|r_i|^2 + \varepsilon^2} .$$
 #
 # Return its gradient at $x$, for every $A$. The check tries a camera, and a scanner with complex data.
 

@@ -60,7 +60,7 @@ banner()
 # | $x$ | `x` | the truth, RGB in [0, 1], shape (1, 3, H, W) |
 # | $n$ | `n` | white Gaussian noise of standard deviation $\sigma = 25/255$ |
 # | $y = x + n$ | `y` | what we are given; the forward operator is $A = I$ |
-# | $m$ | `m` | how many numbers $y$ holds, $3HW$ |
+# | $m$ | `m` | how many numbers $y$ holds, three a pixel |
 # | $f_\phi$ | `f` | the network with weights $\phi$ |
 # | $z$ | `z` | its input, drawn once, shape (1, 32, H, W) |
 

@@ -491,10 +491,10 @@ except InputError as error:
 #
 # - **zero-filled** solves nothing: $A^Hy$.
 # - **SENSE** asks for small energy: $\min_x \frac12\|Ax-y\|^2 + \frac\lambda2\|x\|^2$.
-# - **L1-wavelet** asks for few wavelets: $\min_x \frac12\|Ax-y\|^2 + \lambda\|Wx\|_1$, with $W$ a wavelet transform.
-#   Its wavelets sit on a grid, which leaves blocks in the image. So each iteration moves the grid by a random shift,
-#   and the blocks average out (**cycle spinning**). With the grid $W$ changes from step to step, so no fixed objective
-#   is minimised: the formula is that of a grid that stays.
+# - **L1-wavelet** asks for few wavelets: $\min_x \frac12\|Ax-y\|^2 + \lambda\|\Psi x\|_1$, with $\Psi$ a wavelet
+#   transform. Its wavelets sit on a grid, which leaves blocks in the image. So each iteration moves the grid by a
+#   random shift, and the blocks average out (**cycle spinning**). With the grid $\Psi$ changes from step to step, so no
+#   fixed objective is minimised: the formula is that of a grid that stays.
 # - **TV** asks for few edges: $\min_x \frac12\|Ax-y\|^2 + \lambda\,\mathrm{TV}(x)$, with the sum over the pixels of
 #   the length of the gradient.
 #

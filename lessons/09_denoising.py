@@ -66,7 +66,7 @@ banner()
 # | $x$ | `x` | the truth, RGB in [0, 1], shape (1, 3, H, W) |
 # | $n$ | `n` | white Gaussian noise of standard deviation $\sigma = 25/255$ |
 # | $y = x + n$ | `y` | what we are given; $A = I$ |
-# | $m$ | `m` | how many numbers $y$ holds, $3HW$ |
+# | $m$ | `m` | how many numbers $y$ holds, three a pixel |
 # | $h$ | `h` | a denoiser: any map from noisy pictures to pictures |
 
 # %%
@@ -97,7 +97,7 @@ def error(image):
 # $$\mathrm{PSNR}(y) \approx 10\log_{10}\frac{1}{\sigma^2} = -20\log_{10}\sigma .$$
 #
 # How far is it from that? The relative standard deviation of $\|n\|^2$ is $\sqrt{2/m}$ (lesson 02), and
-# $10\log_{10}(1 + \epsilon) \approx 4.34\,\epsilon$.
+# $10\log_{10}(1 + \varepsilon) \approx 4.34\,\varepsilon$.
 
 # %%
 expected = -20 * math.log10(sigma)
@@ -409,8 +409,8 @@ check("denoising.sure", my_sure)
 #
 # $$\mathbb E\,\langle b, Jb\rangle = \sum_{ij}J_{ij}\,\mathbb E\,b_ib_j = \sum_iJ_{ii} = \operatorname{tr}J ,$$
 #
-# and for a small $\epsilon$ the Jacobian acts as $Jb \approx (h(y + \epsilon b) - h(y))/\epsilon$. Two runs of the
-# denoiser, and no derivative (Ramani, Blu and Unser, 2008).
+# and for a small $\varepsilon$ the Jacobian acts as $Jb \approx (h(y + \varepsilon b) - h(y))/\varepsilon$. Two runs of
+# the denoiser, and no derivative (Ramani, Blu and Unser, 2008).
 #
 # ### Exercise 3: divergence by a probe
 #
@@ -797,16 +797,18 @@ panel("denoising", "astronaut", size=size, fill="zero", **tuned.to_dict())
 # 3. **SURE**: the output of least estimated error (2). Needs $\sigma$ and a divergence.
 #
 # The third needs a thought. What is $h$ here? The map from $y$ to the output after $t$ steps **of training**. Its
-# divergence is not that of the network at fixed weights, since the weights have seen $y$, too. But the probe does
-# not ask how $h$ works: **train twice**, on $y$ and on $y + \epsilon b$, with the same seed, and compare the outputs at
-# each step. Lesson 02 has shown that training amplifies tiny differences, so a tiny $\epsilon$ would measure that
-# alone. With a Gaussian $b$ a large $\epsilon$ is allowed: Stein's lemma, read with $\epsilon b$ in place of $n$, gives
+# divergence is not that of the network at fixed weights, since the weights have seen $y$, too. But the probe does not
+# ask how $h$ works: **train twice**, on $y$ and on $y + \varepsilon b$, with the same seed, and compare the outputs at
+# each step. Lesson 02 has shown that training amplifies tiny differences, so a tiny $\varepsilon$ would measure that
+# alone. With a Gaussian $b$ a large $\varepsilon$ is allowed: Stein's lemma, read with $\varepsilon b$ in place of $n$,
+# gives
 #
-# $$\frac1\epsilon\,\mathbb E_b\,\langle b, h(y + \epsilon b)\rangle = \mathbb E_b\,\mathrm{div}\,h(y + \epsilon b) ,$$
+# $$\frac1\varepsilon\,\mathbb E_b\,\langle b, h(y + \varepsilon b)\rangle
+# = \mathbb E_b\,\mathrm{div}\,h(y + \varepsilon b) ,$$
 #
-# the exact divergence, at a slightly noisier picture. Subtracting $h(y)$ changes nothing in the mean, since
-# $\mathbb E\langle b, h(y)\rangle = 0$, and takes most of the spread away. We take $\epsilon = \sigma/2$ and DIP with
-# its noise input.
+# the exact divergence, at a slightly noisier picture. Subtracting $h(y)$ changes nothing in the mean, since $\mathbb
+# E\langle b, h(y)\rangle = 0$, and takes most of the spread away. We take $\varepsilon = \sigma/2$ and DIP with its
+# noise input.
 
 # %%
 eps = sigma / 2

@@ -6,6 +6,10 @@
 
 A row `| $x$ | `x` | ...` of a lesson, whose first cell holds math and whose second one code or nothing, defines a
 symbol. It must have a row in the glossary, which may not claim that a later lesson defines it first.
+
+The glossary's table of symbols is the card that all lessons obey. The last cell of a row says where it holds: "06"
+from lesson 06 on, "only 04, 05" in these alone. Every letter in a formula of a lesson's text is in a row that holds
+there, no symbol has two such rows in one lesson, and no row is for a lesson that does not use it.
 """
 
 import json
@@ -29,6 +33,53 @@ BEGIN, END = "<!-- settings: made by python scripts/check_docs.py --write -->", 
 
 TERM = re.compile(r"^- \*\*(.+?)\*\*:", re.MULTILINE)
 ITALIC = re.compile(r"(?<!\*)\*(?![*`\s)])([^*`|]+?)\*(?!\*)", re.DOTALL)
+
+#: What in a formula is no letter: text, names of functions, transposes, the number e, differentials, orders O(...).
+NO_LETTERS = re.compile(
+    r"\\(?:text|mathrm|operatorname|tag|begin|end|rm)\s*(?:\{[^}]*\}|[A-Za-z]+)|\\math(?:bb|sf|cal)\s*\{?[A-Z]\}?"
+    r"|\^\s*\{?(?:\\,)?[TH]|e(?=\^)|(?:\\,|\\!)\s*d(?=\s*(?:\\[a-z]|[A-Za-z]))|\bO(?=\()")
+
+#: Names of LaTeX that are letters of symbols.
+GREEK = re.compile(r"\\(?:alpha|beta|gamma|delta|(?:var)?epsilon|zeta|(?:var)?theta|eta|kappa|lambda|mu|nu|rho|sigma"
+                   r"|tau|(?:var)?phi|psi|omega|ell|Gamma|Delta|Theta|Lambda|Sigma|Phi|Psi|Omega)")
+
+
+def letters(text):
+    """The letters of all formulas in a text, Latin ones and `GREEK`, e.g. {"f", "\\phi"} of "$f_\\phi$"."""
+    formulas = re.findall(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$", re.sub(r"`[^`\n]*`", "", text), re.DOTALL)
+    plain = NO_LETTERS.sub(" ", " ".join(map("".join, formulas)))
+    return {name for name in re.findall(r"\\[A-Za-z]+|[A-Za-z]", plain) if len(name) == 1 or GREEK.fullmatch(name)}
+
+
+def prose(source):
+    """The text of a lesson's markdown cells."""
+    cells = re.split(r"^# %%(.*)\n", source, flags=re.MULTILINE)
+    marked = [body for kind, body in zip(cells[1::2], cells[2::2], strict=True) if "[markdown]" in kind]
+    return re.sub(r"^# ?", "", "\n".join(marked), flags=re.MULTILINE)
+
+
+def holds_in(cell, number):
+    """Whether a row of the card with this last cell holds in the lesson of this number."""
+    return number in cell.removeprefix("only ").split(", ") if cell.startswith("only ") else cell <= number
+
+
+def card_faults(glossary, lessons):
+    """Letters without a row on the card, symbols with two in one lesson, and rows of no use, one line each."""
+    rows = list(symbol_rows(glossary.split("## Settings")[0]))
+    found = []
+    used = {number_of(name): letters(prose(source)) for name, source in sorted(lessons.items())}
+    used.pop("00", None)  # it shows letters of later lessons, which tests/test_lesson_00.py compares with the card
+    for number, there in used.items():
+        held = [symbol for symbol, cells in rows if holds_in(cells[-1], number)]
+        known = {letter for symbol in held for letter in letters(f"${symbol}$")}
+        found += [f"lesson {number}: ${letter}$ is not on the card" for letter in sorted(there - known)]
+        found += [f"lesson {number}: ${symbol}$ has two meanings on the card" for symbol in sorted(set(held))
+                  if held.count(symbol) > 1]
+    for symbol, cells in rows:
+        wanted = cells[-1].removeprefix("only ").split(", ")
+        found += [f"the card: lesson {number} does not use ${symbol}$" for number in wanted
+                  if number in used and not letters(f"${symbol}$") <= used[number]]
+    return found
 
 
 def symbol_rows(text):
@@ -94,7 +145,7 @@ def faults(glossary, lessons):
     """
     found, first = [], {}
     for symbol, cells in symbol_rows(glossary):
-        first[symbol] = min(first.get(symbol, "99"), cells[-1])
+        first[symbol] = min(first.get(symbol, "99"), cells[-1].removeprefix("only ").split(", ")[0])
     for lesson, text in sorted(lessons.items()):
         for symbol, _ in symbol_rows(text):
             if symbol not in first:
@@ -142,12 +193,13 @@ def lesson_sources():
 @click.command()
 @click.option("--write", is_flag=True, help="Make the table of settings and the command line's settings.json anew.")
 def main(write):
-    """Say what docs/glossary.md lacks, and where the pages for instructors are behind."""
+    """Say what docs/glossary.md lacks, where a lesson disobeys its card, and which pages for instructors are behind."""
     if write:
         SETTINGS.write_text(settings_file(), encoding="utf-8")
         GLOSSARY.write_text(with_settings(GLOSSARY.read_text(encoding="utf-8")), encoding="utf-8")
     lessons = lesson_sources()
     found = faults(GLOSSARY.read_text(encoding="utf-8"), lessons)
+    found += card_faults(GLOSSARY.read_text(encoding="utf-8"), lessons)
     found += plan_faults(PLAN.read_text(encoding="utf-8"), lessons)
     found += outcome_faults(OUTCOMES.read_text(encoding="utf-8"), lessons)
     if SETTINGS.read_text(encoding="utf-8") != settings_file():

@@ -53,8 +53,33 @@ def test_undefined_symbol(glossary):
 
 
 def test_symbol_that_a_later_lesson_is_said_to_define(glossary):
-    assert check_docs.faults(glossary, {"03_made_up": "# | $K$ | `K` | stages |"}) == [
-        "03_made_up: the glossary says that $K$ comes first in lesson 06"]
+    assert check_docs.faults(glossary, {"03_made_up": "# | $V$ | `views` | views |"}) == [
+        "03_made_up: the glossary says that $V$ comes first in lesson 08"]
+
+
+def test_every_lesson_obeys_the_card_of_symbols(glossary):
+    assert check_docs.card_faults(glossary, check_docs.lesson_sources()) == []
+
+
+def test_letters_of_formulas_are_those_of_symbols():
+    text = r"""By `x` and $A^Hy = \mathrm{Re}\,(\lambda z_k)$, $\mathbb E\,e^{-p}$, $B^{\mathsf T}$ and \$5, 6 \$ or
+$$\int_0^{\text{all}} f_\phi(s)\,ds + O(h^2) \tag{W}$$"""
+    assert check_docs.letters(text) == {"A", "y", "\\lambda", "z", "k", "p", "B", "f", "\\phi", "s", "h"}
+
+
+def test_faults_of_the_card():
+    def card(*rows):
+        return "".join(f"| ${symbol}$ | | what it is | {where} |\n" for symbol, where in rows)
+
+    def lesson(formula):
+        return f"# %% [markdown]\n# By ${formula}$.\n\n# %%\nQ = 1  # $Q$\n"
+
+    lessons = {"04_a": lesson("x = y"), "05_b": lesson("x_t")}
+    assert check_docs.card_faults(card(("x", "04"), ("y", "only 04"), ("t", "05")), lessons) == []
+    assert check_docs.card_faults(card(("x", "04"), ("y", "only 05, 06"), ("t", "05")), lessons) == [
+        "lesson 04: $y$ is not on the card", "the card: lesson 05 does not use $y$"]
+    assert check_docs.card_faults(card(("x", "04"), ("x", "only 05"), ("y", "04"), ("t", "05")), lessons) == [
+        "lesson 05: $x$ has two meanings on the card"]
 
 
 @pytest.mark.parametrize("change", [
