@@ -40,16 +40,30 @@ from IPython.display import display
 from packaging.requirements import Requirement
 
 from aseqdip_lite import InputError, configure, dot_test, iterate, load_case, metrics, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, show
 from aseqdip_lite.files import installed
 from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
 
+# %%
+show(
+    drawings.stages(),
+    alt="""Above, one stage as boxes from left to right: input z with index k - 1; two Adam steps on phi, the output to
+        be near the data y and near the input; output; input z with index k. Below, four pictures of a man with a
+        camera and arrows between them: in noise; after 20 steps a dark shape; after 20 more his head and the camera
+        can be told; after 60 more the man with his camera, soft and with hardly any grain.""",
+)
+
 # %% [markdown]
-# A cell runs when you press **Shift+Enter**. *Run all* in the menu runs the whole lesson. The lines above name profile,
-# versions and device; when your numbers differ from a neighbour's, compare these lines first.
+# **In one picture.** Above is one stage of aSeqDIP, the method of this course: it fits the network for two steps, and
+# the output becomes the next input. Below is the input after more and more stages of a short run. Nobody has trained
+# this network before: all that it has seen is the noisy picture $z_0$.
+
+# %% [markdown]
+# A cell runs when you press **Shift+Enter**. *Run all* in the menu runs the whole lesson. The lines above the picture
+# name profile, versions and device; when your numbers differ from a neighbour's, compare these lines first.
 
 # %% [markdown]
 # ## The question of this course

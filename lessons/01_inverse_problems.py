@@ -36,7 +36,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import LinearOperator, dot_test, load_case, metrics
-from aseqdip_lite.course import banner, check, claim, pick, show
+from aseqdip_lite.course import banner, check, claim, drawings, pick, show
 from aseqdip_lite.course.exercises.operators import Pair, suspects
 from aseqdip_lite.operators import DotTestError, random_like
 from aseqdip_lite.operators.mri import MRIOperator
@@ -45,6 +45,22 @@ from aseqdip_lite.run.plots import plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.two_pixels(),
+    alt="""Left, a plane whose axes are pixel 1 and pixel 2. A gray line falls from the upper left to the lower right:
+        all images with A x = y, the truth among them, and beside it an arrow along the null space of A. Three rows
+        of dots run at right angles to that line, from the points a, b and 0, and end on it at three different
+        places. Right, the four images of two pixels with their values: the truth 0.90 and 0.30, from a 0.52 and
+        0.67, from b 0.85 and 0.35, from 0 twice 0.60.""",
+)
+
+# %% [markdown]
+# **Two pixels and one measurement.** Here $A$ adds up the two pixels, times $1/\sqrt2$. All images on the gray line
+# have the same $y$, so no method that sees $y$ alone can tell them apart. Gradient descent on $\|Ax-y\|^2$ goes
+# straight to the line, and where it arrives depends on where it began. From 0 it finds the image of least norm. None of
+# the three ends is the truth.
 
 # %% [markdown]
 # ## Predict first

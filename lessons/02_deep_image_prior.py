@@ -33,12 +33,27 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import Vanilla, iterate, load_case, metrics, networks, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, show
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, show
 from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.run.recorder import MovingVariance
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.network("lite"),
+    alt="""Boxes from left to right, first smaller and lower, then larger and higher again, as a U. Blue, on the way
+        down: 16 channels at 64 x 64 pixels, 32 at 32 x 32, 64 at 16 x 16, 64 at 8 x 8. Orange, on the way up: 32,
+        16 and 16 channels. Dashed arrows, the skips, lead from each blue box but the last to the orange box of the
+        same height.""",
+)
+
+# %% [markdown]
+# **The network of this lesson**, a U-Net, for an image of one channel. The height of a box is the side of the image in
+# it, its width and the number above are its channels. On the way down, *pooling* halves the image from box to box. On
+# the way up it is doubled again. A *skip* hands the result of a blue box to the orange box of the same size, so fine
+# detail need not pass the bottom.
 
 # %% [markdown]
 # ## Predict first

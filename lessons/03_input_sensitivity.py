@@ -35,13 +35,25 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import configure, iterate, metrics, networks
-from aseqdip_lite.course import banner, check, claim, device, experiments, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, experiments, pick, show, stored
 from aseqdip_lite.course.experiments import f1
 from aseqdip_lite.course.theory.grid import overfitting_start
 from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.inputs(),
+    alt="""Four pictures of one size: a brain slice, the truth; the same under noise; noise alone; the negative of the
+        slice. An arrow, one of them, leads to a box: network to be fitted. Another, A, leads to a box: near the
+        same data y?""",
+)
+
+# %% [markdown]
+# **One network, one scan, four inputs.** Deep Image Prior puts any of these pictures into the network and then fits the
+# network to the same data $y$. This lesson asks how much that choice decides.
 
 # %% [markdown]
 # ## Predict first

@@ -32,7 +32,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import dot_test, networks
-from aseqdip_lite.course import banner, check, claim, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, drawings, pick, show, stored
 from aseqdip_lite.course.theory import dynamics, figures, figures_dynamics, limits, overfitting, residual, stages
 from aseqdip_lite.course.theory.descent import log_steps, sinusoid
 from aseqdip_lite.course.theory.figures_dynamics import styles
@@ -41,6 +41,20 @@ from aseqdip_lite.course.theory.ntk import NTK, ntk_matrix
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.first_modes(),
+    alt="""Two rows, each with the small photograph of a man with a camera as the input and four modes. Above, for the
+        U-Net lite-half: rough patches and short streaks of light and dark. Below, for the hourglass: wide soft
+        patches. No mode looks like the photograph. Above each mode stands its eigenvalue over the largest.""",
+)
+
+# %% [markdown]
+# **What a network learns first**, as images. A network that has not been trained learns some patterns faster than
+# others. The fastest are its first *modes*, and the number above a mode is its speed relative to mode 1. The U-Net and
+# the network without skips have other modes for the same input, and neither draws the photograph. The lesson computes
+# such modes in one dimension, where we can look at every matrix.
 
 # %% [markdown]
 # ## Predict first

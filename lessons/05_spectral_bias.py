@@ -36,7 +36,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import configure, iterate, load_case, metrics, networks
-from aseqdip_lite.course import banner, check, claim, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, drawings, pick, show, stored
 from aseqdip_lite.course.theory import bands, guidance, learned_input, square_wave
 from aseqdip_lite.course.theory.nets import as_function, conv_net
 from aseqdip_lite.course.theory.ntk import NTK, ntk_matrix
@@ -46,6 +46,19 @@ from aseqdip_lite.run.plots import plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.frequencies(),
+    alt="""A photograph of a man with a camera; its k-space, bright in the centre, with a small solid and a larger
+        dashed circle; and its three parts with plus signs between them. Low band: a blurred man. Middle band: soft
+        outlines. High band: thin edges.""",
+)
+
+# %% [markdown]
+# **Three bands of one picture.** In k-space the distance from the centre is the frequency. The two circles cut it into
+# three rings, each ring alone gives a picture, and the three pictures add up to the photograph. This lesson asks in
+# which order a network learns them.
 
 # %% [markdown]
 # ## Predict first

@@ -37,7 +37,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import ASeqDIP, Vanilla, iterate, load_case, metrics, networks
-from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, show, stored
 from aseqdip_lite.course.theory import grid
 from aseqdip_lite.course.theory.figures_dynamics import plot_grid
 from aseqdip_lite.course.theory.verdict import failed, verdict
@@ -46,6 +46,20 @@ from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.stages(),
+    alt="""Above, one stage as boxes from left to right: input z with index k - 1; two Adam steps on phi, the output to
+        be near the data y and near the input; output; input z with index k. Below, four pictures of a man with a
+        camera and arrows between them: in noise; after 20 steps a dark shape; after 20 more his head and the camera
+        can be told; after 60 more the man with his camera, soft and with hardly any grain.""",
+)
+
+# %% [markdown]
+# **The algorithm as a film.** Above is one stage. Two things pull at the output: the data $y$, and the input itself,
+# with the weight $\lambda$. Then the output takes the input's place. Below is the input after more and more stages of a
+# short run on a small picture.
 
 # %% [markdown]
 # ## Predict first

@@ -35,7 +35,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import ASeqDIP, iterate, load_case, metrics
-from aseqdip_lite.course import banner, check, claim, experiments, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, drawings, experiments, pick, show, stored
 from aseqdip_lite.course.experiments import w1, w3
 from aseqdip_lite.course.theory import dynamics, friction, gains, shares
 from aseqdip_lite.course.theory.ntk import NTK, modes
@@ -44,6 +44,19 @@ from aseqdip_lite.study.statistics import difference
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.two_explanations(),
+    alt="""Left, how far the input moves in each of the stages 2 to 15, without the autoencoding term and with it: at
+        each of them less with it. Right, three pictures of a man with a camera: the input at the start, in noise;
+        and after 15 stages without and with the term, soft and without grain.""",
+)
+
+# %% [markdown]
+# **Two explanations, one short run.** Left is how far the input moves in a stage: *friction* would take away from that.
+# Right is where the input has got to, a far smoother picture than $y$: that is what changes the *kernel*. Which of the
+# two explains why aSeqDIP works, if any? This lesson puts both to the test.
 
 # %% [markdown]
 # ## Predict first

@@ -45,12 +45,26 @@ from aseqdip_lite import (
     networks,
     reconstruct,
 )
-from aseqdip_lite.course import banner, check, claim, device, pick, profile, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, profile, show, stored
 from aseqdip_lite.operators.mri import MRIOperator, espirit_maps
 from aseqdip_lite.run.plots import NAMES, plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.coils(),
+    alt="""Left, a head with four coils around it, numbered 1 to 4. Right, for the coils 1 and 3 a row of four pictures
+        with arrows. The sensitivity, white beside the coil and dark far from it; times x, the head, brighter beside
+        the coil; F, its k-space, bright in the centre; M, the same with most columns white: only a solid centre and
+        some single columns are left.""",
+)
+
+# %% [markdown]
+# **How a scanner measures.** Each coil receives best what lies near to it; its sensitivity $S$ says how well. The
+# Fourier transform $F$ turns what it sees into its k-space, and the mask $M$ keeps some of the columns: $y = MFSx$.
+# White columns are not measured. The shades of k-space are logarithmic.
 
 # %% [markdown]
 # ## Predict first

@@ -40,7 +40,7 @@ from matplotlib.patches import Circle
 from scipy.sparse.linalg import lsmr
 
 from aseqdip_lite import configure, dot_test, load_case, metrics, networks, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, profile, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, profile, show, stored
 from aseqdip_lite.course.exercises.operators import Pair
 from aseqdip_lite.operators import DotTestError
 from aseqdip_lite.operators.ct import make_projector
@@ -58,6 +58,22 @@ from aseqdip_lite.tasks.ct import MU_WATER, transmission
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.rays(),
+    alt="""Left, a slice through a head in a dashed circle, the field of view. Five parallel rays cross it obliquely
+        and end on a thick line, the detector; a thin curve beyond it is the profile. Middle, above: of 100 photons
+        nearly all arrive beside the head and about one behind the most bone; crosses mark rays on which none
+        arrived. Middle, below: the line integral is highest there, and the values made of the counts scatter widely
+        around it. Right, the sinogram, with a line at the row of this view.""",
+)
+
+# %% [markdown]
+# **How a CT scan measures.** Left is one *view*: parallel rays cross the object within the *field of view*, and each
+# ends in one place of the *detector*. Middle: the detector counts photons. Bone starves a ray; where hardly any photons
+# arrive, the counts are mostly chance, and the logarithm makes a noisy line integral of them. Right: the profiles of
+# all views, one row each, are the *sinogram*. The marked row belongs to the view on the left.
 
 # %% [markdown]
 # ## Predict first

@@ -38,13 +38,26 @@ from scipy.ndimage import gaussian_filter
 from skimage.restoration import denoise_tv_chambolle, estimate_sigma
 
 from aseqdip_lite import ASeqDIP, Vanilla, configure, iterate, load_case, metrics
-from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, show, stored
 from aseqdip_lite.course.theory.grid import overfitting_start
 from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.run.recorder import MovingVariance
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.denoised(),
+    alt="""Five pictures of a man with a camera. The truth; in noise; denoised by total variation, with flat patches;
+        what was taken away, nearly plain noise; and the error of the answer, with the outlines of the man and of
+        the camera's stand.""",
+)
+
+# %% [markdown]
+# **Denoising in one row.** A classic method, total variation, has taken something away from $y$, and we want that to be
+# the noise and nothing else. Compare the last two pictures: noise shows no outlines, the error does. There the method
+# has mistaken picture for noise.
 
 # %% [markdown]
 # ## Predict first

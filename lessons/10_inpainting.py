@@ -41,11 +41,25 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from aseqdip_lite import ASeqDIP, Vanilla, configure, dot_test, iterate, load_case, metrics, networks, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, profile, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, profile, show, stored
 from aseqdip_lite.run.plots import plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.network("lite", "hourglass"),
+    alt="""Two rows of boxes. Left, the U-Net "lite": boxes become lower towards the middle, from 64 x 64 to 8 x 8
+        pixels, and higher again, with 16, 32, 64, 64, 32, 16 and 16 channels; dashed arrows lead from the boxes on
+        the way down to those of the same height on the way up. Right, the hourglass: eight boxes of 32 channels,
+        from 32 x 32 down to 4 x 4 and up to 64 x 64, without dashed arrows.""",
+)
+
+# %% [markdown]
+# **Two networks that may fill a hole.** The height of a box is the side of the image in it; its width and the number
+# are its channels. The U-Net on the left hands fine detail over by *skips*, and with it the hole in its input. In the
+# hourglass on the right everything passes the small middle, so a pixel inside the hole is made of what lies around it.
 
 # %% [markdown]
 # ## Predict first

@@ -45,13 +45,25 @@ from aseqdip_lite import (
     metrics,
     reconstruct,
 )
-from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, show, stored
 from aseqdip_lite.operators import random_like
 from aseqdip_lite.operators.blur import DARK, MotionBlur, motion_path, path_kernel, saturate, to_display, to_light
 from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.camera(),
+    alt="""A sharp portrait of an astronaut and its photograph, smeared along a curve. Three white points on black and
+        their photograph: three equal curved streaks, brightest at one end.""",
+)
+
+# %% [markdown]
+# **A shaken camera.** While the shutter is open the camera moves, and every point of the scene draws the path of the
+# motion. Three points of light show that path (brightened here); it is brightest where the camera stays longest. The
+# same happens to every pixel of the portrait, and all the streaks overlap.
 
 # %% [markdown]
 # ## Predict first

@@ -36,13 +36,26 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from aseqdip_lite import ASeqDIP, load_case, methods, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, show, stored
 from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.study.statistics import ALL, floor
 from aseqdip_lite.study.tables import cell
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.family(),
+    alt="""A round as boxes from left to right: input z, network, output, A, data y; a dashed arrow leads back from the
+        comparison with y to the network. Labels say which method changes what. Input: self-guided DIP, reference-
+        guided, aSeqDIP. Network: Deep Decoder. Loss: DIP with TV, Rethinking DIP. Path: SGLD-DIP. End: ES-DIP.""",
+)
+
+# %% [markdown]
+# **The family in one picture.** Deep Image Prior goes round and round: an input, a network, a comparison with the data,
+# and new weights. Each relative changes one part of the round. This lesson asks how one would find out which change
+# helps.
 
 # %% [markdown]
 # ## Predict first

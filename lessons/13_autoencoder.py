@@ -35,7 +35,7 @@ import numpy as np
 import torch
 
 from aseqdip_lite import configure, load_case, metrics, networks, reconstruct
-from aseqdip_lite.course import banner, check, claim, pick, profile, show, stored
+from aseqdip_lite.course import banner, check, claim, drawings, pick, profile, show, stored
 from aseqdip_lite.course.theory import autoencoder
 from aseqdip_lite.course.theory.autoencoder import Autoencoder, load_autoencoder, reconstruct_input
 from aseqdip_lite.course.theory.bands import complex_truth
@@ -44,6 +44,20 @@ from aseqdip_lite.run.plots import plot_curves, plot_images
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.two_ways(),
+    alt="""Three rows. Above, one scan, shown as a blurred head: fit the weights, to the box network f with random
+        weights, to the box answer f(z). Middle, four clean brain slices: train once, Eq. 17, to the box autoencoder
+        g. An arrow leads down to the same box with frozen weights. Below, one scan: fit the input z, Eq. 18, to
+        that box, to the answer g(z).""",
+)
+
+# %% [markdown]
+# **Two ways to use a network on one scan.** Above, as in all lessons so far: nothing is trained beforehand, and the
+# scan fits the weights. Below, as in this lesson: clean slices train an autoencoder once, its weights stay as they are,
+# and the scan fits the *input*.
 
 # %% [markdown]
 # ## Predict first

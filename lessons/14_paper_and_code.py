@@ -38,13 +38,27 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import ASeqDIP, iterate, load_case, metrics, networks
-from aseqdip_lite.course import banner, check, claim, device, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, pick, show, stored
 from aseqdip_lite.operators import Mask
 from aseqdip_lite.run.plots import plot_curves, plot_images
 from aseqdip_lite.study.statistics import floor
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.two_orders(),
+    alt="""Two rows of boxes, the calls of one stage from left to right. Algorithm 1: forward pass with the first
+        weights, backward, step, forward pass, backward, step, and a third forward pass, from which an arrow leads
+        to the next z. Stale: the same without the third pass; the arrow to the next z comes from the second, before
+        the last step.""",
+)
+
+# %% [markdown]
+# **One difference, drawn.** These are the calls of one stage with $N = 2$, recorded as the library makes them. In
+# Algorithm 1 the next input is the output *after* the last step. In some scripts it is the output that is at hand, made
+# before that step. This lesson runs this difference and the others, and looks what each is worth.
 
 # %% [markdown]
 # ## Predict first

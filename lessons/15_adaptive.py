@@ -34,12 +34,25 @@ import torch
 from matplotlib.figure import Figure
 
 from aseqdip_lite import ASeqDIP, iterate, load_case, reconstruct
-from aseqdip_lite.course import banner, check, claim, device, experiments, pick, show, stored
+from aseqdip_lite.course import banner, check, claim, device, drawings, experiments, pick, show, stored
 from aseqdip_lite.course.theory import path
 from aseqdip_lite.methods import schedules
 
 matplotlib.rcParams["font.size"] = 9
 banner()
+
+# %%
+show(
+    drawings.split(),
+    alt="""Two rows, each an image as a sum of three. Above, an image of a short run: the truth, plus hardly any noise,
+        plus a rest in which the outlines of the man and of his camera stand. Below, the noisy picture y: the truth,
+        plus all of the noise, plus a rest that is zero everywhere.""",
+)
+
+# %% [markdown]
+# **Every image is a sum of three.** An image of a run is the truth, a share of the noise of $y$, and a rest that is
+# missing or wrong. In a short run hardly any noise has been fitted, and the rest is large. In $y$ itself the rest is
+# zero, and all the noise is there. A run passes from the one to the other; this lesson looks for the best place.
 
 # %% [markdown]
 # ## Predict first

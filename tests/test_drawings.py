@@ -1,7 +1,10 @@
 """The drawings of the lessons: what they draw is what the code computes, and every label can be read."""
 
+import itertools
 import math
 
+import build_lessons
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -179,3 +182,11 @@ def test_what_is_taken_away_and_the_error_are_the_noise(drawn):
     x, y, answer, away, error = images(drawn["denoised"])
     assert np.allclose(away + error, y - x) and configure("tv", "denoising").name == "tv"
     assert np.square(error).mean() < np.square(y - x).mean() / 2
+
+
+@pytest.mark.parametrize("source", build_lessons.sources(), ids=lambda source: source.stem)
+def test_every_lesson_has_a_picture_on_its_first_screen(source):
+    notebook = nbformat.read(build_lessons.stored_path(source, False), 4)
+    before = itertools.takewhile(lambda cell: not cell.source.startswith("## "), notebook.cells)
+    pictures = [output for cell in before for output in cell.get("outputs", ()) if "<img" in str(output.get("data"))]
+    assert len(pictures) == 1
