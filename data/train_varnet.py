@@ -1,6 +1,7 @@
 """Train the VarNet of MRI on slices of Colin27 and write its weights, float16, with what was done in weights.json.
 
-    python data/train_varnet.py            some 15 minutes of one core
+    python data/train_varnet.py                 on all 18 slices, some 15 minutes of one core
+    python data/train_varnet.py --slices 4      on four of them, as long
 
 Every step draws an image (`brains.draw_image`), coils, a mask of random columns at 4x, noise and its level. Every draw
 comes from one seed; a run that was ended goes on from its checkpoint as if it had not been. Threads and processor types
@@ -34,6 +35,8 @@ LR, WARM_UP = 2e-3, 100  #: Adam's learning rate, and the steps over which it ri
 AVERAGE = 0.998  #: factor of the running average of the weights, which is what is written
 LARGEST_GRADIENT = 1.0  #: norm
 CHECKPOINT_EVERY = 250  #: steps
+#: Of the training slices, fewer: four, spread over the head, and one of its middle.
+FEWER = {4: (38, 60, 92, 118), 1: (92,)}
 #: What the weights are good for, read by the method `varnet` to say when a case is unlike it.
 DOMAIN = dict(task="mri", size=SIZE, acceleration=ACCELERATION, pattern="random", coils=[min(COILS), max(COILS)],
               snr=list(SNR), image="slices of one head (Colin27, T1)")
@@ -112,7 +115,16 @@ class Training:
             setattr(self, name, state[name])
 
 
+def slices_of(count):
+    """(name of the weights, numbers of the slices) of a training on so many slices: 18, all, or a key of `FEWER`."""
+    if count in FEWER:
+        return f"{WEIGHTS}-{count}", list(FEWER[count])
+    return WEIGHTS, brains.training_slices()
+
+
 @click.command()
+@click.option("--slices", type=click.Choice(["18", *map(str, FEWER)]), default="18", show_default=True,
+              help="Slices that training images are made of.")
 @click.option("--steps", type=click.IntRange(1), default=8_000, show_default=True, help="Adam steps, one image each.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--source", type=click.Path(exists=True, dir_okay=False), default=brains.SOURCE, show_default=True,
@@ -121,18 +133,18 @@ class Training:
               show_default=True, help="Folder of the checkpoint, from which a second call goes on.")
 @click.option("--out", type=click.Path(exists=True, file_okay=False, path_type=Path), default=DATA,
               help="Folder of the weights and of weights.json; by default the package's data.")
-def main(steps, seed, source, checkpoints, out):
+def main(slices, steps, seed, source, checkpoints, out):
     """Train the VarNet of MRI 4x and write its weights, with what was done in weights.json."""
     torch.set_num_threads(1)
-    numbers = brains.training_slices()
+    name, numbers = slices_of(int(slices))
     training = Training(brains.read_slices(numbers, source), seed)
     checkpoints.mkdir(parents=True, exist_ok=True)
-    checkpoint = checkpoints / f"{WEIGHTS}-{seed}.pt"
+    checkpoint = checkpoints / f"{name}-{seed}.pt"
     if checkpoint.exists():
         training.load_state_dict(torch.load(checkpoint, weights_only=True))
     if training.step > steps:
         raise click.ClickException(f"{checkpoint} has {training.step} steps, more than {steps}: remove it first")
-    with Bar(total=steps, initial=training.step, desc=WEIGHTS, unit="step", mininterval=1.0) as bar:
+    with Bar(total=steps, initial=training.step, desc=name, unit="step", mininterval=1.0) as bar:
         while training.step < steps:
             training.advance()
             bar.set_postfix(error=f"{training.error:.2e}", cpu=f"{training.seconds:.0f} s", refresh=False)
@@ -140,12 +152,12 @@ def main(steps, seed, source, checkpoints, out):
             if training.step % CHECKPOINT_EVERY == 0 or training.step == steps:
                 write_atomically(checkpoint, lambda file: torch.save(training.state_dict(), file))
     known = save_weights(
-        training.average, WEIGHTS, "float16", out, what=f"VarNet of MRI, {len(training.network.eta)} cascades",
+        training.average, name, "float16", out, what=f"VarNet of MRI, {len(training.network.eta)} cascades",
         licence="BSD-3-Clause", origin="this project, trained on ch2.nii.gz of Debian's mricron-data (BSD-3-Clause)",
-        command=f"python data/train_varnet.py --steps {steps} --seed {seed}", steps=steps, seed=seed,
+        command=f"python data/train_varnet.py --slices {slices} --steps {steps} --seed {seed}", steps=steps, seed=seed,
         cpu_seconds=round(training.seconds), torch=torch.__version__, error=training.error, trained_on=DOMAIN,
         slices=numbers)
-    click.echo(f"{WEIGHTS}: {known['numbers']} weights, {known['bytes'] / 1e6:.2f} MB, sha256 {known['sha256']}")
+    click.echo(f"{name}: {known['numbers']} weights, {known['bytes'] / 1e6:.2f} MB, sha256 {known['sha256']}")
 
 
 if __name__ == "__main__":

@@ -122,6 +122,9 @@ def test_training_slices_keep_away_from_every_other_one():
     chosen = brains.training_slices()
     assert len(chosen) == 18 and all(abs(z - other) >= 3 for z in chosen for other in others)
     assert facts(varnet.WEIGHTS)["slices"] == chosen
+    for count in train_varnet.FEWER:
+        name, fewer = train_varnet.slices_of(count)
+        assert name == f"varnet-mri-{count}" and len(set(fewer)) == count and set(fewer) < set(chosen)
 
 
 def ellipses():
