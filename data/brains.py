@@ -16,6 +16,7 @@ from aseqdip_lite.tasks.mri import smooth_phase
 
 SOURCE = Path("/usr/share/mricron/templates/ch2.nii.gz")
 SHA256 = "a009051127f64dc3dd554d5f5b589870ea72106d9642c21b4e7093e478cfc309"
+ORIGIN = "this project, trained on ch2.nii.gz of Debian's mricron-data (BSD-3-Clause)"  #: of weights
 GAP = 3  #: mm, one slice each: what training slices keep at least from every slice that serves results or tuning
 SIDE = 217  #: pixels, the longer side of a slice
 
@@ -78,13 +79,17 @@ def recontrasted(picture, generator):
     return picture.clamp(min=0) * torch.exp(0.1 * smooth_field(1, 3, picture.shape[-1], generator))
 
 
-def draw_image(slices, size, generator):
-    """A random complex image (size, size) made of one of the slices, its 99.5th percentile between 0.8 and 1.2.
-
-    It lies under a smooth random phase, as MRI simulates it, and one more random phase for all pixels.
-    """
+def draw_picture(slices, size, generator):
+    """A random real image (size, size) made of one of the slices, its 99.5th percentile between 0.8 and 1.2."""
     picture = slices[torch.randint(len(slices), (1,), generator=generator)]
     picture = recontrasted(warped(picture, size, generator), generator)[0, 0]
-    picture = picture / picture.quantile(0.995) * uniform(0.8, 1.2, generator)
+    return picture / picture.quantile(0.995) * uniform(0.8, 1.2, generator)
+
+
+def draw_image(slices, size, generator):
+    """A random complex image (size, size): `draw_picture` under a smooth random phase, as MRI simulates it, and one
+    more random phase for all pixels.
+    """
+    picture = draw_picture(slices, size, generator)
     phase = smooth_phase((size, size), generator) + uniform(0, 2 * math.pi, generator)
     return torch.polar(picture, phase)
