@@ -26,6 +26,7 @@ LARGER = (0, 16, 32)  #: by how many pixels a slice or a phantom may be larger, 
 BATCH, POOL, KEPT = 4, 128, 3  #: images of a step; those it draws from; steps from one new image to the next
 LEVEL, SPREAD = -1.6, 1.3  #: mean and standard deviation of ln s
 SD = {"mri": 0.3, "ct": 0.45, "pictures": 0.4}  #: root mean square of the images, rounded
+STEPS = {"mri": 10_000, "ct": 5_000, "pictures": 5_000}  #: by default
 STEADY = 1000  #: steps from which on the learning rate falls as 1 / sqrt(step)
 WHAT = {"mri": "complex images of MRI", "ct": "images of CT", "pictures": "colour pictures"}
 IMAGES = {"mri": "slices of one head (Colin27, T1)",
@@ -155,10 +156,11 @@ DRAW = {"mri": draw_mri, "ct": draw_ct, "pictures": draw_pictures}
 
 @click.command()
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the denoiser is trained on.")
-@training.options(steps=8_000)
+@training.options(steps=None)
 def main(kind, source, **options):
     """Train a denoiser and write its weights, with what was done in weights.json."""
     torch.set_num_threads(1)
+    options["steps"] = options["steps"] or STEPS[kind]
     if kind == "pictures":
         made_of, told = read_pictures(), dict(origin=ORIGIN, pictures=PICTURES)
     else:

@@ -113,7 +113,7 @@ def train(training, name, script, steps, seed, checkpoints, out, **told):
             bar.update()
             if training.step % CHECKPOINT_EVERY == 0 or training.step == steps:
                 write_atomically(checkpoint, lambda file: torch.save(training.state_dict(), file))
-    known = save_weights(training.average, name, "float16", out, steps=steps, seed=seed, torch=torch.__version__,
-                         command=f"python {script} --steps {steps} --seed {seed}", error=training.error,
-                         cpu_seconds=round(training.seconds), **told)
+    known = save_weights(training.average, name, "float16", out, **told,
+                         command=f"python {script} --steps {steps} --seed {seed}", steps=steps, seed=seed,
+                         cpu_seconds=round(training.seconds), torch=torch.__version__, error=training.error)
     click.echo(f"{name}: {known['numbers']} weights, {known['bytes'] / 1e6:.2f} MB, sha256 {known['sha256']}")

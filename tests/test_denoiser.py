@@ -8,8 +8,11 @@ import torch
 import train_denoiser
 from checks import generator, randn, stored
 
-from aseqdip_lite.images import catalogue
+from aseqdip_lite.images import catalogue, fit, load_image
+from aseqdip_lite.learned import denoiser
 from aseqdip_lite.learned.denoiser import GREATEST, KINDS, LEAST, Denoiser, initialise, mirrored
+from aseqdip_lite.learned.weights import facts
+from aseqdip_lite.networks import count_parameters
 
 LEVELS = (LEAST, 0.05, 0.3, 1.0, GREATEST)
 
@@ -196,3 +199,36 @@ def test_a_phantom_of_ct_is_dark_outside_of_its_body_and_an_ellipse_has_its_area
 def test_pictures_serve_neither_results_nor_tuning():
     catalogued = {entry["key"].split(".")[0] for entry in catalogue().values() if entry["source"] == "skimage"}
     assert not catalogued & set(train_denoiser.PICTURES) and {"astronaut", "coffee", "retina"} <= catalogued
+
+
+# The weights that ship.
+
+#: A tuning image of each kind, and the noise levels at which it is denoised.
+TUNING = {"mri": "brain-076", "ct": "ct-brain", "pictures": "chelsea"}
+
+
+def tuning_image(kind):
+    """(1, channels, 96, 96), in the unit of the prior; MRI without a phase."""
+    image = torch.as_tensor(fit(load_image(TUNING[kind]), 96)).float()
+    if kind == "pictures":
+        return image.permute(2, 0, 1)[None]
+    image = image / image.quantile(0.995)
+    return torch.stack([image, torch.zeros_like(image)])[None] if kind == "mri" else image[None, None]
+
+
+@pytest.mark.parametrize("kind", ["mri"])
+def test_shipped_weights_halve_the_wiener_estimates_error_and_rounding_does_not_matter(kind):
+    """All float32 weights that round to the shipped ones lie within 2^-11 of them: the same error to 1 %."""
+    made, x, draw = denoiser.load(kind), tuning_image(kind), generator()
+    assert count_parameters(made) == 0 and made.sd == facts(f"denoiser-{kind}")["sd"]
+
+    def errors():
+        return [float((made(x + s * torch.randn(x.shape, generator=generator(5)), s) - x).square().mean())
+                for s in (0.05, 0.1, 0.3)]
+
+    shipped = errors()
+    for s, error in zip((0.05, 0.1, 0.3), shipped, strict=True):
+        assert error < 0.5 * s**2 * made.sd**2 / (s**2 + made.sd**2)
+    for weight in made.parameters():
+        weight.mul_(1 + 2**-11 * (2 * torch.rand(weight.shape, generator=draw) - 1))
+    assert errors() == pytest.approx(shipped, rel=0.01)
