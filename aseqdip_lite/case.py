@@ -25,6 +25,8 @@ class Observation:
         scale: image in physical units = scale * image in the units of `y`; computed from y alone.
         start: z_0, (1, *A.in_shape): A^H y (MRI, CT) or y, in the units of `y`.
         noise_std: standard deviation of n per real component, in the units of `y`; None if unknown.
+        offset: what was subtracted from the image before y was made, and is added to every answer, in physical units; a
+            number or one for each channel, (C,); computed from y alone.
     """
 
     A: Operator
@@ -32,6 +34,7 @@ class Observation:
     start: torch.Tensor
     scale: float = 1.0
     noise_std: float | None = None
+    offset: float | np.ndarray = 0.0
 
     def __post_init__(self):
         for name, values in (("measurements", self.y), ("start image", self.start)):
@@ -71,8 +74,6 @@ class Case:
         support: (H, W) of zeros and ones, the field of view of CT, outside of which images are 0; None for all.
         heldout: (A, y) of measurements that no method sees, in the units of the observation, to check answers without a
             truth; None if none are held out.
-        offset: what was subtracted from the image before y was made, and is added to every answer; a number or one for
-            each channel, (C,); computed from y alone.
         paste: whether y, which a mask took without noise, replaces the known pixels of every answer.
         notes: facts about how the data were made that a reader must know.
     """
@@ -89,9 +90,13 @@ class Case:
     crop: tuple[int, int] | None = None
     support: np.ndarray | None = None
     heldout: tuple[Operator, torch.Tensor] | None = None
-    offset: float | np.ndarray = 0.0
     paste: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def offset(self):
+        """What is added to every answer, see `Observation`."""
+        return self.observation.offset
 
     def array(self, image):
         """An answer of the method (1, C, H, W) in physical units, (H, W) or (H, W, C); 0 outside of the support."""

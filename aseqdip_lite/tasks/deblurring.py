@@ -77,8 +77,8 @@ class Deblurring(PictureTask):
                 y = A(x) + gaussian(x, self.sigma, generator)
         drawn = self.measured and self.kernel is None
         notes = (f"the blur is not the picture's own but one drawn by data seed {seed}: give yours by kernel",) * drawn
-        observation, offset = centred(self, A, y, self.sigma / 255)
-        return natural_case(self, image, picture, observation, seed, offset, notes)
+        observation = centred(self, A, y, self.sigma / 255)
+        return natural_case(self, image, picture, observation, seed, notes)
 
     def _operator(self, shape, generator):
         if self.blur == "kernelwizard":

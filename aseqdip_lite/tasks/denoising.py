@@ -57,5 +57,5 @@ class Denoising(PictureTask):
             y = x + gaussian(x, self.sigma, generator)
         noise_std = (float(y.mean()) / self.peak_photons) ** 0.5 if poisson else self.sigma / 255
         notes = (f"Poisson noise of {self.peak_photons:g} photons in a white pixel: peak_photons sets your camera's",)
-        observation, offset = centred(self, Identity(x.shape[1:]), y, noise_std)
-        return natural_case(self, image, picture, observation, seed, offset, notes * (self.measured and poisson))
+        observation = centred(self, Identity(x.shape[1:]), y, noise_std)
+        return natural_case(self, image, picture, observation, seed, notes * (self.measured and poisson))

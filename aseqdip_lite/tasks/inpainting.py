@@ -155,10 +155,10 @@ class Inpainting(PictureTask):
         x = to_tensor(picture)
         A = Mask(mask, x.shape[1:])
         y = A(x if self.measured else x + gaussian(x, self.sigma, generator))
-        observation, offset = centred(self, A, y, self.sigma / 255, mask)
+        observation = centred(self, A, y, self.sigma / 255, mask)
         if self.start == "filled":
             observation = replace(observation, start=harmonic(observation.y, mask))
-        return natural_case(self, image, picture, observation, seed, offset, notes, self.paste and not self.sigma,
+        return natural_case(self, image, picture, observation, seed, notes, self.paste and not self.sigma,
                             hole=float((mask == 0).float().mean()))
 
     def known(self, image):

@@ -114,26 +114,26 @@ def known_mean(y, mask=None):
 
 
 def centred(task, A, y, noise_std, mask=None):
-    """(the `Observation` with z_0 = y, the offset of its `Case`) of data y = A x + n.
+    """The `Observation` with z_0 = y of data y = A x + n.
 
     With `fill` "mean" the images are kept as their difference from the mean of y, for each channel, so that zero is
     this mean and not black: a network's first output is near zero everywhere, and small steps move it slowly where few
     data pull.
     """
     if task.fill == "zero":
-        return Observation(A, y, y, noise_std=noise_std), 0.0
+        return Observation(A, y, y, noise_std=noise_std)
     offset = known_mean(y, mask)
     shift = torch.as_tensor(offset).reshape(1, -1, 1, 1).expand(1, *A.in_shape).to(y)
     if isinstance(A, LinearOperator):  # A (x - shift) = y - A shift
         y = y - A(shift)
-        return Observation(A, y, y, noise_std=noise_std), offset
-    return Observation(Shifted(A, shift), y, y - shift, noise_std=noise_std), offset
+        return Observation(A, y, y, noise_std=noise_std, offset=offset)
+    return Observation(Shifted(A, shift), y, y - shift, noise_std=noise_std, offset=offset)
 
 
-def natural_case(task, image, picture, observation, seed, offset, notes=(), paste=False, **facts):
+def natural_case(task, image, picture, observation, seed, notes=(), paste=False, **facts):
     """The `Case` of an observed picture, which is its truth unless it is measured.
 
-    `offset` and `paste` as in `Case`; `notes` follow those of the image; `facts` join the settings in the record.
+    `paste` as in `Case`; `notes` follow those of the image; `facts` join the settings in the record.
     """
     settings = task.to_dict() | dict(size=list(picture.shape[:2]), channels=observation.start.shape[1]) | facts
     if task.measured:
@@ -143,4 +143,4 @@ def natural_case(task, image, picture, observation, seed, offset, notes=(), past
                  f"counts it as truth: a clean answer reaches {20 * np.log10(255 / own):.1f} dB. To clean the picture "
                  "itself: --measured")
     return Case(task.name, image.name, observation, None if task.measured else picture, 1.0, settings, seed,
-                window=(0.0, 1.0), clip=True, offset=offset, notes=(*image.notes, *notes), paste=paste)
+                window=(0.0, 1.0), clip=True, notes=(*image.notes, *notes), paste=paste)
