@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..networks import ImageNetwork
-from .weights import facts, load_weights
+from .weights import compared, facts, load_weights
 
 WEIGHTS = "varnet-mri"  #: the name of those that ship
 CASCADES = 4  #: gradient steps, each with weights of its own
@@ -141,4 +141,4 @@ def remarks(observation):
         unlike.append(f"noise of some {round(level)} dB" if level < math.inf else "no noise")
     trained = (f"varnet was trained on {len(known['slices'])} {told['image']}: {side} x {side} pixels, {low} to {high} "
                f"coils, random columns, acceleration {told['acceleration']:g}, noise of {least:g} to {most:g} dB")
-    return [trained + (f"; this case is unlike that: {', '.join(unlike)}" if unlike else "")]
+    return compared(trained, unlike)

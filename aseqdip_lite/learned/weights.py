@@ -21,6 +21,11 @@ def facts(name, folder=DATA):
     return json.loads((folder / INDEX).read_text(encoding="utf-8"))[name]
 
 
+def compared(trained, unlike):
+    """A remark, in a list: what weights were trained on, and after it the texts of what is unlike that in a case."""
+    return [trained + (f"; this case is unlike that: {', '.join(unlike)}" if unlike else "")]
+
+
 def load_weights(network, name, folder=DATA):
     """Give a network the weights of NAME.npz, which must be the file that weights.json tells of; returns the network.
 

@@ -124,13 +124,15 @@ class Method(Settings):
     """Base of all methods. Subclasses define `steps`, `init` and `step`.
 
     Class attributes: `name`, `about` (one line), `tasks` (names, or None for all), `budget` (the
-    field that only says when to end, so that a resumed run may raise it).
+    field that says when to end), `planned` (whether all steps depend on the budget; if none does, a resumed run may
+    raise it).
     """
 
     name: ClassVar[str] = ""
     about: ClassVar[str] = ""
     tasks: ClassVar[tuple[str, ...] | None] = None
     budget: ClassVar[str] = "steps"
+    planned: ClassVar[bool] = False
 
     @property
     def gradients(self):

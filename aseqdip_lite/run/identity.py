@@ -9,13 +9,14 @@ from ..operators import Operator
 
 
 def describe(run, window):
-    """What makes a run that has just begun this run, as a flat dictionary; the budget is left out so that it may grow.
+    """What makes a run that has just begun this run, as a flat dictionary; the budget may grow and is left out, unless
+    all steps are `planned` by it.
 
     Three digests stand for all numbers: measurements; problem: the operator, the truth and what else the case has;
     begin: the first input, which a named file may have given.
     """
     case, method, observation = run.case, run.method, run.case.observation
-    settings = {key: value for key, value in method.to_dict().items() if key != method.budget}
+    settings = {key: value for key, value in method.to_dict().items() if method.planned or key != method.budget}
     problem = (observation.A, observation.scale, observation.noise_std, case.truth, case.data_range, case.window,
                case.crop, case.support, case.heldout, case.offset, case.paste)
     return dict(task=case.task, image=case.image, method=method.name, seed=run.seed, data_seed=case.seed, window=window,

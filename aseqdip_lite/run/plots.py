@@ -15,11 +15,12 @@ from .stopping import StopReason
 
 STYLE = rc_params_from_file(Path(__file__).with_name("figures.mplstyle"), use_default_template=False)
 #: What figures call methods and tasks; those without an entry by their own names.
-NAMES = dict(aseqdip="aSeqDIP", bm3d="BM3D", cgls="CGLS", deep_decoder="Deep Decoder", es_dip="ES-DIP", fbp="FBP",
-             l1_wavelet="L1 wavelet", nlm="non-local means", pnp="plug-and-play", reference_guided="reference-guided",
-             rethinking_dip="Rethinking DIP", self_guided="self-guided DIP", sense="SENSE", sgld_dip="SGLD-DIP",
-             sirt="SIRT", tv="total variation", tv_dip="DIP with TV", vanilla="Deep Image Prior", varnet="VarNet",
-             zero_filled="zero-filled", mri="MRI", ct="CT", inpainting="in-painting")
+NAMES = dict(aseqdip="aSeqDIP", bm3d="BM3D", cgls="CGLS", ddnm="DDNM", deep_decoder="Deep Decoder", dps="DPS",
+             es_dip="ES-DIP", fbp="FBP", l1_wavelet="L1 wavelet", mcg="MCG", nlm="non-local means", pnp="plug-and-play",
+             reference_guided="reference-guided", rethinking_dip="Rethinking DIP", score_mri="Score-MRI",
+             self_guided="self-guided DIP", sense="SENSE", sgld_dip="SGLD-DIP", sirt="SIRT", tv="total variation",
+             tv_dip="DIP with TV", vanilla="Deep Image Prior", varnet="VarNet", zero_filled="zero-filled", mri="MRI",
+             ct="CT", inpainting="in-painting")
 LARGEST_DPI = 100  #: largest resolution of a stored figure, in dots per inch
 WIDEST = 10.0  #: inches that images side by side take at most, the width of a page of a notebook
 MOST = 8  #: images in a row; more make further rows

@@ -35,7 +35,7 @@ PUBLISHED = {
 SECOND = ("aseqdip", "vanilla", "self_guided")
 
 #: The methods that were trained on other images: they are not run here.
-TRAINED = ("varnet",)
+TRAINED = ("varnet", "ddnm", "dps", "score_mri", "mcg")
 
 #: aSeqDIP and the method that comes nearest to it in the paper's table, on each task.
 PAIR = ("aseqdip", "self_guided")
