@@ -40,10 +40,11 @@ def error_of(call, *args, **kwargs):
     return str(caught.value)
 
 
-def needs_weights(name):
-    """Skip a test of a method whose trained weights do not ship yet."""
-    if issubclass(methods.get(name), Sampler) and "denoiser-mri" not in json.loads((DATA / INDEX).read_text()):
-        pytest.skip("the weights of the denoisers are still in training")
+def needs_weights(name, task):
+    """Skip a test of a sampler on a task whose trained denoiser does not ship yet."""
+    kind = task if task in ("mri", "ct") else "pictures"
+    if issubclass(methods.get(name), Sampler) and f"denoiser-{kind}" not in json.loads((DATA / INDEX).read_text()):
+        pytest.skip(f"the denoiser of {kind} is still in training")
 
 
 def stored(state, device=None):

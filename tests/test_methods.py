@@ -29,7 +29,7 @@ def run(smoke_case):
     def run(task, name, seed=0):
         if name == "bm3d":
             pytest.importorskip("bm3d", reason="bm3d is for non-commercial use only, an extra of its own")
-        needs_weights(name)
+        needs_weights(name, task)
         method = methods.configure(name, task, "smoke", steps=STEPS)
         return method, list(iterate(smoke_case(task).observation, method, seed=seed))
     return run

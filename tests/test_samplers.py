@@ -10,6 +10,7 @@ from checks import error_of, generator, randn, stored
 from aseqdip_lite import iterate, reconstruct
 from aseqdip_lite.case import Observation
 from aseqdip_lite.learned import sampling
+from aseqdip_lite.learned.denoiser import Denoiser, initialise
 from aseqdip_lite.learned.sampling import Prior, damped_inverse
 from aseqdip_lite.methods import mcg
 from aseqdip_lite.methods.ddnm import DDNM
@@ -23,6 +24,7 @@ from aseqdip_lite.operators.ct import CTOperator
 from aseqdip_lite.operators.mri import MRIOperator, simulated_maps
 from aseqdip_lite.operators.projectors import MatrixProjector, disc, equal_angles, fbp
 from aseqdip_lite.operators.sampling import column_mask
+from aseqdip_lite.run.metrics import psnr
 
 MEAN, SD = 0.3, 0.5
 
@@ -178,7 +180,7 @@ def test_without_damping_it_is_the_pseudo_inverse():
 def test_a_prior_is_the_denoiser_in_other_units():
     """Images unit * x - offset of Gaussian x: the posterior mean of these."""
     unit, offset, s = 2.5, torch.tensor([0.2, -0.1, 0.4]).double(), 0.6
-    prior, x = Prior(Gaussian(), unit, offset.numpy()), randn(2, 3, 2, 2)
+    prior, x = Prior(Gaussian(), unit, offset[:, None, None]), randn(2, 3, 2, 2)
     mean, variance = unit * MEAN - offset[:, None, None], (unit * SD) ** 2
     assert torch.allclose(prior(x, s), (variance * x + s**2 * mean) / (variance + s**2)) and prior.sd == unit * SD
 
@@ -308,11 +310,11 @@ def test_the_slope_of_the_misfit_is_that_of_finite_differences(task):
 
 
 def test_dps_step_is_that_of_the_published_code(chain):
-    """u' = DDPM step - zeta grad_u ||y - A x_0(u)||, differentiated in u; zeta is ours times sqrt(pixels)."""
+    """u' = DDPM step - zeta grad_u ||y - A x_0(u)||, differentiated in u; of 1000 steps ours is zeta / sqrt(pixels)."""
     kept, beta = chain
     A, t, zeta = mri(), 600, 0.7
     y = randn(1, *A.out_shape, dtype=torch.complex128)
-    method, observation = with_prior(DPS)(zeta=zeta / 48**0.5), observed(A, y)
+    method, observation = with_prior(DPS)(steps=1000, zeta=zeta / 48**0.5), observed(A, y)
     carry = method.init(observation, 0)
     before, s, lower = kept[t - 1], *(float(((1 - a) / a).sqrt()) for a in (kept[t], kept[t - 1]))
     z = sampling.normal(carry.z, stored_generator(carry.generator))
@@ -449,6 +451,19 @@ def test_a_resumed_run_is_the_uninterrupted_one(cls, tiny_mri, tmp_path):
     assert f"{cls.name} steps is 7 here and 6 there" in said  # all levels depend on the number of steps
 
 
+def test_a_resumed_run_of_pictures_is_the_uninterrupted_one(smoke_case, tmp_path):
+    """A network computes in another order of memory than a checkpoint's."""
+    network = Denoiser(3, 0.5, widths=(4, 4))
+    initialise(network, generator())
+    network.network.head.weight.data.normal_(0.0, 0.1, generator=generator())
+    network = network.to(memory_format=torch.channels_last).requires_grad_(False)
+    case, method = smoke_case("inpainting", size=32), with_prior(DPS, network)(steps=6, samples=2)
+    whole = reconstruct(case, method, progress=False)
+    reconstruct(case, method, out=tmp_path, progress=False, watch=lambda step: step == 3)
+    rest = reconstruct(case, method, out=tmp_path, resume=True, progress=False)
+    assert torch.equal(whole.answer, rest.answer) and whole.curve["data"] == rest.curve["data"]
+
+
 @every_sampler
 def test_a_carry_goes_on_bit_for_bit(cls, tiny_mri):
     method = with_prior(cls)(steps=4, samples=2)
@@ -458,3 +473,24 @@ def test_a_carry_goes_on_bit_for_bit(cls, tiny_mri):
     fresh.load_state_dict(stored(carry.state_dict()))
     for one, other in zip(states[1:], iterate(tiny_mri.observation, method, carry=fresh), strict=True):
         assert torch.equal(one.image, other.image) and torch.equal(one.deviation, other.deviation)
+
+
+# The trained prior.
+
+@pytest.mark.parametrize("cls", [DDNM, DPS, ScoreMRI])
+def test_with_the_trained_denoiser_they_end_well_above_their_start(cls, smoke_case):
+    """And above what a Gaussian prior of the same mean and deviation makes of the data."""
+    case = smoke_case("mri")
+    scores = {}
+    for name, method in dict(trained=cls(steps=40), white=with_prior(cls)(steps=40)).items():
+        scores[name] = psnr(case.display(answer(case.observation, method).estimate), case.truth, case.data_range)
+    start = psnr(case.display(case.observation.start), case.truth, case.data_range)
+    assert scores["trained"] > max(start, scores["white"]) + 2
+
+
+@pytest.mark.parametrize("settings, unlike", [(dict(size=96), None), (dict(size=64), "64 x 64 pixels")])
+def test_the_result_says_what_the_prior_was_trained_on_and_what_is_unlike_that(settings, unlike, smoke_case):
+    observation = smoke_case("mri", **settings).observation
+    assert DDNM().remarks(observation) == [
+        "the prior was trained on slices of one head (Colin27, T1): 96 x 96 pixels" + (
+            f"; this case is unlike that: {unlike}" if unlike else "")]

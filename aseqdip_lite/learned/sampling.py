@@ -35,13 +35,12 @@ class Prior:
 
     Args:
         denoiser: D(x, s), with its `sd`, the standard deviation of its images.
-        unit: size of the observation's images, in its units; offset: as in `Observation`, (C,) or a number.
+        unit: size of the observation's images, in its units; offset: as in `Observation`, (C, 1, 1) or a number.
         tint: (1, 3, H, W) standard normal less its mean over the channels, for gray pictures; else None.
     """
 
     def __init__(self, denoiser, unit=1.0, offset=0.0, tint=None):
-        self.denoiser, self.unit, self.tint = denoiser, unit, tint
-        self.offset = offset if np.ndim(offset) == 0 else torch.as_tensor(offset)[:, None, None]  # (C, 1, 1)
+        self.denoiser, self.unit, self.offset, self.tint = denoiser, unit, offset, tint
 
     @property
     def sd(self):
@@ -68,7 +67,8 @@ def trained_prior(observation):
         tint = torch.randn((1, 3, *start.shape[2:]), generator=torch.Generator().manual_seed(0)).to(start)
         tint = tint - tint.mean(dim=1, keepdim=True)
     network = denoiser.load(kind_of(observation)).to(start.device)
-    return Prior(network, unit_of(observation), observation.offset, tint)
+    offset = torch.as_tensor(observation.offset).reshape(-1, 1, 1).to(start.device, start.real.dtype)
+    return Prior(network, unit_of(observation), offset, tint)
 
 
 def remarks(observation):

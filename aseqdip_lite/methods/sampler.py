@@ -49,7 +49,8 @@ class Sampler(Method):
     def step(self, observation, carry):
         """One step to the next lower noise level. Returns a `State`, with the term ||A x - y||^2 of the answer x."""
         s, lower = (carry.network.unit * level for level in self.levels()[carry.step:carry.step + 2])
-        carry.z, images = self.move(observation, carry, s, lower)
+        z, images = self.move(observation, carry, s, lower)
+        carry.z = z.contiguous()  # in the memory order of a checkpoint, which decides the last bits
         carry.step += 1
         answer = images.mean(dim=0, keepdim=True)
         several = self.samples > 1
