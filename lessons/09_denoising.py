@@ -963,11 +963,11 @@ for name in PICTURES:
     classic_leads[name] = dict(tv=tv - final, nlm=nlm - final, bm3d=bm3d - final, oracle=nlm - oracle)
     print(f"{name:>12}{tv:>8.2f}{nlm:>8.2f}{bm3d:>8.2f}{final:>15.2f}{blind:>8.2f}{oracle:>8.2f}   "
           f"{gap['mean']:+.2f} ({gap['floor']:.2f}) dB")
-    claim(bm3d > final + 1, f"{name}: BM3D is more than 1 dB above aSeqDIP's last step", "smoke")
+    claim(bm3d > final + 1, f"{name}: BM3D is more than 1 dB above aSeqDIP's final image", "smoke")
 claim(
     [name for name, leads in classic_leads.items() if leads["nlm"] < table[name, "nlm"]["to_aseqdip"]["floor"]]
-    == ["astronaut"],
-    "non-local means is above aSeqDIP's last step by more than the noise floor, but on the astronaut",
+    == ["hubble"] and classic_leads["hubble"]["nlm"] < -0.3,
+    "non-local means is above aSeqDIP's final image by more than the noise floor, but on hubble, where it is below",
     "smoke",
 )
 claim(
@@ -976,39 +976,45 @@ claim(
     "smoke",
 )
 claim(
-    [name for name, leads in classic_leads.items() if leads["tv"] > 1] == ["camera", "grass", "hubble"]
-    and max(leads["tv"] for leads in classic_leads.values() if leads["tv"] <= 1) < 0,
-    "TV is more than 1 dB above it on camera, grass and hubble, and below it on the three others",
+    [name for name, leads in classic_leads.items() if leads["tv"] > 0.5] == ["camera", "grass", "hubble"]
+    and max(leads["tv"] for leads in classic_leads.values() if leads["tv"] <= 0.5) < 0,
+    "TV is more than 0.5 dB above it on camera, grass and hubble, and below it on the three others",
     "smoke",
 )
 
 # %% [markdown]
-# Non-local means is above aSeqDIP's last step on each picture in the mean over the seeds, and but for the astronaut by
-# more than the **noise floor**, what other seeds alone may make of such a difference. Even the **oracle** is above the
-# filter on one picture only, *hubble*. There the last step is far below it: the budget of 800 steps, good for the
-# pictures of the search, is far too long for a dark sky full of dots. The blind pick saves most of that. BM3D is above
-# by more than 1 dB on all. And TV, a convex problem of 1992 with one searched number, is more than 1 dB above aSeqDIP
-# on three pictures; on the three others it is below, but on two of them by less than the noise floor. (*camera* and
-# *grass*, two of the three, are gray pictures; whether that is the reason two pictures cannot say.) TV and non-local
-# means take about a second, aSeqDIP a minute.
+# Non-local means is above aSeqDIP's final image on five pictures in the mean over the seeds, each time by more than the
+# **noise floor**, what other seeds alone may make of such a difference; on *hubble*, a dark sky full of dots, it is
+# below. Even the **oracle** is above the filter on that picture only. BM3D is above by more than 1 dB on all. And TV, a
+# convex problem of 1992 with one searched number, is more than 0.5 dB above aSeqDIP on three pictures; on the three
+# others it is below, on one of them by less than the noise floor. (*camera* and *grass*, two of the three, are gray
+# pictures; whether that is the reason two pictures cannot say.) TV and non-local means take about a second, aSeqDIP a
+# minute.
 #
-# Now to the paper's "earlier than in MRI". The stored comparison of MRI says what the last step loses to the oracle:
+# The final image is not always that of the last step. $\sigma$ is known here, so aSeqDIP's answer comes from no later
+# step than the one at which $\|f - y\|^2$ falls below the expected energy of the noise, the discrepancy principle of
+# lesson 02. What is that worth? And how much *earlier* than in MRI does denoising overfit? The stored comparisons say
+# what the final image and the last step lose to the oracle:
 
 # %% tags=["nbval-check-output"]
 for task in ("mri", "denoising"):
     row = summary(task)["all images", "aseqdip"]
-    final, oracle = (row["answers"][key]["psnr"]["mean"] for key in ("final", "oracle"))
-    print(f"{task:>9}: oracle - final = {oracle - final:.2f} dB after {row['steps']:.0f} steps")
-    if task == "mri":
-        claim(oracle - final < 0.1, "mri: the last step loses less than 0.1 dB", "smoke")
-    else:
-        claim(oracle - final > 0.3, "denoising: it loses more than 0.3 dB", "smoke")
+    final, last, oracle = (row["answers"][key]["psnr"]["mean"] for key in ("final", "last", "oracle"))
+    print(f"{task:>9}: after {row['steps']:.0f} steps oracle - last = {oracle - last:.2f} dB, "
+          f"oracle - final = {oracle - final:.2f} dB")
+    claim(oracle - final < 0.1, f"{task}: the final image loses less than 0.1 dB", "smoke")
+    if task == "denoising":
+        claim(oracle - last > 0.5, "denoising: the last step loses more than 0.5 dB", "smoke")
+worst = max(PICTURES, key=lambda name: (lambda psnr: psnr["oracle"] - psnr["last"])(
+    {key: table[name, "aseqdip"]["answers"][key]["psnr"]["mean"] for key in ("oracle", "last")}))
+print(f"the last step loses most on {worst}")
+claim(worst == "hubble", "the last step loses most on hubble", "smoke")
 
 # %% [markdown]
-# MRI loses next to nothing, with more steps. But the mean of denoising is one picture's doing: hubble loses 3.7 dB
-# after a peak near step 180, the five others 0.04 to 0.43 dB (`docs/RESULTS.md`). So denoising overfits earlier on
-# hubble; on the others the budget ends near the peak, and cannot tell. (Rates and `N` differ, so it is no controlled
-# comparison.)
+# MRI loses next to nothing, with more steps. In denoising the last step's loss is mostly one picture's: hubble, whose
+# peak lies near step 180 of 800 (`docs/RESULTS.md`). So denoising overfits earlier there; on the others the budget ends
+# near the peak, and cannot tell. (Rates and `N` differ, so it is no controlled comparison.) On hubble the discrepancy
+# principle stops near the peak, without the truth; on most of the others the misfit never falls so far.
 #
 # ### Why does the filter of 2005 win?
 #

@@ -961,10 +961,9 @@ claim(
     "on the astronaut some seeds say so and others say the opposite",
     needs="smoke",
 )
-without = [value for image in images if image != "hubble" for value in differences[image]]
 claim(
-    average["aseqdip"] < average["tv"] - 0.3 and abs(sum(without) / len(without)) < 0.3,
-    "TV is above on average by more than 0.3 dB; without hubble the average is within 0.3 dB of zero",
+    abs(average["aseqdip"] - average["tv"]) < 0.2,
+    "on average over the six pictures the two are within 0.2 dB",
     needs="smoke",
 )
 claim(
@@ -980,14 +979,15 @@ claim(
 # - **A seed draws the path, the noise and the network's first weights.** Both methods see the same path. On the
 #   astronaut and the coffee their scores go up and down together, and the spread of the *difference* is much smaller
 #   than that of either: there the path makes the spread.
-# - Six pictures. aSeqDIP is ahead on two with each seed, TV on three, and on the astronaut the seeds disagree. TV's
-#   lead on average is one picture's doing, *hubble*, a dark sky full of dots: aSeqDIP is past its peak there long
-#   before the budget ends (`docs/RESULTS.md`). On the two pictures of the search each is ahead once, with `lite`. One
-#   number, TV's $\lambda$, was searched for all pictures, and TV takes seconds where aSeqDIP takes more than a minute.
+# - Six pictures. aSeqDIP is ahead on two with each seed, TV on three, and on the astronaut the seeds disagree. On
+#   average they are level. That hangs on aSeqDIP's stop: on *hubble*, a dark sky full of dots, its last step is 3 dB
+#   below its peak, and the discrepancy principle of lesson 02 saves it (`docs/RESULTS.md`). On the two pictures of the
+#   search each is ahead once, with `lite`. One number, TV's $\lambda$, was searched for all pictures, and TV takes
+#   seconds where aSeqDIP takes more than a minute.
 # - **A baseline is a choice, and so are the pictures.** An earlier version of this table had TV channel by channel,
 #   each colour with edges of its own, and three pictures: aSeqDIP was ahead on all three. With TV coupled over the
 #   colours and the same three pictures the two were level; with `lite-half` aSeqDIP leads on two of these three. With
-#   three more pictures, two of them gray, TV is ahead on average. Ask of
+#   three more pictures, two of them gray, they are level again. Ask of
 #   every lead how strong the runner-up was allowed to be, and who chose the pictures.
 # - $A$ is known **exactly**: path, curve, noise. Nobody hands you the path of a shaking hand. To find $h$ as well is
 #   **blind** deblurring, and it is much harder. Nothing here says how these methods would do.

@@ -312,8 +312,8 @@ for name in ("tv", "nlm"):
 # the picture and with the seed. And three runs of one picture share that picture, so eighteen runs are not eighteen
 # independent facts about pictures. The noise floor says what other seeds would change on these six pictures. What other
 # pictures would change, only the six means can say: the interval rests on six numbers, and is far wider than the floor.
-# TV's mean lead is many floors above zero, and its interval holds zero: on these six pictures TV is ahead in the mean,
-# and of pictures like these we do not know.
+# Both mean leads are above the floor, and both intervals hold zero: on these six pictures TV and the filter are ahead
+# in the mean, and of pictures like these we do not know.
 
 # %% [markdown]
 # ## What tuning is worth

@@ -93,7 +93,13 @@ def page():
     """The page's text."""
     kill, faults, fuzz, modes, audit = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
                                         for name in ("kill", "faults", "fuzz", "determinism", "audit"))
+    trials, counts = kill["trials"], [part for parts in fuzz["counts"].values() for part in parts.values()]
     return TEXT.read_text(encoding="utf-8").format(
+        kill_trials=len(trials), kill_right=sum(trial["equal"] for trial in trials),
+        kill_deaths=sum(len(trial["kills"]) for trial in trials), fuzz_files=sum(sum(part.values()) for part in counts),
+        fuzz_failed=sum(part.get("failed", 0) for part in counts) or "none",
+        threads_most=max(found[name] for found in modes["default"]["between_threads"]
+                         for name in ("peak", "final", "blind")),
         kill=kill, killed=killed(kill).rstrip(), disk=disk(faults).rstrip(), tmpfs=faults["tmpfs_bytes"] / 2**20,
         probe=faults["probe_bytes"] / 2**20, fuzz=fuzz, mutated=hostile(fuzz["counts"]["mutated"]).rstrip(),
         structured=hostile(fuzz["counts"]["structured"]).rstrip(), minutes=minutes(fuzz["seconds"]),

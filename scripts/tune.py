@@ -91,8 +91,9 @@ def budgets_read(trial, result, budgets):
     if not method.budget or trial.method in OWN_RULE:
         return {}
     curve, data = result.curve["psnr"], result.curve["data"]
+    noise = result.metrics["answers"].get("discrepancy", {}).get("step") or len(data)
     steady = {step: curve[step - 1] for step, stage in enumerate(result.curve["stage"], start=1)
-              if not stage or not in_dip(data[:step])}
+              if not stage or step <= noise and not in_dip(data[:step])}
     read = {budget: steady[max(step for step in steady if step <= budget)] for budget in budgets
             if only_budget(method, budget)}
     return dict(finals=read) if read else {}

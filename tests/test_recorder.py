@@ -9,7 +9,7 @@ from checks import generator, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aseqdip_lite import State, Vanilla, reconstruct, tasks
+from aseqdip_lite import State, Vanilla, load_case, reconstruct, tasks
 from aseqdip_lite.run.recorder import MovingVariance, Recorder
 from aseqdip_lite.run.stopping import in_dip
 
@@ -124,16 +124,28 @@ def test_the_answer_is_never_a_dip_and_the_last_step_is_kept_beside_it(tiny_mri)
     """
     data = [1 / step for step in range(1, 41)]
     data[20:24], data[39] = [0.2] * 4, 0.03  # 0.03 is above 1 / 39 by more than a twentieth
+    far = 100 * tiny_mri.observation.noise_energy  # the unit of the data terms: none comes near the noise
     recorder, other, images = Recorder(tiny_mri, window=4), Recorder(tiny_mri, window=4), images_like(tiny_mri, 80)
     picked = []
     for step, (image, value) in enumerate(zip(images, data + [0.03] * 40, strict=True), start=1):
-        recorder.record(State(step, image, dict(loss=value, data=value), None, stage=step))
-        other.record(State(step, image, dict(loss=value, data=value), None))
+        recorder.record(State(step, image, dict(loss=far * value, data=far * value), None, stage=step))
+        other.record(State(step, image, dict(loss=far * value, data=far * value), None))
         assert other.images["final"] is recorder.images["last"] is image
         assert recorder.images["final"] is images[recorder.at["final"] - 1]
         picked.append(recorder.at["final"])
     assert picked[20:24] == [20] * 4 and picked[24] == 25
     assert picked[51] == 39 and picked[52] == 53 and picked[-1] == 80  # 53 - 53 // 4 is the first above 39
+
+
+def test_the_answer_of_a_method_in_stages_is_none_that_has_fitted_noise():
+    """No step after the first whose data term is at most the energy of the noise, however well it fits."""
+    case = load_case("denoising", size=16, seed=0)
+    energy, images = case.observation.noise_energy, images_like(case, 6)
+    for stage, expected in ((1, 3), (0, 6)):  # a method without stages answers with its last step
+        recorder = Recorder(case, window=4)
+        for step, (image, share) in enumerate(zip(images, (1.5, 1.2, 0.99, 0.9, 1.1, 0.7), strict=True), start=1):
+            recorder.record(State(step, image, dict(loss=share * energy, data=share * energy), None, stage=stage))
+        assert recorder.at["discrepancy"] == 3 and recorder.at["final"] == expected and recorder.at["last"] == 6
 
 
 def test_what_counts_as_a_dip_does_not_depend_on_the_unit_of_the_data():

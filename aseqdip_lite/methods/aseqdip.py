@@ -37,7 +37,7 @@ class ASeqDIP(Method):
         L(phi) = ||A f_phi(z_{k-1}) - y||^2 + lam ||f_phi(z_{k-1}) - z_{k-1}||^2        (Eq. 3)
 
     starting from phi_{k-1}, then z_k = f_phi(z_{k-1}) without gradient (Eq. 4); z_0 = A^H y (MRI, CT) or y. The
-    answer is z_K (but see `run.stopping.in_dip`).
+    answer is z_K (but see `final` of `run.recorder.Recorder`).
 
     Published setting: U-Net, Adam, lr 1e-4, lam 1, N 2, K 2000 (4000 steps). Algorithm 1 prints phi_0 ~ N(0, I), from
     which ours do not train: see `networks.initialise`. One Adam lives through all stages, as in the authors' scripts.

@@ -23,7 +23,8 @@ class Recorder:
     """Follows a run: one row of the curve per step, and its answers, `images` and the steps that they are of, `at`.
 
     * start: z_0, or A^H y, before any step.
-    * final: the method's answer at the last step; of a method in stages at the last in no dip, see `stopping.in_dip`.
+    * final: the method's answer at the last step; of a method in stages at the last in no dip (`stopping.in_dip`) and
+      no later than the pick of discrepancy, for beyond it the data term is below the energy of the noise.
     * last: its answer at the last step. Neither is of an output that is constant over all pixels.
     * blind, emv, discrepancy: the answers that the `rules` pick (see `stopping`), the last one where the noise level is
       known; None before one window. The two variances look back over the same stretch of the run however often it is
@@ -57,7 +58,7 @@ class Recorder:
         self.flat = self.flat + 1 if is_constant(state.image) else 0
         if not self.flat or not self.curve:
             taken.append("last")
-            if not state.stage or not in_dip([*self.curve.get("data", []), state.losses.get("data", math.nan)]):
+            if not state.stage or self.fits(state.losses.get("data", math.nan)):
                 self.deviation = state.deviation
                 taken.append("final")
             for name, rule in self.rules.items():
@@ -80,6 +81,11 @@ class Recorder:
         for name, value in row.items():
             self.curve.setdefault(name, []).append(value)
         return row
+
+    def fits(self, data):
+        """Whether the output of this data term may be the answer: it ends no dip, and no noise was fitted before it."""
+        noise = self.rules.get("discrepancy")
+        return not (noise and noise.best_step) and not in_dip([*self.curve.get("data", []), data])
 
     @property
     def variance(self):
