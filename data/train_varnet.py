@@ -29,7 +29,7 @@ SNR = (15.0, 30.0)  #: dB, of the whole k-space
 FEWER = {4: (38, 60, 92, 118), 1: (92,)}
 #: What the weights are good for, read by the method `varnet` to say when a case is unlike it.
 DOMAIN = dict(task="mri", size=SIZE, acceleration=ACCELERATION, pattern="random", coils=[min(COILS), max(COILS)],
-              snr=list(SNR), image="slices of one head (Colin27, T1)")
+              snr=list(SNR), image="one head (Colin27, T1)")
 
 
 @functools.cache
@@ -70,8 +70,8 @@ class Training(training.Training):
 def slices_of(count):
     """(name of the weights, numbers of the slices) of a training on so many slices: 18, all, or a key of `FEWER`."""
     if count in FEWER:
-        return f"{WEIGHTS}-{count}", list(FEWER[count])
-    return WEIGHTS, brains.training_slices()
+        return f"{WEIGHTS[0]}-{count}", list(FEWER[count])
+    return WEIGHTS[0], brains.training_slices()
 
 
 @click.command()

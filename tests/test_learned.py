@@ -26,7 +26,8 @@ from aseqdip_lite.operators.sampling import column_mask
 from aseqdip_lite.run.metrics import psnr
 
 #: The shipped weights, and the network of each.
-EVERY = {"autoencoder": Autoencoder, varnet.WEIGHTS: VarNet, "denoiser-mri": partial(Denoiser, KINDS["mri"], 1.0)}
+EVERY = {"autoencoder": Autoencoder, **dict.fromkeys(varnet.WEIGHTS, VarNet),
+         "denoiser-mri": partial(Denoiser, KINDS["mri"], 1.0)}
 
 
 def operator(shape=(8, 12), coils=2, acceleration=2):
@@ -124,10 +125,9 @@ def test_training_slices_keep_away_from_every_other_one():
     assert others == {50, 56, 64, 70, 76, 82, 88, 96, 102, 108}
     chosen = brains.training_slices()
     assert len(chosen) == 18 and all(abs(z - other) >= 3 for z in chosen for other in others)
-    assert facts(varnet.WEIGHTS)["slices"] == chosen
-    for count in train_varnet.FEWER:
-        name, fewer = train_varnet.slices_of(count)
-        assert name == f"varnet-mri-{count}" and len(set(fewer)) == count and set(fewer) < set(chosen)
+    for name, count in zip(varnet.WEIGHTS, (18, 4, 1), strict=True):
+        assert train_varnet.slices_of(count) == (name, facts(name)["slices"])
+        assert len(set(facts(name)["slices"])) == count and set(facts(name)["slices"]) <= set(chosen)
 
 
 def ellipses():
@@ -291,6 +291,14 @@ def test_the_result_says_what_it_was_trained_on_and_what_is_unlike_that(settings
                         f"; this case is unlike that: {unlike}" if unlike else ""))
     if unlike is None:
         assert reconstruct(case, method, progress=False).metrics["notes"] == [*case.notes, note]
+
+
+@pytest.mark.parametrize(("name", "slices"), [("varnet-mri-4", "4 slices of"), ("varnet-mri-1", "1 slice of")])
+def test_each_file_of_weights_says_its_own_slices(name, slices):
+    case = load_case("mri", "brain-056", size=96)
+    method, whole = methods.configure("varnet", "mri", weights=name), methods.configure("varnet", "mri")
+    assert method.remarks(case.observation)[0].startswith(f"varnet was trained on {slices} one head")
+    assert not torch.equal(method.solve(case.observation), whole.solve(case.observation))
 
 
 def test_a_measured_scan_is_named():

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from ..networks import ImageNetwork
 from .weights import compared, facts, load_weights
 
-WEIGHTS = "varnet-mri"  #: the name of those that ship
+#: The names of those that ship: trained on all 18 slices of `data/brains.py`, on four, and on one of them.
+WEIGHTS = ("varnet-mri", "varnet-mri-4", "varnet-mri-1")
 CASCADES = 4  #: gradient steps, each with weights of its own
 MARGIN = 3.0  #: decibels by which the noise may differ from that of the training and still be like it
 TOLERANCE = 0.05  #: share by which an acceleration may differ from that of the training and still be like it
@@ -67,7 +68,9 @@ class VarNet(nn.Module):
 
     Source: Sriram et al., End-to-End Variational Networks for Accelerated MRI Reconstruction, MICCAI 2020. There the
     steps are made in k-space, k <- k - eta M (k - y) - F S C(S^H F^H k). Where sum_c |S_c|^2 = 1, S^H F^H of that is
-    the step here, but for what coil data hold outside of the range of F S: the image form drops it.
+    the step here, but for what coil data hold outside of the range of F S: the image form drops it. Published are 12
+    cascades, maps from a second network, the loss 1 - SSIM, and thousands of fastMRI slices. The weights that ship have
+    4 cascades, given maps, squared error, and a few slices of the head that the shipped ones come from.
 
     Args:
         cascades: number of steps; widths: see `Correction`.
@@ -98,9 +101,9 @@ def initialise(network, generator):
         correction.network.head.weight.zero_()
 
 
-def load():
-    """The `VarNet` with the weights that ship, frozen; InputError if their file is damaged."""
-    return load_weights(VarNet(), WEIGHTS).to(memory_format=torch.channels_last).requires_grad_(False)
+def load(name=WEIGHTS[0]):
+    """The `VarNet` with the weights of a name of `WEIGHTS`, frozen; InputError if their file is damaged."""
+    return load_weights(VarNet(), name).to(memory_format=torch.channels_last).requires_grad_(False)
 
 
 def is_comb(mask):
@@ -119,9 +122,11 @@ def signal_to_noise(observation):
     return 20 * math.log10(float(observation.start.norm()) / noise) if noise else math.inf
 
 
-def remarks(observation):
-    """One sentence, in a list: what the weights were trained on, and what is unlike that in an observation of MRI."""
-    known = facts(WEIGHTS)
+def remarks(observation, name=WEIGHTS[0]):
+    """One sentence, in a list: what the weights of a name were trained on, and what is unlike that in an observation of
+    MRI.
+    """
+    known = facts(name)
     told, unlike, A = known["trained_on"], [], observation.A
     side, (low, high), (least, most), coils = told["size"], told["coils"], told["snr"], A.out_shape[0]
     sampled = float(A.mask.mean())
@@ -139,6 +144,8 @@ def remarks(observation):
         unlike.append("a measured scan")
     elif not least - MARGIN <= (level := signal_to_noise(observation)) <= most + MARGIN:
         unlike.append(f"noise of some {round(level)} dB" if level < math.inf else "no noise")
-    trained = (f"varnet was trained on {len(known['slices'])} {told['image']}: {side} x {side} pixels, {low} to {high} "
-               f"coils, random columns, acceleration {told['acceleration']:g}, noise of {least:g} to {most:g} dB")
+    count = len(known["slices"])
+    trained = (f"varnet was trained on {count} slice{'s' * (count > 1)} of {told['image']}: {side} x {side} pixels, "
+               f"{low} to {high} coils, random columns, acceleration {told['acceleration']:g}, noise of {least:g} to "
+               f"{most:g} dB")
     return compared(trained, unlike)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from ..learned import varnet
+from ..settings import setting
 from . import register
 from .classic import Classic
 
@@ -15,18 +14,18 @@ from .classic import Classic
 class VarNet(Classic):
     """VarNet: x <- x - eta_t A^H (A x - y) - C_t(x) from A^H y, eta_t and the networks C_t trained on other images.
 
-    See `learned.varnet.VarNet` (Sriram et al., MICCAI 2020). Published setting: 12 cascades in k-space, maps from a
-    second network, loss 1 - SSIM, thousands of fastMRI slices. Ours: 4 in the image domain, given maps, squared error,
-    a few slices of the head that the shipped ones come from, at least 3 mm away from these, which flatters it.
+    See `learned.varnet.VarNet` (Sriram et al., MICCAI 2020), also for what is published and what is ours. Training and
+    shipped slices come from one head, at least 3 mm apart, which flatters it.
     """
 
     name: ClassVar[str] = "varnet"
     about: ClassVar[str] = "unrolled gradient steps with networks trained on other slices (MICCAI 2020)"
 
+    weights: str = setting(varnet.WEIGHTS[0], "trained on 18 slices, or on 4 or 1 of them", choices=varnet.WEIGHTS)
+
     def remarks(self, observation):
         """What the weights were trained on, and how the case differs from it."""
-        return varnet.remarks(observation)
+        return varnet.remarks(observation, self.weights)
 
-    @torch.no_grad()
     def solve(self, observation):
-        return varnet.load().to(observation.y.device)(observation.A, observation.y)
+        return varnet.load(self.weights).to(observation.y.device)(observation.A, observation.y)
