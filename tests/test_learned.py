@@ -26,8 +26,8 @@ from aseqdip_lite.operators.sampling import column_mask
 from aseqdip_lite.run.metrics import psnr
 
 #: The shipped weights, and the network of each.
-EVERY = {"autoencoder": Autoencoder, **dict.fromkeys(varnet.WEIGHTS, VarNet),
-         "denoiser-mri": partial(Denoiser, KINDS["mri"], 1.0)}
+EVERY = {"autoencoder": Autoencoder, **dict.fromkeys(varnet.WEIGHTS, VarNet)} | {
+    f"denoiser-{kind}": partial(Denoiser, channels, 1.0) for kind, channels in KINDS.items()}
 
 
 def operator(shape=(8, 12), coils=2, acceleration=2):

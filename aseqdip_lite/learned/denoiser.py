@@ -89,8 +89,9 @@ class Denoiser(nn.Module):
     def forward(self, x, s):
         """D(x; s) of the shape and kind of x.
 
-        Images are in the unit in which the 99.5th percentile of the magnitude is about 1. They may be of any size:
-        inside they are continued by their mirror image to one that the network's stride divides.
+        Images are in the unit in which the 99.5th percentile of the magnitude is about 1; pictures are display values,
+        0 black and 1 white. They may be of any size: inside they are continued by their mirror image to one that the
+        network's stride divides.
 
         Args:
             x: (B, channels, H, W) real, or (B, 1, H, W) complex for 2 channels.

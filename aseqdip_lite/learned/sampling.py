@@ -23,7 +23,7 @@ from .weights import compared, facts
 HIGHEST = denoiser.GREATEST  #: noise level that sampling begins at; an image's energy is some 1000 times below it
 LOWEST = 0.01  #: level of the last noise, as in DDPM and Score-MRI
 NOMINAL = 0.003  #: noise level of y where it is unknown, and at least that in CT, whose data do not fit A exactly
-DIM = 1.2  #: by which the peak of |A^H y| is too small where k-space is undersampled: 1.1 to 1.4 on tuning images
+DIM = 1.2  #: by which the peak of |A^H y| is too small where k-space is undersampled: 1.1 to 1.5 on tuning images
 
 
 class Prior:
@@ -52,7 +52,7 @@ class Prior:
         if self.tint is None:
             return self.unit * self.denoiser(image, level) - self.offset
         level = 3**0.5 * level
-        return self.denoiser(image + level * self.tint, level).mean(dim=1, keepdim=True) - self.offset
+        return self.unit * self.denoiser(image + level * self.tint, level).mean(dim=1, keepdim=True) - self.offset
 
 
 def kind_of(observation):
@@ -77,8 +77,6 @@ def remarks(observation):
     told, unlike = known["trained_on"], []
     if start.shape[2:] != (told["size"], told["size"]):
         unlike.append(" x ".join(map(str, start.shape[2:])) + " pixels")
-    if kind_of(observation) == "pictures" and start.shape[1] == 1:
-        unlike.append("gray")
     return compared(f"the prior was trained on {told['image']}: {told['size']} x {told['size']} pixels", unlike)
 
 

@@ -26,8 +26,9 @@ class ScoreMRI(Sampler):
     DPS answer to that.
 
     Published setting: 2000 levels, 500 in its multi-coil scripts, from 378 to 0.01, ratio 0.16; each coil image is
-    sampled alone, with its measured k-space put in, and with the maps every 50th step. Ours: the given maps in every
-    data step, levels from 10 to 0.01, and the corrector at the level s' that the predictor has reached, not at s.
+    sampled alone, with its measured k-space put in, and in one variant all with the maps at every 50th step. Ours: the
+    given maps in every data step, levels from 10 to 0.01, and the corrector at the level s' that the predictor has
+    reached, not at s.
     """
 
     name: ClassVar[str] = "score_mri"
