@@ -15,7 +15,7 @@ help:
 	@echo "make lab       copy the lessons to aseqdip-lessons, open 00 in JupyterLab (this machine only)"
 	@echo "make setup     only make .venv"
 	@echo "make lessons   execute all lessons in the laptop profile and store their outputs"
-	@echo "make site      render lessons, slides, guides and reference as a web site in out/site; no network is needed to read it"
+	@echo "make site      render lessons, slides, guides and reference as a web site in out/site; it is read offline"
 	@echo "make slides    only the slides of the lessons, made from their notebooks, in out/slides"
 	@echo "make bench     measure speed, memory and growth (a quarter of an hour; nothing else should run meanwhile),"
 	@echo "               print them with what is stored and write docs/PERFORMANCE.md; PARTS=\"quality means\" for"

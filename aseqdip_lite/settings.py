@@ -16,7 +16,7 @@ import unicodedata
 #: From seconds to hours; a profile changes sizes and numbers of steps, nothing else.
 PROFILES = ("smoke", "laptop", "paper")
 
-#: The largest number of steps, and of any whole setting without a bound of its own: days, and gigabytes of curves.
+#: The largest number of steps, and of any whole setting without a bound of its own; so many take days and gigabytes.
 MOST = 10**7
 
 

@@ -1,6 +1,9 @@
 """Sphinx configuration of the site: scripts/build_site.py (`make site`) collects the pages and calls Sphinx."""
 
-from docstrings import process_docstring
+from pathlib import Path
+
+import mathjax
+from docstrings import process_docstring, skip_member
 
 import aseqdip_lite
 
@@ -24,9 +27,13 @@ autodoc_typehints = "none"  # the docstrings say shapes and units
 autodoc_inherit_docstrings = False  # torch's and click's are written in another markup
 napoleon_use_ivar = True
 
-html_theme = "furo"  # search, light and dark; formulas need MathJax, which readers load from its CDN
+html_theme = "furo"  # search, light and dark
 html_title = "aseqdip-lite"
-html_static_path = ["static"]
+html_favicon = "static/favicon.svg"
+# MathJax in one file, without fonts to load: pages ask no other host for anything
+html_static_path = ["static", str(Path(mathjax.__path__[0], "static/mathjax/es5/tex-svg.js"))]
+mathjax_path = "tex-svg.js"
+mathjax3_config = {}  # myst-nb says here which parts of a page hold formulas
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
@@ -35,3 +42,4 @@ html_show_sourcelink = False
 def setup(app):
     """Docstrings are plain text; they are turned into reStructuredText before napoleon reads their sections."""
     app.connect("autodoc-process-docstring", process_docstring, priority=400)
+    app.connect("autodoc-skip-member", skip_member)

@@ -4,17 +4,20 @@
     python scripts/build_site.py --out FOLDER
 
 Nothing is executed: a lesson shows what its notebook stores. The pages are copied into a folder of their own, where
-the README becomes the front page and each module gets a page, and rendered by Sphinx with docs/conf.py. A broken link
-or any other warning is an error.
+each module gets a page, and rendered by Sphinx with docs/conf.py. A broken link or any other warning is an error. The
+site asks no other host for anything: formulas are drawn by the MathJax that it carries.
 """
 
 import ast
+import base64
 import re
 import shutil
+import struct
 import sys
 import tempfile
 from pathlib import Path
 
+import build_slides
 import click
 import nbformat
 
@@ -25,10 +28,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "aseqdip_lite"
 
 #: Guides in the order of the menu: (title, page).
-GUIDES = (("Glossary", "docs/glossary"), ("Troubleshooting", "docs/troubleshooting"),
-          ("For instructors", "docs/instructors"), ("Results", "docs/RESULTS"),
+GUIDES = (("README", "README"), ("Glossary", "docs/glossary"), ("Troubleshooting", "docs/troubleshooting"),
+          ("For instructors", "docs/instructors"), ("Quizzes", "docs/QUIZZES"), ("Results", "docs/RESULTS"),
           ("Performance", "docs/PERFORMANCE"), ("Data", "data/README"), ("Contributing", "CONTRIBUTING"),
           ("Changes", "CHANGELOG"))
+
+#: The front page's prose, with fields for the number of lessons and their table.
+FRONT = ROOT / "docs" / "texts" / "site.md"
 
 #: Pages of docs/teaching in the order of the menu.
 TEACHING = ("outcomes", "rubric", "exam", "exam_solutions", "sample_report", "projects", "assistants", "running")
@@ -49,8 +55,11 @@ MENU = """
 """
 
 #: What a lesson's page says in place of its first code cell.
-NOTE = ("*This page shows what the stored notebook printed; nothing runs here, panels neither.* "
-        "{{download}}`Download the notebook <../notebooks/{name}>`, or open the lessons with `make lab`.")
+NOTE = ("*This page shows what the stored notebook printed; nothing runs here, panels neither.* {{download}}`Download "
+        "the notebook <../notebooks/{stem}.ipynb>`, or open the lessons with `make lab`. {slides} of this lesson.")
+
+#: The link to a lesson's slides, which Sphinx does not know.
+SLIDES = '<a href="{up}slides/{stem}.html">Slides</a>'
 
 #: Options of a module's page.
 MEMBERS = "   :members:\n   :ignore-module-all:\n   :show-inheritance:\n   :member-order: bysource\n"
@@ -72,7 +81,7 @@ def stage(folder):
     for path in notebooks:
         shutil.copy(path, folder / "notebooks" / path.name)
         notebook = nbformat.read(path, 4)
-        nbformat.write(for_readers(notebook, path.name), folder / "lessons" / path.name)
+        nbformat.write(for_readers(notebook, path.stem), folder / "lessons" / path.name)
         lessons.append((lesson_title(path.stem, notebook), f"lessons/{path.stem}"))
     named = {page for _, page in GUIDES}
     guides = [*GUIDES, *((path.stem.capitalize(), f"docs/{path.stem}") for path in pages
@@ -81,8 +90,20 @@ def stage(folder):
     menus = (("Lessons", lessons), ("Guides", guides),
              ("Teaching", [(first_heading(path), f"docs/teaching/{path.stem}") for path in teaching]),
              ("Reference", [("All modules", "api/index")]))
-    front = (ROOT / "README.md").read_text(encoding="utf-8").replace(RAW, "")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace(RAW, "")
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    front = FRONT.read_text(encoding="utf-8").format(count=len(lessons), lessons=lessons_table(readme))
     (folder / "index.md").write_text(front + "".join(menu(*one) for one in menus), encoding="utf-8")
+
+
+def lessons_table(readme):
+    """The README's table of lessons in Markdown, with the minutes that each one runs and its slides."""
+    rows = []
+    for link, stem, holds in re.findall(r"^\| (\[.+?\]\(lessons/(\w+)\.ipynb\)) \| (.+) \|$", readme, re.MULTILINE):
+        source = (ROOT / "lessons" / f"{stem}.py").read_text(encoding="utf-8")
+        rows.append([link, holds, re.search(r"^#   minutes: (\d+)$", source, re.MULTILINE)[1],
+                     SLIDES.format(up="", stem=stem)])
+    return markdown_table(rows, ("lesson", "holds", "minutes", "slides"))
 
 
 def first_heading(page):
@@ -95,9 +116,9 @@ def menu(caption, entries):
     return MENU.format(caption=caption, entries="\n".join(f"{title} <{page}>" for title, page in entries))
 
 
-def for_readers(notebook, name):
+def for_readers(notebook, stem):
     """The notebook with a note in place of the cell that sets up Google Colab, which tells a reader nothing."""
-    note = nbformat.v4.new_markdown_cell(NOTE.format(name=name))
+    note = nbformat.v4.new_markdown_cell(NOTE.format(stem=stem, slides=SLIDES.format(up="../", stem=stem)))
     notebook.cells = [note if "colab-setup" in cell.metadata.get("tags", ()) else cell for cell in notebook.cells]
     return notebook
 
@@ -140,6 +161,18 @@ def stage_reference(folder):
     (folder / "index.md").write_text(index, encoding="utf-8")
 
 
+def with_sizes(page):
+    """Write the width and height of each picture into a page, so that its text stays where it is while they load."""
+    def sized(tag):
+        kind, _, content = tag[1].partition(",")
+        head = base64.b64decode(content[:32]) if kind.startswith("data:") else (page.parent / tag[1]).read_bytes()[:24]
+        width, height = struct.unpack(">II", head[16:24])  # all pictures are PNG
+        return f'{tag[0][:-1].rstrip("/ ")} width="{width}" height="{height}"/>'
+
+    text = page.read_text(encoding="utf-8")
+    page.write_text(re.sub(r'<img(?![^>]* width=)[^>]*? src="([^"]+)"[^>]*>', sized, text), encoding="utf-8")
+
+
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "out" / "site", help="Folder [out/site].")
 def main(out):
@@ -150,9 +183,12 @@ def main(out):
         staged, html, doctrees = (Path(temporary) / name for name in ("pages", "html", "doctrees"))
         staged.mkdir()
         stage(staged)
-        failed = build_main(["-q", "-W", "--keep-going", "-b", "html", "-c", str(ROOT / "docs"), "-d", str(doctrees),
-                             str(staged), str(html)])
+        failed = build_main(["-q", "-W", "--keep-going", "-j", "auto", "-b", "html", "-c", str(ROOT / "docs"),
+                             "-d", str(doctrees), str(staged), str(html)])
         if not failed:
+            for page in html.rglob("*.html"):
+                with_sizes(page)
+            build_slides.build(html / "slides")
             shutil.copytree(html, out, dirs_exist_ok=True)
             click.echo(f"written: {out / 'index.html'}")
     sys.exit(failed)

@@ -1,6 +1,7 @@
 """The package's docstrings, which are plain text for a terminal, as reStructuredText for the site."""
 
 import dataclasses
+import inspect
 import re
 
 #: Headings; their indented lines are left to napoleon but for those of "Returns:", in which it looks for a type.
@@ -60,9 +61,10 @@ def escaped(line):
     """A line of prose with `code` in double backticks and everything else that RST would read as markup escaped."""
     parts = CODE.split(line)
     for index, part in enumerate(parts):
-        if index % 2:  # RST wants code apart from letters: an escaped space does it
-            left, right = parts[index - 1][-1:], parts[index + 1][:1]
-            parts[index] = ("\\ " if left.isalnum() else "") + f"`{part}`" + ("\\ " if right.isalnum() else "")
+        if index % 2:  # RST wants code apart from letters and signs such as ^: an escaped space does it
+            before = "\\ " if re.search(r"[^\s'\"(\[{<:/-]$", parts[index - 1]) else ""
+            after = "\\ " if re.match(r"[^\s'\")\]}>:/.,;!?-]", parts[index + 1]) else ""
+            parts[index] = f"{before}`{part}`{after}"
         else:
             parts[index] = re.sub(r"([\\*|`]|_(?!\w))", r"\\\1", part)
     return "".join(parts)
@@ -79,3 +81,9 @@ def settings_of(cls):
 def process_docstring(app, what, name, obj, options, lines):
     """Handler of Sphinx's event "autodoc-process-docstring": changes the lines in place."""
     lines[:] = as_rst(lines) + settings_of(obj)
+
+
+def skip_member(app, what, name, obj, skip, options):
+    """Handler of "autodoc-skip-member": a function of another package that a class keeps is not documented here."""
+    home = getattr(obj, "__module__", None) or "aseqdip_lite"
+    return True if inspect.isroutine(obj) and not home.startswith("aseqdip_lite") else None

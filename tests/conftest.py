@@ -1,7 +1,12 @@
-"""Shared by all tests: one thread, repeatable hypothesis, and small cases that are made once."""
+"""Shared by all tests: one thread, repeatable hypothesis, small cases that are made once, and headless Chromium.
+
+Tests in a browser are skipped where playwright or Chromium is not installed: `make setup` has the first, the Debian
+package `chromium` the second.
+"""
 
 import functools
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +21,12 @@ from aseqdip_lite.methods.base import Method
 from aseqdip_lite.methods.classic import Solved
 from aseqdip_lite.run import threads
 from aseqdip_lite.settings import setting
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+#: No attempt to reach anything outside of this machine; no sandbox, which root may not use.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+SLOW = 120_000  # milliseconds that a loaded machine may take to start a kernel and import torch
 
 threads.use(1)
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=25)
@@ -81,3 +92,18 @@ class Scripted(Method):
 def scripted():
     """scripted(script, steps): a method that yields what `script(step)` says, a dictionary of fields of `State`."""
     return lambda script, steps=100: type("Scripted", (Scripted,), dict(script=staticmethod(script)))(steps=steps)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """An empty page of headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport=dict(width=1440, height=1300))
+        page.set_default_timeout(SLOW)
+        playwright.expect.set_options(timeout=SLOW)
+        yield page
+        browser.close()

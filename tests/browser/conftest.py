@@ -1,14 +1,9 @@
-"""A JupyterLab of its own, on this machine only and with a token, and headless Chromium to look at it.
-
-The tests are skipped where playwright, JupyterLab or Chromium is not installed: `make setup` has the first two,
-the Debian package `chromium` the third.
-"""
+"""A JupyterLab of its own, on this machine only and with a token, for headless Chromium to look at."""
 
 import json
 import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,11 +12,6 @@ import urllib.request
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-#: No attempt to reach anything outside of this machine; no sandbox, which root may not use.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
-SLOW = 120_000  # milliseconds that a loaded machine may take to start a kernel and import torch
 #: JupyterLab's settings: all cells are in the page, not only those on view; no question about news.
 SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"},
             "apputils-extension/notification": {"fetchNews": "false"}}
@@ -75,21 +65,6 @@ def lab(tmp_path_factory):
     finally:
         process.terminate()
         process.wait(20)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """An empty page of headless Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport=dict(width=1440, height=1300))
-        page.set_default_timeout(SLOW)
-        playwright.expect.set_options(timeout=SLOW)
-        yield page
-        browser.close()
 
 
 @pytest.fixture(scope="module")
