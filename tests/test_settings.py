@@ -30,7 +30,8 @@ def refused(cls):
             yield field.name, 3, "must be of type str, got 3"
         for choice in facts["choices"] or ():
             known = ", ".join(facts["choices"])
-            yield field.name, f"{choice}-", f"'{choice}-': did you mean '{choice}'? known: {known}"
+            wrong = choice[0] + choice  # nearer to it than to a choice that it begins
+            yield field.name, wrong, f"'{wrong}': did you mean '{choice}'? known: {known}"
 
 
 @pytest.mark.parametrize("cls", [*tasks.REGISTRY.values(), *methods.REGISTRY.values()], ids=lambda cls: cls.name)
