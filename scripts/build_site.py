@@ -186,9 +186,9 @@ def main(out):
         failed = build_main(["-q", "-W", "--keep-going", "-j", "auto", "-b", "html", "-c", str(ROOT / "docs"),
                              "-d", str(doctrees), str(staged), str(html)])
         if not failed:
+            build_slides.build(html / "slides")
             for page in html.rglob("*.html"):
                 with_sizes(page)
-            build_slides.build(html / "slides")
             shutil.copytree(html, out, dirs_exist_ok=True)
             click.echo(f"written: {out / 'index.html'}")
     sys.exit(failed)
