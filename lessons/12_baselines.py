@@ -94,8 +94,9 @@ show(
 
 # %% tags=["nbval-check-output"]
 for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
-    family = [name for name in methods.names(task) if methods.get(name).budget]
-    classic = [name for name in methods.names(task) if name not in (*family, "varnet")]  # that one was trained before
+    found = [name for name in methods.names(task) if not methods.get(name).trained]  # on other images beforehand
+    family = [name for name in found if methods.get(name).budget]
+    classic = [name for name in found if name not in family]
     print(f"{task:>10}: {len(family)} of the family; classic: {', '.join(classic)}")
 
 # %% [markdown]

@@ -114,7 +114,7 @@ def growth():
         case = load_case(task, profile="smoke", size=32)
         for name in methods.names(task):
             default = methods.configure(name, task, "smoke", steps=STEPS)
-            if not default.budget:
+            if not default.budget or default.trained:  # no learning rate
                 continue
             for rate in (None, *RATES):
                 method = default if rate is None else replace(default, lr=rate)

@@ -125,7 +125,7 @@ class Method(Settings):
 
     Class attributes: `name`, `about` (one line), `tasks` (names, or None for all), `budget` (the
     field that says when to end), `planned` (whether all steps depend on the budget; if none does, a resumed run may
-    raise it).
+    raise it), `trained` (whether it uses networks that were trained on other images).
     """
 
     name: ClassVar[str] = ""
@@ -133,6 +133,7 @@ class Method(Settings):
     tasks: ClassVar[tuple[str, ...] | None] = None
     budget: ClassVar[str] = "steps"
     planned: ClassVar[bool] = False
+    trained: ClassVar[bool] = False
 
     @property
     def gradients(self):

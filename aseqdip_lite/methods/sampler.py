@@ -27,6 +27,7 @@ class Sampler(Method):
     """
 
     planned: ClassVar[bool] = True
+    trained: ClassVar[bool] = True
     gradients: ClassVar[int] = 0
 
     steps: int = setting(100, "noise levels, from pure noise to none", low=1)

@@ -20,6 +20,7 @@ class VarNet(Classic):
 
     name: ClassVar[str] = "varnet"
     about: ClassVar[str] = "unrolled gradient steps with networks trained on other slices (MICCAI 2020)"
+    trained: ClassVar[bool] = True
 
     weights: str = setting(varnet.WEIGHTS[0], "trained on 18 slices, or on 4 or 1 of them", choices=varnet.WEIGHTS)
 

@@ -11,7 +11,7 @@ LITTLE = 0.5
 
 def family():
     """The DIP methods of denoising as arms, each as the search found it; classic methods have no curve."""
-    arms = {name: dict(method=name) for name in names("denoising") if get(name).budget}
+    arms = {name: dict(method=name) for name in names("denoising") if get(name).budget and not get(name).trained}
     return arms | dict(aseqdip=dict(method="aseqdip", **SEARCHED["denoising"]))
 
 

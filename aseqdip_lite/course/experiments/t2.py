@@ -34,9 +34,6 @@ PUBLISHED = {
 #: The DIP methods that also run at the second setting, beside the classic ones.
 SECOND = ("aseqdip", "vanilla", "self_guided")
 
-#: The methods that were trained on other images: they are not run here.
-TRAINED = ("varnet", "ddnm", "dps", "score_mri", "mcg")
-
 #: aSeqDIP and the method that comes nearest to it in the paper's table, on each task.
 PAIR = ("aseqdip", "self_guided")
 
@@ -83,7 +80,7 @@ def gather(runs):
 def trials_of(task, index, images, seed, profile, steps, sizes):
     """The runs of one seed at the first (index 0) or second setting of a task; reference-guided only where it may."""
     made = []
-    for name in (name for name in methods.names(task) if name not in TRAINED):
+    for name in (name for name in methods.names(task) if not methods.get(name).trained):
         method = methods.configure(name, task, profile, steps)
         for image in TASKS[task][0][:images] if not index or name in SECOND or is_classic(name) else ():
             try:
