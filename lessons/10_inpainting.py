@@ -984,7 +984,7 @@ print(f"of the retina's known pixels {(known.max(axis=-1) < 0.1).mean():.0%} are
 rim_mean = retina.truth[rim].mean(axis=0)  # known pixels, so a method may use them
 shift = torch.from_numpy(rim_mean - retina.offset).float().reshape(1, 3, 1, 1).to(device())
 y_rim = retina.observation.y - retina.observation.A(shift.expand_as(retina.observation.y))
-by_rim = replace(retina, offset=rim_mean, observation=replace(retina.observation, y=y_rim, start=y_rim))
+by_rim = replace(retina, observation=replace(retina.observation, y=y_rim, start=y_rim, offset=rim_mean))
 print("mean colour of the known pixels", retina.offset.round(2), "of the rim", rim_mean.round(2),
       "of the hole", retina.truth[hole_of(retina)].mean(axis=0).round(2))
 answer = reconstruct(by_rim, aseqdip, seed=0, progress=False).answer
