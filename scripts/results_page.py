@@ -108,6 +108,21 @@ def with_lite(name, rows):
             f"\n\n{table(summarise([row for pair in both for row in pair]), QUALITY, markdown_table)[0]}\n")
 
 
+def larger():
+    """The table of `scripts/sizes.py`: default budgets, found at 128 pixels, at its size, on runs of twice the budget."""
+    rows, lines = stored("sizes"), []
+    for row in (row for row in rows if row["method"] == "aseqdip"):
+        same = [other for other in rows if other["method"] != "aseqdip"
+                and (other["task"], other["image"]) == (row["task"], row["image"])]
+        best = max(same, key=lambda other: answer(other, "final", "psnr"))
+        peak = row["answers"]["oracle"]
+        lines.append([row["task"], row["image"], f"{answer(row, 'start', 'psnr'):.2f}", row["steps"] // 2,
+                      *(f"{value:.2f}" for value in row["finals"].values()), f"{peak['psnr']:.2f}", peak["step"],
+                      f"{answer(best, 'final', 'psnr'):.2f} ({best['method']})"])
+    return markdown_table(lines, ("task", "image", "start:", "budget:", "final:", "final at twice the budget:", "peak:",
+                                  "its step:", "best classic:"))
+
+
 def file_of(name, ending="json"):
     """Where a comparison is stored."""
     return RESULTS / f"compare_{name}.{ending}"
@@ -116,7 +131,7 @@ def file_of(name, ending="json"):
 def page():
     """The page's text."""
     return TEXT.read_text(encoding="utf-8").format(
-        real=real_scan(stored("compare_mri_real")).rstrip(),
+        real=real_scan(stored("compare_mri_real")).rstrip(), sizes=larger().rstrip(),
         **{name: compared(name) for name in (*tasks.names(), *SPECIAL)})
 
 

@@ -1,7 +1,6 @@
 """What many tests ask for: seeded random tensors, an error's one line, a state that went through a file, a trap."""
 
 import io
-import json
 import os
 import subprocess
 import sys
@@ -12,10 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from aseqdip_lite import InputError, methods
-from aseqdip_lite.images import DATA
-from aseqdip_lite.learned.weights import INDEX
-from aseqdip_lite.methods.sampler import Sampler
+from aseqdip_lite import InputError
 
 
 def generator(seed=0):
@@ -38,13 +34,6 @@ def error_of(call, *args, **kwargs):
         call(*args, **kwargs)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-def needs_weights(name, task):
-    """Skip a test of a sampler on a task whose trained denoiser does not ship yet."""
-    kind = task if task in ("mri", "ct") else "pictures"
-    if issubclass(methods.get(name), Sampler) and f"denoiser-{kind}" not in json.loads((DATA / INDEX).read_text()):
-        pytest.skip(f"the denoiser of {kind} is still in training")
 
 
 def stored(state, device=None):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from checks import error_of, needs_weights
+from checks import error_of
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
@@ -113,7 +113,6 @@ def test_shipped_pictures_stay_in_range_after_resampling(task):
 def test_every_method_runs_on_gray_and_rgb(task, method, shape):
     if method == "bm3d":
         pytest.importorskip("bm3d", reason="bm3d is for non-commercial use only, an extra of its own")
-    needs_weights(method, task)
     case = load_case_of(task, picture(shape))
     result = reconstruct(case, configure(method, task, steps=2), progress=False)
     assert result.answer.shape == case.observation.start.shape and not result.answer.is_complex()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import sigpy
 import torch
-from checks import error_of, needs_weights, stored
+from checks import error_of, stored
 
 from aseqdip_lite import ASeqDIP, InputError, Vanilla, iterate, methods, reconstruct, tasks
 from aseqdip_lite.case import Observation, robust_peak
@@ -29,7 +29,6 @@ def run(smoke_case):
     def run(task, name, seed=0):
         if name == "bm3d":
             pytest.importorskip("bm3d", reason="bm3d is for non-commercial use only, an extra of its own")
-        needs_weights(name, task)
         method = methods.configure(name, task, "smoke", steps=STEPS)
         return method, list(iterate(smoke_case(task).observation, method, seed=seed))
     return run
