@@ -109,7 +109,7 @@ def with_lite(name, rows):
 
 
 def larger():
-    """The table of `scripts/sizes.py`: default budgets, found at 128 pixels, at its size, on runs of twice the budget."""
+    """The table of `scripts/sizes.py`: the default budgets, found at 128 pixels, and twice as much, at its size."""
     rows, lines = stored("sizes"), []
     for row in (row for row in rows if row["method"] == "aseqdip"):
         same = [other for other in rows if other["method"] != "aseqdip"
