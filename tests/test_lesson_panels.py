@@ -20,7 +20,7 @@ PRINTED = {
     "06": (dict(task="denoising", size=64, fill="zero"), r"K=200, .*: ([\d.]+) dB"),
     "06b": (dict(task="denoising", image="camera", size=64, sigma=25.0, fill="zero"), r"K=150, .*: ([\d.]+) dB"),
     "07": (dict(task="mri", size=128, coils=8), r"(?m)^([\d.]+) dB after 300 steps"),
-    "08": (dict(task="ct", size=96, views=30, start="paper"), r"lam = 1.0, N = 10: ([\d.]+) dB"),
+    "08": (dict(task="ct", size=96, views=30, start="paper"), r"lam = 1.0, N = 5: ([\d.]+) dB"),
     "09": (dict(task="denoising", image="astronaut", size=96, fill="zero"), r"aSeqDIP, lam 4 +[\d.]+ +\d+ +([\d.]+)"),
     "10": (dict(task="inpainting", image="coffee", size=64, paste=False), r"aseqdip on coffee: 600 steps" + TABLE),
     "11": (dict(task="deblurring", size=96, motion=7.5, fill="zero"), r"aSeqDIP +([\d.]+)"),

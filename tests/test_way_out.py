@@ -177,7 +177,7 @@ def test_what_cannot_act_or_be_meant_is_refused(args, words, tmp_path, monkeypat
 
 
 def test_a_suggestion_is_near():
-    assert "did you mean" not in refused("compare", "mri", "--methods", "nlm")
+    assert "did you mean" not in refused("compare", "mri", "--methods", "biharmonic")
     assert "brain-070 ships with the package" in refused("fetch", "brain-070")
 
 

@@ -130,7 +130,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     click.echo(result)
     for note in result.metrics["notes"]:
         click.echo(f"note: {note}")
-    if chosen.budget and result.images["blind"] is None:
+    if chosen.budget and not chosen.trained and result.images["blind"] is None:
         click.echo(f"note: {result.metrics['steps']} steps are too few for an answer; the blind pick needs "
                    f"{first_value(record_every)}")
     click.echo(f"written to {printable(out)}: {' '.join(written)}")
