@@ -314,7 +314,7 @@ for result in results.values():
 #
 # | name | which image | who can choose it |
 # |---|---|---|
-# | **final** | the one of the last step; where aSeqDIP ends in a dip, of the last step before | everybody |
+# | **final** | the one of the last step; of aSeqDIP an earlier one in a dip or where noise is fitted | everybody |
 # | **blind** | the one where the outputs moved least for a while | everybody: the rule looks at the outputs alone |
 # | **oracle** | the one with the highest PSNR of all steps | only who knows the truth, so nobody with a real patient |
 #

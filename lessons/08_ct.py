@@ -965,11 +965,12 @@ claim(controls[begun].curve["psnr"][early - 1] < controls[begun].metrics["psnr"]
 claim(abs(ends[begun] - score["aSeqDIP"]) < 1.5, "at the end the two starts are less than 1.5 dB apart")
 
 # %% [markdown]
-# - **Network and rate.** The second line of the table is the fair rival: it differs from aSeqDIP in the method alone, a
-#   fixed noise input and no autoencoding term. It closes most of the 2 dB by which aSeqDIP was ahead. What is left is
-#   less than three seeds of one method differ on this head (table below). So here the lead was the network's and the
-#   rate's, and nothing says that it was the method's. A comparison of two methods with settings of their own says which
-#   *package* of method, network and rate is better; only a control says which of its parts.
+# - **Network and rate.** The second line of the table is the fair rival: it differs from aSeqDIP in the method alone,
+#   a fixed noise input and no autoencoding term. A part of the 2 dB had been DIP's overfitting: where the search
+#   would stop it, it is nearer. With aSeqDIP's network and rate it comes nearer still, and at this step the two are
+#   level. But look at the curves: DIP has arrived, and aSeqDIP still rises. A control after 1000 of 2400 steps says
+#   who is ahead now, not who will be. Run both for 2400 and see. A comparison of two methods with settings of their
+#   own says which *package* of method, network, rate and budget is better; only a control says which of its parts.
 # - **The start.** FBP begins far above the blur, and after 100 steps nothing is left of that: the first swap puts the
 #   output of a hardly trained network in the place of $z_0$ (lesson 10 takes this apart). Here it even ends lower, but
 #   that is one image and one seed.

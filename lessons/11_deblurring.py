@@ -987,8 +987,9 @@ claim(
 # - **A baseline is a choice, and so are the pictures.** An earlier version of this table had TV channel by channel,
 #   each colour with edges of its own, and three pictures: aSeqDIP was ahead on all three. With TV coupled over the
 #   colours and the same three pictures the two were level; with `lite-half` aSeqDIP leads on two of these three. With
-#   three more pictures, two of them gray, they are level again. Ask of
-#   every lead how strong the runner-up was allowed to be, and who chose the pictures.
+#   three more pictures, two of them gray, TV was half a decibel ahead; with a stop for aSeqDIP that the course added
+#   after it had seen this, they are level. Ask of every lead how strong the runner-up was allowed to be, and who
+#   chose the pictures.
 # - $A$ is known **exactly**: path, curve, noise. Nobody hands you the path of a shaking hand. To find $h$ as well is
 #   **blind** deblurring, and it is much harder. Nothing here says how these methods would do.
 

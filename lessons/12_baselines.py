@@ -53,9 +53,9 @@ show(
 )
 
 # %% [markdown]
-# **The family in one picture.** Deep Image Prior goes round and round: an input, a network, a comparison with the data,
-# and new weights. Each relative changes one part of the round. This lesson asks how one would find out which change
-# helps.
+# **The family in one picture.** Deep Image Prior goes round and round: an input, a network, a comparison with the
+# data, and new weights. Each relative changes one part of the round, two of them also the loss. This lesson asks how
+# one would find out which change helps.
 
 # %% [markdown]
 # ## Predict first

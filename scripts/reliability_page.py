@@ -93,10 +93,13 @@ def page():
     """The page's text."""
     kill, faults, fuzz, modes, audit = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
                                         for name in ("kill", "faults", "fuzz", "determinism", "audit"))
-    trials, counts = kill["trials"], [part for parts in fuzz["counts"].values() for part in parts.values()]
+    trials, races = ([trial for trial in kill["trials"] if (trial["kind"] == "race") is raced]
+                     for raced in (False, True))
+    counts = [part for parts in fuzz["counts"].values() for part in parts.values()]
     return TEXT.read_text(encoding="utf-8").format(
         kill_trials=len(trials), kill_right=sum(trial["equal"] for trial in trials),
-        kill_deaths=sum(len(trial["kills"]) for trial in trials), fuzz_files=sum(sum(part.values()) for part in counts),
+        kill_deaths=sum(len(trial["kills"]) for trial in trials), races=len(races),
+        races_right=sum(trial["equal"] for trial in races), fuzz_files=sum(sum(part.values()) for part in counts),
         fuzz_failed=sum(part.get("failed", 0) for part in counts) or "none",
         threads_most=max(found[name] for found in modes["default"]["between_threads"]
                          for name in ("peak", "final", "blind")),

@@ -55,7 +55,7 @@ def test_what_the_blend_loses_is_tabled_and_explained_where_it_is_known():
     without = as_markdown(summarise([known]))
     known["answers"]["blend"] = dict(step=None, psnr=19.5, ssim=0.5)
     text = as_markdown(summarise([known]))
-    assert "| method | step of the peak | lost by the last step | lost by blend |" in text
+    assert "| method | step of the peak | lost by the final image | lost by blend |" in text
     assert "| m | 3 | 0.00 | 0.50 |" in text and "(blend: the mean of" in text
     assert "| m | 3 | 0.00 |" in without and "blend" not in without
 

@@ -25,7 +25,7 @@ QUALITY = {"PSNR start": of("start", "psnr", 2), "PSNR final (dB)": of("final", 
            "noise floor": (lambda row: row["to_aseqdip"] and row["to_aseqdip"]["floor"], 2)} | COSTS
 RESIDUALS = {"residual final": of("final", "data_residual", 4),
              "residual held out": of("final", "heldout_residual", 4)} | COSTS
-STOPPING = {"step of the peak": of("oracle", "step", 0), "lost by the last step": of("final", "lost", 2),
+STOPPING = {"step of the peak": of("oracle", "step", 0), "lost by the final image": of("final", "lost", 2),
             "lost by wmv": of("blind", "lost", 2), "lost by emv": of("emv", "lost", 2),
             "lost by discrepancy": of("discrepancy", "lost", 2), "lost by blend": of("blend", "lost", 2)}
 
@@ -71,7 +71,7 @@ def as_markdown(summary, layout=markdown_table):
     if heads and any(answer(row, "oracle", "step") for row in summary):
         rules = ", and dB below it where a rule that needs no truth would have stopped" * (len(heads) > 2)
         blend = " (blend: the mean of the images of wmv, emv and the last step)" * ("lost by blend" in heads)
-        caption = f"Steps to the highest PSNR, dB lost from there to the last step{rules}{blend}:"
+        caption = f"Steps to the highest PSNR, dB by which the final image is below it{rules}{blend}:"
         text += f"\n{caption if layout is markdown_table else textwrap.fill(caption, TERMINAL)}\n\n{stopping}"
     return text
 
