@@ -43,7 +43,7 @@ def test_every_cell_ran_and_none_has_an_error_or_a_warning(lesson):
 
 def test_figures_are_drawn_and_have_alt_text(lesson):
     pictures = lesson.locator(f"{OUTPUT} img")
-    assert pictures.count() == 3 + 4  # figures of the text, pictures of the panel
+    assert pictures.count() == 4 + 4  # figures of the text, pictures of the panel
     for picture in pictures.all():
         assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
         assert picture.bounding_box()["width"] > 100 and len(picture.get_attribute("alt")) > 10
