@@ -121,8 +121,11 @@ def write_beside(path, write):
 
 
 def temporary_folder(folder=None):
-    """A context that gives the path of a new folder in `folder`, or in this machine's for such, and removes it."""
-    return tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=PART)
+    """A context that gives the path of a new folder in `folder`, or in this machine's for such, and removes it.
+
+    A process that still writes to it while it is removed may leave a file there; that hides no result and no error.
+    """
+    return tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=PART, ignore_cleanup_errors=True)
 
 
 def is_temporary(name):
