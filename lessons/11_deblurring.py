@@ -1088,7 +1088,7 @@ def from_gray(case):
     """The same case around the mean of y; `offset` is added to every answer before it is shown."""
     o = case.observation
     m = float(o.y.mean())
-    return replace(case, offset=m, observation=replace(o, A=Shifted(o.A, m), start=o.start - m))
+    return replace(case, observation=replace(o, A=Shifted(o.A, m), start=o.start - m, offset=m))
 
 
 straight = load_case("deblurring", **dark_cat, gamma=1.0, seed=0).to(device())

@@ -650,14 +650,14 @@ for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
 
 # %%
 claim(
-    min(best_classic.values()) > 0.4,
-    "stored: on each of the five tasks a classic method is above aSeqDIP in the mean, by more than 0.4 dB",
+    min(lead for task, lead in best_classic.items() if task != "deblurring") > 0.4,
+    "stored: on all tasks but deblurring a classic method is above aSeqDIP in the mean, by more than 0.4 dB",
     needs="smoke",
 )
 
 # %% [markdown]
 # None of them has a network, and none was trained. (In MRI plug-and-play's lead lies within the noise floor, and in
-# deblurring the mean rests on one picture of six, where aSeqDIP overfits.) So "who is first of the family" is a
+# deblurring the best of them is level with aSeqDIP.) So "who is first of the family" is a
 # question about the family. Somebody who needs a picture should ask another one first: is the best classic method of
 # this task in the table, and was it tuned as well?
 
