@@ -48,13 +48,7 @@ matplotlib.rcParams["font.size"] = 9
 banner()
 
 # %%
-show(
-    drawings.stages(),
-    alt="""Above, one stage as boxes from left to right: input z with index k - 1; two Adam steps on phi, the output to
-        be near the data y and near the input; output; input z with index k. Below, four pictures of a man with a
-        camera and arrows between them: in noise; after 20 steps a dark shape; after 20 more his head and the camera
-        can be told; after 60 more the man with his camera, soft and with hardly any grain.""",
-)
+show(drawings.stages(), alt=drawings.STAGES)
 
 # %% [markdown]
 # **In one picture.** Above is one stage of aSeqDIP, the method of this course: it fits the network for two steps, and

@@ -97,3 +97,19 @@ def until(condition, seconds=180):
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
     return answer
+
+
+def resumed_training(make, before, after):
+    """A training and one that was stored between, equal bit for bit: (straight, resumed); `make` gives a new one."""
+    straight, first, second = (make() for _ in range(3))
+    for training, steps in ((straight, before + after), (first, before)):
+        for _ in range(steps):
+            training.advance()
+    second.load_state_dict(stored(first.state_dict()))
+    assert second.step == before
+    for _ in range(after):
+        second.advance()
+    for one, other in ((straight.network, second.network), (straight.average, second.average)):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    assert straight.error == second.error
+    return straight, second

@@ -52,7 +52,7 @@ def images(figure):
 
 
 def test_every_drawing_is_here():
-    helpers = {"calls", "coil_places", "landweber", "met"}
+    helpers = {"STAGES", "calls", "coil_places", "landweber", "met"}
     assert set(drawings.__all__) == {*ALL, *helpers}
 
 

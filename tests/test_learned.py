@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import train_varnet
-from checks import Trap, error_of, generator, randn, stored
+from checks import Trap, error_of, generator, randn, resumed_training
 
 from aseqdip_lite import load_case, methods, reconstruct
 from aseqdip_lite.course.theory.autoencoder import Autoencoder
@@ -159,18 +159,7 @@ def test_samples_are_seeded_and_what_they_say():
 
 def test_training_resumed_is_training_uninterrupted():
     settings = dict(seed=1, size=16, cascades=2, widths=(4, 4))
-    straight, first, second = (train_varnet.Training(ellipses(), **settings) for _ in range(3))
-    for _ in range(5):
-        straight.advance()
-    for _ in range(2):
-        first.advance()
-    second.load_state_dict(stored(first.state_dict()))
-    assert second.step == 2
-    for _ in range(3):
-        second.advance()
-    for one, other in ((straight.network, second.network), (straight.average, second.average)):
-        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-    assert straight.error == second.error
+    resumed_training(lambda: train_varnet.Training(ellipses(), **settings), 2, 3)
 
 
 def test_training_lowers_the_error_of_a_sample_and_averages_the_weights(monkeypatch):

@@ -31,14 +31,10 @@ class DPS(Sampler):
 
     name: ClassVar[str] = "dps"
     about: ClassVar[str] = "diffusion posterior sampling, data by a gradient through D (ICLR 2023)"
+    guided: ClassVar[bool] = True
 
     steps: int = setting(200, "noise levels, from pure noise to none", low=1)
     zeta: float = setting(0.02, "weight of the data's gradient in each step, for 1000 steps", low=0.0)
-
-    @property
-    def gradients(self):
-        """One for each sample."""
-        return self.samples
 
     def levels(self):
         """DDPM's noise levels, and 0."""

@@ -37,6 +37,7 @@ class MCG(Sampler):
     name: ClassVar[str] = "mcg"
     about: ClassVar[str] = "score-based sampling with a gradient along the image manifold (NeurIPS 2022)"
     tasks: ClassVar[tuple[str, ...]] = ("ct",)
+    guided: ClassVar[bool] = True
 
     steps: int = setting(150, "noise levels, from pure noise to 0.01", low=1)
     ratio: float = setting(0.16, "size of the corrector's drift to that of its noise", low=0.0, high=10.0)
@@ -45,11 +46,6 @@ class MCG(Sampler):
                              choices=("cg", "sirt"))
     cg: int = setting(8, "conjugate gradient iterations of each data step", low=1)
     lam_end: float = setting(0.6, "weight of the last data step of sirt; the first has 1", low=0.0, high=1.0)
-
-    @property
-    def gradients(self):
-        """One for each sample."""
-        return self.samples
 
     def levels(self):
         """Geometric noise levels."""

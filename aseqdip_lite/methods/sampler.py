@@ -28,10 +28,15 @@ class Sampler(Method):
 
     planned: ClassVar[bool] = True
     trained: ClassVar[bool] = True
-    gradients: ClassVar[int] = 0
+    guided: ClassVar[bool] = False  # whether a step takes the data's gradient through the denoiser, for each sample
 
     steps: int = setting(100, "noise levels, from pure noise to none", low=1)
     samples: int = setting(1, "samples, made together; their mean is the answer", low=1, high=64)
+
+    @property
+    def gradients(self):
+        """One for each sample of those that are `guided`."""
+        return self.samples * self.guided
 
     def prior(self, observation):
         """The `sampling.Prior` of an observation: the trained denoiser of its kind of image, in its units."""

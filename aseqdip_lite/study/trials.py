@@ -75,15 +75,18 @@ NAMES, KINDS = tuple(each.name for each in fields(Trial)), dict(answers=dict, ma
 
 
 def run_trial(trial, watch, read=None, **options):
-    """Make a trial and return its row: the trial, `KEPT` of its metrics, `made`, the steps made, and the dictionary
-    that read(trial, result) returns. None if it was interrupted. `options`: of `Trial.run`.
+    """Make a trial and return its row: the trial, `KEPT` of its metrics (of the answers what is known), `made`, the
+    steps made, and the dictionary that read(trial, result) returns. None if it was interrupted. `options`: of
+    `Trial.run`.
     """
     result = trial.run(watch, **options)
     if result.stop_reason is StopReason.INTERRUPTED:
         watch.stop()  # a Ctrl-C that this run has caught is meant for all
         return None
     metrics = result.metrics
-    return plain(asdict(trial) | {name: metrics[name] for name in KEPT} | dict(made=metrics["steps"])
+    known = {name: {score: value for score, value in found.items() if value is not None}
+             for name, found in metrics["answers"].items()}
+    return plain(asdict(trial) | {name: metrics[name] for name in KEPT} | dict(answers=known, made=metrics["steps"])
                   | (read(trial, result) if read else {}))
 
 

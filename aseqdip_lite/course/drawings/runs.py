@@ -17,6 +17,13 @@ from .parts import SECOND, arrow, box, canvas, chain
 PROBLEM = dict(image="camera", size=48, sigma=25.0, fill="zero")
 TINY = ASeqDIP(network="lite", lr=2e-3, lam=1.0, N=2, K=50)
 
+#: What the film of `stages` shows, for those who do not see it.
+STAGES = (
+    "Above, one stage as boxes from left to right: input z with index k - 1; two Adam steps on phi, the output to be "
+    "near the data y and near the input; output; input z with index k. Below, four pictures of a man with a camera "
+    "and arrows between them: in noise; after 20 steps a dark shape; after 20 more his head and the camera can be "
+    "told; after 60 more the man with his camera, soft and with hardly any grain.")
+
 
 def inputs(case, method, looks):
     """{k: z_k} of a run at the stages `looks`, each (1, 1, H, W)."""
