@@ -94,7 +94,7 @@ tune: .venv/ready
 	$(RUN)/python scripts/tune.py $(TASK) && $(RUN)/python scripts/search_page.py
 
 train: .venv/ready
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nibabel
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nibabel scikit-learn
 	$(RUN)/python data/train_varnet.py $(if $(SLICES),--slices $(SLICES)) $(if $(STEPS),--steps $(STEPS))
 	for kind in mri ct pictures; do $(RUN)/python data/train_denoiser.py --kind $$kind $(if $(STEPS),--steps $(STEPS)) || exit 1; done
 

@@ -5,7 +5,7 @@
 A step draws a batch from a pool of images, of which every third step replaces one, and noise with its levels. Every
 draw comes from one seed; a run that was ended goes on from its checkpoint as if it had not been. Threads and processor
 types round differently, so a second machine gives other last digits. "mri" and "ct" need ch2.nii.gz and nibabel, see
-`brains`; "pictures" needs neither.
+`brains`; "pictures" needs scikit-learn.
 """
 
 import math
@@ -26,17 +26,17 @@ LARGER = (0, 16, 32)  #: by how many pixels a slice or a phantom may be larger, 
 BATCH, POOL, KEPT = 4, 128, 3  #: images of a step; those it draws from; steps from one new image to the next
 LEVEL, SPREAD = -1.6, 1.3  #: mean and standard deviation of ln s
 SD = {"mri": 0.3, "ct": 0.45, "pictures": 0.4}  #: root mean square of the images, rounded
-STEPS = {"mri": 10_000, "ct": 2_000, "pictures": 1_500}  #: by default
+STEPS = {"mri": 10_000, "ct": 15_000, "pictures": 18_000}  #: by default
 STEADY = 1000  #: steps from which on the learning rate falls as 1 / sqrt(step)
 WHAT = {"mri": "complex images of MRI", "ct": "images of CT", "pictures": "colour pictures"}
 IMAGES = {"mri": "slices of one head (Colin27, T1)",
           "ct": "slices of one head (Colin27, T1 read as attenuation) and random ellipses",
-          "pictures": "six pictures of scikit-image"}
-#: Of the scikit-image wheel, those that serve neither results nor tuning, and their licences as far as it states them.
-PICTURES = {"motorcycle_left": "Middlebury stereo 2014, no licence stated", "motorcycle_right": "as motorcycle_left",
+          "pictures": "five pictures of scikit-learn and scikit-image"}
+#: Those of the two wheels that serve neither results nor tuning and whose licence is stated there.
+PICTURES = {"china": "CC BY 2.0, danielbuechele", "flower": "CC BY 2.0, vultilion",
             "ihc": "CMMI, no known copyright restrictions", "coins": "Brooklyn Museum, no known copyright restrictions",
-            "moon": "no licence stated", "brick": "CC0"}
-ORIGIN = "this project, trained on pictures of scikit-image"
+            "brick": "CC0"}
+ORIGIN = "this project, trained on pictures of scikit-learn and scikit-image"
 
 
 def whole(*bounds, generator):
@@ -133,10 +133,10 @@ def ellipse(size, centre, radii, angle):
 def read_pictures():
     """The `PICTURES`, (1, 3, H, W) float32 in [0, 1] each, gray ones in three equal channels."""
     from skimage import data
+    from sklearn.datasets import load_sample_images
 
-    left, right, _ = data.stereo_motorcycle()
-    arrays = [left, right, data.immunohistochemistry(), data.coins(), data.moon(), data.brick()]
-    pictures = [torch.from_numpy(array).float().reshape(*array.shape[:2], -1).permute(2, 0, 1) for array in arrays]
+    arrays = [*load_sample_images().images, data.immunohistochemistry(), data.coins(), data.brick()]
+    pictures = [torch.tensor(array).float().reshape(*array.shape[:2], -1).permute(2, 0, 1) for array in arrays]
     return [(picture / 255).expand(3, -1, -1)[None] for picture in pictures]
 
 

@@ -164,7 +164,7 @@ def slices():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_images_are_seeded_and_in_the_unit_of_the_prior(kind):
-    made_of = train_denoiser.read_pictures() if kind == "pictures" else slices()
+    made_of = [picture.expand(1, 3, -1, -1) for picture in slices()[:, None]] if kind == "pictures" else slices()
     draw = train_denoiser.DRAW[kind]
     first, second = ([draw(made_of, 48, given) for _ in range(12)] for given in (generator(), generator()))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
