@@ -1,9 +1,10 @@
-"""Do the defaults, which were found at 128 pixels, suit other pictures at 256? Each run goes on to twice its budget.
+"""Do the defaults, which were found at 128 pixels, suit pictures at 256? aSeqDIP's budget grows with the side there.
 
-Five pictures that no default was tuned on, one seed. A row keeps the final PSNR that the run would have had at its
-budget, and its peak, which needs the truth. Finished runs in results/sizes.jsonl are not made again.
+Two tuning pictures and five that no default was tuned on, one seed. A row keeps the final PSNR that the run would have
+had at half the budget and has at the budget, and its peak, which needs the truth. Finished runs in results/sizes.jsonl
+are not made again.
 
-    python scripts/sizes.py denoising deblurring    some 60 minutes of one core
+    python scripts/sizes.py denoising     some 30 minutes of one core
 """
 
 from functools import partial
@@ -17,16 +18,16 @@ from aseqdip_lite.study.trials import Trial, record
 
 FILE = Path(__file__).parent.parent / "aseqdip_lite" / "results" / "sizes.jsonl"
 SIZE = 256  #: pixels
-IMAGES = ("astronaut", "camera", "coffee", "grass", "hubble")
+TUNING, IMAGES = ("chelsea", "gravel"), ("astronaut", "camera", "coffee", "grass", "hubble")
 CLASSICS = dict(denoising=("nlm", "tv"), deblurring=("tv",), inpainting=("harmonic", "biharmonic", "tv"))
 
 
 def trials(task, budget):
-    """The `Trial`s of a task: on each picture aSeqDIP for twice its budget, then the classic methods."""
-    for image in IMAGES:
+    """The `Trial`s of a task: aSeqDIP on each picture, and the classic methods on those that are no tuning pictures."""
+    for image in TUNING + IMAGES:
         problem = dict(image=image, size=SIZE)
-        yield Trial(task, "aseqdip", problem, steps=2 * budget)
-        yield from (Trial(task, method, problem) for method in CLASSICS[task])
+        yield Trial(task, "aseqdip", problem, steps=budget)
+        yield from (Trial(task, method, problem) for method in CLASSICS[task] if image in IMAGES)
 
 
 @click.command()
@@ -35,9 +36,9 @@ def trials(task, budget):
 def main(tasks, workers):
     """Make the runs of TASKS (all by default) that are missing."""
     for task in tasks or CLASSICS:
-        budget = methods.configure("aseqdip", task).steps
-        rows = record(list(trials(task, budget)), file=FILE, read=partial(budgets_read, budgets=[budget, 2 * budget]),
-                      workers=workers, label=f"{task} at {SIZE} pixels")
+        budget = methods.configure("aseqdip", task, side=SIZE).steps
+        rows = record(list(trials(task, budget)), file=FILE, workers=workers, label=f"{task} at {SIZE} pixels",
+                      read=partial(budgets_read, budgets=[budget // 2, budget]))
         for row in rows:
             print(row["image"], row["method"], row.get("finals") or row["answers"]["final"]["psnr"],
                   row["answers"].get("oracle"))

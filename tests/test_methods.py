@@ -133,6 +133,17 @@ def test_budgets():
     assert methods.configure("zero_filled", "mri", steps=7) == ZeroFilled()
 
 
+def test_a_budget_that_was_found_at_a_stated_side_grows_with_larger_images_alone():
+    def steps(side, task="denoising", **given):
+        return methods.configure("aseqdip", task, side=side, **given).steps
+
+    assert steps(64) == steps(128) == steps(None)
+    assert [steps(128 * factor) / steps(128) for factor in (1.5, 2, 4)] == [1.5, 2, 4]
+    assert steps(512, steps=10) == steps(128, steps=10) and steps(512, K=3) == steps(128, K=3)
+    assert steps(512, profile="smoke") == methods.SMOKE_STEPS and steps(512, profile="paper") == 4000
+    assert steps(512, "mri") == steps(128, "mri")  # found with no stated side
+
+
 @pytest.mark.parametrize("call, message", [
     (lambda: methods.get("asegdip"), "unknown method 'asegdip': did you mean 'aseqdip'? known: "),
     (lambda: methods.configure("aseqdip", "mri", lamb=1.0), "unknown setting of aseqdip 'lamb': did you mean 'lam'?"),

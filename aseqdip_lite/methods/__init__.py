@@ -34,7 +34,7 @@ def get(name):
     return REGISTRY[nearest(name, REGISTRY, "method")]
 
 
-def configure(name, task, profile="laptop", steps=None, **settings):
+def configure(name, task, profile="laptop", steps=None, side=None, **settings):
     """A method with the settings found for a task by the recorded search, or the published ones.
 
     InputError for an unknown task, profile, method or setting, a method not defined for the task, a bad value.
@@ -45,6 +45,8 @@ def configure(name, task, profile="laptop", steps=None, **settings):
         profile: "laptop" (found by a search, see docs/SEARCH.md), "paper", or "smoke": as laptop, with
             `SMOKE_STEPS` Adam steps. A network with a search of its own, "lite-half", brings its settings along.
         steps: budget of Adam steps (solver iterations for classic methods); None keeps the default.
+        side: longer side of the image in pixels. A default budget that was found at a stated `side` is for images up
+            to that size, and grows in proportion to the side of larger ones. None: the budget as it was found.
         **settings: the method's own settings; they win over the defaults.
     """
     cls = get(name)
@@ -56,9 +58,13 @@ def configure(name, task, profile="laptop", steps=None, **settings):
     defaults = json.loads((Path(__file__).parent / "defaults.json").read_text(encoding="utf-8")).get(task, {})
     searched = {} if profile == "paper" else defaults.get(settings.get("network"), {})
     found = searched.get(name) or defaults.get("paper" if profile == "paper" else "laptop", {}).get(name, {})
-    method = cls(**(found | settings))
-    if profile == "smoke" and steps is None and cls.budget and cls.budget not in settings:
-        steps = SMOKE_STEPS
+    found_at = found.get("side")
+    method = cls(**({key: value for key, value in found.items() if key != "side"} | settings))
+    if cls.budget and cls.budget not in settings and steps is None:
+        if profile == "smoke":
+            steps = SMOKE_STEPS
+        elif found_at and side and side > found_at:
+            steps = round(method.steps * side / found_at)
     return method if steps is None else method.with_steps(steps)
 
 

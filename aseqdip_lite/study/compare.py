@@ -69,7 +69,7 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     for image, label, case in zip(images, labels, cases, strict=True):
         files = digests([image, *settings.values()])
         for name in names:
-            method = methods.configure(name, task, profile, steps)
+            method = methods.configure(name, task, profile, steps, case.observation.side)
             try:
                 method.check_image(label)
             except InputError as error:
@@ -77,8 +77,7 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
                 continue
             Run(case, method)  # refuses what the method cannot do on this case
             for seed in range(seeds):
-                trial = Trial(task, name, dict(image=image) | settings, {} if method.budget else method.to_dict(),
-                              steps, seed, seed, profile)
+                trial = Trial(task, name, dict(image=image) | settings, method.to_dict(), steps, seed, seed, profile)
                 jobs[label, name, seed] = dict(trial=trial, budget=trial.budget, device=str(device), files=files,
                                                folder=str(out.absolute() / f"{label}-{name}-seed{seed}"))
     workers = 1 if workers is None and device.type != "cpu" else workers
