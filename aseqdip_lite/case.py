@@ -51,11 +51,6 @@ class Observation:
         measured = int(torch.count_nonzero(self.y)) * (2 if self.y.is_complex() else 1)
         return None if self.noise_std is None else self.noise_std**2 * measured
 
-    @property
-    def side(self):
-        """Longer side of the image in pixels."""
-        return max(self.start.shape[2:])
-
     def to(self, device):
         """The same observation on another device."""
         return replace(self, A=self.A.to(device), y=self.y.to(device), start=self.start.to(device))

@@ -43,6 +43,12 @@ def nearest(name, known, kind):
     raise InputError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")
 
 
+def check_defined(method, task, known, limit):
+    """InputError, with the reason `limit`, unless a method is among those `known` to be defined for a task."""
+    if method not in known:
+        raise InputError(f"{method} is not defined for {task}{limit and ': '}{limit}; known: {', '.join(known)}")
+
+
 @functools.cache
 def profile():
     """The profile, "smoke", "laptop" (default) or "paper": ASEQDIP_PROFILE, read once; InputError for another word."""

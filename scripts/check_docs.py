@@ -113,7 +113,7 @@ def settings_file():
     """Text of the command line's settings.json, from the registries; the defaults of tasks are those of laptop."""
     found = dict(tasks={name: dict(about=cls.about, settings=facts_of(cls, cls.profiles["laptop"]))
                         for name, cls in tasks.REGISTRY.items()},
-                 methods={name: dict(about=cls.about, tasks=cls.tasks, settings=facts_of(cls, {}))
+                 methods={name: dict(about=cls.about, tasks=cls.tasks, limit=cls.limit, settings=facts_of(cls, {}))
                           for name, cls in methods.REGISTRY.items()})
     return json.dumps(found, indent=1) + "\n"
 

@@ -97,7 +97,7 @@ def test_help_without_a_task_shows_the_tasks_and_with_one_its_settings(command):
 def test_help_of_a_task_shows_its_settings_and_those_of_the_method(task, method):
     result = aseqdip("run", task, "--method", method, "--help")
     if method not in methods.names(task):
-        assert result.exit_code == 2 and result.stderr.startswith(f"aseqdip: unknown method for {task} '{method}': ")
+        assert result.exit_code == 2 and result.stderr.startswith(f"aseqdip: {method} is not defined for {task}")
         return
     assert result.exit_code == 0 and max(map(len, result.stdout.splitlines())) <= 80
     shown = sections(result.stdout)
@@ -363,7 +363,8 @@ def test_slices_of_a_file(tmp_path, fastmri):
 @pytest.mark.parametrize("args, words", [
     ("mir", "unknown task 'mir': did you mean 'mri'? known: "),
     ("mri --method aseqdpi", "unknown method 'aseqdpi': did you mean 'aseqdip'? known: "),
-    ("mri --method fbp", "unknown method for mri 'fbp': "),
+    ("mri --method fbp", "fbp is not defined for mri: it inverts the projections of CT; known: "),
+    ("deblurring --method ddnm", "ddnm is not defined for deblurring: a nonlinear A has no pseudo-inverse A^+; known"),
     ("mri --image brain-70", "unknown image 'brain-70': did you mean 'brain-070'? known: "),
     ("mri --image=", "unknown image '': known: "),
     ("mri --image no.npy", "no.npy: no such file (for the shipped images see: aseqdip list)"),

@@ -147,7 +147,7 @@ def test_a_budget_that_was_found_at_a_stated_side_grows_with_larger_images_alone
 @pytest.mark.parametrize("call, message", [
     (lambda: methods.get("asegdip"), "unknown method 'asegdip': did you mean 'aseqdip'? known: "),
     (lambda: methods.configure("aseqdip", "mri", lamb=1.0), "unknown setting of aseqdip 'lamb': did you mean 'lam'?"),
-    (lambda: methods.configure("sense", "denoising"), "unknown method for denoising 'sense': "),
+    (lambda: methods.configure("sense", "denoising"), "sense is not defined for denoising; known: "),
 ])
 def test_bad_settings(call, message):
     assert error_of(call).startswith(message)

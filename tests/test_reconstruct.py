@@ -20,6 +20,7 @@ from PIL import Image as Picture
 
 from aseqdip_lite import ASeqDIP, Vanilla, files, iterate, methods, reconstruct
 from aseqdip_lite.run.engine import deferred_interrupt
+from aseqdip_lite.run.result import summary
 
 METHODS = {"aseqdip": ASeqDIP(N=3, K=30), "damped": ASeqDIP(N=3, K=30, rho=0.25), "vanilla": Vanilla(steps=90)}
 
@@ -217,7 +218,7 @@ def test_checkpoint_of_other_settings_is_refused_with_the_differences(tiny_mri, 
     assert "vanilla input_channels is 32 here and None there" in other_method
     other_data = smoke_case("mri", size=32, coils=2, acceleration=8)
     message = error_of(lambda: run(other_data, ASeqDIP(K=1), out=tmp_path, resume=True))
-    assert "mri acceleration is 8.0 here and 4.0 there" in message and "measurements is" in message
+    assert "mri acceleration is 8.0 here and 4.0 there" in message and "measurements" not in message
 
 
 @pytest.fixture(scope="module")
@@ -457,6 +458,18 @@ def test_result_as_text(tiny_mri):
     assert header.split() == ["start", "final", "blind", "oracle"]
     assert psnr.split()[:2] == ["PSNR", "(dB)"] and psnr.split()[4] == "-"
     assert ssim.split()[0] == "SSIM" and len(ssim.split()) == 5
+
+
+@pytest.mark.parametrize("picks, step", [(dict(discrepancy=4), 4), ({}, None)])
+def test_result_as_text_says_why_an_earlier_step_is_the_answer(picks, step, tiny_mri):
+    """Noise was fitted after the pick of the discrepancy principle; without one the run ended in a dip."""
+    metrics = run(tiny_mri, ASeqDIP(K=1)).metrics
+    at = dict(final=4, last=9) | picks
+    found = summary(metrics | dict(answers={name: dict(step=at.get(name), psnr=1.0, ssim=1.0)
+                                            for name in ("start", "last", "final", *picks)}))
+    reason = found.splitlines()[-1]
+    assert reason.endswith(": final is of step 4.") and (f"After step {step} " in reason) == bool(picks)
+    assert ("dip" in reason) != bool(picks)
 
 
 def test_progress_bar_shows_task_method_and_scores(tiny_mri, capsys):

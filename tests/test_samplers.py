@@ -11,7 +11,7 @@ from aseqdip_lite import iterate, reconstruct
 from aseqdip_lite.case import Observation
 from aseqdip_lite.learned import sampling
 from aseqdip_lite.learned.denoiser import Denoiser, initialise
-from aseqdip_lite.learned.sampling import Prior, damped_inverse
+from aseqdip_lite.learned.sampling import Prior, least_squares
 from aseqdip_lite.methods import mcg
 from aseqdip_lite.methods.ddnm import DDNM
 from aseqdip_lite.methods.dps import DPS
@@ -25,6 +25,7 @@ from aseqdip_lite.operators.mri import MRIOperator, simulated_maps
 from aseqdip_lite.operators.projectors import MatrixProjector, disc, equal_angles, fbp
 from aseqdip_lite.operators.sampling import column_mask
 from aseqdip_lite.run.metrics import psnr
+from aseqdip_lite.run.stopping import StopReason
 
 MEAN, SD = 0.3, 0.5
 
@@ -164,15 +165,16 @@ def test_the_damped_inverse_is_a_dense_solution_for_each_sample(A, damping):
     matrix = dense(A)
     normal = matrix.mH @ matrix + damping * torch.eye(matrix.shape[1], dtype=kind)
     expected = torch.linalg.solve(normal, matrix.mH @ r.flatten(1).T).T.reshape(2, *A.in_shape)
-    assert torch.allclose(damped_inverse(A, r, damping, 60), expected, rtol=1e-8)
+    assert torch.allclose(least_squares(A, r, 60, damping), expected, rtol=1e-8)
+    assert torch.allclose(least_squares(A, r, 60, damping, start=randn(*expected.shape, dtype=kind)), expected)
 
 
 def test_without_damping_it_is_the_pseudo_inverse():
     A = mri()
     r = randn(2, *A.out_shape, dtype=torch.complex128)
     expected = torch.linalg.pinv(dense(A), rtol=1e-9) @ r.flatten(1).T
-    assert torch.allclose(damped_inverse(A, r, 0.0, 80).flatten(1).T, expected, rtol=1e-6, atol=1e-8)
-    assert not damped_inverse(A, torch.zeros_like(r), 0.0, 5).any()
+    assert torch.allclose(least_squares(A, r, 80).flatten(1).T, expected, rtol=1e-6, atol=1e-8)
+    assert not least_squares(A, torch.zeros_like(r), 5).any()
 
 
 # The prior in the units of a case.
@@ -463,6 +465,8 @@ def test_a_resumed_run_is_the_uninterrupted_one(cls, small, tmp_path):
     assert (whole.deviation == rest.deviation).all()
     said = error_of(reconstruct, small, replace(method, steps=7), out=tmp_path, resume=True, progress=False)
     assert f"{cls.name} steps is 7 here and 6 there" in said  # all levels depend on the number of steps
+    said = error_of(reconstruct, small, replace(method, samples=3), out=tmp_path, resume=True, progress=False)
+    assert said.endswith(f"another run: {cls.name} samples is 3 here and 2 there")  # and no digest of z beside it
 
 
 def test_a_resumed_run_of_pictures_is_the_uninterrupted_one(smoke_case, tmp_path):
@@ -476,6 +480,12 @@ def test_a_resumed_run_of_pictures_is_the_uninterrupted_one(smoke_case, tmp_path
     reconstruct(case, method, out=tmp_path, progress=False, watch=lambda step: step == 3)
     rest = reconstruct(case, method, out=tmp_path, resume=True, progress=False)
     assert torch.equal(whole.answer, rest.answer) and whole.curve["data"] == rest.curve["data"]
+
+
+@every_sampler
+def test_a_sampler_that_diverges_is_told_of_settings_that_it_has(cls):
+    told = StopReason.DIVERGED.told(cls().to_dict()).split("Try ")[1]
+    assert set(told.strip(".").replace("a lower ", "").replace("more ", "").split(" or ")) <= set(cls().to_dict())
 
 
 @every_sampler

@@ -52,7 +52,8 @@ def main(context):
 @click.option("--steps", type=int, default=None,
               help="Adam steps in all (N K); iterations of classic solvers; direct methods have none. If not given, "
               "aseqdip makes more in denoising where an image has more than 128 pixels a side.")
-@click.option("--seed", type=int, help="Seed of the data and of the initial weights.  [default: 0]")
+@click.option("--seed", type=int, help="Seed of the data and of the initial weights, or of a sampler's noise.  "
+              "[default: 0]")
 @click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
 @DEVICE
 @PROFILE
@@ -112,7 +113,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     case = tasks.load_case(task, image, seed=seed, data_seed=data_seed, profile=profile, slice_index=slice_index,
                            **task_settings)
     checked_name(case.image, "the image")
-    chosen = methods.configure(method, task, profile, steps, case.observation.side, **method_settings)
+    chosen = methods.configure(method, task, profile, steps, max(case.observation.start.shape[2:]), **method_settings)
     if patience is not None and patience + (first := first_value(record_every)) > chosen.steps:
         raise InputError(f"--patience {patience} does nothing here, leave it out or give more steps: the moving "
                          f"variance begins at step {first} of {chosen.steps}")
@@ -146,7 +147,8 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 
 @main.command(cls=SettingsCommand)
 @click.argument("task")
-@click.option("--methods", "names", default="all", show_default=True, help="all, or: vanilla,aseqdip.")
+@click.option("--methods", "names", default="all", show_default=True,
+              help="all (but those trained on other images), or: vanilla,aseqdip,dps.")
 @click.option("--image", "images", multiple=True, help="A name or a file, as for `run`; may be given more than once.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each method, of seeds 0, 1, ...")
 @click.option("--workers", type=int, default=None, help="Runs at a time [one for each core; 1 on a GPU].")
@@ -176,7 +178,7 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     if workers is not None and scheduler is not None:
         raise InputError("--workers does nothing here, leave it out: the scheduler has its own workers")
     everything = names == "all"
-    names = methods.names(task) if everything else [name.strip() for name in names.split(",") if name.strip()]
+    names = methods.untrained(task) if everything else [name.strip() for name in names.split(",") if name.strip()]
     if not names:
         raise InputError("no method is named: give --methods all, or names as in --methods vanilla,aseqdip")
     if twice := [name for name in names if names.count(name) > 1]:
@@ -197,8 +199,11 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
         if StopReason(row["stop_reason"]).is_fault:
             click.echo(f"{row['stop_reason']}: {row['method']} on {row['image']}, seed {row['seed']}, after "
                        f"{row['steps']} steps", err=True)
-    if everything and (others := [name for name in methods.names() if name not in names]):
-        click.echo(f"not defined for {task}: {', '.join(others)}")
+    if everything:
+        others = [name for name in methods.names() if name not in names]
+        trained = [name for name in others if name in methods.names(task)]
+        click.echo(f"trained on other images, run if they are named: {', '.join(trained)}")
+        click.echo(f"not defined for {task}: {', '.join(name for name in others if name not in trained)}")
     if report["pictures"]:
         click.echo(f"pictures: {' '.join(map(printable, report['pictures']))}")
     click.echo(f"written to {printable(out)}: compare.json compare.md compare.csv, and a folder for each run")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ..run.interrupt import raised_interrupt
-from ..settings import InputError, checked_name, nearest, printable
+from ..settings import InputError, check_defined, checked_name, nearest, printable
 from .streams import lost, steady
 
 #: All settings, made by `python scripts/check_docs.py --write`: their classes need PyTorch, and --help does not wait.
@@ -154,11 +154,11 @@ def settings_of(task, method=None):
     tasks, methods = catalogue()["tasks"], catalogue()["methods"]
     sections = {task: tasks[nearest(task, tasks, "task")]["settings"]}
     if method is not None:
-        facts = methods[nearest(method, methods, "method")]["settings"]
-        nearest(method, methods_of(task), f"method for {task}")
+        facts = methods[nearest(method, methods, "method")]
+        check_defined(method, task, methods_of(task), facts["limit"])
         searched = json.loads(SEARCHED.read_text(encoding="utf-8")).get(task, {}).get("laptop", {}).get(method, {})
         sections[method] = {name: setting | dict(default=searched.get(name, setting["default"]))
-                            for name, setting in facts.items() if name not in sections[task]}
+                            for name, setting in facts["settings"].items() if name not in sections[task]}
     return sections
 
 

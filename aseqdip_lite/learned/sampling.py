@@ -1,4 +1,4 @@
-"""What samplers with a denoiser as their prior share: noise levels, the denoiser in a case's units, steps, A^+.
+"""What samplers with a denoiser as their prior share: noise levels, the denoiser in a case's units, steps, and CGLS.
 
 All noise is added to images of one size ("variance exploding", VE): at level s a sample is x_s = x_0 + s z with z ~
 N(0, I). The images u_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) z of DDPM ("variance preserving", VP) are the same ones in
@@ -175,22 +175,33 @@ def slope(prior, x, s, misfit):
     return x0.detach(), gradient
 
 
-def damped_inverse(A, r, damping, iterations):
-    """(A^H A + damping I)^-1 A^H r by conjugate gradients from 0, sample by sample: (n, *A.in_shape).
+def least_squares(A, y, iterations, damping=0.0, start=None):
+    """The iterate (n, *A.in_shape) of CGLS for the minimum of ||A x - y||^2 + damping ||x||^2, sample by sample.
 
-    With damping 0 the limit is A^+ r, the least-squares image of least norm; few iterations damp, too.
+    Its limit is (A^H A + damping I)^-1 A^H y; with damping 0, from 0, A^+ y, the least-squares image of least norm.
+    Stopping early damps, too. A sample that has arrived stays as it is.
+
+    Source: Hestenes and Stiefel, J. Res. Nat. Bur. Standards 49, 1952, on the normal equations without forming them.
 
     Args:
-        A: LinearOperator. r: (n, *A.out_shape). damping: a number, at least 0.
+        A: LinearOperator. y: (n, *A.out_shape). damping: a number, at least 0.
+        start: (n, *A.in_shape); None is 0.
     """
-    residual = A.adjoint(r)
-    x, direction, size = torch.zeros_like(residual), residual, norms(residual) ** 2
-    least = torch.finfo(residual.dtype).eps ** 2 * size  # below it is rounding: a sample that is solved stays as it is
+    if start is None:
+        residual, slope = y, A.adjoint(y)
+        x = torch.zeros_like(slope)
+    else:
+        x, residual = start, y - A(start)
+        slope = A.adjoint(residual) - damping * x
+    direction, size = slope, norms(slope) ** 2
+    least = torch.finfo(slope.dtype).eps ** 2 * size  # below it is rounding
     for _ in range(iterations):
-        ahead = A.adjoint(A(direction)) + damping * direction
-        along = (direction.conj() * ahead).real.flatten(1).sum(dim=1)[:, None, None, None]
+        ahead = A(direction)
+        along = norms(ahead) ** 2 + damping * norms(direction) ** 2
         step = torch.where(size > least, size / along, 0.0)
-        x, residual = x + step * direction, residual - step * ahead
-        size, last = norms(residual) ** 2, size
-        direction = residual + torch.where(last > least, size / last, 0.0) * direction
+        x = x + step * direction
+        residual = residual - step.reshape(-1, *[1] * (ahead.ndim - 1)) * ahead  # step (n, 1, 1, 1)
+        slope, last = A.adjoint(residual) - damping * x, size
+        size = norms(slope) ** 2
+        direction = slope + torch.where(last > least, size / last, 0.0) * direction
     return x

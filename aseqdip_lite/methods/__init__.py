@@ -10,7 +10,7 @@ import pkgutil
 from pathlib import Path
 
 from .. import tasks
-from ..settings import fields_of, nearest
+from ..settings import check_defined, fields_of, nearest
 from .base import Carry, Method, State  # noqa: F401  (public names)
 
 REGISTRY = {}
@@ -27,6 +27,11 @@ def register(cls):
 def names(task=None):
     """Names of all methods, or of those defined for a task."""
     return [name for name, cls in REGISTRY.items() if task is None or cls.tasks is None or task in cls.tasks]
+
+
+def untrained(task):
+    """Names of the methods for a task that use no network trained on other images."""
+    return [name for name in names(task) if not REGISTRY[name].trained]
 
 
 def get(name):
@@ -50,7 +55,7 @@ def configure(name, task, profile="laptop", steps=None, side=None, **settings):
         **settings: the method's own settings; they win over the defaults.
     """
     cls = get(name)
-    nearest(name, names(task), f"method for {task}")
+    check_defined(name, task, names(task), cls.limit)
     nearest(profile, tasks.get(task).profiles, "profile")
     known = [field.name for field, _, _ in fields_of(cls)]
     for key in settings:
@@ -58,12 +63,12 @@ def configure(name, task, profile="laptop", steps=None, side=None, **settings):
     defaults = json.loads((Path(__file__).parent / "defaults.json").read_text(encoding="utf-8")).get(task, {})
     searched = {} if profile == "paper" else defaults.get(settings.get("network"), {})
     found = searched.get(name) or defaults.get("paper" if profile == "paper" else "laptop", {}).get(name, {})
-    found_at = found.get("side")
-    method = cls(**({key: value for key, value in found.items() if key != "side"} | settings))
+    found_at = found.pop("side", side)
+    method = cls(**(found | settings))
     if cls.budget and cls.budget not in settings and steps is None:
         if profile == "smoke":
             steps = SMOKE_STEPS
-        elif found_at and side and side > found_at:
+        elif side and side > found_at:
             steps = round(method.steps * side / found_at)
     return method if steps is None else method.with_steps(steps)
 

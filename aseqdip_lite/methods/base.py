@@ -123,14 +123,15 @@ class State:
 class Method(Settings):
     """Base of all methods. Subclasses define `steps`, `init` and `step`.
 
-    Class attributes: `name`, `about` (one line), `tasks` (names, or None for all), `budget` (the
-    field that says when to end), `planned` (whether all steps depend on the budget; if none does, a resumed run may
-    raise it), `trained` (whether it uses networks that were trained on other images).
+    Class attributes: `name`, `about` (one line), `tasks` (names, or None for all), `limit` (a clause: why it is defined
+    for no others), `budget` (the field that says when to end), `planned` (whether all steps depend on the budget; if
+    none does, a resumed run may raise it), `trained` (whether it uses networks that were trained on other images).
     """
 
     name: ClassVar[str] = ""
     about: ClassVar[str] = ""
     tasks: ClassVar[tuple[str, ...] | None] = None
+    limit: ClassVar[str] = ""
     budget: ClassVar[str] = "steps"
     planned: ClassVar[bool] = False
     trained: ClassVar[bool] = False

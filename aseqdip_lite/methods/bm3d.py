@@ -37,6 +37,7 @@ class BM3D(Classic):
     name: ClassVar[str] = "bm3d"
     about: ClassVar[str] = "block matching and 3D filtering; an optional package, for non-commercial use only"
     tasks: ClassVar[tuple[str, ...]] = ("denoising",)
+    limit: ClassVar[str] = "it removes white noise; plugged into pnp it serves every linear task"
 
     def check_image(self, name):
         """InputError where the package is not installed: on no image can the method be run then."""

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import torch
 
+from ..learned.sampling import least_squares
 from ..operators.ct import CTOperator
 from ..operators.projectors import fbp
 from ..settings import setting
 from . import register
-from .base import square_norm
 from .classic import Classic
 from .tv import primal_dual, solve_tv
 
@@ -22,6 +22,7 @@ class FBP(Classic):
     name: ClassVar[str] = "fbp"
     about: ClassVar[str] = "filtered back-projection with the ramp filter"
     tasks: ClassVar[tuple[str, ...]] = ("ct",)
+    limit: ClassVar[str] = "it inverts the projections of CT"
 
     def solve(self, observation):
         A = observation.A
@@ -66,7 +67,7 @@ class CGLS(Classic):
     iterations: int = setting(15, "iterations from x = 0; fewer give a smoother image", low=1)
 
     def solve(self, observation):
-        return cgls(observation.A, observation.y, self.iterations).clamp(min=0)
+        return least_squares(observation.A, observation.y, self.iterations).clamp(min=0)
 
 
 def sirt(A, y, iterations):
@@ -76,22 +77,6 @@ def sirt(A, y, iterations):
     x = torch.zeros_like(columns)
     for _ in range(iterations):
         x = (x + C * A.adjoint(R * (y - A(x)))).clamp(min=0)
-    return x
-
-
-def cgls(A, y, iterations):
-    """The iterate (1, *A.in_shape) of CGLS from 0 for any LinearOperator; it ends early where the gradient is 0."""
-    residual, slope = y, A.adjoint(y)
-    x, direction, size = torch.zeros_like(slope), slope, square_norm(slope)
-    for _ in range(iterations):
-        if not size:
-            break
-        ahead = A(direction)
-        step = size / square_norm(ahead)
-        x, residual = x + step * direction, residual - step * ahead
-        slope, last = A.adjoint(residual), size
-        size = square_norm(slope)
-        direction = slope + size / last * direction
     return x
 
 

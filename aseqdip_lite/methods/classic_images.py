@@ -34,6 +34,7 @@ class NLM(Classic):
     name: ClassVar[str] = "nlm"
     about: ClassVar[str] = "non-local means: average pixels with similar surroundings"
     tasks: ClassVar[tuple[str, ...]] = ("denoising",)
+    limit: ClassVar[str] = "it removes white noise; plugged into pnp it serves every linear task"
 
     strength: float = setting(0.6, "filter strength h of non-local means, in noise levels", above=0.0)
 
@@ -55,6 +56,7 @@ class Biharmonic(Classic):
     name: ClassVar[str] = "biharmonic"
     about: ClassVar[str] = "the smoothest filling of the hole, Laplace^2 x = 0"
     tasks: ClassVar[tuple[str, ...]] = ("inpainting",)
+    limit: ClassVar[str] = "it fills a hole"
 
     def solve(self, observation):
         hole = (observation.A.mask == 0).cpu().numpy()  # (H, W)

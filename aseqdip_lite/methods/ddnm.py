@@ -38,6 +38,7 @@ class DDNM(Sampler):
     name: ClassVar[str] = "ddnm"
     about: ClassVar[str] = "diffusion sampling, data put in by A^+, for a linear A (ICLR 2023)"
     tasks: ClassVar[tuple[str, ...]] = ("mri", "ct", "denoising", "inpainting")
+    limit: ClassVar[str] = "a nonlinear A has no pseudo-inverse A^+"
 
     eta: float = setting(0.85, "share of fresh noise in each step's noise; 1 is all, 0 none", low=0.0, high=1.0)
     cg: int = setting(8, "conjugate gradient iterations of each A^+", low=1)
@@ -52,6 +53,6 @@ class DDNM(Sampler):
         A, x, sd = observation.A, carry.z, carry.network.sd
         x0 = carry.network(x, s)
         damping = sampling.noise_of(observation) ** 2 * (1 / s**2 + 1 / sd**2)
-        image = x0 + sampling.damped_inverse(A, observation.y - A(x0), damping, self.cg)
+        image = x0 + sampling.least_squares(A, observation.y - A(x0), self.cg, damping)
         fresh, kept = self.noise(carry), (x - x0) / s
         return image + lower * (self.eta * fresh + (1 - self.eta**2) ** 0.5 * kept), image

@@ -21,6 +21,7 @@ class Harmonic(Classic):
     name: ClassVar[str] = "harmonic"
     about: ClassVar[str] = "the filling of the hole as a membrane, Laplace x = 0"
     tasks: ClassVar[tuple[str, ...]] = ("inpainting",)
+    limit: ClassVar[str] = "it fills a hole"
 
     def solve(self, observation):
         return harmonic(observation.y, observation.A.mask)

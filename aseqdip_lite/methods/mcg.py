@@ -37,6 +37,7 @@ class MCG(Sampler):
     name: ClassVar[str] = "mcg"
     about: ClassVar[str] = "score-based sampling with a gradient along the image manifold (NeurIPS 2022)"
     tasks: ClassVar[tuple[str, ...]] = ("ct",)
+    limit: ClassVar[str] = "it needs the filtered back-projection of CT"
     guided: ClassVar[bool] = True
 
     steps: int = setting(150, "noise levels, from pure noise to 0.01", low=1)
@@ -65,7 +66,7 @@ class MCG(Sampler):
         """P x, see above, (n, 1, N, N)."""
         A, y = observation.A, observation.y
         if self.data_step == "cg":
-            return x + sampling.damped_inverse(A, y - A(x), (sampling.noise_of(observation) / s) ** 2, self.cg)
+            return x + sampling.least_squares(A, y - A(x), self.cg, (sampling.noise_of(observation) / s) ** 2)
         lam = 1 + (self.lam_end - 1) * carry.step / max(self.steps - 1, 1)
         sums = A.adjoint(A(torch.ones_like(x[:1])))
         return x + lam * A.adjoint(y - A(x)) * torch.where(sums > 0, 1 / sums, 0.0)
@@ -73,4 +74,4 @@ class MCG(Sampler):
 
 def null_part(A, x, iterations=NULL_CG):
     """x without what A sees of it, x - A^+ A x, by so many conjugate gradient iterations: (n, *A.in_shape)."""
-    return x - sampling.damped_inverse(A, A(x), 0.0, iterations)
+    return x - sampling.least_squares(A, A(x), iterations)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from scipy.sparse.linalg import LinearOperator, cg
 
 from ..case import Observation
+from ..learned.sampling import least_squares
 from ..operators import Identity
 from ..operators.ct import CTOperator
 from ..settings import setting
@@ -33,6 +33,7 @@ class PnP(Classic):
     name: ClassVar[str] = "pnp"
     about: ClassVar[str] = "plug-and-play: a denoiser as the prior, by ADMM"
     tasks: ClassVar[tuple[str, ...]] = ("mri", "ct", "denoising", "inpainting")
+    limit: ClassVar[str] = "its least-squares problems need a linear A"
 
     denoiser: str = setting("nlm", "method of denoising that is plugged in, with its defaults",
                             choices=("nlm", "tv", "bm3d"))
@@ -58,24 +59,12 @@ class PnP(Classic):
 
 def admm(observation, denoise, rho, iterations):
     """The last v of plug-and-play ADMM, (1, *A.in_shape), from v = z_0; `denoise` maps such an image to another."""
-    A, back = observation.A, observation.A.adjoint(observation.y)
+    A, y = observation.A, observation.y
     x = v = observation.start
     u = torch.zeros_like(v)
     for _ in range(iterations):
-        x = solve_normal(A, back + rho * (v - u), rho, x)
+        near = v - u
+        x = near + least_squares(A, y - A(near), CG_STEPS, rho, start=x - near)
         v = denoise(x + u)
         u = u + x - v
     return v
-
-
-def solve_normal(A, right, rho, start):
-    """(A^H A + rho I) x = right for x (1, *A.in_shape), by at most `CG_STEPS` of scipy's conjugate gradients."""
-    def image(values):
-        return torch.from_numpy(values).reshape(right.shape).to(right)
-
-    def normal(values):
-        x = image(values)
-        return (A.N(x) + rho * x).flatten().cpu().numpy()
-
-    b, x = (tensor.flatten().cpu().numpy() for tensor in (right, start))
-    return image(cg(LinearOperator((b.size, b.size), normal, dtype=b.dtype), b, x, maxiter=CG_STEPS)[0])

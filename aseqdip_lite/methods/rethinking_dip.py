@@ -31,6 +31,7 @@ class RethinkingDIP(Method):
     name: ClassVar[str] = "rethinking_dip"
     about: ClassVar[str] = "denoising by Stein's unbiased risk estimate, stops where it crosses zero (ICCV 2021)"
     tasks: ClassVar[tuple[str, ...]] = ("denoising",)
+    limit: ClassVar[str] = "its estimate of the risk holds for A = I"
 
     steps: int = setting(2000, "Adam steps", low=1)
     lr: float = setting(0.01, "learning rate of RAdam at the first step", above=0.0)

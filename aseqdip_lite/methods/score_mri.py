@@ -34,6 +34,7 @@ class ScoreMRI(Sampler):
     name: ClassVar[str] = "score_mri"
     about: ClassVar[str] = "score-based sampling, a data step after each of its own (MedIA 2022)"
     tasks: ClassVar[tuple[str, ...]] = ("mri",)
+    limit: ClassVar[str] = "it needs complex images and an A of norm 1, as in MRI"
 
     steps: int = setting(150, "noise levels, from pure noise to 0.01", low=1)
     ratio: float = setting(0.16, "size of the corrector's drift to that of its noise", low=0.0, high=10.0)

@@ -12,6 +12,7 @@ import torch
 from ..files import hold, write_atomically
 from ..settings import InputError
 from .bar import say
+from .identity import DIGESTS
 from .schema import MOST_TEXT, conform, pattern_of
 
 FORMAT = 8
@@ -39,16 +40,18 @@ def save(path, identity, **parts):
 def load(path, identity, device="cpu", any_format=False):
     """Read a checkpoint of the run `identity` (weights_only, tensors onto `device`) and return its parts, unchecked.
 
-    InputError for a damaged file, another format (unless `any_format`), or a run with other settings, which it lists.
+    InputError for a damaged file, another format (unless `any_format`), or a run with other settings, which it lists;
+    digests only where no setting differs.
     """
     try:
         stored = unpacked(path, device)
         version, theirs = stored.pop("format"), stored.pop("identity")
         if type(version) is not int or not isinstance(theirs, dict):
             raise ValueError("it has no identity")
-        keys = list(dict.fromkeys([*identity, *theirs]))
+        changed = [key for key in dict.fromkeys([*identity, *theirs])
+                   if repr(identity.get(key)) != repr(theirs.get(key))]  # theirs may be of any kind
         differences = [f"{key} is {identity.get(key)!r} here and {theirs.get(key)!r} there"
-                       for key in keys if repr(identity.get(key)) != repr(theirs.get(key))]  # theirs may be of any kind
+                       for key in [key for key in changed if key not in DIGESTS] or changed]
     except Exception as error:  # torch raises many kinds for a damaged file: all mean the same to a user
         raise damaged(path, error) from None
     if version != FORMAT and not any_format:

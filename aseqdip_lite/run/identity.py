@@ -7,6 +7,9 @@ import torch
 
 from ..operators import Operator
 
+#: What `describe` tells of a run's numbers, for nobody to read.
+DIGESTS = ("measurements", "problem", "begin")
+
 
 def describe(run, window):
     """What makes a run that has just begun this run, as a flat dictionary; the budget may grow and is left out, unless

@@ -165,8 +165,11 @@ def summary(metrics):
         lines.append("".join([f"{label:{width}}", *(f"{'-' if c is None else f'{c:.{digits}f}':>9}" for c in cells)]))
     reason, at = StopReason(metrics["stop_reason"]), answer(metrics, "final", "step")
     if at and at != answer(metrics, "last", "step") and not reason.is_fault:
-        lines.append(f"The run ends in a dip, its data term is more than 5 % above its least: final is of step {at}.")
-    return "\n".join(lines + [reason.explanation] * reason.is_fault)
+        noise = answer(metrics, "discrepancy", "step")
+        why = (f"After step {noise} the data term is below the expected energy of the noise" if noise else
+               "The run ends in a dip, its data term is more than 5 % above its least")
+        lines.append(f"{why}: final is of step {at}.")
+    return "\n".join(lines + [reason.told(metrics["settings"])] * reason.is_fault)
 
 
 def encoded(name, shown, array, window):

@@ -6,16 +6,19 @@ from enum import StrEnum
 
 import torch
 
+#: Settings of which a lower value may keep a run from a fault, where the method has them.
+CALMING = ("lr", "zeta", "w", "ratio")
+
 
 class StopReason(StrEnum):
-    """Why a run ended. The value is what metrics.json holds; `explanation` says what it means and what to do."""
+    """Why a run ended. The value is what metrics.json holds; `explanation` says what it means."""
 
     BUDGET = "budget", "The run has made all its steps."
     EARLY = "early stopping", "The moving variance has had no new minimum for `patience` steps; its pick is the answer."
     OWN_RULE = "own rule", "The method's own rule ended the run."
     INTERRUPTED = "interrupted", "The run was stopped before its last step."
-    DIVERGED = "diverged", "The loss is no longer a finite number, or far too large, so the run ended: try a lower lr."
-    DEAD = "dead network", "The network gave one value at all pixels and has stopped learning: try a lower lr."
+    DIVERGED = "diverged", "The loss is no longer a finite number, or far too large, so the run ended."
+    DEAD = "dead network", "The network gave one value at all pixels and has stopped learning."
 
     def __new__(cls, value, explanation):
         reason = str.__new__(cls, value)
@@ -26,6 +29,12 @@ class StopReason(StrEnum):
     def is_fault(self):
         """Whether the run could not go on; its last good image is then the answer."""
         return self in (StopReason.DIVERGED, StopReason.DEAD)
+
+    def told(self, settings):
+        """The explanation and, of a fault, what to do in a method that has these settings."""
+        lower = [name for name in CALMING if name in settings]
+        way_out = "a lower " + " or ".join(lower) if lower else "more steps"
+        return self.explanation + f" Try {way_out}." * self.is_fault
 
 
 #: Weight of the newest output in the exponential variance, as published.

@@ -69,7 +69,7 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     for image, label, case in zip(images, labels, cases, strict=True):
         files = digests([image, *settings.values()])
         for name in names:
-            method = methods.configure(name, task, profile, steps, case.observation.side)
+            method = methods.configure(name, task, profile, steps, max(case.observation.start.shape[2:]))
             try:
                 method.check_image(label)
             except InputError as error:

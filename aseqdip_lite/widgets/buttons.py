@@ -196,8 +196,9 @@ class Panel(View):
 
     def _show_ending(self):
         if self.state == "done":
-            self._say("Stopped. The next run will be shown beside this one."
-                      if self.session.reason is StopReason.INTERRUPTED else self.session.reason.explanation)
+            reason, settings = self.session.reason, self.session.method.to_dict()
+            self._say("Stopped. The next run will be shown beside this one." if reason is StopReason.INTERRUPTED
+                      else reason.told(settings))
 
     def elsewhere(self):
         """What other panels say while this one runs, which may be out of sight since the page was loaded again."""

@@ -80,7 +80,7 @@ def gather(runs):
 def trials_of(task, index, images, seed, profile, steps, sizes):
     """The runs of one seed at the first (index 0) or second setting of a task; reference-guided only where it may."""
     made = []
-    for name in (name for name in methods.names(task) if not methods.get(name).trained):
+    for name in methods.untrained(task):
         method = methods.configure(name, task, profile, steps)
         for image in TASKS[task][0][:images] if not index or name in SECOND or is_classic(name) else ():
             try:
