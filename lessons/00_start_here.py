@@ -89,30 +89,33 @@ show(drawings.stages(), alt=drawings.STAGES)
 # %% [markdown]
 # ## The map
 #
-# | lesson | the question that it answers |
-# |---|---|
-# | 00 Start here | does everything run, and what is all this about? |
-# | [01 Inverse problems](01_inverse_problems.ipynb) | what do measurements say about an image, and what never? |
-# | [02 Deep Image Prior](02_deep_image_prior.ipynb) | why does an untrained network prefer images to noise? |
-# | [03 Input sensitivity](03_input_sensitivity.ipynb) | how much does the network's input decide? |
-# | [04 The tangent kernel](04_ntk_residual_theorem.ipynb) | what can be proved about such a network? |
-# | [05 Spectral bias](05_spectral_bias.ipynb) | which details come first, and what fills the gaps? |
-# | [06 aSeqDIP](06_aseqdip.ipynb) | what happens when the output becomes the next input? |
-# | [06b Why it works](06b_why_it_works.ipynb) | friction, or a kernel that moves: which explanation survives a test? |
-# | [07 MRI](07_mri.ipynb) | a picture from a quarter of its measurements |
-# | [08 CT](08_ct.ipynb) | a picture from a few X-ray views |
-# | [09 Denoising](09_denoising.ipynb) | nothing is missing, everything is noisy |
-# | [10 In-painting](10_inpainting.ipynb) | what fills a hole? |
-# | [11 Deblurring](11_deblurring.ipynb) | a shaken camera, and an $A$ that is not linear |
-# | [12 The family](12_baselines.ipynb) | who wins where, and how would one know? |
-# | [13 A trained autoencoder](13_autoencoder.ipynb) | the same idea with a network that *has* seen images |
-# | [14 Paper and code](14_paper_and_code.ipynb) | does the published code do what the paper says? |
-# | [15 Lambda and N](15_adaptive.ipynb) | can a run set $\lambda$ itself, and end itself? |
+# | lesson | the question that it answers | minutes |
+# |---|---|---|
+# | 00 Start here | does everything run, and what is all this about? | 40 |
+# | [01 Inverse problems](01_inverse_problems.ipynb) | what does an $A$ see of an image, and what never? | 75 |
+# | [01b Semiconvergence](01b_semiconvergence.ipynb) | why does gradient descent have to stop? | 75 |
+# | [02 Deep Image Prior](02_deep_image_prior.ipynb) | why does an untrained network prefer images to noise? | 90 |
+# | [03 Input sensitivity](03_input_sensitivity.ipynb) | how much does the network's input decide? | 75 |
+# | [04 The tangent kernel](04_ntk_residual_theorem.ipynb) | what can be proved about such a network? | 150 |
+# | [05 Spectral bias](05_spectral_bias.ipynb) | which details come first, and what fills the gaps? | 90 |
+# | [06 aSeqDIP](06_aseqdip.ipynb) | what happens when the output becomes the next input? | 90 |
+# | [06b Why it works](06b_why_it_works.ipynb) | friction, or a kernel that moves: which explanation holds? | 60 |
+# | [07 MRI](07_mri.ipynb) | a picture from a quarter of its measurements | 90 |
+# | [08 CT](08_ct.ipynb) | a picture from a few X-ray views | 120 |
+# | [09 Denoising](09_denoising.ipynb) | nothing is missing, everything is noisy | 90 |
+# | [10 In-painting](10_inpainting.ipynb) | what fills a hole? | 90 |
+# | [11 Deblurring](11_deblurring.ipynb) | a shaken camera, and an $A$ that is not linear | 90 |
+# | [12 The family](12_baselines.ipynb) | who wins where, and how would one know? | 90 |
+# | [13 A trained autoencoder](13_autoencoder.ipynb) | the same idea with a network that *has* seen images | 75 |
+# | [14 Paper and code](14_paper_and_code.ipynb) | does the published code do what the paper says? | 90 |
+# | [15 Lambda and N](15_adaptive.ipynb) | can a run set $\lambda$ itself, and end itself? | 90 |
+#
+# The minutes are those to work through a lesson with its exercises. Sections marked *stretch* may be left out.
 #
 # Not everybody needs all of it.
 #
 # - **The short way**, about five hours: 00, 02, 06, 07.
-# - **The mathematics:** 01, 04, 05, 06, 06b.
+# - **The mathematics:** 01, 01b, 04, 05, 06, 06b.
 # - **One application:** 01, 02, 06, then the one of 07 to 11 that is yours.
 #
 # The links open the lessons in Jupyter and on the rendered pages. On Google Colab take *File*, *Open notebook*,

@@ -17,7 +17,8 @@
 # - stop a run by the discrepancy principle and by the moving variance, and show where each fails;
 # - report a result with its spread over seeds.
 #
-# **You need** lesson 01 (operators, noise), or: least squares, gradient descent, and a training loop in PyTorch.
+# **You need** lessons 01 (operators) and 01b (semiconvergence), or: least squares, gradient descent, and a training
+# loop in PyTorch.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
 # GPU. To work through it, take 90 minutes.

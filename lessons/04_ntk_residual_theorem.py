@@ -21,7 +21,7 @@
 # come before or after.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
-# To work through it, take two sittings of 75 minutes; the last third, on aSeqDIP, is the second.
+# To work through it, take 150 minutes in two sittings; the last third, on aSeqDIP, is the second.
 #
 # **Data** simulated: sinusoids in noise. Code BSD-3-Clause, text CC BY 4.0.
 

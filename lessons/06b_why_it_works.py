@@ -19,7 +19,7 @@
 # **You need** lesson 06 (aSeqDIP); of lesson 04 the kernel $\Theta$ and formula (P), which is said again.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU core (measured); not yet measured on a
-# GPU. To work through it, take 40 minutes, and 20 more for the exercises.
+# GPU. To work through it, take 60 minutes.
 #
 # **Data** the photograph "camera" of scikit-image (CC0), its noise simulated; three stored experiments of the course
 # on four photographs and four slices of Colin27 (Holmes et al. 1998; BSD-3-Clause). Code BSD-3-Clause, text CC BY

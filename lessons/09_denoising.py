@@ -138,7 +138,7 @@ claim(closer, "clipping moves no pixel of y away from the truth", "smoke")
 #
 # $$f = y, \qquad\text{with all of its noise.}$$
 #
-# And that is the trouble. The tools of lesson 01 treat directions by their singular values, damping the faint ones. If
+# And that is the trouble. The tools of lesson 01b treat directions by their singular values, damping the faint ones. If
 # all are alike, all get the same factor. Tikhonov, $\min_f\|f-y\|^2 + \alpha\|f\|^2$, gives $f = y/(1+\alpha)$: a
 # darker picture with weaker noise. What is the best such factor $c$, chosen **with** the truth?
 

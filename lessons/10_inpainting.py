@@ -170,7 +170,7 @@ claim(
 # $Au = 0$ if and only if $u$ is zero at every known pixel. So the null space of $A$ is the set of all images that live
 # in the hole. In MRI it was spread over the whole picture, and no single pixel was lost. Here it has an address.
 #
-# All singular values of $A$ are 1 or 0 (lesson 01). There is nothing faint to be divided by, no noise to be amplified,
+# All singular values of $A$ are 1 or 0 (lesson 01b). There is nothing faint to be divided by, no noise to be amplified,
 # and without noise nothing to stop early. The whole problem is the null space.
 #
 # Therefore **any** filling of the hole fits the data: $A(x + u) = Ax$. Four of them, without any method:

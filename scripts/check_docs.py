@@ -163,13 +163,20 @@ def faults(glossary, lessons):
     return found
 
 
-def plan_faults(plan, lessons):
-    """Lessons that the instructors' table calls "here" or "planned" and that are not, one line each."""
-    states = dict(re.findall(r"^\| (\d\d[a-z]?) .*\| (here|planned) \|$", plan, re.MULTILINE))
-    there = {number_of(name) for name in lessons}
-    return [f"lesson {number}: docs/instructors.md must say '{state}'"
-            for number in sorted(there | set(states))
-            if states.get(number) != (state := "here" if number in there else "planned")]
+def minutes_of(lesson):
+    """The minutes that the head of a lesson says it takes to work through it."""
+    text = " ".join(lesson.replace("# ", "").split())
+    found = re.search(r"To work through it, take (?:(\d+) minutes|two hours)", text)
+    return found and int(found[1] or 120)
+
+
+def time_faults(page, lessons, name):
+    """Where the table of lessons on a page differs from the lessons and the minutes that they state, one line each."""
+    rows = re.findall(r"^(?:# )?\| \[?(\d\d[a-z]?) .*\| (\d+) \|$", page, re.MULTILINE)
+    listed = {number: int(minutes) for number, minutes in rows}
+    there = {number_of(lesson): minutes_of(text) for lesson, text in lessons.items()}
+    return [f"{name}: lesson {number} takes {there.get(number)} minutes, not {listed.get(number)}"
+            for number in sorted(there | listed) if there.get(number) != listed.get(number)]
 
 
 def outcome_faults(outcomes, lessons):
@@ -200,7 +207,8 @@ def main(write):
     lessons = lesson_sources()
     found = faults(GLOSSARY.read_text(encoding="utf-8"), lessons)
     found += card_faults(GLOSSARY.read_text(encoding="utf-8"), lessons)
-    found += plan_faults(PLAN.read_text(encoding="utf-8"), lessons)
+    found += time_faults(PLAN.read_text(encoding="utf-8"), lessons, PLAN.name)
+    found += time_faults(lessons["00_start_here"], lessons, "the map of lesson 00")
     found += outcome_faults(OUTCOMES.read_text(encoding="utf-8"), lessons)
     if SETTINGS.read_text(encoding="utf-8") != settings_file():
         found.append(f"{SETTINGS.name} is not that of the code: python scripts/check_docs.py --write")

@@ -21,11 +21,13 @@ EQUIVALENT = {
     "only the square of this number, or its size, is in the answer": {
         "adaptive.risk": ("sigma: negated",), "ct.lam": ("norm: negated",), "denoising.sure": ("noise_std: negated",),
         "dip.discrepancy": ("noise_std: negated",), "dip.path": ("speed: negated", "W: negated"),
-        "input.eps": ("c: negated",), "ntk.error": ("sigma: negated",), "operators.filter": ("s: negated",),
+        "input.eps": ("c: negated",), "ntk.error": ("sigma: negated",), "landweber.filter": ("s: negated",),
+        "landweber.error": ("s: negated", "c: negated", "sigma: negated"), "landweber.tikhonov": ("s: negated",),
         "operators.gradient": ("eps: negated",), "ct.lam:normed": ("norm: negated",),
         "denoising.sure:pixel": ("noise_std: negated",), "dip.path:sample": ("speed: negated",),
         "input.eps:divided": ("c: negated",),
-        "ntk.error:left": ("sigma: negated",), "operators.filter:missing": ("s: negated",)},
+        "ntk.error:left": ("sigma: negated",), "landweber.filter:missing": ("s: negated",),
+        "operators.gradient:mean": ("eps: negated",)},
     "the answer is symmetric in the two": {
         "adaptive.paired": ("gap and sigma exchanged",), "auto.count": ("H and W exchanged",),
         "mri.lam": ("H and W exchanged",), "paper.lam": ("lam and data exchanged",),

@@ -183,8 +183,12 @@ RIGHT = {
         lambda A, x, y, eps: by_autograd(lambda x: ((A(x) - y).abs().square() + eps**2).sqrt(), x),
         lambda A, x, y, eps: torch.func.vjp(A, x)[1]((r := A(x) - y) / torch.hypot(r.abs(), torch.tensor(eps)))[0]],
     "operators.unseen": [by_descent],
-    "operators.filter": [lambda s, k, step, c: functools.reduce(
+    "landweber.filter": [lambda s, k, step, c: functools.reduce(
         lambda f, _: f + step * s**2 * (1 - f), range(k), c * s**2)],
+    "landweber.error": [lambda s, c, f, sigma: sum(
+        (a * (1 - b)) ** 2 + (sigma * b / d) ** 2 for a, b, d in zip(c.tolist(), f.tolist(), s.tolist(), strict=True))],
+    "landweber.tikhonov": [lambda s, alpha: torch.linalg.solve(
+        torch.diag(s**2 + alpha), torch.diag(s**2)).diagonal()],
     "paper.target": [lambda z: ((1 - 1j) * z).real / 2 + 0j],
     "paper.gradient": [replay],
     "spectral.band": [lambda k, x, m: math.sqrt(((m * (k - x)).abs() ** 2).sum() / ((m * x).abs() ** 2).sum())],

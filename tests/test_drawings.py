@@ -19,7 +19,7 @@ from aseqdip_lite.course.theory.bands import complex_truth
 
 ALL = {"two_pixels": (), "coils": (), "rays": (), "camera": (), "frequencies": (), "denoised": (), "inputs": (),
        "network": ("lite", "hourglass"), "family": (), "two_ways": (), "two_orders": (), "stages": (), "split": (),
-       "two_explanations": (), "first_modes": ()}
+       "semiconvergence": (), "two_explanations": (), "first_modes": ()}
 SMALLEST = 8  #: points
 
 
@@ -97,6 +97,18 @@ def test_the_drawn_paths_of_the_toy_are_those_of_the_iteration(drawn):
     for start in scans.STARTS.values():
         path = drawings.landweber(start, scans.TOY @ scans.TRUTH, 12)
         assert any(line.shape == path.shape and np.allclose(line, path) for line in lines)
+
+
+def test_two_pixels_pass_the_truth_by_on_the_way_to_the_naive_inverse(drawn):
+    U, s, Vh = np.linalg.svd(scans.FAINT)
+    y, k = scans.FAINT @ scans.TRUTH + scans.NOISE, np.arange(301)[:, None]
+    path = ((1 - (1 - 0.4 * s**2) ** k) * (U.T @ y) / s) @ Vh  # the filter factors
+    left, right = drawn["semiconvergence"].axes
+    assert np.allclose(left.lines[0].get_xydata(), path, atol=1e-9)
+    assert np.allclose(scans.FAINT @ left.lines[-1].get_xydata()[0], y)
+    errors = right.lines[0].get_ydata()
+    assert np.allclose(errors, np.linalg.norm(path[1:] - scans.TRUTH, axis=1) / np.linalg.norm(scans.TRUTH))
+    assert errors[0] > 2 * errors.min() < errors[-1] and (np.diff(right.lines[1].get_ydata()) < 0).all()
 
 
 def test_what_the_coils_measure_is_A_x(drawn):

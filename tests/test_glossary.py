@@ -42,8 +42,10 @@ def test_symbols_are_read_from_tables_alone():
     assert [symbol for symbol, _ in check_docs.symbol_rows(text)] == ["y", "f_\\phi", "J"]
 
 
-def test_plan_knows_which_lessons_there_are():
-    assert check_docs.plan_faults(check_docs.PLAN.read_text(encoding="utf-8"), check_docs.lesson_sources()) == []
+def test_stated_times_agree():
+    lessons = check_docs.lesson_sources()
+    for page in (check_docs.PLAN.read_text(encoding="utf-8"), lessons["00_start_here"]):
+        assert check_docs.time_faults(page, lessons, "page") == []
 
 
 def test_undefined_symbol(glossary):
@@ -102,8 +104,10 @@ def test_entry_that_is_there_twice(glossary):
     assert check_docs.faults(glossary + "- **Stage**: again.\n", {}) == ["the term 'stage' has two entries"]
 
 
-def test_plan_that_is_behind():
-    plan = "| 01 operators | A | - | planned |\n| 02 DIP | fit | 01 | here |\n"
-    assert check_docs.plan_faults(plan, {"01_operators": "", "03_inputs": ""}) == [
-        "lesson 01: docs/instructors.md must say 'here'", "lesson 02: docs/instructors.md must say 'planned'",
-        "lesson 03: docs/instructors.md must say 'here'"]
+def test_table_of_lessons_that_is_behind():
+    plan = "| 01 operators | A | - | 75 |\n# | [02 DIP](02.ipynb) | fit | 90 |\n| 04 kernel | Theta | 02 | 120 |\n"
+    lessons = {"01_operators": "To work through it,\n# take 60 minutes.",
+               "03_inputs": "To work through it, take 75 minutes.", "04_kernel": "To work through it, take two hours."}
+    assert check_docs.time_faults(plan, lessons, "plan") == [
+        "plan: lesson 01 takes 60 minutes, not 75", "plan: lesson 02 takes None minutes, not 90",
+        "plan: lesson 03 takes 75 minutes, not None"]

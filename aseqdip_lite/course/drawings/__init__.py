@@ -7,8 +7,19 @@ colour alone.
 
 from .diagrams import calls, family, met, network, two_orders, two_ways
 from .runs import STAGES, first_modes, split, stages, two_explanations
-from .scans import camera, coil_places, coils, denoised, frequencies, inputs, landweber, rays, two_pixels
+from .scans import (
+    camera,
+    coil_places,
+    coils,
+    denoised,
+    frequencies,
+    inputs,
+    landweber,
+    rays,
+    semiconvergence,
+    two_pixels,
+)
 
 __all__ = ["STAGES", "calls", "camera", "coil_places", "coils", "denoised", "family", "first_modes", "frequencies",
-           "inputs", "landweber", "met", "network", "rays", "split", "stages", "two_explanations", "two_orders",
-           "two_pixels", "two_ways"]
+           "inputs", "landweber", "met", "network", "rays", "semiconvergence", "split", "stages", "two_explanations",
+           "two_orders", "two_pixels", "two_ways"]

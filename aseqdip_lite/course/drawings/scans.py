@@ -25,13 +25,16 @@ from .parts import SECOND, arrow, bright, chain, picture
 TOY = np.array([1.0, 1.0]) / math.sqrt(2)
 TRUTH = np.array([0.9, 0.3])
 STARTS = {"a": np.array([0.1, 0.25]), "b": np.array([0.55, 0.05]), "0": np.zeros(2)}
+#: Two measurements of two pixels: their sum and, fainter, their difference; and the noise of both.
+FAINT = np.array([[1.0, 1.0], [0.2, -0.2]]) / math.sqrt(2)
+NOISE = np.array([-0.03, 0.1])
 
 
-def landweber(start, y, steps, tau=0.4):
-    """x_0 to x_steps of x <- x + tau A^T (y - A x) for the toy's row A: (steps + 1, 2)."""
-    found = [np.asarray(start, dtype=float)]
+def landweber(start, y, steps, tau=0.4, A=TOY):
+    """x_0 to x_steps of x <- x + tau A^T (y - A x) for a matrix A (m, 2), or for the toy's row: (steps + 1, 2)."""
+    A, found = np.atleast_2d(A), [np.asarray(start, dtype=float)]
     for _ in range(steps):
-        found.append(found[-1] + tau * TOY * (y - TOY @ found[-1]))
+        found.append(found[-1] + tau * A.T @ (y - A @ found[-1]))
     return np.array(found)
 
 
@@ -60,6 +63,32 @@ def two_pixels():
         for column, value in enumerate(pixels):
             axis.text(column, 0, f"{value:.2f}", ha="center", va="center", color="white" if value < 0.6 else "black")
     right.suptitle("four images, one measurement", fontsize=10)
+    return figure
+
+
+@rc_context(STYLE)
+def semiconvergence(steps=300):
+    """Two pixels and two noisy measurements, one faint: the path of gradient descent passes the truth by."""
+    y, figure = FAINT @ TRUTH + NOISE, Figure(figsize=(9.2, 3.7), layout="constrained")
+    path, end = landweber((0, 0), y, steps, A=FAINT), np.linalg.solve(FAINT, y)
+    errors = np.linalg.norm(path - TRUTH, axis=1) / np.linalg.norm(TRUTH)
+    residuals, best = np.linalg.norm(y - path @ FAINT.T, axis=1) / np.linalg.norm(y), int(errors.argmin())
+    left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
+    one, two = np.meshgrid(np.linspace(-0.1, 1.5, 160), np.linspace(-0.3, 0.9, 120))
+    misfit = np.linalg.norm(np.stack([one, two], axis=-1) @ FAINT.T - y, axis=-1)
+    left.contour(one, two, misfit, levels=(0.02, 0.06, 0.12, 0.24, 0.48), colors="0.7", linewidths=0.8)
+    left.plot(*path.T, "o-", color="C0", markersize=3, linewidth=1, label="gradient descent from 0")
+    left.plot(*TRUTH, "*", color="black", markersize=13, label="the truth")
+    left.plot(*path[best], "s", color="black", fillstyle="none", markersize=11, label=f"the best step, k = {best}")
+    left.plot(*end, "X", color="C1", markersize=9, label="the naive inverse")
+    left.set(xlabel="pixel 1", ylabel="pixel 2", aspect="equal")
+    left.legend(loc="upper right", fontsize=9)
+    right.semilogx(range(1, steps + 1), errors[1:], "-", color="C0", label="error of the image")
+    right.semilogx(range(1, steps + 1), residuals[1:], "--", color="0.3", label="residual of the data")
+    right.plot(best, errors[best], "s", color="black", fillstyle="none", markersize=11)
+    right.set(xlabel="gradient steps k", title="relative error and residual", ylim=(0, None))
+    right.grid(alpha=0.3)
+    right.legend()
     return figure
 
 

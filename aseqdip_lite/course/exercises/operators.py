@@ -1,4 +1,4 @@
-"""Exercises of lesson 01: the dot test, mending an adjoint, gradients through any A, null spaces, filter factors."""
+"""Exercises of lesson 01: the dot test, mending an adjoint, gradients through any A, null spaces."""
 
 import torch
 
@@ -196,6 +196,32 @@ def gradient(A, x, y, eps):
     }
 
 
+@exercise("operators.gradient:mean", residuals, tol=1e-4, otherwise=REGISTRY["operators.gradient"].otherwise,
+          instead="return the gradient of the mean of these roots over all i, in place of their sum",
+          solution="lambda A, x, y, eps: A.vjp(x, (A(x) - y) / ((A(x) - y).abs() ** 2 + eps**2).sqrt()) / y.numel()")
+def mean_gradient(A, x, y, eps):
+    """A function (A, x, y, eps) -> gradient at x of the mean of sqrt(|r_i|^2 + eps^2), r = A(x) - y, for every A."""
+    r = A(x) - y
+    size = (r.abs() ** 2 + eps**2).sqrt()
+    right = A.vjp(x, r / size) / y.numel()
+    return {
+        None: right,
+        "that is the gradient of the sum: the mean divides by how many numbers y holds": right * y.numel(),
+        "the sign: that is the direction of descent, the gradient points uphill, along J^H": -right,
+        "that is the gradient of half the mean square: this loss has another derivative in r":
+            A.vjp(x, r) / y.numel(),
+        "a factor 2: the root has the derivative 1 / (2 root), and |r|^2 gives the 2 back": [2 * right, right / 2],
+        "the root is lost: the derivative of sqrt(u) is 1 / (2 sqrt(u)), not 1 / u":
+            A.vjp(x, r / size**2) / y.numel(),
+        "eps is squared under the root": A.vjp(x, r / (r.abs() ** 2 + eps).sqrt()) / y.numel(),
+        "y is missing: the residual is A(x) - y, not A(x)":
+            A.vjp(x, A(x) / (A(x).abs() ** 2 + eps**2).sqrt()) / y.numel(),
+        "the Jacobian is taken at y: A is linearised at the current x, where the gradient is wanted":
+            lambda: A.vjp(y, r / size) / y.numel(),
+        "that lives in the space of y: J(x)^H brings it back to the space of images": r / size / y.numel(),
+    }
+
+
 def seen(A, w):
     """The part of w (1, *A.in_shape) that is orthogonal to the null space of A, by the explicit pseudo-inverse."""
     basis = torch.eye(w.numel(), dtype=w.dtype).reshape(-1, *A.in_shape)
@@ -227,61 +253,4 @@ def unseen(A, w):
         "that is the seen part, the shortest image with these measurements: subtract it from w": part,
         "A^H is not the inverse of A: w - A^H A w is in the null space only if all singular values are 0 or 1, as for "
         "masks; for CT use the least-squares solution": w - A.adjoint(A(w)),
-    }
-
-
-@exercise("operators.filter", lambda: [(torch.tensor([1.0, *middle, 0.01, 0.0], dtype=torch.float64), k, step, a)
-                                       for middle, k, step, a in (((0.7, 0.2), 1, 0.5, 0.8), ((0.6, 0.3), 2, 1.3, 0.4),
-                                                                  ((0.5,), 40, 0.9, -0.7))], otherwise=(
-    "subtract the fixed point b / s: what is missing, c_k - b / s, is multiplied by the same number each step; at the "
-    "start c_0 = a s b"))
-def filters(s, k, step, a):
-    """A function (s, k, step, a) -> the filter factors of k Landweber steps from a A^H y, for singular values s."""
-    q, p = 1 - step * s**2, 1 - a * s**2
-    return {
-        None: 1 - q**k * p,
-        "that is what is still missing after k steps: the filter factor is the share that has arrived": q**k * p,
-        "right for a start at 0: at a A^H y a share is there before the first step, so less is missing": 1 - q**k,
-        "the start has c_0 = a s b, and a share is relative to b / s: before the first step a s^2 has arrived":
-            [1 - q**k * (1 - a), 1 - q**k * (1 - a * s)],
-        "what the start brought does not stay on top: each step takes its part of what is missing, and less is missing":
-            1 - q**k + a * s**2,
-        "the step is missing: each step multiplies what is missing by 1 - step s^2": 1 - (1 - s**2) ** k * p,
-        "s must be squared: a step applies A and then A^H, each of which brings a factor s":
-            1 - (1 - step * s) ** k * p,
-        "right for small k step s^2 only: what has arrived changes the residual of the next step":
-            a * s**2 + step * s**2 * k,
-        "one step too many or too few: with k = 0 the start itself is left, the share a s^2":
-            [1 - q ** (k - 1) * p, 1 - q ** (k + 1) * p],
-        "not finite at s = 0: the factor multiplies b / s, so it does not hold the division by s itself":
-            (1 - q**k * p) / s,
-        "not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, take its power":
-            1 - p * torch.exp(k * torch.log1p(-step * s**2)),
-    }
-
-
-@exercise("operators.filter:missing", REGISTRY["operators.filter"].cases, otherwise=(
-    "what is missing, b / s - c_k, is multiplied by the same number each step; at the start c_0 = a s b"),
-          instead="return the share that is still missing after k steps, in place of the share that has arrived: "
-                  "(b / s - c_k) divided by b / s, and 1 where s = 0",
-          solution="lambda s, k, step, a: (1 - step * s**2) ** k * (1 - a * s**2)")
-def missing(s, k, step, a):
-    """A function (s, k, step, a) -> the share that k Landweber steps from a A^H y leave missing."""
-    q, p = 1 - step * s**2, 1 - a * s**2
-    return {
-        None: q**k * p,
-        "that is the share that has arrived: what is missing is the rest": 1 - q**k * p,
-        "right for a start at 0: at a A^H y a share is there before the first step, so less is missing": q**k,
-        "the start has c_0 = a s b, and a share is relative to b / s: before the first step 1 - a s^2 is missing":
-            [q**k * (1 - a), q**k * (1 - a * s)],
-        "what the start brought is not taken off at the end: the steps multiply what was missing at the start":
-            q**k - a * s**2,
-        "the step is missing: each step multiplies what is missing by 1 - step s^2": (1 - s**2) ** k * p,
-        "s must be squared: a step applies A and then A^H, each of which brings a factor s": (1 - step * s) ** k * p,
-        "right for small k step s^2 only: what has arrived changes the residual of the next step":
-            p - step * s**2 * k,
-        "one step too many or too few: with k = 0 the start itself is left, and 1 - a s^2 is missing":
-            [q ** (k - 1) * p, q ** (k + 1) * p],
-        "not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, take its power":
-            p * torch.exp(k * torch.log1p(-step * s**2)),
     }
