@@ -109,18 +109,18 @@ def with_lite(name, rows):
 
 
 def larger():
-    """The table of `scripts/sizes.py`: the default budgets, found at 128 pixels, and twice as much, at its size."""
+    """The table of `scripts/sizes.py`: the budget that was found at 128 pixels, and twice as much, at two sizes."""
     rows, lines = stored("sizes"), []
     for row in (row for row in rows if row["method"] == "aseqdip"):
-        same = [other for other in rows if other["method"] != "aseqdip"
-                and (other["task"], other["image"]) == (row["task"], row["image"])]
-        best = max(same, key=lambda other: answer(other, "final", "psnr"))
+        same = [other for other in rows if other["method"] != "aseqdip" and other["problem"] == row["problem"]]
+        best = max(same, key=lambda other: answer(other, "final", "psnr"), default=None)
         peak = row["answers"]["oracle"]
-        lines.append([row["task"], row["image"], f"{answer(row, 'start', 'psnr'):.2f}", row["steps"] // 2,
-                      *(f"{value:.2f}" for value in row["finals"].values()), f"{peak['psnr']:.2f}", peak["step"],
-                      f"{answer(best, 'final', 'psnr'):.2f} ({best['method']})"])
-    return markdown_table(lines, ("task", "image", "start:", "budget:", "final:", "final at twice the budget:", "peak:",
-                                  "its step:", "best classic:"))
+        lines.append([row["problem"]["size"], row["image"], f"{answer(row, 'start', 'psnr'):.2f}",
+                      *(f"{value:.2f}" for value in row["finals"].values()), row["answers"]["final"]["step"],
+                      f"{peak['psnr']:.2f}", peak["step"], row["steps"],
+                      f"{answer(best, 'final', 'psnr'):.2f} ({best['method']})" if best else "tuning picture"])
+    return markdown_table(lines, ("pixels:", "image", "start:", *(f"final of {k} steps:" for k in rows[0]["finals"]),
+                                  "step of the final:", "peak:", "its step:", "run to:", "best classic:"))
 
 
 def file_of(name, ending="json"):
