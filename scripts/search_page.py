@@ -20,9 +20,9 @@ def section(name, rows):
     search = SEARCHES[name]
     problems = "; ".join(", ".join(f"{key} {value}" for key, value in problem.items())
                          for problem in search["problems"])
-    lines = [f"## {name}\n", f"On {problems}. {search['steps']} Adam steps"
+    lines = [f"## {name}\n", f"On {problems}." + (f" {search['steps']} Adam steps" if search["steps"] else "")
              + (f", read after {', '.join(map(str, search['budgets']))}" if "budgets" in search else "")
-             + (f". {seeds_of(name)} seeds" if seeds_of(name) > 1 else "") + ".\n"]
+             + (f". {seeds_of(name)} seeds" if seeds_of(name) > 1 else "") + "." * bool(search["steps"]) + "\n"]
     first, on_first = {}, [row for row in rows if row["problem"] == search["problems"][0]]
     for (method, _), scores in means(on_first, seeds_of(name)).items():
         first.setdefault(method, []).append(max(scores.values()))

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from aseqdip_lite import methods
+from aseqdip_lite.course.experiments.arms import ends
 from aseqdip_lite.run.stopping import in_dip
 from aseqdip_lite.study.store import Store
 from aseqdip_lite.study.trials import NAMES, Trial, record
@@ -29,7 +30,8 @@ ROOT = Path(__file__).parent.parent
 DEFAULTS = ROOT / "aseqdip_lite" / "methods" / "defaults.json"
 
 #: Per search: the image and task settings of each trial, the Adam steps, and the grid of each method. A search has the
-#: name of its task, or says what its "task" is and which "network" all its methods have.
+#: name of its task, or says what its "task" is and which "network" all its methods have. In one of samplers "steps" is
+#: null: each has its own, which its grid may name; their rows hold the start and the last answer alone.
 SEARCHES = json.loads((Path(__file__).parent / "searches.json").read_text(encoding="utf-8"))
 
 #: What rows of a search have: the oldest do not say how many steps were `made`.
@@ -82,7 +84,7 @@ def means(rows, count):
 
 def finals(row):
     """{budget: final PSNR} of a trial."""
-    return row.get("finals") or {row["steps"]: row["answers"]["final"]["psnr"]}
+    return row.get("finals") or {row["steps"] or row["made"]: row["answers"]["final"]["psnr"]}
 
 
 def budgets_read(trial, result, budgets):
@@ -132,7 +134,7 @@ def main(name, workers, write):
 def search(name, workers, write):
     """Make the trials that are missing, then report."""
     rows, problems = [], SEARCHES[name]["problems"]
-    read = partial(budgets_read, budgets=SEARCHES[name].get("budgets", []))
+    read = partial(budgets_read, budgets=SEARCHES[name].get("budgets", [])) if SEARCHES[name]["steps"] else ends
     for number in range(len(problems)):
         rows += record(list(trials(name, number, rows)), file=file_of(name), read=read, workers=workers, kinds=KINDS,
                        label=f"search {name}, problem {number + 1}")

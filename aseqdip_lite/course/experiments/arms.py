@@ -96,6 +96,13 @@ def course(trial, result):
         step=step[thin - 1::thin], psnr=[round(value, 3) for value in psnr[thin - 1::thin]]))
 
 
+def ends(trial, result):
+    """Of a run's answers the start and the last one, for rows that nobody asks more of."""
+    answers = result.metrics["answers"]
+    return dict(answers={name: {score: answers[name][score] for score in ("psnr", "ssim")}
+                         for name in ("start", "final")})
+
+
 def rows_of(rows, arm, **which):
     """The rows of an arm, or of those of them with the given values, e.g. task="mri"."""
     return [row for row in rows if row["arm"] == arm and all(row[name] == value for name, value in which.items())]
