@@ -96,7 +96,8 @@ show(drawings.stages(), alt=drawings.STAGES)
 # | [01b Semiconvergence](01b_semiconvergence.ipynb) | why does gradient descent have to stop? | 75 |
 # | [02 Deep Image Prior](02_deep_image_prior.ipynb) | why does an untrained network prefer images to noise? | 90 |
 # | [03 Input sensitivity](03_input_sensitivity.ipynb) | how much does the network's input decide? | 75 |
-# | [04 The tangent kernel](04_ntk_residual_theorem.ipynb) | what can be proved about such a network? | 150 |
+# | [04 The tangent kernel](04_ntk_residual_theorem.ipynb) | what can be proved about such a network? | 100 |
+# | [04b aSeqDIP's dynamics](04b_aseqdip_dynamics.ipynb) | what do `lam` and `N` do in a linear network? | 60 |
 # | [05 Spectral bias](05_spectral_bias.ipynb) | which details come first, and what fills the gaps? | 90 |
 # | [06 aSeqDIP](06_aseqdip.ipynb) | what happens when the output becomes the next input? | 90 |
 # | [06b Why it works](06b_why_it_works.ipynb) | friction, or a kernel that moves: which explanation holds? | 60 |
@@ -115,7 +116,7 @@ show(drawings.stages(), alt=drawings.STAGES)
 # Not everybody needs all of it.
 #
 # - **The short way**, about five hours: 00, 02, 06, 07.
-# - **The mathematics:** 01, 01b, 04, 05, 06, 06b.
+# - **The mathematics:** 01, 01b, 04, 04b, 05, 06, 06b.
 # - **One application:** 01, 02, 06, then the one of 07 to 11 that is yours.
 #
 # The links open the lessons in Jupyter and on the rendered pages. On Google Colab take *File*, *Open notebook*,

@@ -428,47 +428,48 @@ claim(
 #
 # ### The control: no network
 #
-# Is it the optimisation, or is it the network? Let the pixels themselves be the parameters, $f_\phi = \phi$, and take
-# plain gradient steps on $\|\phi - t\|^2$. The gradient is $2(\phi - t)$, so with step size $\eta$
+# Is it the optimisation, or is it the network? Let each of the four targets stand for $y$ in turn. Let the pixels
+# themselves be the parameters, $f_\phi = \phi$, and take plain gradient steps on $\|\phi - y\|^2$. The gradient is
+# $2(\phi - y)$, so with step size $\tau$
 #
-# $$\phi^+ - t = (1 - 2\eta)(\phi - t) :$$
+# $$\phi^+ - y = (1 - 2\tau)(\phi - y) :$$
 #
-# every target, image or noise, shrinks its error by the same factor.
+# the error shrinks by the same factor for every target, image or noise.
 
 # %%
-eta, rates = 0.01, {}
-for name, t in targets.items():
-    phi = torch.zeros_like(t)
+tau, rates = 0.01, {}
+for name, target in targets.items():
+    phi = torch.zeros_like(target)
     for _ in range(50):
-        phi = phi - eta * 2 * (phi - t)
-    rates[name] = float((phi - t).square().sum() / t.square().sum())
+        phi = phi - tau * 2 * (phi - target)
+    rates[name] = float((phi - target).square().sum() / target.square().sum())
     print(f"{name:>18}: squared error x {rates[name]:.5f} after 50 steps")
 claim(
-    all(abs(rate - (1 - 2 * eta) ** 100) < 1e-4 for rate in rates.values()),
-    "without a network all four fall by the factor (1 - 2 eta)^100, within 1e-4",
+    all(abs(rate - (1 - 2 * tau) ** 100) < 1e-4 for rate in rates.values()),
+    "without a network all four fall by the factor (1 - 2 tau)^100, within 1e-4",
     needs="smoke",
 )
 
 # %% [markdown]
 # ### What the network changes
 #
-# Let $J$ be the Jacobian of the output with respect to the weights, and $r = f_\phi(z) - t$. One gradient step on
-# $\|r\|^2$ is $\phi^+ = \phi - 2\eta J^Tr$. To first order in $\eta$ the output moves by $J(\phi^+ - \phi)$, so
+# Let $J$ be the Jacobian of the output with respect to the weights, and $r = f_\phi(z) - y$. One gradient step on
+# $\|r\|^2$ is $\phi^+ = \phi - 2\tau J^Tr$. To first order in $\tau$ the output moves by $J(\phi^+ - \phi)$, so
 #
-# $$r^+ = (I - 2\eta K)\,r, \qquad K = JJ^T . \tag{3}$$
+# $$r^+ = (I - 2\tau\Theta)\,r, \qquad \Theta = JJ^T . \tag{3}$$
 #
-# $K$ is symmetric and has no negative eigenvalue. Along an eigenvector with eigenvalue $\kappa$ the error shrinks by
-# $1 - 2\eta\kappa$. Without a network $J = I$, and all directions are equal. A network has some directions with large
-# $\kappa$: these it learns first. White noise of one variance has the same expected energy in **every** direction. So
-# its speed is, in expectation, the mean of all $\kappa$.
+# $\Theta$ is symmetric and has no negative eigenvalue. Along an eigenvector with eigenvalue $\theta$ the error shrinks
+# by $1 - 2\tau\theta$. Without a network $J = I$, and all directions are equal. A network has some directions with
+# large $\theta$: these it learns first. White noise of one variance has the same expected energy in **every**
+# direction. So its speed is, in expectation, the mean of all $\theta$.
 #
-# The speed for a unit vector $v$ is $\langle v, Kv\rangle = \|J^Tv\|^2$. That is one backward pass: $J^Tv$ is the
+# The speed for a unit vector $v$ is $\langle v, \Theta v\rangle = \|J^Tv\|^2$. That is one backward pass: $J^Tv$ is the
 # gradient of $\langle f_\phi(z), v\rangle$.
 
 
 # %%
 def speed(f, z, v):
-    """<v, K v> = ||J^T v||^2 for the direction v / ||v||."""
+    """<v, Theta v> = ||J^T v||^2 for the direction v / ||v||."""
     gradients = torch.autograd.grad(f(z), list(f.parameters()), (v / v.norm()).to(z))
     return float(sum(g.square().sum() for g in gradients))
 

@@ -13,15 +13,12 @@
 # - compute the neural tangent kernel $\Theta = JJ^T$ of a small network as a matrix, and of a large one as an operator;
 # - derive the closed form of a training run (Eq. 12 of the aSeqDIP paper), and measure when it is right;
 # - prove Theorem A.1 for residual networks, and say what it leaves out: single networks, finite width, Adam;
-# - repeat experiment A.2, and find out what delays overfitting there;
-# - derive aSeqDIP's own linear dynamics, show three statements about it that need no approximation, and say where the
-#   linear theory fails.
+# - repeat experiment A.2, and find out what delays overfitting there.
 #
-# **You need** lesson 02 (Deep Image Prior); linear algebra with eigenvectors; the chain rule. Lesson 06 (aSeqDIP) can
-# come before or after.
+# **You need** lesson 02 (Deep Image Prior); linear algebra with eigenvectors; the chain rule.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
-# To work through it, take 150 minutes in two sittings; the last third, on aSeqDIP, is the second.
+# To work through it, take 100 minutes; without the sections marked *stretch*, 70.
 #
 # **Data** simulated: sinusoids in noise. Code BSD-3-Clause, text CC BY 4.0.
 
@@ -33,7 +30,7 @@ from matplotlib.figure import Figure
 
 from aseqdip_lite import dot_test, networks
 from aseqdip_lite.course import banner, check, claim, drawings, pick, show, stored
-from aseqdip_lite.course.theory import dynamics, figures, figures_dynamics, limits, overfitting, residual, stages
+from aseqdip_lite.course.theory import figures, limits, overfitting, residual
 from aseqdip_lite.course.theory.descent import log_steps, sinusoid
 from aseqdip_lite.course.theory.figures_dynamics import styles
 from aseqdip_lite.course.theory.nets import antithetic, as_function, conv_net
@@ -67,7 +64,6 @@ show(
 #    the prediction fall?
 # 3. A residual network $f(z) = z + g(z)$ gets the truth as input, $z = x$. What is its error before any training?
 # 4. Which input leads to earlier overfitting: $x$ with a little noise, or $-x$, which is far away from $x$?
-# 5. aSeqDIP on a noisy signal, with a larger `lam`. Does the run end nearer to the noisy signal, or farther from it?
 
 # %% [markdown]
 # ## The problem
@@ -106,7 +102,7 @@ show(figure, alt="A sinusoid of three periods, and dots that scatter about it by
 # %% [markdown]
 # ## A network as a function of its weights
 #
-# We are used to see $f_\phi(z)$ as a function of $z$. Training never changes $z$; it changes $\phi$. So fix $z$ and
+# We are used to seeing $f_\phi(z)$ as a function of $z$. Training never changes $z$; it changes $\phi$. So fix $z$ and
 # look at $\phi \mapsto f_\phi(z)$, a map from $\mathbb R^p$ to $\mathbb R^m$. Taylor, to first order:
 #
 # $$f_{\phi + d}(z) = f_\phi(z) + J\,d + O(\|d\|^2).$$
@@ -188,7 +184,7 @@ claim(difference < 1e-10, "row by row, and by the library's ntk_matrix: the same
 claim(torch.linalg.eigvalsh(J @ J.T)[0] > -1e-10, "no eigenvalue is below 0, within 1e-10", needs="smoke")
 
 # %% [markdown]
-# ### Without the matrix
+# ### Without the matrix (stretch)
 #
 # An image of 320 x 320 complex pixels and a network of a million weights would need a $J$ of more than $10^{11}$
 # numbers. But $\Theta v = J(J^Tv)$ needs two products only: a vector-Jacobian product (that is backpropagation) and a
@@ -233,6 +229,9 @@ claim(
 # $\Theta$ is symmetric and has no negative eigenvalue: $v^T\Theta v = \|J^Tv\|^2 \ge 0$. So it has orthonormal
 # eigenvectors $v_i$ with eigenvalues $\lambda_1 \ge \lambda_2 \ge \dots \ge 0$. Call $v_i$ a **mode**. By (10), a pull
 # along $v_i$ moves the output along $v_i$, by $\beta\lambda_i$ times the pull: modes with a large $\lambda_i$ are fast.
+#
+# **Two minutes.** Scale the input of a network without biases by 2. What happens to its output, to $J$ and to $\Theta$?
+# (ReLU passes a positive factor on.)
 #
 # Which patterns are fast? $\Theta$ depends on the input $z$. So we ask for three inputs: how much of the energy of the
 # truth $x$, and of the noise $n$, lies in the fastest $k$ modes?
@@ -353,6 +352,8 @@ for name, z in inputs.items():
 #
 # $$r_t = \sum_i (1-\beta\lambda_i)^t\,c_i\,v_i .$$
 #
+# **Two minutes.** A mode has $\beta\lambda_i = 0.5$, another one $0.005$. After how many steps is half of each learned?
+#
 # - Each mode decays on its own, by $1-\beta\lambda_i$ a step: half of it is learned after about
 #   $\ln 2/(\beta\lambda_i)$ steps.
 # - It decays at all only if $|1-\beta\lambda_i| < 1$.
@@ -398,7 +399,7 @@ check("ntk.rate", my_largest_rate)
 # ### Predicted against trained
 #
 # Does $\Theta$ stay as it is? In the limit of infinite width, yes: each weight has to move less and less to move the
-# output. Real networks are finite. So we train two widths, and hold each against **its own** $\Theta$ and $f_0$. The
+# output. Real networks are finite. So we train two widths, and compare each with **its own** $\Theta$ and $f_0$. The
 # step is scaled to each network, $\beta\lambda_1 = 0.5$; training stops when $\|r_t\|$ has halved.
 
 
@@ -442,7 +443,7 @@ claim(
 )
 
 # %% [markdown]
-# ### The width study, stored
+# ### The width study, stored (stretch)
 #
 # Two widths and one seed are an anecdote. The command `aseqdip experiment A1` does the same for six widths, three seeds
 # and four kinds of network; here is the result that comes with the course. The error falls like a power of the width,
@@ -501,6 +502,8 @@ for kind, slopes in study["slopes"].items():
 # - The kernel: the derivatives by $W_L$ are made of $h$ and do not change. The derivatives by all earlier weights
 #   contain $W_L$ as a factor, so they change their sign; and a product of two of them, as in $JJ^T$, does not.
 #
+# **Two minutes.** Negate the first layer in place of the last. Which of the two statements fails, and why?
+#
 # The negated weights are as likely as the others. So the networks come in **antithetic pairs** with the same $\Theta$
 # and opposite $g_0$, and in each pair $(I-\beta\Theta)^tg_0$ cancels, at every width:
 #
@@ -552,6 +555,8 @@ for name, z in inputs.items():
 # \underbrace{M_t\,(z - x)}_{\text{the input's error, not yet forgotten}} .$$
 #
 # With time $M_t$ goes from $I$ to $0$: the first term comes, the second one goes.
+#
+# **Two minutes.** Sketch the error against $t$ for three inputs, $z = x$, $z = y$ and noise, before you read on.
 #
 # - **$z = x$.** The second term is 0. The error starts at 0 and rises to $n$: all that there is to learn is noise.
 # - **$z = y$.** Then $z - x = n$, and the two terms add up to $n$ at every $t$. Nothing is ever learned. The network's
@@ -606,7 +611,7 @@ print(f"after 200 steps: {noise_learned(values, beta, 200):.4f} by the formula, 
 claim(abs(drawn / noise_learned(values, beta, 200) - 1) < 0.1, "formula and draws agree within 10 %", needs="smoke")
 
 # %% [markdown]
-# ## What the expectation hides
+# ## What the expectation hides (stretch)
 #
 # No one trains an expectation. How far from $z$ does **one** network start? Follow the size of the signal through the
 # layers. He's initialisation draws weights with variance $2/(cr)$, for $c$ channels and filters of size $r$.
@@ -678,8 +683,8 @@ for name, found in theorem["expectation"]["inputs"].items():
 # The paper trains one residual network (5 layers, 64 channels) from the three inputs and finds that with $z = x$ it
 # takes "approximately 25 times more training iterations to completely learn the noisy signal" than with noise. First
 # our small version: a shorter signal, three layers, a larger rate. Two inputs are added: $x$ with some noise, and $-x$.
-# Predict their places. We call it **overfitting** when the error has risen half of the way from its minimum to the
-# error of $y$.
+# **Two minutes.** Put the five inputs in the order in which you expect them to overfit. We call it **overfitting** when
+# the error has risen half of the way from its minimum to the error of $y$.
 
 # %%
 small = sinusoid(pick(smoke=24, laptop=50, paper=50), seed=0)
@@ -874,7 +879,7 @@ claim(
 # diverge within 200 steps. The next section looks at that. We take the mean, the only loss for which the theorem's
 # own condition holds; that is our inference, the paper does not say it.
 #
-# ### Three ways to leave the theory
+# ### Three ways to leave the theory (stretch)
 #
 # **The step.** Above $2/\lambda_1$, Eq. 12 grows without bound. And a trained network?
 
@@ -943,514 +948,6 @@ show(
 # is a way to think, not a number to expect.
 
 # %% [markdown]
-# ## aSeqDIP's own dynamics
-#
-# Theorem A.1 has one fixed input. aSeqDIP moves its input. Recall the algorithm: for $k = 1, \dots, K$, do $N$ steps of
-# size $\beta$ on
-#
-# $$L(\phi) = \|Af_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2 ,
-# \qquad\text{then}\quad z_k = f_{\phi_k}(z_{k-1}).$$
-#
-# The paper does not linearise it; what follows is this project's derivation. As for Eq. 12, we take the network to
-# first order, with a $\Theta$ that stands still. Mind the symbols: from here on $\lambda$ is `lam`, an eigenvalue of
-# $\Theta$ is $\theta$. The squares have no $\frac12$, so $2\beta$ stands where $\beta$ stood.
-#
-# ### One stage
-#
-# Within a stage $z = z_{k-1}$ stays. Let $u$ be the output while the stage runs. The gradient of $L$ by $u$ is
-#
-# $$2A^H(Au-y) + 2\lambda(u-z) = 2\,(Hu - A^Hy - \lambda z), \qquad H = A^HA+\lambda I .$$
-#
-# It vanishes at $t(z) = H^{-1}(A^Hy+\lambda z)$, the minimiser of $\|Au-y\|^2+\lambda\|u-z\|^2$: the **proximal point**
-# of the data term. So the gradient is $2H(u-t)$, and by (10) a step is
-#
-# $$u \leftarrow u - 2\beta\,\Theta H\,(u - t), \qquad\text{that is}\qquad u - t \leftarrow M\,(u-t), \quad
-# M = I - 2\beta\,\Theta H .$$
-#
-# The stage begins at $u_k = f_{\phi_{k-1}}(z_{k-1})$, the old network on the new input. After $N$ steps
-#
-# $$z_k = t(z_{k-1}) + M^N\,\big(u_k - t(z_{k-1})\big). \tag{S}$$
-#
-# (For $\lambda = 0$ and an $A$ with a null space, $H$ has no inverse. Then any minimiser serves as $t$; the formula at
-# the end of the next section does not contain it.)
-#
-# ### Exercise 5: the proximal point
-#
-# Return $t(z) = \arg\min_u \|Au-y\|^2+\lambda\|u-z\|^2$ for a real matrix $A$ (m, n) and $\lambda>0$.
-
-
-# %% tags=["exercise"]
-def my_proximal(A, y, z, lam):
-    # blank: return ...
-    H = A.T @ A + lam * torch.eye(len(z), dtype=z.dtype)
-    return torch.linalg.solve(H, A.T @ y + lam * z)
-    # end
-
-
-check("ntk.proximal", my_proximal)
-
-# %% [markdown]
-# ### From stage to stage
-#
-# (S) needs $u_k$. Two observations remove it.
-#
-# **The way of a stage.** Subtract $z = z_{k-1}$ from (S), with $\delta_k = u_k - z_{k-1}$:
-#
-# $$z_k - z_{k-1} = (I-M^N)\,(t - z_{k-1}) + M^N\delta_k .$$
-#
-# The geometric series gives $I - M^N = \sum_{j<N}M^j\,(I-M) = B_NH$ with $B_N = 2\beta\sum_{j<N}M^j\,\Theta$. And
-#
-# $$H\,(t-z) = A^Hy+\lambda z - A^HAz-\lambda z = A^H(y-Az):$$
-#
-# $\lambda$ has cancelled.
-#
-# **The swap.** By the update of the input, $z_{k-1} = f_{\phi_{k-1}}(z_{k-2})$. So
-# $\delta_k = f_{\phi_{k-1}}(z_{k-1}) - f_{\phi_{k-1}}(z_{k-2})$: the same network on two successive inputs. To first
-# order that is $G\,v_{k-1}$, with $G = \partial f/\partial z$ and the velocity $v_{k-1} = z_{k-1}-z_{k-2}$.
-#
-# Together:
-#
-# $$z_k = z_{k-1} + B_N\,A^H(y - Az_{k-1}) + M^N G\,v_{k-1}. \tag{P}$$
-#
-# The middle term is gradient descent on $\|Az-y\|^2$ with the network's kernel as **preconditioner**. The last one is
-# **momentum**. The weight $\lambda$ sits in $M$, in nothing else.
-#
-# Is the algebra right? We hold it against a literal simulation: a model that is linear in weights and input, autograd's
-# gradient of $L$ as it is written, step by step, stage by stage. Nothing of the derivation is used there.
-
-# %%
-d = 12  # length of the test signals
-
-
-def drawn_matrix(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def momentum_form(theta, G, A, y, z0, f0, lam, N, beta, stages):
-    H = A.T @ A + lam * torch.eye(len(z0), dtype=torch.float64)
-    M = torch.eye(len(z0), dtype=torch.float64) - 2 * beta * theta @ H
-    powers = [torch.linalg.matrix_power(M, j) for j in range(N + 1)]
-    B = 2 * beta * sum(powers[:N]) @ theta
-    path = [z0, powers[N] @ f0 + B @ (A.T @ y + lam * z0)]  # stage 1 has no swap behind it
-    for _ in range(stages - 1):
-        z, before = path[-1], path[-2]
-        path.append(z + B @ A.T @ (y - A @ z) + powers[N] @ G @ (z - before))
-    return torch.stack(path)
-
-
-J = drawn_matrix(d, 3 * d, seed=0) / d
-G = 0.4 * drawn_matrix(d, d, seed=1) / d**0.5
-operators = {"identity": torch.eye(d, dtype=torch.float64), "general A": drawn_matrix(8, d, seed=2) / 3}
-operators["mask"] = torch.diag((torch.arange(d) % 3 != 1).double())
-worst = 0.0
-for A in operators.values():
-    for lam in (0.0, 1.0, 4.0):
-        for N in (1, 2, 7):
-            step = 0.6 * dynamics.largest_step(J @ J.T, A, lam)
-            start = [drawn_matrix(d, seed=seed) for seed in (3, 4)]
-            target = drawn_matrix(len(A), seed=5)
-            literally = dynamics.linear_simulation(J, G, A, target, *start, lam, N, step, 12)
-            formula = momentum_form(J @ J.T, G, A, target, *start, lam, N, step, 12)
-            library = dynamics.momentum_path(J @ J.T, G, A, target, *start, lam, N, step, 12)
-            worst = max(worst, float((literally - formula).abs().max()), float((library - formula).abs().max()))
-
-# %% tags=["nbval-check-output"]
-claim(worst < 1e-10, "3 operators, 3 lam, 3 N: (P), the library's form and the simulation agree within 1e-10", "smoke")
-
-# %% [markdown]
-# ### One mode at a time
-#
-# For $A = I$ we have $H = (1+\lambda)I$, and each mode of $\Theta$ goes its own way if $G$ does not mix them. Let
-# $\theta$ be its eigenvalue, $q = 1 - 2\beta(1+\lambda)\theta$ and $a = 1 - q^N$. Then $B_N = a/(1+\lambda)$, and the
-# error $e = z - y$ obeys
-#
-# $$e_k = \Big(1 - \frac{a}{1+\lambda}\Big)e_{k-1} + q^N G\,(e_{k-1}-e_{k-2}).$$
-#
-# **A network that is blind to its input**, $G = 0$: the factor per stage is $\frac{\lambda + q^N}{1+\lambda}$. For
-# $N = 1$ it is
-#
-# $$\frac{\lambda + 1 - 2\beta(1+\lambda)\theta}{1+\lambda} = 1 - 2\beta\theta : \quad\lambda\text{ cancels.}$$
-#
-# For slow modes it cancels at any $N$, to first order in $\theta$. For very fast ones the factor tends to
-# $\frac{\lambda}{1+\lambda}$. So as a filter $\lambda$ brakes the **fast** modes only. What lies in them depends on the
-# input: for $z = x$ the signal, for $z = y$ most of the noise as well.
-#
-# **A residual network** whose $g$ is blind, $G = 1$: a mass on a spring. In slow modes the spring is
-# $h \approx 2\beta N\theta$, and the friction is $a \approx h\,(1+\lambda)$. Without friction it would swing with the
-# frequency $\sqrt h$. So a slow mode, started at rest, **crosses** $y$ for the first time after about
-# $\frac{\pi}{2\sqrt h}$ stages; without momentum it needs about $\frac{\ln 2}{h}$ stages for the first half of the way,
-# which is far more. But it does not **stay** there: the swinging shrinks by about $1 - \frac{h\,(1+\lambda)}{2}$ a
-# stage. At $\lambda = 0$ this is slower than without momentum, $1 - h$; a larger $\lambda$ makes it faster.
-
-# %%
-show(
-    figures_dynamics.plot_modes(),
-    alt="""Error of a fast and a slow mode against stages. Left, blind to its input: the slow mode falls along one
-        curve for every lam, the fast one is slower for larger lam. Right, residual: the modes swing around zero;
-        the larger lam, the sooner the swinging dies.""",
-)
-slow, fast, lams = 1e-4, 0.15, (0.0, 1.0, 4.0)  # two eigenvalues theta, with 2 beta = 1
-
-
-def factor(theta, gain, lam, N):
-    """By how much a mode of the error shrinks per stage, A = I: the larger root of its recursion."""
-    return float(dynamics.mode_roots(theta, gain, lam, N, 0.5).abs().max())
-
-
-def reach(theta, gain, lam, N, level, most=20_000):
-    """The first stage after which the error of a mode, from 1 and at rest, is not above the level, A = I."""
-    q = 1 - (1 + lam) * theta  # 2 beta = 1
-    before = error = 1.0
-    for stage in range(most):
-        if error <= level:
-            return stage
-        before, error = error, error - (1 - q**N) / (1 + lam) * error + q**N * gain * (error - before)
-    return most
-
-
-print("factor per stage, N = 2    G = 0, slow   G = 0, fast   G = 1, slow")
-for lam in lams:
-    row = factor(slow, 0, lam, 2), factor(fast, 0, lam, 2), factor(slow, 1, lam, 2)
-    print("lam = {:g} {:>31.6f}{:>14.4f}{:>14.6f}".format(lam, *row))
-h = 2 * slow  # 2 beta N theta
-crossing = {lam: reach(slow, 1, lam, 2, 0.0) for lam in lams}
-halfway = {gain: reach(slow, gain, 0.0, 2, 0.5) for gain in (0, 1)}
-print(f"slow mode, lam = 0: half of the way after {halfway[0]} stages with G = 0, after {halfway[1]} with G = 1")
-print(f"G = 1: first crossing at stage {list(crossing.values())} for lam {list(lams)}; "
-      f"pi / (2 sqrt h) = {torch.pi / (2 * h**0.5):.0f}")
-
-# %% tags=["nbval-check-output"]
-once = [factor(fast, 0, lam, 1) for lam in lams]
-blind_slow = [factor(slow, 0, lam, 2) for lam in lams]
-ring = [factor(slow, 1, lam, 2) for lam in lams]
-claim(max(once) - min(once) < 1e-12, "G = 0, N = 1: lam cancels, within 1e-12", needs="smoke")
-claim(max(blind_slow) - min(blind_slow) < 1e-6, "G = 0, N = 2, slow mode: lam changes the factor by less than 1e-6",
-      needs="smoke")
-claim(ring[0] > ring[1] > ring[2], "G = 1: the larger lam, the faster the swinging dies", needs="smoke")
-claim(
-    all(abs(one - (1 - h * (1 + lam) / 2)) < 1e-6 for one, lam in zip(ring, lams, strict=True)),
-    "G = 1: its factor is 1 - h (1 + lam) / 2, within 1e-6",
-    needs="smoke",
-)
-claim(ring[0] > blind_slow[0], "lam = 0: in the long run the swinging mode is slower than the one without momentum",
-      needs="smoke")
-claim(
-    all(abs(stage - torch.pi / (2 * h**0.5)) < 5 for stage in crossing.values()) and halfway[1] < halfway[0] / 10,
-    "but it crosses y first after pi / (2 sqrt h) stages, within 5, and is half-way more than 10 times sooner",
-    needs="smoke",
-)
-
-# %% [markdown]
-# ## Three exact statements
-#
-# The linear theory is an approximation. The next three are not: they hold for any network and are shown on a trained
-# one. It is a residual network, trained by aSeqDIP from $z_0 = y$ for a few stages.
-
-# %%
-signal, measured, other = (s.flatten() for s in signals)  # the truth, y and noise as vectors (m,)
-identity = torch.eye(m, dtype=torch.float64)
-g, g_params = as_function(conv_net(width, layers, seed=0))
-f, _ = as_function(conv_net(width, layers, seed=0), residual=True)
-beta = 0.15 * dynamics.largest_step(ntk_matrix(g, g_params, y), identity, 0.0)
-weights, zs = g_params, [measured]
-for _ in range(5):
-    weights = stages.descend(f, weights, identity, measured, zs[-1], lam=1.0, N=2, beta=beta)
-    zs.append(stages.output(f, weights, zs[-1]))
-trained_z, before = zs[-1], zs[-2]
-
-
-def gradient(f, z, lam, data=1.0):
-    """Gradient of data ||f(z) - y||^2 + lam ||f(z) - z||^2 in the trained weights, as one vector."""
-    leaves = {name: p.clone().requires_grad_() for name, p in weights.items()}
-    u = stages.output(f, leaves, z)
-    loss = data * (u - measured).square().sum() + lam * (u - z).square().sum()
-    parts = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
-    return torch.cat([part.flatten() for part in parts])
-
-
-# %% [markdown]
-# **E1. What the autoencoding term sees.** At the first step of stage $k\ge2$ its gradient is
-# $2\lambda J^T(u_k - z_{k-1}) = 2\lambda J^T\delta_k$, and by the update of the input
-# $\delta_k = f_{\phi_{k-1}}(z_{k-1}) - f_{\phi_{k-1}}(z_{k-2})$. If the swap does not change the output, the gradient
-# is zero. Later in the stage, $u - z_{k-1}$ also holds the way made within the stage. Nothing else: no clean image, no
-# prior. The term opposes **motion**; and its anchor moves along. That is friction, not a spring.
-
-# %%
-swap = stages.output(f, weights, trained_z) - stages.output(f, weights, before)  # delta_k
-_, backward = torch.func.vjp(lambda weights: stages.output(f, weights, trained_z), weights)
-of_swap = torch.cat([2 * part.flatten() for part in backward(swap)[0].values()])
-of_term = gradient(f, trained_z, lam=1.0, data=0.0)
-
-# %% tags=["nbval-check-output"]
-claim(
-    (of_swap - of_term).norm() < 1e-9 * of_term.norm(),
-    "E1: the autoencoding term's gradient is 2 J^T delta, within a relative 1e-9",
-    needs="smoke",
-)
-
-# %% [markdown]
-# **E2. Where it can come to rest.** Let $f(z^*) = z^*$ and let no step change the weights. The autoencoding term's
-# gradient is $2\lambda J^T(f(z^*)-z^*) = 0$ there. So the data term's must vanish alone:
-#
-# $$J^TA^H(Az^*-y) = 0 .$$
-#
-# $\lambda$ and $N$ are gone. Multiply by $J$: $\Theta\,A^H(Az^*-y) = 0$; if $\Theta$ has no zero eigenvalue,
-# $A^H(Az^*-y) = 0$. For denoising that is $z^* = y$, **noise and all**, whatever $\lambda$.
-#
-# To see it, we make a fixed point: $f'(z) = z + g_\phi(z) - g_{\phi_{\rm trained}}(z)$ returns every $z$ as it is.
-
-# %%
-fixed = stages.centred(g, weights)
-by_lam = [gradient(fixed, trained_z, lam) for lam in (0.0, 1.0, 4.0)]
-at_measured = gradient(fixed, measured, lam=1.0)
-smallest = float(torch.linalg.eigvalsh(ntk_matrix(g, weights, trained_z[None, None]))[0])
-print(f"gradient at f(z) = z: {by_lam[0].norm():.4g} for lam = 0, {by_lam[2].norm():.4g} for lam = 4; "
-      f"at z = y: {at_measured.norm():.1g}")
-print(f"smallest eigenvalue of the trained network's Theta: {smallest:.3g}")
-
-# %% tags=["nbval-check-output"]
-claim(
-    all((one - by_lam[0]).norm() < 1e-9 * by_lam[0].norm() for one in by_lam) and by_lam[0].norm() > 0,
-    "E2: at f(z) = z the gradient is that of the data term for every lam, within a relative 1e-9",
-    needs="smoke",
-)
-claim(smallest > 0, "E2: Theta has no zero eigenvalue here", needs="smoke")
-claim(at_measured.norm() < 1e-9 * by_lam[0].norm(), "E2: at z = y it rests, within a relative 1e-9", needs="smoke")
-
-# %% [markdown]
-# **E3. What Eq. (6) asks for.** The paper's remark 3.1 says that limit points solve $\min_\phi\|Af_\phi(z)-y\|^2$
-# subject to $z = f_\phi(z)$. Let $AA^Hy = y$, as in denoising, with masks, or with one coil. Take $z = A^Hy$ and a
-# network with $f(z) = z$. The constraint holds, and
-#
-# $$\|Af(z)-y\|^2 = \|AA^Hy-y\|^2 = 0 .$$
-#
-# No value can be smaller. So the noisy image itself, or the zero-filled one, **is a global minimiser** of (6). And a
-# network that starts there has gradient zero and never moves. (With gradient descent. Adam divides by the gradient's
-# size, so there a rounding error is enough to leave.)
-
-# %%
-resting = {}
-for name, A in {"denoising": identity, "mask": torch.diag((torch.arange(m) % 3 != 1).double())}.items():
-    start = A.T @ measured
-    path = stages.trained_path(stages.centred(g, g_params), g_params, A, A @ measured, start, 1.0, 2, beta, 50)
-    resting[name] = float((path - start).norm(dim=1).max() / start.norm())
-
-# %% tags=["nbval-check-output"]
-for name, moved in resting.items():
-    claim(moved < 1e-9, f"E3, {name}: a network with f(z) = z at z = A^H y has not moved after 50 stages, within 1e-9",
-          needs="smoke")
-
-# %% [markdown]
-# ### What they say about the paper's sentences
-#
-# - "an autoencoding regularization term used for noise overfitting mitigation": by E1 and E2 the term does not pull
-#   towards anything clean, and it does not change where a run may rest.
-# - "aSeqDIP is solving the optimization problem in (6)": by E3 a minimiser of (6) may be the noisy image. Solving (6)
-#   cannot be what makes a good image.
-#
-# If aSeqDIP's images are good, and lessons 06 to 12 look at that, it must come from the **path**, and from stopping on
-# it. These two sentences do not explain it.
-
-# %% [markdown]
-# ## The linear theory against trained networks
-#
-# Now (P) with $\Theta$ and $G$ of the initial network, **frozen** for all stages, against aSeqDIP by gradient descent.
-# Two networks:
-#
-# - "centred": $f(z) = z + g_\phi(z) - g_{\phi_0}(z)$. It starts as the identity, $G_0 = I$. It starts near $y$, at
-#   $z_0 = y + 0.3\cdot$ noise.
-# - "the paper's": $f(z) = z + g_\phi(z)$ as in experiment A.2, from $z_0 = y$.
-
-# %%
-centred, stage_count = stages.centred(g, g_params), pick(smoke=10, laptop=200, paper=500)
-near_y = measured + 0.3 * other
-found = {}
-for lam in (0.0, 2.0):
-    found[f"centred, lam = {lam:g}"] = stages.frozen_kernel_error(
-        centred, g_params, identity, measured, near_y, lam, 2, beta, stage_count)
-found["the paper's, lam = 1"] = stages.frozen_kernel_error(
-    f, g_params, identity, measured, measured, 1.0, 2, beta, stage_count)
-figure = figures_dynamics.plot_frozen(found, measured)
-for axis in figure.axes[:2]:
-    axis.set_ylim(0, 0.3)
-show(
-    figure,
-    alt="""Distance of z from y against stages, trained and predicted by the frozen kernel. For the centred network
-        both fall together at first; later the trained one falls further, the predicted one swings. For the
-        paper's network the prediction leaves the frame at once, while the trained run jumps away from y and
-        stays at the distance of the zero signal.""",
-)
-for name, one in found.items():
-    print(f"{name:>20}: error of the frozen prediction {one['error']:.2g} of the way made")
-
-
-def frozen_radius(net, start, lam, N=2):
-    """Spectral radius of G at the start, and that of (P) with Theta and G frozen, as a map of (z_k, z_k-1)."""
-    theta = ntk_matrix(g, g_params, start[None, None])
-    G = torch.func.jacrev(lambda z: stages.output(net, g_params, z))(start)
-    M = identity - 2 * beta * (1 + lam) * theta  # A = I
-    powers = [torch.linalg.matrix_power(M, j) for j in range(N + 1)]
-    momentum = powers[N] @ G
-    once = torch.cat([identity - 2 * beta * sum(powers[:N]) @ theta + momentum, -momentum], dim=1)
-    twice = torch.cat([once, torch.cat([identity, torch.zeros_like(identity)], dim=1)])
-    return [float(torch.linalg.eigvals(matrix).abs().max()) for matrix in (G, twice)]
-
-
-radius = {f"centred, lam = {lam:g}": frozen_radius(centred, near_y, lam) for lam in (0.0, 2.0)}
-radius["the paper's, lam = 1"] = frozen_radius(f, measured, 1.0)
-for name, (alone, whole) in radius.items():
-    print(f"{name:>20}: spectral radius of G_0 {alone:.2f}, of the frozen (P) {whole:.4f}")
-
-# %%
-claim(
-    all(found[f"centred, lam = {lam}"]["error"] < 0.5 for lam in (0, 2)),
-    "centred: the frozen kernel is right to less than half of the way",
-)
-claim(found["the paper's, lam = 1"]["error"] > 10, "the paper's network: its error is more than 10 times the way")
-claim(
-    radius["the paper's, lam = 1"][1] > 1.5 and max(radius[f"centred, lam = {lam}"][1] for lam in (0, 2)) < 1.001,
-    "frozen, (P) grows by more than 1.5 a stage for the paper's network, and not by 0.001 for the centred one",
-)
-
-# %% [markdown]
-# Half a success and a complete failure. The failure is the frozen recursion's own: with $G_0$ kept for all stages, (P)
-# is unstable and grows from stage to stage, whatever the network does. Is (S) wrong, the formula of **one** stage, or
-# is it the freezing? `one_stage_error` uses (S) with the network's current $\Theta$ and $u_k$ at each stage. Its error
-# is relative to the change that training makes in that stage.
-
-# %%
-few_stages = pick(smoke=3, laptop=6, paper=10)
-worst_stage = {}
-for name, (net, start, lam) in {"centred, lam = 0": (centred, near_y, 0.0), "centred, lam = 2": (centred, near_y, 2.0),
-                                "the paper's, lam = 1": (f, measured, 1.0)}.items():
-    for N in (2, 20):
-        error = stages.one_stage_error(net, g_params, identity, measured, start, lam, N, beta, few_stages)
-        worst_stage[name, N] = float(error.max())
-        print(f"{name:>20}, N = {N:>2}: one stage is wrong by {error.min():.1%} to {error.max():.1%}")
-
-# %%
-claim(
-    all(error < 0.12 for (name, N), error in worst_stage.items() if N == 2),
-    "N = 2: one stage is predicted within 12 % for every network and stage",
-)
-
-# %% [markdown]
-# So (S) is a good description of what a stage does. What fails is to keep $\Theta$ and $G$ for all stages: $\Theta(z)$
-# follows $z$ (we saw: the fast modes hold the input), and $G = \partial f/\partial z$ changes with what was learned.
-#
-# ### Where does the paper's network go?
-
-# %%
-path = found["the paper's, lam = 1"]["trained"]
-error_of = (path - signal).square().mean(dim=1)
-print(f"error to the truth: y {error_of[0]:.2f}, last z {error_of[-1]:.2f}, least {error_of.min():.2f}")
-print(f"size of z: {path[0].square().mean().sqrt():.2f} at the start, {path[-1].square().mean().sqrt():.2f} at the end")
-print(f"error of z = 0: {signal.square().mean():.2f}")
-late_weights, z, returned = g_params, measured, []
-for _ in range(stage_count):
-    late_weights = stages.descend(f, late_weights, identity, measured, z, 1.0, 2, beta)
-    z = stages.output(f, late_weights, z)
-    returned.append(float(stages.output(f, late_weights, z).norm() / z.norm()))
-print("||f(z)|| / ||z|| after the swap, stages 1 to 10:", " ".join(f"{ratio:.2f}" for ratio in returned[:10]))
-first, last = (torch.linalg.eigvalsh(kernel) for kernel in (
-    ntk_matrix(g, g_params, y), ntk_matrix(g, late_weights, z[None, None])))
-print(f"largest and smallest eigenvalue of Theta: {first[-1]:.3g} and {first[0]:.3g} at the start, "
-      f"{last[-1]:.3g} and {last[0]:.3g} at the end")
-
-# %%
-claim(path[-1].square().mean() < 0.2 * path[0].square().mean(), "z has lost more than 80 % of its energy")
-claim(abs(error_of[-1] - signal.square().mean()) < 0.15, "its error is that of z = 0, within 0.15")
-claim(last[-1] < 0.05 * first[-1] and last[0] < 0.05 * first[0], "both eigenvalues have fallen below 5 %")
-
-# %% [markdown]
-# **A trap.** The error has fallen to about half of that of $y$. It looks like denoising. It is $z\to0$: the empty
-# signal has this error. After the first stages the swap returns less than it gets, and two steps a stage do not make up
-# for it. With $z$ the kernel shrinks, for the features of a ReLU network without normalisation scale with its input. So
-# the way back becomes slower and slower. That is E2's loophole, in practice: a $\Theta$ that is nearly zero. Whoever
-# looks at the error alone reports a success.
-#
-# Would more steps in each stage help? Predict, run, and then change the numbers.
-
-# %%
-lam, N = 1.0, 50  # <- your turn
-
-mine = stages.trained_path(f, g_params, identity, measured, measured, lam, N, beta, pick(smoke=3, laptop=40, paper=40))
-to_truth, to_measured = (float((mine[-1] - goal).square().mean()) for goal in (signal, measured))
-print(f"lam = {lam:g}, N = {N}: error to the truth {to_truth:.2f}, mean squared distance from y {to_measured:.2f}")
-
-# %%
-if (lam, N) == (1.0, 50):
-    claim(to_measured < 0.3 < 0.8 < to_truth, "N = 50: z goes to y, nearer than 0.3, and its error is above 0.8")
-
-# %% [markdown]
-# It does not collapse: it goes towards $y$, where E2 lets it rest, noise and all.
-#
-# ### Friction, seen
-#
-# The centred network heads for $y$. There we can watch what $\lambda$ does, beside plain DIP (the input stays at
-# $z_0$).
-
-# %%
-held = stages.blind(centred, near_y)
-friction = {"DIP, input fixed": stages.trained_path(
-    held, g_params, identity, measured, near_y, 0.0, 2, beta, stage_count)}
-for lam in (0.0, 1.0, 4.0):
-    friction[f"aSeqDIP, lam = {lam:g}"] = stages.trained_path(
-        centred, g_params, identity, measured, near_y, lam, 2, beta, stage_count)
-distance = {name: (path - measured).square().sum(dim=1) for name, path in friction.items()}
-figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-axis = figure.subplots()
-for dash, color, (name, values) in styles(distance.items()):
-    axis.semilogy(values / values[0], linestyle=dash, color=color, label=name)
-axis.set(xlabel="stage k (two gradient steps each)", ylabel="||z$_k$ - y||$^2$, relative to the start")
-axis.grid(alpha=0.3)
-axis.legend()
-show(
-    figure,
-    alt="""Squared distance from y against stages on a logarithmic axis. DIP with a fixed input falls slowly.
-        aSeqDIP falls sooner, in waves; the larger lam, the lower it ends.""",
-)
-for name, values in distance.items():
-    print(f"{name:>18}: {values[-1] / values[0]:.1e} of ||z_0 - y||^2 is left")
-
-# %%
-left = [float(values[-1]) for values in distance.values()]
-claim(left[0] > 2 * max(left[1:]), "DIP with a fixed input is the last: more than twice the distance of aSeqDIP")
-claim(left[1] > left[2] > left[3], "and the larger lam, the nearer to y: the noise is fitted more closely")
-
-# %% [markdown]
-# Here the moving input comes near to $y$ sooner than a fixed one, and a larger $\lambda$ brings it nearer. This is one
-# network, one seed, one dimension, gradient descent, and a start near $y$.
-#
-# ### Does a moving input reach $y$ sooner or later?
-#
-# Sooner, says this figure. Lesson 06 will say: later, for a U-Net on images. Both can be true, and one lesson is enough
-# to see it. Run the same comparison with the paper's network from above, $z_0 = y$. It does not start at $y$: its first
-# output is $f_0(y) = y + g_0(y)$.
-
-# %%
-gone = {}
-for name, net, lam in (("DIP, input fixed", stages.blind(f, measured), 0.0), ("aSeqDIP, lam = 0", f, 0.0),
-                       ("aSeqDIP, lam = 1", f, 1.0)):
-    path = stages.trained_path(net, g_params, identity, measured, measured, lam, 2, beta, stage_count)
-    gone[name] = (path - measured).square().mean(dim=1)
-    at = sorted({1, stage_count // 10, stage_count // 2, stage_count})
-    print(f"{name:>16}: mean squared distance from y " + ", ".join(
-        f"{gone[name][k]:.2f} after stage {k}" for k in at))
-
-# %%
-fixed_end, *moving_ends = [float(values[-1]) for values in gone.values()]
-claim(fixed_end < 0.2, "the paper's network with its input fixed comes near to y, nearer than 0.2")
-claim(min(moving_ends) > 1, "with its input moving it does not, with lam = 0 and with lam = 1: it stays farther than 1")
-
-# %% [markdown]
-# The order is reversed. Moving the input neither hastens nor delays by itself. It puts $M^NG\,v$ into (P), and it puts
-# $\Theta(z_k)$ in the place of $\Theta(z_0)$. The centred network starts with $G = I$, and there $G\,v$ is a momentum
-# towards $y$. The paper's network has another $G$, and its $z$ and its kernel shrink. So the linear theory, with both
-# frozen, cannot say for a network whether its noise comes sooner or later. And does $\lambda$ delay it for a U-Net on
-# images, with Adam? That is a question for an experiment: lesson 06 has a grid over `lam`, `N` and the input.
-
-# %% [markdown]
 # ## Quiz
 #
 # The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
@@ -1470,19 +967,20 @@ quiz("04")
 # 3. Zero in the mean over all networks, and for none of those that we drew: on average $g_0$ has twice the mean square
 #    of the input.
 # 4. $x$ with a little noise. What delays overfitting is the kernel of the input, smooth or rough, and not the distance.
-# 5. Nearer, for the centred network: `lam` is friction on the motion of $z$. The paper's, with $N = 2$, collapses.
 #
 # - You can compute a tangent kernel, as a matrix or as an operator, and read from it what is learned first.
 # - You can derive Eq. 12 and 13, and name the three assumptions: a kernel that stands still, an expectation, gradient
 #   descent.
-# - You can show that at rest `lam` and `N` drop out, and that the noisy image is a minimiser of Eq. (6).
-# - You know a small error that means nothing: look at the signal.
+# - You can say why a smooth input delays overfitting, and a near one need not.
+#
+# Next: [04b aSeqDIP's dynamics](04b_aseqdip_dynamics.ipynb), where the input moves, or first
+# [05 Spectral bias](05_spectral_bias.ipynb) and [06 aSeqDIP](06_aseqdip.ipynb).
 
 # %% [markdown]
 # ## References
 #
 # - I. R. Alkhouri, S. Liang, E. Bell, Q. Qu, R. Wang, S. Ravishankar. *Image Reconstruction Via Autoencoding Sequential
-#   Deep Image Prior.* NeurIPS 2024. Appendix A: equations (7) to (16), Theorem A.1, Remark A.2; Eq. (6).
+#   Deep Image Prior.* NeurIPS 2024. Appendix A: equations (7) to (16), Theorem A.1, Remark A.2.
 # - A. Jacot, F. Gabriel, C. Hongler. *Neural tangent kernel: convergence and generalization in neural networks.*
 #   NeurIPS 2018.
 # - J. Tachella, J. Tang, M. Davies. *The neural tangent link between CNN denoisers and non-local filters.* CVPR 2021.
@@ -1493,5 +991,3 @@ quiz("04")
 #   catapult mechanism.* arXiv:2003.02218, 2020.
 # - J. M. Cohen, S. Kaur, Y. Li, J. Z. Kolter, A. Talwalkar. *Gradient descent on neural networks typically occurs at
 #   the edge of stability.* ICLR 2021.
-# - B. T. Polyak. *Some methods of speeding up the convergence of iteration methods.* USSR Comput. Math. Math. Phys. 4,
-#   1964 (momentum).

@@ -297,8 +297,8 @@ check("aseqdip.exact", my_exact)
 #
 # ## What the autoencoding term sees
 #
-# Lesson 04 derives three exact statements, E1 to E3. Here they are as numbers, for the real U-Net with BatchNorm. First
-# a short run, to have a network that has learned something.
+# Lesson 04b derives three exact statements, E1 to E3. Here they are as numbers, for the real U-Net with BatchNorm.
+# First a short run, to have a network that has learned something.
 
 # %%
 z_old, z_new = None, case.observation.start
@@ -720,7 +720,7 @@ claim(
 
 # %% [markdown]
 # The first swap replaces the picture by the output of a network that has seen two steps: almost nothing. Then the
-# output grows, and the input with it. It does not collapse to 0, as a small network of lesson 04 does: BatchNorm
+# output grows, and the input with it. It does not collapse to 0, as a small network of lesson 04b does: BatchNorm
 # makes the network blind to the size of its input (lesson 03), so a small input does not give a small output.
 #
 # The distance tells overfitting without a PSNR: a run whose $z$ is nearer to $y$ than $x$ is has taken noise in. All
@@ -971,9 +971,9 @@ claim(
 #
 # What they **cannot** say: how much of the late onset at `lam` = 0 is slowness. With $N$ = 1 and in denoising with $N$
 # = 2 half of these runs or more failed, so they have no onset to compare. And they do not say *why* a moving input
-# delays. It is no law: lesson 04 has a network that comes near to the noisy signal sooner with a moving input, and one
+# delays. It is no law: lesson 04b has a network that comes near to the noisy signal sooner with a moving input, and one
 # that comes near to it only with a fixed one. What the moving input does depends on the network, through its kernel
-# $\Theta(z_k)$ and its response to a swap. The networks of lesson 04 are small and without normalisation; here is a
+# $\Theta(z_k)$ and its response to a swap. The networks of lesson 04b are small and without normalisation; here is a
 # U-Net, with BatchNorm and Adam.
 #
 # The comparison that could have told the two ideas apart, an input that stays, is not in the paper. Our grid is small,
@@ -1081,7 +1081,7 @@ claim(
 # By and large this fits: the runs that are shaken are the bad ones. Among these three nothing can be told: their PSNRs
 # lie as close together as those of two runs that differ by rounding alone. With $N = 2$ `lam` = 1 damps the shaking, as
 # friction does; with $N = 1$ `lam` = 1 hardly does. A larger `lam` can rescue $N = 1$: in the grid, with `lam` = 4, its
-# peak is more than 5 dB above that with 0.5. In lesson 04's linear theory the friction of a slow mode is about
+# peak is more than 5 dB above that with 0.5. In lesson 04b's linear theory the friction of a slow mode is about
 # $2\beta\theta N(1+\lambda)$, so a short stage asks for a larger `lam`. Fitting is less than proving: that shaking and
 # bad images go together in six runs does not show that one makes the other. Lesson 06b asks that, with more images,
 # seeds and controls. What this picture and this seed do show is that the first explanation, the one that sounded right,

@@ -16,7 +16,8 @@
 # - test such a law on settings that were chosen to refute it, and on images that were not used to find it;
 # - damp the input without the autoencoding term, and tell a cause from what merely goes along with it.
 #
-# **You need** lesson 06 (aSeqDIP); of lesson 04 the kernel $\Theta$ and formula (P), which is said again.
+# **You need** lesson 06 (aSeqDIP); the kernel $\Theta$ of lesson 04, and formula (P) of lesson 04b, which is said
+# again.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU core (measured); not yet measured on a
 # GPU. To work through it, take 60 minutes.
@@ -280,7 +281,7 @@ for name, decibel in {"at z_0": ratio[0], f"at the input after step {highest}": 
 # %% [markdown]
 # ## Friction
 #
-# Now the other explanation. Everything follows from formula (P) of lesson 04, in five small steps.
+# Now the other explanation. Everything follows from formula (P) of lesson 04b, in five small steps.
 #
 # **Step 1: the simplest case.** Take denoising, $A = I$, and a network that hands its input on, $G = I$. (P) said
 #

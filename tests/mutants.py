@@ -31,7 +31,7 @@ EQUIVALENT = {
     "the answer is symmetric in the two": {
         "adaptive.paired": ("gap and sigma exchanged",), "auto.count": ("H and W exchanged",),
         "mri.lam": ("H and W exchanged",), "paper.lam": ("lam and data exchanged",),
-        "spectral.steps": ("beta and mu exchanged",),
+        "spectral.steps": ("beta and mu exchanged",), "stage.factor": ("theta and beta exchanged",),
         "start.psnr": ("image and truth exchanged",), "auto.count:quarter": ("H and W exchanged",),
         "mri.lam:forward": ("H and W exchanged",), "paper.lam:unsquared": ("lam and gap exchanged",),
         "spectral.steps:tenth": ("beta and mu exchanged",)},

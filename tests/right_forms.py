@@ -173,7 +173,7 @@ RIGHT = {
         lambda r: r.square() * {"half": 0.5, "sum": 1, "mean": 1 / m}[loss], torch.ones(1)))],
     "ntk.partner": [lambda params: params | {"4.weight": -params["4.weight"]}],
     "ntk.error": [simulated],
-    "ntk.proximal": [lambda A, y, z, lam: torch.linalg.lstsq(
+    "stage.proximal": [lambda A, y, z, lam: torch.linalg.lstsq(
         torch.cat([A, lam**0.5 * torch.eye(6).double()]), torch.cat([y, lam**0.5 * z])).solution],
     "operators.dot_test": [lambda A, x, v: misses(A, x, v).abs().item() / x.norm().item(),
                            # the real part alone finds the faults too: Re<x, u> = 0 for all x means u = 0
@@ -189,6 +189,10 @@ RIGHT = {
         (a * (1 - b)) ** 2 + (sigma * b / d) ** 2 for a, b, d in zip(c.tolist(), f.tolist(), s.tolist(), strict=True))],
     "landweber.tikhonov": [lambda s, alpha: torch.linalg.solve(
         torch.diag(s**2 + alpha), torch.diag(s**2)).diagonal()],
+    "stage.output": [lambda theta, A, y, z, u, lam, N, beta: functools.reduce(
+        lambda v, _: v - 2 * beta * theta @ (A.T @ (A @ v - y) + lam * (v - z)), range(N), u)],
+    "stage.factor": [lambda theta, lam, N, beta: functools.reduce(
+        lambda e, _: e - 2 * beta * theta * (e + lam * (e - 1)), range(N), 1.0)],
     "paper.target": [lambda z: ((1 - 1j) * z).real / 2 + 0j],
     "paper.gradient": [replay],
     "spectral.band": [lambda k, x, m: math.sqrt(((m * (k - x)).abs() ** 2).sum() / ((m * x).abs() ** 2).sum())],

@@ -15,11 +15,12 @@ from matplotlib.text import Text
 from aseqdip_lite import configure, iterate, load_case, methods, networks
 from aseqdip_lite.course import drawings
 from aseqdip_lite.course.drawings import runs, scans
+from aseqdip_lite.course.theory import dynamics
 from aseqdip_lite.course.theory.bands import complex_truth
 
 ALL = {"two_pixels": (), "coils": (), "rays": (), "camera": (), "frequencies": (), "denoised": (), "inputs": (),
        "network": ("lite", "hourglass"), "family": (), "two_ways": (), "two_orders": (), "stages": (), "split": (),
-       "semiconvergence": (), "two_explanations": (), "first_modes": ()}
+       "semiconvergence": (), "spring": (), "two_explanations": (), "first_modes": ()}
 SMALLEST = 8  #: points
 
 
@@ -109,6 +110,15 @@ def test_two_pixels_pass_the_truth_by_on_the_way_to_the_naive_inverse(drawn):
     errors = right.lines[0].get_ydata()
     assert np.allclose(errors, np.linalg.norm(path[1:] - scans.TRUTH, axis=1) / np.linalg.norm(scans.TRUTH))
     assert errors[0] > 2 * errors.min() < errors[-1] and (np.diff(right.lines[1].get_ydata()) < 0).all()
+
+
+def test_the_drawn_spring_is_a_literal_run_of_the_linear_model(drawn):
+    theta, one = torch.diag(torch.tensor(runs.SPEEDS, dtype=torch.float64)), torch.eye(2, dtype=torch.float64)
+    left, right = drawn["spring"].axes
+    for line, curve, gain, lam in zip(left.lines, right.lines, (0, 1, 1), (1.0, 0.0, 4.0), strict=False):
+        path = dynamics.linear_simulation(theta.sqrt(), gain * one, one, one.sum(0), 0 * one[0], 0 * one[0], lam, 2,
+                                          0.25, 60)
+        assert np.allclose(line.get_xydata(), path.flip(1)) and np.allclose(curve.get_ydata(), path[:, 1])
 
 
 def test_what_the_coils_measure_is_A_x(drawn):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import torch
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -9,13 +10,16 @@ from ...methods.aseqdip import ASeqDIP
 from ...run.engine import iterate
 from ...run.plots import STYLE
 from ...tasks import load_case
-from ..theory import gains, path
+from ..theory import dynamics, gains, path
 from ..theory.ntk import NTK, modes
 from .parts import SECOND, arrow, box, canvas, chain
 
 #: The tiny run: a photograph in noise, and stages of two Adam steps that go far for their number.
 PROBLEM = dict(image="camera", size=48, sigma=25.0, fill="zero")
 TINY = ASeqDIP(network="lite", lr=2e-3, lam=1.0, N=2, K=50)
+
+#: Eigenvalues of the kernel of `spring`: a fast mode and a slow one.
+SPEEDS = 0.4, 0.02
 
 #: What the film of `stages` shows, for those who do not see it.
 STAGES = (
@@ -105,4 +109,26 @@ def split(stage=50):
         chain(part, [(name, image[0, 0]), "=", ("truth x", x[0, 0]), "+", (
             f"noise, share {share:.2f}\n(mid gray is 0)", share * (y - x)[0, 0], (-0.3, 0.3)), "+", (
             f"rest, rms {rms:.2f}\n(mid gray is 0)", rest[0, 0], (-0.3, 0.3))], narrow=0.3)
+    return figure
+
+
+@rc_context(STYLE)
+def spring(stages=60, N=2, beta=0.25):
+    """aSeqDIP's input with two modes of a linear network, as a path to the data y and as a curve of its slow mode."""
+    one = torch.eye(2, dtype=torch.float64)
+    theta, y, start = torch.diag(torch.tensor(SPEEDS, dtype=torch.float64)), one[0] + one[1], 0 * one[0]
+    figure = Figure(figsize=(9.2, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
+    for (name, gain, lam), look in zip((("blind to its input", 0, 1.0), ("passes it on, $\\lambda$ = 0", 1, 0.0), (
+            "passes it on, $\\lambda$ = 4", 1, 4.0)), ("s:", "o-", "^--"), strict=True):
+        found = dynamics.momentum_path(theta, gain * one, one, y, start, start, lam, N, beta, stages)  # (stages + 1, 2)
+        left.plot(found[:, 1], found[:, 0], look, markersize=3, linewidth=1, label=name)
+        right.plot(found[:, 1], look[1:], label=name)
+    left.plot(*y, "*", color="black", markersize=13, label="the data y")
+    left.set(xlabel="slow mode of the input", ylabel="fast mode of the input", ylim=(-0.1, 1.45))
+    left.legend(loc="lower right", fontsize=9)
+    right.axhline(1, color="black", linewidth=0.8)
+    right.set(xlabel="stage k", title="slow mode of the input")
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
     return figure

@@ -1,8 +1,7 @@
-"""Exercises of lesson 04: the kernel, the largest rate, the antithetic partner, noise learned, the proximal point."""
+"""Exercises of lesson 04: the kernel, the largest rate, the antithetic partner, noise learned."""
 
 import torch
 
-from ..theory.dynamics import hessian, proximal_point
 from ..theory.nets import antithetic, as_function, conv_net
 from ..theory.ntk import ntk_matrix
 from .drawing import draw
@@ -117,24 +116,6 @@ def error(values, beta, t, sigma):
         "(1 - q)^2 is not 1 - q^2: first the factor of n in each mode, then its square":
             sigma**2 * (1 - left.square()).mean(),
         "sigma is a standard deviation: the energy of the noise in a mode is sigma^2": right / sigma,
-    }
-
-
-@exercise("ntk.proximal", lambda: [(draw(4, 6, seed=seed), draw(4, seed=seed + 10), draw(6, seed=seed + 20), lam)
-                                   for seed, lam in ((7, 0.5), (8, 3.0))], (
-    "set the gradient to 0: A^T (A u - y) + lam (u - z) = 0, and solve for u"), form=": u lies where z lies")
-def proximal(A, y, z, lam):
-    """A function (A, y, z, lam) -> argmin_u ||A u - y||^2 + lam ||u - z||^2 for real A (m, n) and lam > 0."""
-    return {
-        None: proximal_point(A, y, z, lam),
-        "the right-hand side, but the matrix in front of u is missing: H u = A^T y + lam z": A.T @ y + lam * z,
-        "that pulls u towards 0: the second term is ||u - z||^2, so lam z stands on the right-hand side":
-            torch.linalg.solve(hessian(A, lam), A.T @ y),
-        "lam is missing: that is the limit lam -> 0, the solution of A u = y nearest to z":
-            proximal_point(A, y, z, 0.0),
-        "both terms are squares without 1/2: the factor 2 is in both gradients and cancels":
-            proximal_point(A, y, z, 2 * lam),
-        "lam stands at the wrong term: a large lam keeps u at z, not at the data": proximal_point(A, y, z, 1 / lam),
     }
 
 

@@ -16,7 +16,7 @@ size, steps = pick(32, 64, 128), pick(12, 1200, 4000)
 # %% [markdown]
 # ## What theory says
 #
-# In the linear model of lesson 04 a stage makes the share $a \approx 2\beta\theta N(1+\lambda)$ of the way to its
+# In the linear model of lesson 04b a stage makes the share $a \approx 2\beta\theta N(1+\lambda)$ of the way to its
 # target in a slow mode, while the spring $h \approx 2\beta\theta N$ does not contain $\lambda$. Two pairs
 # $(N, \lambda)$ with the same $N(1+\lambda)$ therefore have the same friction a stage, and different springs.
 
