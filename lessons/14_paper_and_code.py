@@ -20,7 +20,7 @@
 # introduces pairs of runs with one seed.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
-# To work through it, take 90 minutes.
+# To work through it, take 90 minutes; without the sections marked *stretch*, 60.
 #
 # **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause) and the photograph "astronaut" (NASA, public
 # domain); stored results of the course. Coils, phase and noise are simulated. Code BSD-3-Clause, text CC BY 4.0.
@@ -77,13 +77,10 @@ show(
 # %% [markdown]
 # ## Why read code
 #
-# A paper has ten pages, its program a thousand lines. Somebody who reads only the paper knows what the authors meant.
-# Somebody who reads the code knows what the computer did. Both are needed, and they are never quite the same.
-#
-# The authors of aSeqDIP **published their code**, and they have gone on to work on it. That is the only reason why this
-# lesson can exist. Of methods without public code we cannot say that they have no such differences; we can only say
-# that nobody can look. So read what follows as one reads a colleague's notebook: to understand, and to learn what to
-# look for in one's own.
+# A paper says what the authors meant, its program what the computer did. They are never quite the same. The authors of
+# aSeqDIP **published their code**, and that is the only reason why this lesson can exist: of methods without public
+# code we can only say that nobody can look. So read what follows as one reads a colleague's notebook: to understand,
+# and to learn what to look for in one's own.
 #
 # Four rules for the whole lesson.
 #
@@ -91,59 +88,18 @@ show(
 #   of 15 June 2026, if no other is named, and numbers in brackets are lines. You can look up every one. In a notebook
 #   we count cells from 0 and the lines of a cell from 1.
 # - The five scripts of this commit are **younger than the paper**, which appeared in December 2024: the last change of
-#   each lies between December 2025 and February 2026. They are not what made the paper's tables. The second list says
-#   what was public when the paper appeared. Which version made which number we do not know. So **nothing here is a
-#   verdict on published numbers**.
+#   each lies between December 2025 and February 2026. They are not what made the paper's tables. Which version made
+#   which number we do not know. So **nothing here is a verdict on published numbers**.
 # - The repository has no licence, so no line of it is copied. The loop below is ours, and so are the image, the network
 #   and the settings. A row of our tables puts one thing that a script does into Algorithm 1. No script has it alone, so
 #   even these experiments are ours. Where we had to change the thing itself to run it alone, the row says "(ours)".
 # - Each difference is run with three seeds beside Algorithm 1 with the same three. What is smaller than the noise floor
 #   is no finding.
 #
-# **The scripts of this commit**, each with the day of its last change, its weight and its $N \times K$, and what is not
-# Algorithm 1:
-#
-# - Denoising, `Aseq_DIP_denoising.py` (2025-12-08), 1 [128], 2 x 2000 [120, 123]: the stale output becomes the next
-#   input [133]; $y$ is clipped to [0, 1] [92].
-# - In-painting, `Aseq_DIP_inpainting.py` (2025-12-16), 1 [137], 2 x 200 [135-136]: another hole [104, 160, 256], filled
-#   with 0.4 in $y$ and $z_0$ [162, 166, 177]; a skip network with a sigmoid [42-96, 68]; known pixels pasted into the
-#   saved pictures [227-229, 247-253].
-# - Deblurring, `Aseq_DIP_Deblurring.py` (2026-01-03), 5 [143], 2 x 5000 [140-141]: a linear blur with one kernel
-#   [25-85, 165]; the stale output [202].
-# - CT, `Aseq_DIP_CT.py` (2026-02-26), 1 [88], 10 x 2000 [112-113]: norms without squares [118]; an operator of norm 122
-#   [70]; $z_0$ is the FBP, stretched to [0, 1] [71, 75-80]; the stale output [123-124]; the truth is scaled to [0, 1]
-#   [55-63].
-# - MRI, `Aseq_DIP_MRI.py` (2025-12-05), 1 [144], 10 x 6000 [132, 134]: norms without squares [144]; an FFT that is not
-#   normalised [53-57]; $z$ real, with two channels, and $f$ complex [91-93, 136-137]; a scale from the full data
-#   [97-98, 103]; $z$ in other units than $f$ [88-98, 141-151]; the stale output, projected [141, 149-151].
-# - The notebook `Aseq_DIP.ipynb` (code of 2024-08-05): a dead statement [cell 27, 23-24]; step before backward
-#   [cell 27, 26-28].
-#
-# The rates are 1e-4 (denoising [73, 112], deblurring [142, 175], MRI [77, 80]), 2e-4 (CT [84]) and 3e-4 (in-painting
-# [174]). One Adam object lives through all stages, which the paper leaves open (denoising [112], in-painting [174],
-# deblurring [175], CT [85], MRI [80]). In-painting does make the fresh pass of Algorithm 1 [223-224].
-#
-# **What was public when the paper appeared**, and what in it is not Algorithm 1:
-#
-# - Denoising, c010f96 (2024-08-06) and 4f45dfa (2024-12-17): 5000 rounds; lam 1, later 0.001; the next input is $2y$
-#   minus the output; step before backward (section 6).
-# - In-painting, 980137c (2024-08-06) and f2e5074 (2024-12-17): line 53 is no valid Python, so it does not run as it is;
-#   lam 1, later 0.001; known pixels pasted into $z$ in each round; step before backward (section 6).
-# - MRI, 3f679c7 (2024-08-06) and the notebook at 363ad21: the dead statement, so lam is 0; step before backward; $z$
-#   projected in each round; 6000 rounds.
-# - CT, `Aseq_DIP_Sparse_view_CT.py` at 4bdfedd (2024-08-08): the input is fixed noise; no squares; 8000 rounds of 2
-#   accumulated steps at a rate of 2e-4.
-# - Deblurring: nothing before 1d786b5 (2025-12-26).
-#
-# Not run here: the clipping (lesson 09 does), the linear blur, what CT does with $z_0$ and the truth, and the versions
-# of the second list as wholes.
-#
-# **And this course?** It departs from the paper, too, and you should know where: much narrower networks (`lite` in this
-# lesson), larger learning rates to go with them, $A$ scaled to norm 1 in CT, a hole that stands for the mean of the
-# known pixels instead of black, and smaller images. Weights are not drawn from $N(0, I)$, as Algorithm 1 prints.
-# Section 3 has a fault of our own. An earlier edition of this lesson had three more: it exchanged the roles of $z$ and
-# $f$ in section 4, took the scale in section 5 for another number, and ran another order of calls in section 6. It
-# named no lines, so nobody could see it. Hence the addresses.
+# The addresses of all differences stand together near the end, under "Addresses". This course departs from the paper,
+# too: much narrower networks (`lite` in this lesson), larger learning rates to go with them, $A$ scaled to norm 1 in
+# CT, a hole that stands for the mean of the known pixels, and smaller images. An earlier edition of this lesson named
+# no lines and had three faults that nobody could see. Hence the addresses.
 
 # %% [markdown]
 # ## Algorithm 1, and a loop with four handles
@@ -365,6 +321,8 @@ claim(
 # longer stage it would miss one of $N$, and CT and MRI have $N = 10$. At the end of a long run, when the output hardly
 # moves, it would miss next to nothing. So what the row says of $N = 2$ and a short run, it says of these alone.
 #
+# **Two minutes.** Write down $z_1$ for $N = 1$, fresh and stale. What has the stale run learned before stage 2?
+#
 # The projected input uses the data twice. $z_k$ is no longer an output of the network, so the fixed point $f(z) = z$ of
 # the paper's Remark 3.1 is not what it tends to.
 #
@@ -384,6 +342,8 @@ claim(
 # a common factor away. But there are two terms, and each is divided by its own norm:
 #
 # $$\nabla\bigl(\|r\| + \lambda\|e\|\bigr) = \frac{1}{2\|r\|}\,\nabla\|r\|^2 + \frac{\lambda}{2\|e\|}\,\nabla\|e\|^2 .$$
+#
+# **Two minutes.** Which of the two divisors is large at the start of a stage, $\|r\|$ or $\|e\|$? And late in a run?
 #
 # ### Exercise 1: the weight that means the same
 #
@@ -479,15 +439,16 @@ print(f"c = {c:.1f}; lam that means the same has a median of {same[len(same) // 
 claim(round(c) == 488, "sqrt(640 x 372) is 488, rounded", needs="smoke")
 
 # %% [markdown]
-# Whether that is much depends on what `lam` does in a run. Lesson 06 has shown what a moving input does with `lam` near
-# 0: it is slow and late. Whatever the row says, it says it of runs of a few hundred steps. The MRI script makes 60 000
-# [132, 134], the CT script 20 000 [112-113], and what looks like a loss here need not be one there.
+# Whatever the row says, it says it of runs of a few hundred steps. The MRI script makes 60 000 [132, 134], the CT
+# script 20 000 [112-113], and what looks like a loss here need not be one there.
 #
 # Here the missing squares and the norm together cost each seed more than 4.9 dB, 6.0 in the mean, with a floor of 2.4.
 # The missing squares alone cost 1.4.
 #
-# **A fault of our own.** When we first put the MRI script's differences into one run, the result was far below 0 dB. We
-# had used our one-line projection with the unnormalised operator. The line needs the largest singular value of $A$ to
+# ### A fault of our own (stretch)
+#
+# When we first put the MRI script's differences into one run, the result was far below 0 dB. We had
+# used our one-line projection with the unnormalised operator. The line needs the largest singular value of $A$ to
 # be 1, and that of $cA$ is $c$: the "projected" image overshoots the data, each time by a large factor. The authors'
 # code goes to k-space and back [141, 149, 57] and has no such fault.
 
@@ -557,6 +518,9 @@ claim(
 
 # %% [markdown]
 # A large constant would do no harm; it has no gradient. So ask what the term **wants**.
+#
+# **Two minutes.** Before the exercise: take one pixel with $z = 1 + i$, and one with $z = i$. Which $x$ is best for
+# each?
 #
 # ### Exercise 2: where does it pull?
 #
@@ -843,10 +807,8 @@ for name, gaps in sorted(fallen.items(), key=lambda entry: -fmean(entry[1])):
     print(f"{name:>16}: " + "  ".join(f"{gap:.2f}" for gap in gaps))
 
 # %% [markdown]
-# The gap is not a constant that could be subtracted. It is as large as the fall after the peak, so it flatters the
-# method most that overfits most. Among the methods of the list are some that stop by a rule or average what they have
-# seen: they have least to gain. Reporting the best for **all** methods is therefore kind to those that fall. Reporting
-# it for one method only is not a comparison.
+# The gap is as large as the fall after the peak, so it flatters the method most that overfits most. Reporting the best
+# for **all** methods is therefore kind to those that fall. Reporting it for one method only is not a comparison.
 #
 # The course's stored comparison has three to six images and three seeds for each task, with settings from a search of
 # equal budget. Both columns, averaged over the runs of a task:
@@ -866,7 +828,9 @@ for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
 # A classic method has one answer and no best step that could be chosen: the oracle flatters its rivals alone. In
 # deblurring the column decides who is first, by 0.07 dB, which is less than the noise floor.
 #
-# **Which PSNR?** The MRI script takes magnitudes inside the support of the coil maps, and divides image and truth each
+# ### Which PSNR? (stretch)
+#
+# The MRI script takes magnitudes inside the support of the coil maps, and divides image and truth each
 # by its own maximum [103-106, 155-160]. So a wrong overall brightness costs nothing, and a single bright pixel a lot.
 # We do not rescale an answer. On Algorithm 1's images:
 
@@ -877,7 +841,7 @@ for seed, found in zip(seeds, runs["Algorithm 1"], strict=True):
     print(f"seed {seed}: our PSNR {found['psnr'][-1]:.2f} dB, each by its own maximum {own:.2f} dB")
 
 # %% [markdown]
-# ## 8. Another problem under the same name
+# ## 8. Another problem under the same name (stretch)
 #
 # The in-painting script has a hole of 190 x 190 pixels whose corner is at (70, 70) of 512 x 512 [104, 152, 160, 256]:
 # 13.8 % of the picture, off centre, where the paper's text has central holes of 10 and 25 %. It fills the hole with
@@ -969,8 +933,8 @@ for name, claim_touched in touches.items():
 #   which no number of seeds would show.
 # - Compare the last two rows with the single ones above. If single losses added up, "all of MRI" would be their sum.
 #   **Differences must be measured in the company in which they were used.**
-# - Most of what changes the weight of a term makes a run slower or faster, and these runs are short and have settings
-#   that suit Algorithm 1. A longer run, or a search of settings for each row, might narrow the gaps.
+# - These runs are short and have settings that suit Algorithm 1. A longer run, or a search of settings for each row,
+#   might narrow the gaps.
 #
 # Here seven single rows are above their floors. Rounding, `N` = 10, the projected stale input and the two rows in
 # company are within theirs: "all of MRI" is 0.6 dB below Algorithm 1, where "units apart" alone is 10.4 below.
@@ -1018,11 +982,50 @@ panel("mri", size=size, coils=coils, **mine.to_dict())
 # 9. **The problem.** Same operator, same mask, same noise as in the text?
 # 10. **Error bar.** How many dB do another seed and another order of summation make?
 #
-# And for readers who write about it: name commit, file and line of each statement, and read them once more before you
-# print. We were wrong three times without them. For writers of code: publish it, say which commit made which table, add
-# a licence, and keep the test of item 5 in the repository. If you find a difference, write to the authors, with the
-# line, the equation and a run of a minute. Ask first whether you have understood it. Most differences have a story, and
-# some are improvements that the next paper will have.
+# If you write about a difference, name commit, file and line. If you find one, write to the authors, with the line, the
+# equation and a run of a minute, and ask first whether you have understood it. If you publish code, say which commit
+# made which table, add a licence, and keep the test of item 5 in the repository.
+
+# %% [markdown]
+# ## Addresses (stretch)
+#
+# **The scripts of commit f6d4a66**, each with the day of its last change, its weight and its $N \times K$, and what is
+# not Algorithm 1:
+#
+# - Denoising, `Aseq_DIP_denoising.py` (2025-12-08), 1 [128], 2 x 2000 [120, 123]: the stale output becomes the next
+#   input [133]; $y$ is clipped to [0, 1] [92].
+# - In-painting, `Aseq_DIP_inpainting.py` (2025-12-16), 1 [137], 2 x 200 [135-136]: another hole [104, 160, 256], filled
+#   with 0.4 in $y$ and $z_0$ [162, 166, 177]; a skip network with a sigmoid [42-96, 68]; known pixels pasted into the
+#   saved pictures [227-229, 247-253].
+# - Deblurring, `Aseq_DIP_Deblurring.py` (2026-01-03), 5 [143], 2 x 5000 [140-141]: a linear blur with one kernel
+#   [25-85, 165]; the stale output [202].
+# - CT, `Aseq_DIP_CT.py` (2026-02-26), 1 [88], 10 x 2000 [112-113]: norms without squares [118]; an operator of norm 122
+#   [70]; $z_0$ is the FBP, stretched to [0, 1] [71, 75-80]; the stale output [123-124]; the truth is scaled to [0, 1]
+#   [55-63].
+# - MRI, `Aseq_DIP_MRI.py` (2025-12-05), 1 [144], 10 x 6000 [132, 134]: norms without squares [144]; an FFT that is not
+#   normalised [53-57]; $z$ real, with two channels, and $f$ complex [91-93, 136-137]; a scale from the full data
+#   [97-98, 103]; $z$ in other units than $f$ [88-98, 141-151]; the stale output, projected [141, 149-151].
+# - The notebook `Aseq_DIP.ipynb` (code of 2024-08-05): a dead statement [cell 27, 23-24]; step before backward
+#   [cell 27, 26-28].
+#
+# The rates are 1e-4 (denoising [73, 112], deblurring [142, 175], MRI [77, 80]), 2e-4 (CT [84]) and 3e-4 (in-painting
+# [174]). One Adam object lives through all stages, which the paper leaves open (denoising [112], in-painting [174],
+# deblurring [175], CT [85], MRI [80]). In-painting does make the fresh pass of Algorithm 1 [223-224].
+#
+# **What was public when the paper appeared**, and what in it is not Algorithm 1:
+#
+# - Denoising, c010f96 (2024-08-06) and 4f45dfa (2024-12-17): 5000 rounds; lam 1, later 0.001; the next input is $2y$
+#   minus the output; step before backward (section 6).
+# - In-painting, 980137c (2024-08-06) and f2e5074 (2024-12-17): line 53 is no valid Python, so it does not run as it is;
+#   lam 1, later 0.001; known pixels pasted into $z$ in each round; step before backward (section 6).
+# - MRI, 3f679c7 (2024-08-06) and the notebook at 363ad21: the dead statement, so lam is 0; step before backward; $z$
+#   projected in each round; 6000 rounds.
+# - CT, `Aseq_DIP_Sparse_view_CT.py` at 4bdfedd (2024-08-08): the input is fixed noise; no squares; 8000 rounds of 2
+#   accumulated steps at a rate of 2e-4.
+# - Deblurring: nothing before 1d786b5 (2025-12-26).
+#
+# Not run here: the clipping (lesson 09 does), the linear blur, what CT does with $z_0$ and the truth, and the versions
+# of the second list as wholes.
 
 # %% [markdown]
 # ## Quiz
