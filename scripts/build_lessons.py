@@ -13,6 +13,7 @@ whose exercises are blank, and lessons/solutions/NN_name.ipynb. In a cell tagged
 
 become `answer = ...` in the first and `answer = 6 * 7` in the second. The first markdown cell may hold
 {colab} (the badge) and {minutes} (from the header's `minutes`); the cell that sets up Google Colab is added.
+Code before the first section, imports and the first picture, is folded, so that the picture is on the first screen.
 """
 
 import copy
@@ -72,9 +73,13 @@ def notebook_of(source, solved):
     title.source = title.source.replace("{colab}", badge(f"{folder}/{source.stem}.ipynb")).replace("{minutes}", minutes)
     setup = nbformat.v4.new_code_cell(COLAB.replace("{repository}", REPOSITORY).replace("{minutes}", minutes),
                                       metadata=dict(tags=["colab-setup"]))
+    opening = True
     for number, cell in enumerate([title, setup, *cells]):
         cell.id = f"cell-{number:03d}"
         cell.metadata = dict(tags=cell.metadata["tags"]) if cell.metadata.get("tags") else {}
+        opening &= not cell.source.startswith("## ")
+        if opening and cell.cell_type == "code":
+            cell.metadata["jupyter"] = dict(source_hidden=True)
         if "exercise" in cell.metadata.get("tags", ()):
             cell.source = SOLUTION.sub((lambda m: m[3].rstrip("\n")) if solved else r"\1\2", cell.source)
         notebook.cells.append(cell)

@@ -117,7 +117,12 @@ def menu(caption, entries):
 
 
 def for_readers(notebook, stem):
-    """The notebook with a note in place of the cell that sets up Google Colab, which tells a reader nothing."""
+    """The notebook with a note in place of the cell that sets up Google Colab, which tells a reader nothing, and folded
+    code as a tag, which myst-nb reads.
+    """
+    for cell in notebook.cells:
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+            cell.metadata["tags"] = [*cell.metadata.get("tags", ()), "hide-input"]
     note = nbformat.v4.new_markdown_cell(NOTE.format(stem=stem, slides=SLIDES.format(up="../", stem=stem)))
     notebook.cells = [note if "colab-setup" in cell.metadata.get("tags", ()) else cell for cell in notebook.cells]
     return notebook

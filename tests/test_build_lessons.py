@@ -53,5 +53,18 @@ def test_title_gets_badge_and_minutes_and_colab_is_set_up_first(source):
     assert "CPU: about 7 min" in setup.source
 
 
+def test_code_before_the_first_section_is_folded_and_no_other(source):
+    source.write_text(SOURCE.replace('# %% tags=["exercise"]', """# %%
+import math
+
+# %% [markdown]
+# ## A section
+
+# %% tags=["exercise"]"""), encoding="utf-8")
+    cells = build_lessons.notebook_of(source, solved=False).cells
+    assert [cell.metadata.get("jupyter") for cell in cells if cell.cell_type == "code"] == [
+        dict(source_hidden=True), dict(source_hidden=True), None]
+
+
 def test_the_same_source_makes_the_same_notebook(source):
     assert build_lessons.notebook_of(source, False) == build_lessons.notebook_of(source, False)
