@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 
 import click
+import numpy as np
 
 from aseqdip_lite import methods, tasks
 from aseqdip_lite.course import stored
@@ -20,7 +21,7 @@ from aseqdip_lite.files import plain, to_json
 from aseqdip_lite.run.recorder import ANSWERS
 from aseqdip_lite.run.result import answer
 from aseqdip_lite.study.statistics import ALL, difference, paired, summarise
-from aseqdip_lite.study.tables import QUALITY, as_markdown, markdown_table, table
+from aseqdip_lite.study.tables import QUALITY, as_markdown, cell, markdown_table, table
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RESULTS.md"
@@ -123,6 +124,26 @@ def larger():
                                   "step of the final:", "peak:", "its step:", "run to:", "best classic:"))
 
 
+def controlled():
+    """The table of `scripts/controls.py`: aSeqDIP beside Deep Image Prior with the same network, rate and budget."""
+    rows, lines = stored("controls"), []
+    for task in dict.fromkeys(row["task"] for row in rows):
+        rivals = {(row["image"], row["seed"]): row for row in rows if row["task"] == task}
+        ours = [row for row in stored(f"compare_{task}")["rows"]
+                if row["method"] == "aseqdip" and (row["image"], row["seed"]) in rivals]
+        gaps = {name: paired(ours, {run: answer(row, name, "psnr") for run, row in rivals.items()})
+                for name in ("final", "discrepancy", "oracle")}
+        for image in gaps["final"]:
+            mean = np.mean([answer(row, "final", "psnr") for row in ours if row["image"] == image])
+            cells = [f"{mean - np.mean(found[image]):.2f}" if image in found else "-" for found in gaps.values()]
+            lines.append([task, image, len(gaps["final"][image]), f"{mean:.2f}", *cells])
+        above = [difference(found) for found in gaps.values()]
+        lines.append([task, f"aSeqDIP above it, {len(ours)} runs", "", "", *("-" if gap is None else cell(gap)
+                                                                             for gap in above)])
+    return markdown_table(lines, ("task", "image", "seeds:", "aSeqDIP, final:", "DIP, last step:",
+                                  "DIP, discrepancy principle:", "DIP, oracle:"))
+
+
 def file_of(name, ending="json"):
     """Where a comparison is stored."""
     return RESULTS / f"compare_{name}.{ending}"
@@ -131,7 +152,7 @@ def file_of(name, ending="json"):
 def page():
     """The page's text."""
     return TEXT.read_text(encoding="utf-8").format(
-        real=real_scan(stored("compare_mri_real")).rstrip(), sizes=larger().rstrip(),
+        real=real_scan(stored("compare_mri_real")).rstrip(), sizes=larger().rstrip(), controls=controlled().rstrip(),
         **{name: compared(name) for name in (*tasks.names(), *SPECIAL)})
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import controls
 import ledger_page
 import performance_page
 import pytest
@@ -12,7 +13,7 @@ import results_page
 import search_page
 import tune
 
-from aseqdip_lite import images, methods, tasks
+from aseqdip_lite import course, images, methods, tasks
 from aseqdip_lite.files import plain, to_json
 from aseqdip_lite.study.statistics import summarise
 
@@ -146,6 +147,19 @@ def test_a_search_used_tuning_images_alone_and_the_same_budget(task):
     rows = tune.stored(task).values()
     assert all(images.everything()[row["problem"]["image"]]["role"] == "tuning" for row in rows)
     assert len({row["steps"] for row in rows}) == 1
+
+
+def test_a_control_has_the_network_rate_budget_and_data_of_todays_default():
+    ours = {(task, row["image"], row["seed"]): row for task in controls.TASKS
+            for row in stored("compare", task)["rows"] if row["method"] == "aseqdip"}
+    rows = course.stored("controls")
+    assert {row["task"] for row in rows} >= {"denoising", "ct"}
+    for row in rows:
+        default = methods.configure("aseqdip", row["task"])
+        assert row["settings"] == dict(network=default.network, lr=default.lr) and row["steps"] == default.steps
+        same = ours[row["task"], row["image"], row["seed"]]
+        assert row["data_seed"] == same["data_seed"]
+        assert row["answers"]["start"]["psnr"] == same["answers"]["start"]["psnr"]
 
 
 def test_verdict_counts_images():
