@@ -21,7 +21,7 @@
 # loop in PyTorch.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
-# GPU. To work through it, take 90 minutes.
+# GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 70.
 #
 # **Data** the photograph *coffee* that comes with scikit-image (Rachel Michetti; CC0). Its noise is simulated. Code
 # BSD-3-Clause, text CC BY 4.0.
@@ -230,6 +230,8 @@ claim(quality[-1] < best - 3, "the last output is more than 3 dB worse than the 
 # $$a = \frac{\langle f - x,\,n\rangle}{\|n\|^2}$$
 #
 # is the **share of the noise** in $f$. It is 0 for the truth and 1 for $y$.
+#
+# **Two minutes.** What is $a$ for $f = \frac12(x + y)$, and for $f = 2x - y$? Which of the two has the larger error?
 #
 # ### Exercise 1: the share of the noise
 #
@@ -508,6 +510,9 @@ claim(
 # An output with a data term below $m\sigma^2$ is closer to $y$ than the truth is: it must hold noise. So stop at the
 # first step with $\|f - y\|^2 \le m\sigma^2$. This is **Morozov's discrepancy principle**.
 #
+# **Two minutes.** Somebody takes $\sigma$ 10 % too large. Does the rule then stop sooner or later? What is too much in
+# the answer: missing image or fitted noise?
+#
 # ### Exercise 2: the first step below
 #
 # `data` is the list of $\|f - y\|^2$ after steps 1, 2, ... Return the step to stop at, or `None`.
@@ -594,7 +599,7 @@ claim(0.25 < left < 0.75, "at the stop between a quarter and three quarters of t
 # released code takes $W = 100$ and a patience of 1000 in a run of 5000 steps. It also adds fresh noise to $z$ in each
 # step, which we do not.
 #
-# ### Running sums
+# ### Running sums (stretch)
 #
 # As it stands, each step costs $W$ passes over an image. Multiply out, with
 # $\sum_i\langle x_i, \bar x_t\rangle = W\|\bar x_t\|^2$:
@@ -778,7 +783,7 @@ claim(
 # tell more. "Blind" means blind to the truth; it does not mean free of settings.
 
 # %% [markdown]
-# ## Averages
+# ## Averages (stretch)
 #
 # A way to lose the jitter and keep the rest: the exponential moving average of the outputs,
 #
@@ -789,6 +794,8 @@ claim(
 # $$(1-\beta)^2\sum_j\beta^{2j}\,s^2 = \frac{1-\beta}{1+\beta}\,s^2 ,$$
 #
 # and the average is late by $(1-\beta)\sum_j j\beta^j = \beta/(1-\beta)$ steps.
+#
+# **Two minutes.** Which share of the jitter is left for $\beta = 0.9$, and how late is the average? And for 0.99?
 
 
 # %%
@@ -980,7 +987,7 @@ show(
 # that for the end. No window is right at both rates. The variance says "the outputs rest"; that the image is done is
 # our guess.
 #
-# ### The network that was switched to evaluation
+# ### The network that was switched to evaluation (stretch)
 #
 # Somebody builds the U-Net with PyTorch's default BatchNorm, trains, and calls `f.eval()` before saving the image, as
 # one does with a classifier.

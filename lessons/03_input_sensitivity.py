@@ -21,7 +21,7 @@
 # $A$ may stay a black box.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
-# To work through it, take 75 minutes.
+# To work through it, take 75 minutes; without the sections marked *stretch*, 65.
 #
 # **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real. Its phase, the coil
 # sensitivities and the noise are simulated. Code BSD-3-Clause, text CC BY 4.0.
@@ -192,6 +192,8 @@ for name, z in {"truth": x, "noise": noise}.items():
 #
 # $$\hat u_c = \frac{c\,(w*z-\overline{w*z})}{\sqrt{c^2\operatorname{var}(w*z)+\varepsilon}}
 # = \frac{w*z-\overline{w*z}}{\sqrt{\operatorname{var}(w*z)+\;?\;}} .$$
+#
+# **Two minutes.** What becomes of $\hat u$ if a constant is added to $z$, away from the borders?
 #
 # ### Exercise 1: what stands at the question mark?
 #
@@ -499,7 +501,7 @@ claim(
 # values may be stretched or turned round, for the network can undo that. An edge that lies a third of the image away
 # did not help it: the moved truth is worse than noise, as if what it has to suppress had its price.
 #
-# ### A yardstick that is nearer to the matter
+# ### A yardstick that is nearer to the matter (stretch)
 #
 # Why is $A^Hy$ worse than the truth with grain, at the same distance? Grain can be removed by averaging over
 # neighbours. The doubled edges of $A^Hy$ look like edges: no local average tells them apart. So let us ask of an input
@@ -742,7 +744,7 @@ claim(sequential[-1] < straight[-1] + 0.5, "aSeqDIP is not more than 0.5 dB abov
 # So Figure 1 is a reason to try, and no proof. Its inputs hold the truth; those of a method do not.
 
 # %% [markdown]
-# ## A slider for the input
+# ## A slider for the input (stretch)
 #
 # One stage without `lam` is DIP: aSeqDIP with `K` = 1 never replaces its input. So one panel shows both. The cell runs
 # it without a hand on it, and compares with the loop of above.

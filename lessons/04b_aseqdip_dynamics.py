@@ -72,8 +72,7 @@ show(
 #
 # $$f \leftarrow f - \beta\,\Theta\,\nabla_{\!f} L, \qquad \Theta = JJ^T . \tag{10}$$
 #
-# aSeqDIP moves its input. Recall the algorithm: for $k = 1, \dots, K$, do $N$ steps of
-# size $\beta$ on
+# aSeqDIP moves its input. Recall the algorithm: for $k = 1, \dots, K$, do $N$ steps of size $\beta$ on
 #
 # $$L(\phi) = \|Af_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2 ,
 # \qquad\text{then}\quad z_k = f_{\phi_k}(z_{k-1}).$$

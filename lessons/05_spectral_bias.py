@@ -23,7 +23,7 @@
 # discrete Fourier transform, and a training loop in PyTorch. The MRI operator of lesson 07 may stay a black box.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
-# GPU. To work through it, take 90 minutes.
+# GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 80.
 #
 # **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real. Its phase, the coil
 # sensitivities and the noise are simulated. The signals are made here. Code BSD-3-Clause, text CC BY 4.0.
@@ -203,7 +203,7 @@ from aseqdip_lite.widgets import panel
 panel("mri", method="vanilla", methods=["vanilla"], size=size, coils=coils, **method.to_dict())
 
 # %% [markdown]
-# ### Stored: two noise levels, more pixels
+# ### Stored: two noise levels, more pixels (stretch)
 #
 # The command `aseqdip experiment G2` runs the same measurement longer, with little and with more noise. Its signal to
 # noise ratio counts the sampled k-space alone; of the whole k-space, as `snr` counts today, 25 and 15 dB are some 19
@@ -258,6 +258,8 @@ for run in g2["runs"]:
 # $$1-(1-\beta\mu)^t .$$
 #
 # Large $\mu$ come early, small $\mu$ late, $\mu = 0$ never.
+#
+# **Two minutes.** With $\beta\mu = 0.1$, how much of a mode has been learned after 1, 10 and 100 steps?
 #
 # ### Exercise 2: half of a mode
 #
@@ -342,6 +344,8 @@ claim(
 # With $z_0 = 0$: $\;z_\infty = WA^{\mathsf T}(AWA^{\mathsf T})^{+}y$. In the same way each eigenvalue $\mu$ of
 # $AWA^{\mathsf T}$ has let through $1-(1-\beta\mu)^t$ of its mode after $t$ steps: exercise 2 again, with another
 # matrix.
+#
+# **Two minutes.** Take $A = I$ and an invertible $W$. What is $z_\infty$? And for $W = I$ and a mask as $A$?
 #
 # ### Exercise 3: write the limit
 #
@@ -651,7 +655,7 @@ claim(min(error for way in started["cnn"].values() for error in way) > zero_fill
 #   the truth than the zero-filled signal. Keep $f_0$ and take plain descent, and within these steps that does, too
 #   (one seed).
 #
-# ### Stored: longer signals, wider networks, three seeds
+# ### Stored: longer signals, wider networks, three seeds (stretch)
 
 # %% tags=["stored-result"]
 g1 = experiment("G1")

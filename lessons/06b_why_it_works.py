@@ -20,7 +20,7 @@
 # again.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU core (measured); not yet measured on a
-# GPU. To work through it, take 60 minutes.
+# GPU. To work through it, take 60 minutes; without the sections marked *stretch*, 50.
 #
 # **Data** the photograph "camera" of scikit-image (CC0), its noise simulated; three stored experiments of the course
 # on four photographs and four slices of Colin27 (Holmes et al. 1998; BSD-3-Clause). Code BSD-3-Clause, text CC BY
@@ -348,7 +348,7 @@ def my_same(lam, N, M):
 check("why.same", my_same)
 
 # %% [markdown]
-# ### A toy in which it is exact
+# ### A toy in which it is exact (stretch)
 #
 # One mode, $f(z) = z + w$ with a single weight $w$, and $y = 0$. We carry the algorithm out as it is written:
 # `autograd` takes the gradient of the loss, $N$ steps a stage, then the input moves. Nothing of (F) is used. Six

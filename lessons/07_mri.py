@@ -21,7 +21,7 @@
 # vectors, and a training loop in PyTorch.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on a machine with two CPU cores (measured); not yet
-# measured on a GPU. To work through it, take 90 minutes.
+# measured on a GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 70.
 #
 # **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real. Its phase, the coil
 # sensitivities and the noise are simulated. Code BSD-3-Clause, text CC BY 4.0.
@@ -265,6 +265,8 @@ claim(
 #
 # $$F^{-1}MFx = \frac1R\sum_{r=0}^{R-1} x\ \text{shifted sideways by } rW/R .$$
 #
+# **Two minutes.** Draw the copies of a head for $R = 2$ and for $R = 4$.
+#
 # Not blur and not noise: $R$ copies of the picture on top of each other. That is **aliasing**.
 
 # %%
@@ -308,6 +310,8 @@ show(
 # With one coil, $S = 1$, we have $A = MF$, and $F$ is unitary: the null space of $A$ is exactly the set of images whose
 # k-space lives on the columns that were not sampled. Its dimension is $H$ times the number of missing columns, here
 # three quarters of all dimensions. Whatever lies in it can be added to an image without any effect on $y$.
+#
+# **Two minutes.** How does a picture look whose k-space lies on one single column?
 #
 # ### Exercise 2: hide something
 #
@@ -449,7 +453,7 @@ claim(fewer < more, "at 8x they see fewer than at 4x", needs="smoke")
 # What the coils leave open, a **prior** must fill: small energy, few wavelets, or the structure of a network.
 
 # %% [markdown]
-# ### Where do the maps come from?
+# ### Where do the maps come from? (stretch)
 #
 # We simulated the coils, so we know them. A scanner does not. ESPIRiT estimates them from the fully sampled centre of
 # $y$. That leaves one phase per pixel open, the same for all coils, so we compare
@@ -958,7 +962,7 @@ claim(-1 < ahead["pnp"][0].mean() < 0,
 # higher can change with the seed, the slice and the number of steps. Lesson 12 compares the methods on several slices
 # and seeds, each with settings found by a search of equal budget.
 #
-# ### Is the noise fitted?
+# ### Is the noise fitted? (stretch)
 #
 # The truth itself misses $y$ by the noise: $\mathbb E\,\|Ax - y\|^2 = \mathbb E\,\|n\|^2 = 2\sigma^2 \cdot$ (number of
 # samples), where $\sigma$ is the standard deviation per real component. A fit far below this line has learned noise.
@@ -1072,7 +1076,7 @@ from aseqdip_lite.widgets import panel
 panel("mri", size=size, coils=coils, **paper.to_dict())
 
 # %% [markdown]
-# ## Eight times fewer
+# ## Eight times fewer (stretch)
 
 # %%
 steps8 = pick(smoke=8, laptop=500, paper=4000)

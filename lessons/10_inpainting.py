@@ -24,7 +24,7 @@
 # squares, and a training loop in PyTorch.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
-# GPU. To work through it, take 90 minutes.
+# GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 75.
 #
 # **Data** the photographs *coffee* (Rachel Michetti; CC0) and *retina* (Mikael Häggström, WikiJournal of Medicine 1(2),
 # 2014; CC0), both from scikit-image. The holes are cut by us. Code BSD-3-Clause, text CC BY 4.0.
@@ -225,6 +225,9 @@ show(
 #
 # Take $\mathrm{MSE}_{\text{known}} = 0$; the data are exact, so a method can have that for nothing.
 #
+# **Two minutes.** A hole of 1 % of the pixels has an MSE of 0.01 inside. What is the PSNR of the whole picture, and
+# what is it in the hole?
+#
 # ### Exercise 1: PSNR in the hole
 #
 # Known pixels are exact. Return the PSNR in the hole (in dB, peak 1) from that of the whole image and from $h$.
@@ -287,6 +290,9 @@ for (image, name), some in cases.items():
 # - **No new extremes.** A pixel that is the mean of its neighbours is not brighter than all of them. So the brightest
 #   and the darkest value are at the rim of the hole (maximum principle). Nothing is invented.
 # - **The middle is a blend of the whole rim.** The farther from the rim, the less detail.
+#
+# **Two minutes.** In one dimension, a gap of three pixels lies between the values 0 and 4. What is its harmonic
+# filling?
 #
 # | symbol | code | meaning |
 # |---|---|---|
@@ -1109,7 +1115,7 @@ claim(box["3 hourglass"] < min(box[name] for name in ("harmonic", "biharmonic", 
 # input through is the wrong one. A prior has to suit what is missing.
 
 # %% [markdown]
-# ## Read the two comparisons
+# ## Read the two comparisons (stretch)
 #
 # Six pictures, three seeds, 128 pixels: a box of HIAR 0.25, and 97 % missing. All have the settings that a search on
 # other pictures found, and the known pixels are pasted into all answers. `aseqdip` is the hourglass, `vanilla` DIP;
@@ -1172,7 +1178,7 @@ claim(abs(dots_mean["aseqdip"] - max(dots_mean[method] for method in CLASSIC)) <
 #   it is never far below its start. `network="hourglass"` is the better choice for scattered pixels, and a gamble in a
 #   box.
 #
-# ### And the paper?
+# ### And the paper? (stretch)
 #
 # Its Table 2 has 20 pictures of CBSD68 with 512 x 512 pixels and 4000 steps. It reports 24.56 dB for HIAR 0.1 and 22.57
 # dB for 0.25, above all DIP variants and a diffusion model. No classic filling is in the table, so the comparison above

@@ -21,7 +21,7 @@
 # **You need** lesson 06 (aSeqDIP) and lesson 07 (MRI), or: the chain rule for vectors and a training loop in PyTorch.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
-# GPU. To work through it, take 75 minutes.
+# GPU. To work through it, take 75 minutes; without the sections marked *stretch*, 60.
 #
 # **Data** slices of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slices are real; phase, coil sensitivities and
 # noise are simulated. The photographs come with scikit-image (*astronaut*: NASA, public domain; *coffee*: Rachel
@@ -278,6 +278,9 @@ claim(samples > code_numbers, "at 4x a single coil measures more numbers than th
 #
 # The paper does not say where $z$ starts and how it is optimised. Here: from $z=A^Hy$, by Adam.
 #
+# **Two minutes.** Let $g$ be the projection onto a line. Which $z$ are fixed points? What does the second term do to
+# the others?
+#
 # ### Exercise 3: the gradient
 #
 # For real vectors. `g`, `A`, `At` $=A^{\mathsf T}$ and `Jt` are functions; `Jt(u)` $=J^{\mathsf T}u$ with $J$ the
@@ -419,7 +422,7 @@ claim(errors["zero-filled"] < errors["truth"], "the zero-filled image is coded b
 # autoencoder, as in the second term of Self-Guided DIP (lesson 05).
 
 # %% [markdown]
-# ### Is g(x) the ceiling?
+# ### Is g(x) the ceiling? (stretch)
 #
 # $g(x)$ is the code's answer to $x$, but Eq. 18 may choose any $z$. What is the best image in the range of $g$? Ask
 # Eq. 18 itself, with $A=I$, $y=x$ and $\lambda_a=0$. It needs the truth, so it is a bound and no method.
@@ -515,7 +518,7 @@ claim(max(found["mean"]) < ceiling - 3, "stored: the maximum is more than 3 dB b
 # what does it do to the zero-filled image?
 
 # %% [markdown]
-# ## What it was trained on
+# ## What it was trained on (stretch)
 #
 # Does the autoencoder know this head by heart? Compare its errors on slices that it was trained on, on slices that it
 # was not, and on photographs (as magnitudes, with the phase of our scan).

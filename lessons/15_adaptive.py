@@ -84,6 +84,8 @@ show(
 # $\operatorname{rms}(r)$. It begins somewhere on the left, with much of the picture missing, and it ends at the lower
 # right, at $y$: $a = 1$, $r = 0$. Somewhere in between it is nearest to the corner of the truth, $a = 0$, $r = 0$.
 #
+# **Two minutes.** Where in this plane does $\frac12(x + y)$ lie, and what is its error?
+#
 # ### Exercise 1: where on the way?
 #
 # Give the share $a$ and the root mean square of the rest of an image $z$.
@@ -450,6 +452,8 @@ for label, index in (("least risk", blind), ("last step", -1)):
 #
 # Two outputs that are ten steps apart differ, though neither is better. What differs without being better is noise of
 # the run, and an average takes it away: $m_k = w\, m_{k-1} + (1 - w)\, z_k$.
+#
+# **Two minutes.** What is $m_k$ for $w = 0$? What does it do for $w$ near 1?
 #
 # ### Exercise 4: what an average leaves
 #

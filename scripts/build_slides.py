@@ -41,6 +41,9 @@ LETTERS, SMALLEST = ((30, 440), (26, 640), (24, 820)), 22
 #: Headings of what is worked on, not shown.
 LEFT_OUT = re.compile(r"Exercise \d|Quiz$|References$|The same with sliders$")
 
+#: How a paragraph begins that is a task for two minutes: it stands in the notes alone.
+TASK = "**Two minutes.**"
+
 #: How sentences begin that tell a reader what to do at the keyboard.
 TO_READERS = ("Now you", "Change ", "Run ", "Press ", "Move ", "Now change", "Predict")
 
@@ -144,7 +147,7 @@ def lines(slide, most):
     ranked, behind = [], not slide.all("picture")
     for place, block in enumerate(slide.blocks):
         behind |= block.kind == "picture"
-        if block.kind in ("paragraph", "bullet_list", "ordered_list"):
+        if block.kind in ("paragraph", "bullet_list", "ordered_list") and not block.text.startswith(TASK):
             parts = [block.text] if block.kind == "paragraph" else items(block)
             for part, text in enumerate(parts):
                 fit = [one for one in sentences(text) if alone(one)]

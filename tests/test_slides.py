@@ -69,7 +69,8 @@ NOTEBOOK = nbformat.v4.new_notebook(cells=[
     nbformat.v4.new_markdown_cell("# Title\n\nYou can\n\n- see $a < b$;\n- do.\n\nHead, e.g. [this](x.ipynb)."),
     nbformat.v4.new_markdown_cell("## One\n\nThe first sentence stands above here. The second one is not shown.\n\n"
                                   "$$x = 1 \\tag{3}$$\n\nand a part of a sentence. It has: a colon, which leads:\n\n"
-                                  "The kernel is what stands below it."),
+                                  "The kernel is what stands below it.\n\n"
+                                  "**Two minutes.** A task of this kind is for the notes alone."),
     nbformat.v4.new_markdown_cell("### Exercise 1: do it\n\nThis text is part of an exercise, not of a slide."),
     nbformat.v4.new_code_cell("check('x')", metadata=dict(tags=["exercise"])),
     nbformat.v4.new_markdown_cell("After the exercise the section goes on here."),
@@ -86,6 +87,7 @@ def test_a_slide_is_made_of_the_sections_own_sentences():
         "The first sentence stands above here.", "The kernel is what stands below it.",
         "After the exercise the section goes on here."]
     assert r"\[x = 1\]" in shown and r"\tag{3}" in notes and "The second one is not shown" in notes
+    assert "A task of this kind" in notes
     assert "part of an exercise" not in middle and "Quiz" not in middle + last
     assert re.findall("<li>(.*?)</li>", last.split("<aside")[0]) == ["You know.", "You do."]
 
