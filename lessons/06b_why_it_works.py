@@ -240,7 +240,7 @@ claim(highest > 0 and ratio[highest] > ratio[0] + 2, "R is highest at a moved in
 # %% [markdown]
 # At some moved input the untrained kernel learns the picture still faster than the noise than it did at $z_0$. That
 # joins Appendix A.2 of the paper to aSeqDIP: A.2 says that an input near the truth makes the noise come late, and
-# aSeqDIP makes its input from its own output. It also says why lesson 04 need not bind a U-Net. The linear theory
+# aSeqDIP makes its input from its own output. It also says why lesson 04b need not bind a U-Net. The linear theory
 # **freezes** $\Theta$, and there a moving input only swings sooner to $y$; the kernel of a U-Net does not stand
 # still.
 #
