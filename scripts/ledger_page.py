@@ -83,9 +83,10 @@ def section(report):
     rule = " ".join(inspect.getdoc(experiment.judge).split())
     table = t2_table(report) if report["id"] == "T2" else claim_table(report["claims"])
     settings = ", ".join(f"{name} {words(value)}" for name, value in made["settings"].items() if name != "file")
-    about = report["about"][0].upper() + report["about"][1:]
+    about, cost = report["about"][0].upper() + report["about"][1:], report["ours"].get("core_seconds")
+    took = f"{cost:.0f} core-seconds" if cost else f"{made['seconds']:.0f} seconds"  # its runs may have been there
     return (f"\n## {report['id']}\n\n{about}. Published: {report['published']}.\n\nRule. {rule}\n\n{table}\n"
-            f"Settings: profile {made['profile']}; {settings}; {made['seconds']:.0f} seconds on {made['device']}.\n\n"
+            f"Settings: profile {made['profile']}; {settings}; {took} on {made['device']}.\n\n"
             f"{report['why']}\n\n"
             f"![{experiment.alt}](../aseqdip_lite/results/{report['id']}.png)\n"
             f"{published_section(report['id'])}")
