@@ -51,4 +51,4 @@ def test_the_root_holds_five_modules_and_the_core_stays_small():
     assert max(lines.values()) <= 300
     learned = sum(count for file, count in lines.items() if file.parts[0] == "learned")
     outside = sum(count for file, count in lines.items() if file.parts[0] in ("course", "widgets"))
-    assert learned <= 1_200 and sum(lines.values()) - outside - learned <= 11_580
+    assert learned <= 1_200 and sum(lines.values()) - outside - learned <= 11_590

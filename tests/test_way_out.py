@@ -166,7 +166,7 @@ def test_the_moving_variance_begins_where_it_is_said_to(every, window, tiny_mri)
     (("experiment", "F6", "--out", ""), "--out is empty"),
     (("run", *TINY, "--out", "a\nb"), "the name of the out folder, a\\nb, holds the character '\\n': rename it"),
     (("compare", *TINY, "--methods", "vanilla,vanilla"), "vanilla is named twice in --methods: name each method once"),
-    (("compare", *TINY, "--methods", "nlm", "--steps", "20"), "leave it out: no steps are made by nlm"),
+    (("compare", *TINY, "--methods", "nlm", "--steps", "20"), "leave it out: no Adam steps are made by nlm"),
     (("compare", *TINY, "--lr", "1"), "--lr belongs to a method"),
     (("run", "ct", "--profile", "smoke", "--window", "1e-300"), "window must be at least 0.001"),
 ])

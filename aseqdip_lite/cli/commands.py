@@ -57,7 +57,7 @@ def main(context):
 @click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
 @DEVICE
 @PROFILE
-@click.option("--out", default=None, help="Folder of the results [out/TASK-METHOD].")
+@click.option("--out", default=None, help="Folder of the results [out/TASK-METHOD]; a finished run there is replaced.")
 @click.option("--resume", is_flag=True, help="Go on from checkpoint.pt in --out, or start where there is none.")
 @click.option("--overwrite", is_flag=True, help="Start anew though --out holds an interrupted run, which is lost.")
 @click.option("--patience", type=int, default=None,
@@ -154,7 +154,8 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 @click.option("--workers", type=int, default=None, help="Runs at a time [one for each core; 1 on a GPU].")
 @click.option("--scheduler", default=None, metavar="ADDRESS",
               help="Dask scheduler whose workers make the runs, e.g. tcp://10.0.0.5:8786; they must see --out.")
-@click.option("--steps", type=int, default=None, help="Adam steps of every method; each one's default if not given.")
+@click.option("--steps", type=int, default=None,
+              help="Adam steps of every method that makes them [its default]; classic ones keep their iterations.")
 @DEVICE
 @PROFILE
 @click.option("--out", default=None, help="Folder of the results [out/compare-TASK].")
@@ -183,9 +184,10 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
         raise InputError("no method is named: give --methods all, or names as in --methods vanilla,aseqdip")
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"{twice[0]} is named twice in --methods: name each method once")
-    found = [methods.configure(name, task, profile, steps) for name in names]
-    if steps is not None and not any(method.budget or hasattr(method, "iterations") for method in found):
-        raise InputError(f"--steps does nothing here, leave it out: no steps are made by {' or '.join(names)}")
+    for name in names:
+        methods.configure(name, task, profile)
+    if steps is not None and not any(methods.get(name).budget for name in names):
+        raise InputError(f"--steps does nothing here, leave it out: no Adam steps are made by {' or '.join(names)}")
     out = checked_folder(f"out/compare-{task}" if out is None else out)
     report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
                             device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,

@@ -154,7 +154,7 @@ def settings_of(task, method=None):
     tasks, methods = catalogue()["tasks"], catalogue()["methods"]
     sections = {task: tasks[nearest(task, tasks, "task")]["settings"]}
     if method is not None:
-        facts = methods[nearest(method, methods, "method")]
+        facts = methods[nearest(method, methods if method in methods else methods_of(task), "method")]
         check_defined(method, task, methods_of(task), facts["limit"])
         searched = json.loads(SEARCHED.read_text(encoding="utf-8")).get(task, {}).get("laptop", {}).get(method, {})
         sections[method] = {name: setting | dict(default=searched.get(name, setting["default"]))

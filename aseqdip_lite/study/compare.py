@@ -42,7 +42,7 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     Args:
         task: task name; names: method names; seeds: number of seeds.
         images: shipped images or files; None is the task's default.
-        profile: "smoke", "laptop" or "paper"; steps: Adam steps of every iterative method.
+        profile: "smoke", "laptop" or "paper"; steps: of every method that makes Adam steps, or of a sampler.
         out: folder of compare.json, compare.md, compare.csv, and of compare.png and curves.png of the first image,
             compare-IMAGE.png and curves-IMAGE.png of each other one.
         workers: runs at a time (see `sweep`); by default one for each core, or 1 on a GPU.
@@ -69,7 +69,8 @@ def compare(task, names, *, seeds=1, images=(None,), profile="laptop", steps=Non
     for image, label, case in zip(images, labels, cases, strict=True):
         files = digests([image, *settings.values()])
         for name in names:
-            method = methods.configure(name, task, profile, steps, max(case.observation.start.shape[2:]))
+            budget = steps if methods.get(name).budget else None  # a classic solver keeps its iterations
+            method = methods.configure(name, task, profile, budget, max(case.observation.start.shape[2:]))
             try:
                 method.check_image(label)
             except InputError as error:
