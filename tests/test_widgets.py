@@ -690,3 +690,29 @@ def test_a_panel_says_in_words_what_it_is_where_it_cannot_be_drawn():
     view = tiny_panel()
     assert isinstance(view, Panel)
     assert repr(view) == "Panel(mri, idle): run the notebook to use it, or call run_sync()"
+
+
+# --- methods that draw samples ---------------------------------------------------------------------------------------
+
+def test_a_sampler_shows_one_sample_and_their_deviation_at_the_latest_step():
+    view = panel("mri", method="ddnm", methods=["ddnm"], profile="smoke", device="cpu", samples=2, **TINY)
+    result = view.run_sync(steps=3)
+    sample, spread = view.session.sampled
+    np.testing.assert_array_equal(spread, result.deviation)
+    assert not np.allclose(sample, result.case.display(result.answer))  # the answer is the mean of two
+    assert sum("One sample" in alt or "Deviation" in alt for alt in alts(view)) == 2
+    view.slider.value = 1
+    assert not any("One sample" in alt for alt in alts(view))
+
+
+def test_a_single_sample_has_no_deviation_and_no_further_pictures():
+    view = panel("mri", method="ddnm", methods=["ddnm"], profile="smoke", device="cpu", **TINY)
+    view.run_sync(steps=2)
+    assert view.session.sampled is None and not any("One sample" in alt for alt in alts(view))
+
+
+def test_number_of_samples_and_step_sizes_stand_with_the_settings_that_matter_most():
+    view = panel("mri", method="ddnm", methods=["ddnm", "dps"], profile="smoke", **TINY)
+    for name, settings in (("ddnm", ("samples", "eta")), ("dps", ("samples", "zeta"))):
+        view.controls["method"].value = name
+        assert set(view.form.first.children) >= {view.controls[setting] for setting in settings}

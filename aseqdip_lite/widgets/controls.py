@@ -9,7 +9,7 @@ import traitlets
 from ..settings import fields_of
 
 #: The settings that every panel shows first, in this order; whole numbers among them have a slider, too.
-FIRST = ("lam", "N", "K", "lr")
+FIRST = ("lam", "N", "K", "lr", "samples", "eta", "zeta")
 STYLE = dict(description_width="92px")
 WIDTH = "310px"
 #: ipywidgets 7 calls the hover text of a described widget otherwise than 8 does.

@@ -39,6 +39,8 @@ def picture(array, window, caption, alt, width=208, cmap="gray"):
 def pictures(runs, step, zoom=(1, 0.5, 0.5)):
     """Each run's stored iterate at a step with its error, A - B, and the truth of the latest run.
 
+    At the latest step of a run that draws samples also one of them, and their standard deviation.
+
     Args:
         runs: {"A": session, "B": session}; without B, or empty.
         step: Adam step to look at.
@@ -58,6 +60,11 @@ def pictures(runs, step, zoom=(1, 0.5, 0.5)):
         if case.truth is not None:
             cells.append(difference(box(np.abs(shown - case.truth), *zoom), case, f"{name}: |error|",
                                     f"Absolute error of run {what}", width))
+        if session.sampled is not None and stored == session.steps:
+            sample, spread = (box(array, *zoom) for array in session.sampled)
+            cells.append(picture(sample, case.window, f"{name}: one sample", f"One sample of run {what}", width))
+            cells.append(difference(spread, case, f"{name}: deviation", f"Deviation of the samples of run {what}",
+                                    width))
     if len(images) == 2 and images[0].shape == images[1].shape:
         cells.append(signed_difference(images[0] - images[1], case, width))
     if runs and case.truth is not None:

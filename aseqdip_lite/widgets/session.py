@@ -2,6 +2,7 @@
 
 import math
 
+from ..case import to_array
 from ..run.engine import Run
 
 #: What may be asked of a session in each state. "done" and "failed" are final.
@@ -46,6 +47,8 @@ class Session(Run):
     Attributes:
         state: "idle", "running", "paused", "done" or "failed".
         frames: the stored iterates, as displayed; step 0 is the start.
+        sampled: of a method that draws several samples, one of them and their standard deviation at each pixel, as
+            displayed after the latest step; else None.
     """
 
     def __init__(self, case, method, *, seed=0, steps=None):
@@ -54,7 +57,7 @@ class Session(Run):
         self._start_psnr = math.nan if case.truth is None else self.recorder.score("psnr", case.observation.start)
         self.frames = Frames(max(2, min(MOST_FRAMES, MOST_BYTES // start.nbytes)))
         self.frames.add(0, start)
-        self.state = "idle"
+        self.state, self.sampled = "idle", None
 
     @property
     def actions(self):
@@ -96,6 +99,9 @@ class Session(Run):
             state = super().advance()
             if state.step == self.steps:
                 self.frames.add(state.step, self.case.display(state.estimate))
+                if state.deviation is not None:
+                    spread = to_array(state.deviation, self.case.observation.scale)
+                    self.sampled = self.case.display(state.image), self.case.shown(spread)
         except Exception:
             self.state = "failed"
             raise
