@@ -21,6 +21,7 @@
 | `guidance` | the denoising term of Self-Guided DIP (G3) | Self-Guided DIP, Fig. 3 |
 | `learned_input` | how a learned input becomes an image (G4) | Self-Guided DIP, Fig. 4 |
 | `autoencoder` | a trained autoencoder as reconstructor (F7) | Appendix B |
+| `priors` | images unlike the training; what exact samples of a posterior are like (lesson 16) | this project |
 | `figures`, `figures_dynamics` | figures of what the modules above measure, where they do not draw their own | |
 
 Signals of the 1D experiments are (1, c, n) float64 tensors, images (1, C, H, W). A network enters as
