@@ -110,7 +110,7 @@ show(drawings.stages(), alt=drawings.STAGES)
 # | [13 A trained autoencoder](13_autoencoder.ipynb) | the same idea with a network that *has* seen images | 75 |
 # | [14 Paper and code](14_paper_and_code.ipynb) | does the published code do what the paper says? | 90 |
 # | [15 Lambda and N](15_adaptive.ipynb) | can a run set $\lambda$ itself, and end itself? | 90 |
-# | [16 Learned priors](16_learned_priors.ipynb) | what does a network that has seen images know, and what not? |
+# | [16 Learned priors](16_learned_priors.ipynb) | what does a network that has seen images know, and what not? | 90 |
 #
 # The minutes are those to work through a lesson with its exercises. Sections marked *stretch* may be left out.
 #

@@ -27,9 +27,11 @@ EQUIVALENT = {
         "denoising.sure:pixel": ("noise_std: negated",), "dip.path:sample": ("speed: negated",),
         "input.eps:divided": ("c: negated",),
         "ntk.error:left": ("sigma: negated",), "landweber.filter:missing": ("s: negated",),
-        "operators.gradient:mean": ("eps: negated",)},
+        "operators.gradient:mean": ("eps: negated",),
+        "learned.step": ("s: negated", "sd: negated", "sigma: negated")},
     "the answer is symmetric in the two": {
         "adaptive.paired": ("gap and sigma exchanged",), "auto.count": ("H and W exchanged",),
+        "learned.step": ("s and sd exchanged",),
         "mri.lam": ("H and W exchanged",), "paper.lam": ("lam and data exchanged",),
         "spectral.steps": ("beta and mu exchanged",), "stage.factor": ("theta and beta exchanged",),
         "start.psnr": ("image and truth exchanged",), "auto.count:quarter": ("H and W exchanged",),

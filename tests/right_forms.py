@@ -73,6 +73,12 @@ def simulated(values, beta, t, sigma):
     return sigma**2 * f.square().mean()
 
 
+def by_score(u, abar, D):
+    """Tweedie's formula for u: its score is (sqrt(abar) x_0 - u) / (1 - abar), and z is -sqrt(1 - abar) times that."""
+    x0 = D(u / abar**0.5, (1 / abar - 1) ** 0.5)
+    return -((1 - abar) ** 0.5) * (abar**0.5 * x0 - u) / (1 - abar)
+
+
 def misses(A, x, v):
     return torch.vdot(A(x).flatten(), v.flatten()) - torch.vdot(x.flatten(), A.adjoint(v).flatten())
 
@@ -163,6 +169,12 @@ RIGHT = {
     "input.sigma": [by_components],
     "input.onset": [onset_by_loop],
     "input.blind": [lambda o: o.A.adjoint(o.y), lambda o: 5 * o.start + 0.1],
+    "learned.eps": [by_score],
+    "learned.step": [lambda x0, y, s, sd, sigma: (x0 * (1 / s**2 + 1 / sd**2) + y / sigma**2)
+                     / (1 / s**2 + 1 / sd**2 + 1 / sigma**2)],
+    "learned.gain": [lambda m: 10 * math.log10(2) - 10 * math.log10(1 + 1 / m)],
+    "learned.outside": [lambda m: math.factorial(m) * 2 / math.factorial(m + 1)],
+    "learned.bill": [lambda training, slow, fast: np.roots([fast - slow, training])[0]],
     "mri.adjoint": [lambda y, s, m: combine(s, m * y),
                     lambda y, s, m: by_vjp(lambda x: m * fft(s * x), y[:, :1], y)],
     "mri.unseen": [lambda A: 1e-8 * fft((1 - A.mask) * draw(1, *A.in_shape, dtype=torch.complex64), torch.fft.ifft2)],

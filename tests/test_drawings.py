@@ -17,10 +17,11 @@ from aseqdip_lite.course import drawings
 from aseqdip_lite.course.drawings import runs, scans
 from aseqdip_lite.course.theory import dynamics
 from aseqdip_lite.course.theory.bands import complex_truth
+from aseqdip_lite.methods.sampler import Sampler
 
 ALL = {"two_pixels": (), "coils": (), "rays": (), "camera": (), "frequencies": (), "denoised": (), "inputs": (),
        "network": ("lite", "hourglass"), "family": (), "two_ways": (), "two_orders": (), "stages": (), "split": (),
-       "semiconvergence": (), "spring": (), "two_explanations": (), "first_modes": ()}
+       "semiconvergence": (), "spring": (), "two_explanations": (), "first_modes": (), "samplers": ()}
 SMALLEST = 8  #: points
 
 
@@ -177,6 +178,19 @@ def test_the_family_is_the_family():
     drawn = [name for named in drawings.diagrams.FAMILY.values() for name in named]
     assert sorted([*drawn, "vanilla"]) == sorted(
         name for name in methods.names() if methods.get(name).budget and not methods.get(name).trained)
+
+
+def test_the_samplers_are_those_of_the_library_and_the_slope_is_where_a_gradient_is_taken():
+    drawn = [set(names) for names, _ in drawings.diagrams.ENTRIES.values()]
+    known = {name: methods.get(name) for name in methods.names() if issubclass(methods.get(name), Sampler)}
+    assert set.union(*drawn) == set(known)
+    assert drawn[1] == {name for name, method in known.items() if method.guided}
+
+
+def test_what_comes_out_of_the_drawn_denoiser_is_nearer_to_the_head(drawn):
+    noisy, clean, _ = (np.asarray(inner.images[0].get_array()) for inner in drawn["samplers"].axes[0].child_axes)
+    truth = load_case("mri", "brain-070", size=len(noisy), coils=4).truth
+    assert np.corrcoef(clean.flat, truth.flat)[0, 1] > max(0.9, np.corrcoef(noisy.flat, truth.flat)[0, 1])
 
 
 @pytest.mark.parametrize("N", [1, 2, 3])

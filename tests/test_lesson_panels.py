@@ -28,6 +28,7 @@ PRINTED = {
     "13": (dict(task="mri", size=128, coils=8), r" aSeqDIP: ([\d.]+) dB"),
     "14": (dict(task="mri", size=64, coils=4), r"K=200, .*: ([\d.]+) dB"),
     "15": (dict(task="denoising", image="coffee", size=64, fill="zero"), r"K=200, .*: ([\d.]+) dB"),
+    "16": (dict(task="mri", size=96, coils=8), r"samples=4, .*: ([\d.]+) dB"),
 }
 #: The start of the panel of lesson 03 holds the truth, on purpose: no run has to beat it.
 ON_PURPOSE = {"03"}

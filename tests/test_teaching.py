@@ -211,7 +211,7 @@ def test_every_lesson_and_every_exercise_serves_an_outcome():
 @pytest.mark.parametrize("change, fault", [
     (("`dip.share`", "`dip.shore`"), "outcomes: no exercise 'dip.shore'"),
     (("`dip.share`, ", ""), "outcomes: nothing says what exercise 'dip.share' tests"),
-    (("| 09, 15 |", "| 09, 99 |"), "outcomes: no lesson 99"),
+    (("| 12, 15 |", "| 12, 99 |"), "outcomes: no lesson 99"),
 ], ids=["unknown exercise", "forgotten exercise", "unknown lesson"])
 def test_an_outcome_that_is_behind(change, fault):
     text = page("outcomes")

@@ -5,7 +5,7 @@ fall behind the code. They are white like all figures here, which is read on a d
 colour alone.
 """
 
-from .diagrams import calls, family, met, network, two_orders, two_ways
+from .diagrams import calls, family, met, network, samplers, two_orders, two_ways
 from .runs import STAGES, first_modes, split, spring, stages, two_explanations
 from .scans import (
     camera,
@@ -21,5 +21,5 @@ from .scans import (
 )
 
 __all__ = ["STAGES", "calls", "camera", "coil_places", "coils", "denoised", "family", "first_modes", "frequencies",
-           "inputs", "landweber", "met", "network", "rays", "semiconvergence", "split", "spring", "stages",
-           "two_explanations", "two_orders", "two_pixels", "two_ways"]
+           "inputs", "landweber", "met", "network", "rays", "samplers", "semiconvergence", "split", "spring",
+           "stages", "two_explanations", "two_orders", "two_pixels", "two_ways"]

@@ -11,9 +11,11 @@ from matplotlib.patches import Patch, Rectangle
 
 from ... import networks
 from ...images import fit, load_image
+from ...learned import sampling
 from ...methods.aseqdip import ASeqDIP
 from ...run.plots import NAMES, STYLE
 from ...tasks import load_case
+from ..theory.bands import complex_truth
 from .parts import FIRST, SECOND, arrow, box, bright, canvas
 
 #: What each method of the family changes against vanilla DIP.
@@ -191,4 +193,36 @@ def two_orders():
         start, low = passes[found.taken], bottom + 0.2
         axis.plot((start, start, 10.55), (bottom + 0.45, low, low), color="black", linewidth=1.4)
         arrow(axis, (10.55, low), (10.55, bottom + 0.48), coordinates="data")
+    return figure
+
+
+#: Where the data enter a sampler's step: the methods that put them there, and what they do.
+ENTRIES = {"the noisy image": (("score_mri", "mcg"), "$x \\leftarrow x + A^H(y - Ax)$\nMCG: by conjugate gradients"),
+           "the slope through D": (("dps", "mcg"), "$x \\leftarrow x - w\\,\\nabla_x\\Vert y - A\\,D(x; s)\\Vert$"),
+           "the clean image": (("ddnm",), "$x_0 \\leftarrow x_0 + A^+(y - Ax_0)$\nwhat A sees is replaced")}
+
+
+@rc_context(STYLE)
+def samplers(size=96, level=0.3):
+    """One denoiser in the middle, and where each of four samplers lets the data y in."""
+    case = load_case("mri", "brain-070", size=size, coils=4)
+    prior = sampling.trained_prior(case.observation)
+    s = prior.unit * level
+    x = complex_truth(case).to(torch.complex64)
+    x = x + s * sampling.normal(x, torch.Generator().manual_seed(0))
+    shown = [bright(case.display(image)) for image in (x, prior(x, s), case.observation.start)]
+    figure = Figure(figsize=(9.2, 4.4), layout="constrained")
+    axis = canvas(figure.subplots(), 9.2, 4.4)
+    _inset(axis, shown[0], (0.9, 2.9), "noisy $x = x_0 + sn$", 1.3)
+    box(axis, 3.75, 3.15, 1.7, 0.8, "denoiser\n$D(x; s)$")
+    _inset(axis, shown[1], (7.0, 2.9), "clean $x_0 = D(x; s)$", 1.3)
+    _inset(axis, shown[2], (0.1, 0.25), "y, as $A^Hy$", 1.0)
+    for start, end, text in (((2.3, 3.55), (3.7, 3.55), ""), ((5.5, 3.55), (6.9, 3.55), "")):
+        arrow(axis, start, end, text, coordinates="data")
+    arrow(axis, (7.65, 4.25), (1.55, 4.25), "again at a lower level s, with less noise", coordinates="data",
+          connectionstyle="arc3")
+    for left, (middle, end), (names, what) in zip((1.35, 4.0, 6.65), ((1.55, 2.5), (4.6, 3.1), (7.65, 2.5)),
+                                                  ENTRIES.values(), strict=True):
+        box(axis, left, 0.35, 2.5, 1.3, " and ".join(NAMES[name] for name in names) + "\n\n" + what, SECOND)
+        arrow(axis, (middle, 1.7), (middle, end), coordinates="data", linestyle="--")
     return figure
