@@ -1001,7 +1001,8 @@ claim(best.min() > 1, "stored: and more than 1 dB above the best image that DIP 
 # %% [markdown]
 # At the end they are far apart. Equal network, equal rate, equal budget: what is left is the method. Even the best
 # image that DIP passes, which needs the truth to be found, is worse than the last one of aSeqDIP. Level after 1000
-# steps was no finding about the two methods; it was a moment of a race.
+# steps was no finding about the two methods; it was a moment of a race. All three were found for aSeqDIP: what DIP
+# would do with a rate and a budget found for it at this length, this control does not ask.
 
 # %% [markdown]
 # ## Modify: lam and N

@@ -117,6 +117,7 @@ def outside(m):
         "that would hold if the samples lay on either side of the truth by independent coins: they share their centre, "
         "and the truth may lie far from it": 2 * 0.5**m,
         "that is a fixed share: with more samples the range grows": 0.05,
+        "a probability, not per cent": 200 / (m + 1),
     }
 
 
@@ -129,5 +130,8 @@ def bill(training, slow, fast):
         "a trained method costs its seconds, too": training / slow,
         "what is saved on each image is the difference of the two": [training / (slow + fast), training / fast],
         "upside down: that is what part of the training one image pays back": (slow - fast) / training,
+        "the sign: an image takes longer without the training": training / (fast - slow),
+        "do not round: the number of images may be a fraction": [
+            math.ceil(training / (slow - fast)), math.floor(training / (slow - fast))],
         "that is only the difference of the seconds": slow - fast,
     }
