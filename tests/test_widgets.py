@@ -417,7 +417,7 @@ def test_an_exception_in_the_task_is_shown_with_its_traceback():
 def test_a_loss_that_is_not_finite_ends_the_run_with_the_last_finite_image():
     view = run_broken("diverges")
     assert (view.state, view.session.reason, view.session.steps) == ("done", "diverged", 2)
-    assert "try a lower lr" in view.message.value
+    assert "Try a lower lr" in view.message.value
     assert np.isfinite(view.session.frames.latest[1]).all()
 
 

@@ -28,7 +28,7 @@ def lesson(chromium, lab, started):
 
     started(chromium, run_all)
     chromium.wait_for_function(
-        """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+        """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)')]
                  .every(prompt => /\\d/.test(prompt.innerText))""")
     return chromium
 
