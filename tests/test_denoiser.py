@@ -6,7 +6,7 @@ import brains
 import pytest
 import torch
 import train_denoiser
-from checks import generator, randn, resumed_training
+from checks import generator, randn, resumed_training, same_training
 
 from aseqdip_lite.images import catalogue, fit, load_image
 from aseqdip_lite.learned import denoiser
@@ -142,8 +142,9 @@ def test_the_loss_starts_at_one_at_every_level_and_falls():
 
 
 def test_training_resumed_is_training_uninterrupted():
-    straight, second = resumed_training(training, 4, 3)
-    assert torch.equal(straight.pool, second.pool)
+    straight, resumed = resumed_training(training, 4, 3)
+    assert straight.step == resumed.step == 7 and same_training(straight, resumed)
+    assert torch.equal(straight.pool, resumed.pool) and not torch.equal(straight.pool, training().pool)
 
 
 def test_levels_are_log_normal_and_within_bounds():

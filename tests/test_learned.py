@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import train_varnet
-from checks import Trap, error_of, generator, randn, resumed_training
+from checks import Trap, error_of, generator, randn, resumed_training, same_training
 
 from aseqdip_lite import load_case, methods, reconstruct
 from aseqdip_lite.course.theory.autoencoder import Autoencoder
@@ -158,8 +158,13 @@ def test_samples_are_seeded_and_what_they_say():
 
 
 def test_training_resumed_is_training_uninterrupted():
-    settings = dict(seed=1, size=16, cascades=2, widths=(4, 4))
-    resumed_training(lambda: train_varnet.Training(ellipses(), **settings), 2, 3)
+    def training():
+        return train_varnet.Training(ellipses(), seed=1, size=16, cascades=2, widths=(4, 4))
+
+    straight, resumed = resumed_training(training, 2, 3)
+    assert straight.step == resumed.step == 5 and same_training(straight, resumed)
+    resumed.advance()
+    assert not same_training(straight, resumed)
 
 
 def test_training_lowers_the_error_of_a_sample_and_averages_the_weights(monkeypatch):
