@@ -10,9 +10,9 @@ site asks no other host for anything: formulas are drawn by the MathJax that it 
 
 import ast
 import base64
+import io
 import re
 import shutil
-import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +20,7 @@ from pathlib import Path
 import build_slides
 import click
 import nbformat
+from PIL import Image
 
 from aseqdip_lite.course import REPOSITORY, lesson_files
 from aseqdip_lite.study.tables import markdown_table
@@ -170,8 +171,9 @@ def with_sizes(page):
     """Write the width and height of each picture into a page, so that its text stays where it is while they load."""
     def sized(tag):
         kind, _, content = tag[1].partition(",")
-        head = base64.b64decode(content[:32]) if kind.startswith("data:") else (page.parent / tag[1]).read_bytes()[:24]
-        width, height = struct.unpack(">II", head[16:24])  # all pictures are PNG
+        inside = io.BytesIO(base64.b64decode(content)) if kind.startswith("data:") else page.parent / tag[1]
+        with Image.open(inside) as picture:
+            width, height = picture.size
         return f'{tag[0][:-1].rstrip("/ ")} width="{width}" height="{height}"/>'
 
     text = page.read_text(encoding="utf-8")

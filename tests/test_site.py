@@ -2,7 +2,9 @@
 alt texts and sizes, and nothing is asked of another host, also in a browser, which draws the formulas.
 """
 
+import base64
 import html
+import io
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from docstrings import as_rst
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -103,14 +106,18 @@ def test_links_between_pages_resolve(site, pages):
 
 
 @needs_sphinx
-def test_every_picture_is_there_and_has_an_alt_text_and_a_size(site, pages):
+def test_every_picture_is_there_and_has_an_alt_text_and_its_own_size(site, pages):
     faults = []
     for path, page in pages.items():
         for picture in page.pictures:
-            there = picture["src"].startswith("data:") or (path.parent / unquote(picture["src"])).is_file()
-            sized = int(picture.get("width", 0)) > 0 < int(picture.get("height", 0))
+            source, inside = picture["src"], picture["src"].partition(";base64,")[2]
+            file = io.BytesIO(base64.b64decode(inside)) if inside else path.parent / unquote(source)
+            sized = there = bool(inside) or file.is_file()
+            if there:
+                with Image.open(file) as opened:
+                    sized = (picture.get("width"), picture.get("height")) == tuple(map(str, opened.size))
             if not there or not sized or not (picture.get("alt") or "").strip():
-                faults.append(f"{path.relative_to(site)}: {picture['src'][:60]}")
+                faults.append(f"{path.relative_to(site)}: {source[:60]}")
     assert faults == []
 
 
