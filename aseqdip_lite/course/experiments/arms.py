@@ -167,14 +167,9 @@ def highest(text, rows, arm, name, task):
     return compared(f"{text} (the best other is {best})", gaps, task)
 
 
-def rate(rows, arm):
-    """Adam's learning rate of an arm's rows; older ones do not have it: the arm's in the profile "laptop"."""
-    return rows[0].get("lr") or trial_of(arm, dict(task=rows[0]["task"]), None, 0).settings["lr"]
-
-
 def one_rate(rows):
-    """A sentence with the learning rate of all rows; older ones do not have it: 3e-4."""
-    return f"Learning rate {rows[0].get('lr', 3e-4):.0e} in all arms.".replace("e-0", "e-")
+    """A sentence with the learning rate of all rows."""
+    return f"Learning rate {rows[0]['lr']:.0e} in all arms.".replace("e-0", "e-")
 
 
 def onset_text(rows):

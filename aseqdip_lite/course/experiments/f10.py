@@ -6,11 +6,12 @@ from matplotlib.figure import Figure
 from ...run.plots import NAMES
 from . import Experiment, arms, register
 from .arms import highest, mean, one_rate, rows_in, rows_of
+from .f4 import BRAINS, ONE
 from .published import Runs
 
 NS = (1, 2, 4)
 PICTURES = ("astronaut", "coffee", "retina")
-PROBLEMS = (dict(task="mri", images=("brain-070", "brain-096", "brain-056")),
+PROBLEMS = (dict(task="mri", images=BRAINS),
             dict(task="ct", images=("ct-head", "ct-brain-064", "shepp-logan"), views=18),
             dict(task="denoising", images=PICTURES, sigma=25.0), dict(task="inpainting", images=PICTURES, hiar=0.25))
 
@@ -30,7 +31,7 @@ def blocks(steps, size=None, coils=8, images=1, seeds=1, profile="laptop"):
     Args:
         size: side in pixels; None for the profile's own, and its coils. images: of each task.
     """
-    by_N = {arm(N): dict(method="aseqdip", lam=1.0, N=N, lr=3e-4, network="lite") for N in (2, 4, 1)}
+    by_N = {arm(N): dict(method="aseqdip", lam=1.0, N=N) | ONE for N in (2, 4, 1)}
     problems = []
     for problem in PROBLEMS:
         sizes = {} if size is None else dict(size=size) | (dict(coils=coils) if problem["task"] == "mri" else {})
@@ -79,7 +80,8 @@ RUNS = Runs("F10", blocks, gather, arms.course)
 register(Experiment(
     id="F10", about="(N, K) at a fixed number N K of Adam steps, four tasks",
     published="N K = 4000: (2, 2000) best, against (1, 4000) and (4, 1000)",
-    profiles=dict(smoke=dict(size=32, coils=2, steps=4, progress=False), laptop=dict(size=128, steps=1500),
+    profiles=dict(smoke=dict(size=32, coils=2, steps=4, progress=False),
+                  laptop=dict(size=128, steps=1500, images=3, file="F_runs.jsonl"),
                   paper=dict(images=3, steps=4000, seeds=3, profile="paper", record_every=10,
                              file="F10_runs_paper.jsonl")),
     measure=RUNS.measure, runs=RUNS, judge=judge, figure=figure,

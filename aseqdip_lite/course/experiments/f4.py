@@ -1,17 +1,23 @@
 """F4a and F4b: when Deep Image Priors overfit (aSeqDIP paper, Fig. 4)."""
 
 from . import Experiment, arms, register
-from .arms import by_image, draw_curves, fall, lasts, later, mean, onset_text, rate, rows_in, rows_of
+from .arms import by_image, draw_curves, fall, lasts, later, mean, onset_text, rows_in, rows_of
 from .published import Runs
 from .verdicts import by_signs, claim
 
-#: The four arms of the figure. aSeqDIP has the published lam and N; network and learning rates are `arms.NARROW`.
-ARMS = {"vanilla": dict(method="vanilla"), "self-guided": dict(method="self_guided"),
-        "aSeqDIP, lam 0": dict(method="aseqdip", lam=0.0, N=2, lr=3e-4, network="lite"),
-        "aSeqDIP, lam 1": dict(method="aseqdip", lam=1.0, N=2, lr=3e-4, network="lite")}
+#: Network and learning rate of all arms, see `arms.NARROW`.
+ONE = dict(lr=3e-4, network="lite")
 
-#: The two that answer a claim; the other two stand in the figure.
-PAIR = ("aSeqDIP, lam 1", "aSeqDIP, lam 0")
+#: The four arms of the figure. aSeqDIP has the published lam and N.
+ARMS = {"vanilla": dict(method="vanilla") | ONE, "self-guided": dict(method="self_guided") | ONE,
+        "aSeqDIP, lam 0": dict(method="aseqdip", lam=0.0, N=2) | ONE,
+        "aSeqDIP, lam 1": dict(method="aseqdip", lam=1.0, N=2) | ONE}
+
+#: The claims on lam compare these two, that on the other methods compares `OTHERS`.
+PAIR, OTHERS = ("aSeqDIP, lam 1", "aSeqDIP, lam 0"), ("vanilla", "self-guided")
+
+#: The slices of MRI.
+BRAINS = ("brain-070", "brain-096", "brain-056")
 
 #: The step up to which the published curves go.
 LAST = 4000
@@ -20,11 +26,10 @@ LAST = 4000
 def blocks(problems, steps, seeds=1, profile="laptop"):
     """The runs of the four `ARMS` on the problems, see `arms.blocks`.
 
-    The claims that can be tested are about the `PAIR`, so its blocks come first, on all images with the first seed
-    before further seeds; lam 1 first, which has a claim of its own.
+    The paper is about lam, so the blocks of the `PAIR` come first, on all images with the first seed before further
+    seeds; lam 1 first, which has a claim of its own.
     """
-    others = [name for name in ARMS if name not in PAIR]
-    return [block for names in (PAIR, others) for block in arms.blocks(
+    return [block for names in (PAIR, OTHERS) for block in arms.blocks(
         {name: ARMS[name] for name in names}, problems, steps=steps, seeds=seeds, profile=profile)]
 
 
@@ -34,14 +39,12 @@ def gather(found):
 
 
 def judge(ours):
-    """Three claims. Vanilla and Self-Guided DIP run at other learning rates than aSeqDIP, so their onsets and its are
-    not compared. With equal rates: lam 0 overfits before lam 1, image by image and seed by seed; and lam 1 does not
-    overfit before step `LAST`, 4000, of which a run that ended or collapsed before it says nothing."""
+    """Three claims, image by image and seed by seed. Vanilla DIP overfits before Self-Guided DIP, if both have one
+    learning rate; aSeqDIP with lam 0 overfits before lam 1; and lam 1 does not overfit before step `LAST`, 4000, of
+    which a run that ended or collapsed before it says nothing."""
     rows = {arm: rows for arm in ARMS if (rows := rows_of(ours["rows"], arm))}
     one, zero = (rows.get(arm, []) for arm in PAIR)
-    rates = ", ".join(f"{arm} {rate(rows[arm], ARMS[arm]):g}" for arm in rows)
-    claims = [claim("Vanilla DIP overfits first, then Self-Guided DIP", "not tested",
-                    f"learning rates differ: {rates}" if len(rows) == len(ARMS) else f"run: {', '.join(rows)} alone"),
+    claims = [others_first(rows),
               by_signs("aSeqDIP with lam 0 overfits before aSeqDIP with lam 1", by_image(zero, one, later),
                        f"lam 0 {onset_text(zero)}; lam 1 {onset_text(one)}"),
               by_signs(f"aSeqDIP with lam 1 does not overfit before step {LAST}",
@@ -51,19 +54,37 @@ def judge(ours):
         for arm, found in rows.items()) + "."
 
 
-def profiles(name, task, image, **settings):
-    """Sizes of an experiment on a task: the laptop profile runs two images, and ends before `LAST`; at the published
-    size three run to beyond it, as an onset shows only some steps later.
-    """
-    def problems(images, size, **extra):
-        return [dict(task=task, image=name, size=size) | settings | extra for name in images]
+def others_first(rows):
+    """The claim on the two other methods, of {arm: its rows}."""
+    text, (first, second) = "Vanilla DIP overfits before Self-Guided DIP", (rows.get(arm, []) for arm in OTHERS)
+    if not (first and second):
+        return claim(text, "not tested", f"run: {', '.join(rows)} alone")
+    if (rate := first[0]["lr"]) != (other := second[0]["lr"]):
+        return claim(text, "not tested", f"learning rates differ: {rate:g} and {other:g}")
+    return by_signs(text, by_image(first, second, later),
+                    f"vanilla {onset_text(first)}; self-guided {onset_text(second)}")
 
-    coils = dict(coils=2) if task == "mri" else {}
-    full = dict(coils=15, size=320) if task == "mri" else dict(size=512)
-    return dict(smoke=dict(problems=problems(image[:1], 32, **coils), steps=3, progress=False),
-                laptop=dict(problems=problems(image[:2], 96), steps=3000),
-                paper=dict(problems=[problem | full for problem in problems(image, 128)], steps=LAST + 1000, seeds=3,
-                           profile="paper", record_every=10, file=f"{name}_runs_paper.jsonl"))
+
+def profiles(name, task, images, last=LAST + 1000, **settings):
+    """Sizes of an experiment on a task, of three images. Runs go beyond step `LAST`, as an onset shows only some steps
+    later.
+
+    Args:
+        name: id of the experiment; task, images: names. last: Adam steps at the published size. settings: of the task.
+    """
+    def problems(images, **sizes):
+        return [dict(task=task, image=image) | settings | sizes for image in images]
+
+    few, full = (dict(coils=2), dict(coils=15, size=320)) if task == "mri" else ({}, dict(size=512))
+    return dict(smoke=dict(problems=problems(images[:1], size=32, **few), steps=3, progress=False),
+                laptop=dict(problems=problems(images, size=128), steps=LAST + 1000, file="F_runs.jsonl"),
+                paper=dict(problems=problems(images, **full), steps=last, seeds=3, profile="paper", record_every=10,
+                           file=f"{name}_runs_paper.jsonl"))
+
+
+def curves(ours):
+    """The experiment's figure."""
+    return draw_curves(ours["rows"])
 
 
 RUNS = Runs("F4", blocks, gather, arms.course)
@@ -72,10 +93,9 @@ ALT = ("PSNR against Adam steps of vanilla DIP, Self-Guided DIP and aSeqDIP with
 register(Experiment(
     id="F4a", about="when the PSNR begins to fall, MRI 4x", published="vanilla near step 500, Self-Guided and aSeqDIP "
     "with lam 0 near 1600, aSeqDIP with lam 1 not before 4000",
-    profiles=profiles("F4a", "mri", ("brain-070", "brain-096", "brain-056")), measure=RUNS.measure, runs=RUNS,
-    judge=judge, figure=lambda ours: draw_curves(ours["rows"]), alt=ALT))
+    profiles=profiles("F4a", "mri", BRAINS), measure=RUNS.measure, runs=RUNS, judge=judge, figure=curves, alt=ALT))
 register(Experiment(
     id="F4b", about="when the PSNR begins to fall, CT from 18 views", published="vanilla near step 750, Self-Guided "
     "1250, aSeqDIP with lam 0 near 3800, with lam 1 not before 4000",
     profiles=profiles("F4b", "ct", ("ct-head", "ct-brain-064", "shepp-logan"), views=18), measure=RUNS.measure,
-    runs=RUNS, judge=judge, figure=lambda ours: draw_curves(ours["rows"]), alt=ALT))
+    runs=RUNS, judge=judge, figure=curves, alt=ALT))

@@ -1,7 +1,8 @@
 """F9: the weight of the autoencoding term over many steps (aSeqDIP paper, Fig. 9)."""
 
 from . import Experiment, arms, register
-from .arms import by_image, draw_curves, fall, highest, later, mean, one_rate, onset_text, rows_in, rows_of
+from .arms import by_image, fall, highest, later, mean, one_rate, onset_text, rows_in, rows_of
+from .f4 import BRAINS, ONE, curves, profiles
 from .published import Runs
 from .verdicts import by_signs
 
@@ -13,14 +14,13 @@ def arm(lam):
     return f"lam {lam:g}"
 
 
-def blocks(images, size, steps, snr, coils=8, seeds=1, profile="laptop"):
-    """The runs of aSeqDIP with N 2 and each of `LAMS`, MRI 4x, see `arms.blocks`.
+def blocks(problems, steps, seeds=1, profile="laptop"):
+    """The runs of aSeqDIP with N 2 and each of `LAMS` on the problems, see `arms.blocks`.
 
     Both claims compare all three, so a block has the three on an image with a seed. A claim needs three images before
     it needs three seeds, so all images with the first seed come first. In a block the published lam 1 comes first.
     """
-    lams = {arm(lam): dict(method="aseqdip", lam=lam, N=2, lr=3e-4, network="lite") for lam in (1.0, 0.5, 2.0)}
-    problems = [dict(task="mri", image=image, size=size, coils=coils, snr=snr) for image in images]
+    lams = {arm(lam): dict(method="aseqdip", lam=lam, N=2) | ONE for lam in (1.0, 0.5, 2.0)}
     return arms.blocks(lams, problems, steps=steps, seeds=seeds, profile=profile)
 
 
@@ -48,10 +48,6 @@ RUNS = Runs("F9", blocks, gather, arms.course)
 register(Experiment(
     id="F9", about="lam in {0.5, 1, 2} over many steps, MRI 4x",
     published="10,000 steps: lam 1 best, lam 0.5 falls first",
-    profiles=dict(smoke=dict(images=("brain-070",), size=32, coils=2, steps=3, snr=19.0, progress=False),
-                  laptop=dict(images=("brain-070",), size=96, steps=6000, snr=19.0),
-                  paper=dict(images=("brain-070", "brain-096", "brain-056"), size=320, coils=15, steps=10000, snr=19.0,
-                             seeds=3, profile="paper", record_every=10, file="F9_runs_paper.jsonl")),
-    measure=RUNS.measure, runs=RUNS, judge=judge, figure=lambda ours: draw_curves(ours["rows"]),
+    profiles=profiles("F9", "mri", BRAINS, last=10000), measure=RUNS.measure, runs=RUNS, judge=judge, figure=curves,
     alt="PSNR against Adam steps of aSeqDIP with lam 0.5, 1 and 2 on MRI, the peak of each circled, and the level of "
         "the start"))
