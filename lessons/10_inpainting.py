@@ -11,23 +11,23 @@
 # **After this lesson you can**
 #
 # - build the forward operator $A = M$ of in-painting and prove that it is an orthogonal projection;
-# - say exactly which images fit the measurements, and show pictures that fit equally well and differ by anything;
-# - derive and solve the harmonic filling with a sparse solver, and say what biharmonic filling and total variation
-#   do instead;
+# - say exactly which images fit the measurements, and show pictures that fit equally well and yet look nothing alike;
+# - derive the harmonic filling, compute it with a sparse solver, and say how biharmonic filling and total variation
+#   differ;
 # - turn the PSNR of a picture into the PSNR of its hole, and say which of the two flatters;
 # - run Deep Image Prior and aSeqDIP on a box and on 97 % missing pixels, and tell which prior suits which hole;
 # - derive what a stage of aSeqDIP does to a pixel that nobody measured, and find out why a black hole stays dark;
 # - say how a U-Net hands a hole through, and what a network without skip connections does instead;
 # - try repairs (another zero, another network, another start), one change at a time.
 #
-# **You need** lessons 02 (Deep Image Prior) and 06 (aSeqDIP). Lesson 01 (null space) helps. Or: linear algebra, least
-# squares, and a training loop in PyTorch.
+# **You need** lessons 02 (Deep Image Prior) and 06 (aSeqDIP); lesson 01 (null space) helps. Without them you need
+# linear algebra, least squares, and some practice with training loops in PyTorch.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
 # GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 75.
 #
-# **Data** the photographs *coffee* (Rachel Michetti; CC0) and *retina* (Mikael Häggström, WikiJournal of Medicine 1(2),
-# 2014; CC0), both from scikit-image. The holes are cut by us. Code BSD-3-Clause, text CC BY 4.0.
+# **Data** the photographs *coffee* (Rachel Michetti; CC0) and *retina* (Mikael Häggström, WikiJournal of Medicine
+# 1(2), 2014; CC0), both from scikit-image. We cut the holes ourselves. Code BSD-3-Clause, text CC BY 4.0.
 # **For teaching, not for diagnosis.**
 
 # %%
@@ -50,16 +50,17 @@ banner()
 # %%
 show(
     drawings.network("lite", "hourglass"),
-    alt="""Two rows of boxes. Left, the U-Net "lite": boxes become lower towards the middle, from 64 x 64 to 8 x 8
-        pixels, and higher again, with 16, 32, 64, 64, 32, 16 and 16 channels; dashed arrows lead from the boxes on
-        the way down to those of the same height on the way up. Right, the hourglass: eight boxes of 32 channels,
+    alt="""Two rows of boxes. Left, the U-Net "lite": the boxes become lower towards the middle, from 64 x 64 to 8 x 8
+        pixels, and then higher again, with 16, 32, 64, 64, 32, 16 and 16 channels; dashed arrows lead from the boxes
+        on the way down to those of the same height on the way up. Right, the hourglass: eight boxes of 32 channels,
         from 32 x 32 down to 4 x 4 and up to 64 x 64, without dashed arrows.""",
 )
 
 # %% [markdown]
-# **Two networks that may fill a hole.** The height of a box is the side of the image in it; its width and the number
-# are its channels. The U-Net on the left hands fine detail over by *skips*, and with it the hole in its input. In the
-# hourglass on the right everything passes the small middle, so a pixel inside the hole is made of what lies around it.
+# **Two networks that may fill a hole.** The height of a box is the side of the image at that layer; its width, and the
+# number on it, give the channels. The U-Net on the left passes fine detail across by *skips*, and with it the hole in
+# its input. In the hourglass on the right everything passes through the small middle, so a pixel inside the hole is
+# made from what lies around it.
 
 # %% [markdown]
 # ## Predict first
@@ -67,11 +68,11 @@ show(
 # Write your guesses down; the last section asks for them again.
 #
 # 1. A box of a quarter of the picture is missing. A method returns an image of 20 dB whose known pixels are exact.
-#    What is the PSNR inside of the hole?
+#    What is the PSNR inside the hole?
 # 2. Which is harder to fill: a box of 25 % of the pixels, or 97 % of the pixels missing at random places?
-# 3. You fill the hole so that the image has the smallest gradients that are possible. What will you see in the middle?
+# 3. You fill the hole so that the image has the smallest possible gradients. What will you see in the middle?
 # 4. aSeqDIP starts at $z_0 = y$, whose hole is black. Somebody cheats and puts the **truth** into the hole of $z_0$.
-#    What does that gain?
+#    What is gained?
 # 5. Does a larger `lam` make a black hole brighter or darker?
 
 # %% [markdown]
@@ -86,12 +87,12 @@ show(
 # | $h$ | `h` | share of the pixels that the hole takes |
 # | $z_0 = A^Hy = y$ | `start` | the start of aSeqDIP |
 #
-# The paper calls the share of a central box HIAR, hole-to-image area ratio, and uses 0.1 and 0.25. For random masks it
-# takes 97 % away.
+# The paper calls the share of a central box HIAR, hole-to-image area ratio, and uses 0.1 and 0.25. Its random masks
+# remove 97 % of the pixels.
 #
-# One thing about zero. In $y$ and $z_0$ it stands for "not measured", and on a screen it is black. The library
-# subtracts the mean of the known pixels first and adds it to every answer, so that zero **is** this mean
-# (`fill="mean"`). `fill="zero"` leaves black as it is. Until the last third of this lesson we use the mean.
+# A word about zero. In $y$ and $z_0$ it stands for "not measured", but on a screen it is black. The library therefore
+# subtracts the mean of the known pixels first and adds it back to every answer, so that zero **is** this mean
+# (`fill="mean"`). With `fill="zero"` black stays zero. We use the mean until the last third of this lesson.
 
 # %%
 size = pick(smoke=32, laptop=64, paper=128)
@@ -99,7 +100,7 @@ HOLES = {"box 0.1": dict(hiar=0.1), "box 0.25": dict(hiar=0.25), "97 % missing":
 
 
 def problem(image, **settings):
-    """An in-painting case of a picture, on our device; `paste=False`: the known pixels, too, are the method's own."""
+    """An in-painting case of a picture, on our device; `paste=False` keeps the method's own known pixels as well."""
     return load_case("inpainting", image, size=size, paste=False, seed=0, **settings).to(device())
 
 
@@ -127,14 +128,14 @@ for image in ("coffee", "retina"):
     pictures[f"{image}, truth"] = some.truth
 show(
     plot_images(pictures, None, (0, 1)),
-    alt="""A cup of coffee with a black box in the middle, the same with only a few scattered pixels left, and whole;
-        then the same three of a retina, an orange disc with a black border: the box lies inside of the disc.""",
+    alt="""A cup of coffee with a black box in the middle, with only a few scattered pixels left, and whole; then a
+        retina, an orange disc with a black border, in the same three versions: the box lies inside the disc.""",
 )
 
 # %% [markdown]
 # ## The operator is a projection
 #
-# One line. (`A` is the library's, `forward` ours.)
+# It takes one line. (`A` is the library's operator, `forward` is ours.)
 
 
 # %%
@@ -143,13 +144,13 @@ def forward(x):
 
 
 # %% [markdown]
-# Written as a matrix on the pixels, $M$ is **diagonal** with ones and zeros. Two properties follow at once.
+# Written as a matrix on the pixels, $M$ is **diagonal**, with ones and zeros. Two properties follow at once.
 #
 # - $\langle Mx, v\rangle = \sum_i m_ix_iv_i = \langle x, Mv\rangle$, so $A^H = A$.
 # - $m_i^2 = m_i$, so $A^2 = A$.
 #
-# A matrix with $A^H = A$ and $A^2 = A$ is an **orthogonal projection**. It splits every image into two parts, and they
-# are orthogonal: $\langle Ax, (I-A)x\rangle = \langle x, A(I-A)x\rangle = 0$.
+# A matrix with $A^H = A$ and $A^2 = A$ is an **orthogonal projection**. It splits every image into two parts, which
+# are orthogonal to each other: $\langle Ax, (I-A)x\rangle = \langle x, A(I-A)x\rangle = 0$.
 #
 # $$x = \underbrace{Ax}_{\text{known}} + \underbrace{(I-A)x}_{\text{hole}} . \tag{1}$$
 
@@ -167,17 +168,19 @@ claim(
 # %% [markdown]
 # ## What A cannot see: the hole, exactly
 #
-# $Au = 0$ if and only if $u$ is zero at every known pixel. So the null space of $A$ is the set of all images that live
-# in the hole. In MRI it was spread over the whole picture, and no single pixel was lost. Here it has an address.
+# $Au = 0$ if and only if $u$ is zero at every known pixel. So the null space of $A$ is the set of all images that are
+# zero outside the hole. In MRI the null space was spread over the whole picture, and no single pixel was lost. Here it
+# has an address.
 #
-# All singular values of $A$ are 1 or 0 (lesson 01b). There is nothing faint to be divided by, no noise to be amplified,
-# and without noise nothing to stop early. The whole problem is the null space.
+# All singular values of $A$ are 1 or 0 (lesson 01b). So no small singular value has to be divided by, no noise is
+# amplified, and without noise there is no reason to stop early. The null space is the whole problem.
 #
-# Therefore **any** filling of the hole fits the data: $A(x + u) = Ax$. Four of them, without any method:
+# Therefore **any** filling of the hole fits the data: $A(x + u) = Ax$. Here are four fillings, made without any
+# method:
 
 # %%
 def truth_of(case):
-    """The truth as methods count, (1, 3, H, W): without the offset that was subtracted from y."""
+    """The truth on the scale that methods use, (1, 3, H, W): without the offset that was subtracted from y."""
     picture = torch.from_numpy(case.truth - case.offset)
     return picture.permute(2, 0, 1)[None].float().to(device())  # (H, W, 3) -> (1, 3, H, W)
 
@@ -203,13 +206,13 @@ for name, image in fillings.items():
     claim(misfit < 1e-9, "its data term is zero, within 1e-9", needs="smoke")
 show(
     plot_images({name: case.display(image) for name, image in fillings.items()}, None, (0, 1)),
-    alt="""Four pictures that are equal around a box in the middle: the box is brown, holds the picture upside down,
-        holds coloured noise, and holds the truth.""",
+    alt="""Four pictures that are equal around a box in the middle. The box is plain brown, shows the picture upside
+        down, shows coloured noise, and shows the truth.""",
 )
 
 # %% [markdown]
 # The data cannot tell these four apart. What a method shows in the hole is its **prior and nothing else**. That makes
-# in-painting the cleanest test of a prior in this course. It also means: a filling is never a measurement, however
+# in-painting the cleanest test of a prior in this course. It also means that a filling is never a measurement, however
 # convincing it looks.
 #
 # ## Two PSNRs, and which one flatters
@@ -218,19 +221,19 @@ show(
 #
 # $$\|\hat x - x\|^2 = \|A(\hat x - x)\|^2 + \|(I - A)(\hat x - x)\|^2 .$$
 #
-# A share $1-h$ of the pixels is known, a share $h$ is not. Divide by the number of values, $3HW$, and write each part
-# as a mean over its own pixels:
+# A share $1-h$ of the pixels is known and a share $h$ is not. Divide by the number of values, $3HW$, and write each
+# part as a mean over its own pixels:
 #
 # $$\mathrm{MSE} = (1-h)\,\mathrm{MSE}_{\text{known}} + h\,\mathrm{MSE}_{\text{hole}} . \tag{2}$$
 #
-# Take $\mathrm{MSE}_{\text{known}} = 0$; the data are exact, so a method can have that for nothing.
+# Take $\mathrm{MSE}_{\text{known}} = 0$. Because the data are exact, every method can have this for free.
 #
 # **Two minutes.** A hole of 1 % of the pixels has an MSE of 0.01 inside. What is the PSNR of the whole picture, and
-# what is it in the hole?
+# what is the PSNR in the hole?
 #
 # ### Exercise 1: PSNR in the hole
 #
-# Known pixels are exact. Return the PSNR in the hole (in dB, peak 1) from that of the whole image and from $h$.
+# The known pixels are exact. Return the PSNR in the hole (in dB, peak 1), given the PSNR of the whole image and $h$.
 
 
 # %% tags=["exercise"]
@@ -253,43 +256,44 @@ for (image, name), some in cases.items():
     )
 
 # %% [markdown]
-# All six are the same method: paint the hole with one colour. The known pixels, which nobody had to find, lift the PSNR
-# by 10 dB for the small box, by 6 dB for the large one, and by a tenth of a dB for the random mask. So the PSNR of
-# the whole picture flatters, and it flatters small holes most. Numbers of different holes cannot be compared by
-# it at all.
+# All six rows use the same method: paint the hole with one colour. The known pixels, which nobody had to find, lift
+# the PSNR by 10 dB for the small box, by 6 dB for the large one, and by a tenth of a dB for the random mask. So the
+# PSNR of the whole picture flatters, and it flatters small holes most. It cannot be used at all to compare different
+# holes.
 #
 # From here on we print both.
 
 # %% [markdown]
 # ## The harmonic filling, derived
 #
-# The oldest idea: neighbours are alike. Let $D$ be the matrix that takes all differences of neighbouring pixels, down
-# and to the right. We look for
+# The oldest idea is that neighbours are alike. Let $D$ be the matrix that takes all differences of neighbouring
+# pixels, downwards and to the right. We look for
 #
 # $$\min_x\ \|Dx\|^2 \quad\text{such that } x = y \text{ at the known pixels.} \tag{3}$$
 #
-# Sort the pixels into unknown ones, $u$, and given ones, $g$, and the columns of $D$ with them:
+# Sort the pixels into unknown ones, $u$, and given ones, $g$, and sort the columns of $D$ in the same way:
 # $Dx = D_u\,x_u + D_g\,y_g$. Only $x_u$ is free, so (3) is an ordinary least-squares problem,
 #
 # $$\min_{x_u}\ \|D_u\,x_u + D_g\,y_g\|^2 .$$
 #
-# Its gradient, $2D_u^T(D_ux_u + D_gy_g)$, has to vanish. These are the **normal equations**
+# Its gradient, $2D_u^T(D_ux_u + D_gy_g)$, has to vanish. This gives the **normal equations**
 #
 # $$D_u^TD_u\,x_u = -D_u^TD_g\,y_g, \qquad\text{that is,}\qquad L_{uu}\,x_u = -L_{ug}\,y_g
 # \quad\text{with } L = D^TD . \tag{4}$$
 #
-# What does one row say? Pixel $i$ occurs in the differences with its neighbours $j$ and nowhere else, so
+# What does one row say? Pixel $i$ occurs only in the differences with its neighbours $j$, so
 # $(Lx)_i = \sum_j (x_i - x_j)$. In the hole this is zero:
 #
 # $$x_i = \text{the mean of its four neighbours} .$$
 #
-# That is the Laplace equation $\Delta x = 0$ on the grid, with the known pixels as boundary values. Three consequences:
+# This is the Laplace equation $\Delta x = 0$ on the grid, with the known pixels as boundary values. It has three
+# consequences:
 #
-# - **It has one solution.** If $D_ux_u = 0$, then $x_u$ is constant across the hole and equal to a known neighbour's 0,
-#   so it is 0. Hence $L_{uu} = D_u^TD_u$ is positive definite.
-# - **No new extremes.** A pixel that is the mean of its neighbours is not brighter than all of them. So the brightest
-#   and the darkest value are at the rim of the hole (maximum principle). Nothing is invented.
-# - **The middle is a blend of the whole rim.** The farther from the rim, the less detail.
+# - **There is exactly one solution.** If $D_ux_u = 0$, then $x_u$ is constant across the hole and equal to a known
+#   neighbour's 0, so it is 0. Hence $L_{uu} = D_u^TD_u$ is positive definite.
+# - **There are no new extremes.** A pixel that is the mean of its neighbours is not brighter than all of them. So the
+#   brightest and the darkest values lie on the rim of the hole (maximum principle). Nothing is invented.
+# - **The middle is a blend of the whole rim.** The farther a pixel is from the rim, the less detail it shows.
 #
 # **Two minutes.** In one dimension, a gap of three pixels lies between the values 0 and 4. What is its harmonic
 # filling?
@@ -301,8 +305,8 @@ for (image, name), some in cases.items():
 #
 # ### Exercise 2: solve it
 #
-# `L` is a sparse matrix of shape (HW, HW), `y` holds one colour as a vector of length HW with zeros in the hole,
-# `known` is a vector of booleans. Return the filled vector. `L[~known][:, known]` is $L_{ug}$;
+# `L` is a sparse matrix of shape (HW, HW), `y` contains one colour as a vector of length HW with zeros in the hole,
+# and `known` is a vector of booleans. Return the filled vector. `L[~known][:, known]` is $L_{ug}$;
 # `sparse.linalg.spsolve(matrix.tocsc(), b)` solves a sparse system.
 
 
@@ -318,8 +322,8 @@ def my_harmonic(L, y, known):
 check("inpainting.harmonic", my_harmonic)
 
 # %% [markdown]
-# Now for all colours at once, and for any matrix $Q$ in place of $L$: nothing in the derivation needed more than
-# $\min_x x^TQx$ with a symmetric $Q$.
+# Now we do this for all colours at once, and for any matrix $Q$ instead of $L$: the derivation needed nothing more
+# than $\min_x x^TQx$ with a symmetric $Q$.
 
 
 # %%
@@ -363,7 +367,7 @@ claim(
 )
 
 # %% [markdown]
-# ## Two neighbours of it
+# ## Two relatives: biharmonic filling and total variation
 #
 # | filling | minimises | in the hole |
 # |---|---|---|
@@ -371,12 +375,13 @@ claim(
 # | biharmonic | $\sum(\Delta x)^2$ | $\Delta^2x = 0$: continues values **and slopes**; can overshoot |
 # | total variation | $\sum\lvert\nabla x\rvert$ | an edge costs its length times its height: few, short, sharp edges |
 #
-# The library has all three as methods: `harmonic`, `biharmonic` and `tv`. Its harmonic filling is ours, solved by
-# conjugate gradients. Biharmonic filling needs one change of our code: $\sum(\Delta x)^2 = \|Lx\|^2 = x^TL^2x$, so
-# $Q = L^2$. The library's comes from scikit-image (Damelin and Hoang, 2018), which then cuts every colour off at the
-# range of the known pixels. TV is not quadratic, and the library iterates (Chambolle and Pock, 2011). Its TV adds up
-# one length per pixel for the differences of all colours **together**, so an edge is cheapest at the same place in all.
-# Without noise all three keep the known pixels as they are.
+# The library has all three as methods: `harmonic`, `biharmonic` and `tv`. Its harmonic filling is the same as ours,
+# solved by conjugate gradients. For biharmonic filling our code needs one change:
+# $\sum(\Delta x)^2 = \|Lx\|^2 = x^TL^2x$, so $Q = L^2$. The library takes its biharmonic filling from scikit-image
+# (Damelin and Hoang, 2018), which then clips every colour to the range of the known pixels. TV is not quadratic, so
+# the library iterates (Chambolle and Pock, 2011). Its TV adds up one length per pixel for the differences of all
+# colours **together**, so an edge is cheapest if it lies at the same place in all colours. Without noise all three
+# leave the known pixels as they are.
 
 
 # %%
@@ -397,8 +402,8 @@ claim(gap < 1e-4, "cut off, both biharmonic fillings of the box are equal, withi
 claim(float((A(tv) - y).abs().max()) < 1e-6, "TV keeps the known pixels, within 1e-6", needs="smoke")
 
 # %% [markdown]
-# Each filling is the best one **by its own measure**. And the truth? We compute the three measures near the hole, in
-# units of the truth's.
+# Each filling is the best one **by its own measure**. And the truth? We compute the three measures near the hole, as
+# multiples of the truth's values.
 
 
 # %%
@@ -435,8 +440,8 @@ claim(by_measure[:, 2].argmin() == 2, "TV has the least |grad|")
 claim((by_measure < 1).all(), "by all three measures all three fillings are better than the truth")
 
 # %% [markdown]
-# The truth is the best by none of them. Photographs are not as smooth as can be; a prior of this kind states
-# what we would bet on, not what is there.
+# By none of these measures is the truth the best. Photographs are not as smooth as they could be; a prior of this kind
+# states what we would bet on, not what is there.
 
 # %% [markdown]
 # ## Three fillings, three holes
@@ -478,30 +483,30 @@ claim(
 )
 claim(
     inside["coffee", "97 % missing"]["harmonic"] > inside["coffee", "box 0.25"]["harmonic"] + 2,
-    "coffee, in the hole: harmonic filling is more than 2 dB better with 97 % missing than in the box of 25 %",
+    "coffee, in the hole: harmonic filling is more than 2 dB better with 97 % missing than with the box of 25 %",
 )
 claim(
     inside["retina", "box 0.1"]["harmonic"] < inside["retina", "box 0.25"]["harmonic"] - 1,
-    "retina: in the small box it is more than 1 dB worse than in the large one",
+    "retina: harmonic filling is more than 1 dB worse in the small box than in the large one",
 )
 claim(
     inside["retina", "97 % missing"]["harmonic"] < inside["retina", "box 0.25"]["harmonic"] - 5,
-    "retina: there it is more than 5 dB worse with 97 % missing than in the box",
+    "retina: harmonic filling is more than 5 dB worse with 97 % missing than in the large box",
 )
 
 # %% [markdown]
 # Why does TV fail where only single pixels are known? Slice the surface at each height: TV is the total length of the
-# level lines. A line that separates a single known pixel from its surroundings is shortest if it is the outline of that
-# pixel. So the cheapest way to obey an isolated pixel is a **spike**, and TV leaves spikes on flat patches. The
-# harmonic filling has the same weakness in a milder form: it is sharply peaked at an isolated known pixel. Squared
-# second derivatives make a peak expensive, so the biharmonic surface goes through the known pixels smoothly.
+# level lines. A line that separates a single known pixel from its surroundings is shortest if it is the outline of
+# that pixel. So the cheapest way to obey an isolated pixel is a **spike**, and TV leaves spikes on flat patches. The
+# harmonic filling has the same weakness in a milder form: it has a sharp peak at an isolated known pixel. Squared
+# second derivatives make a peak expensive, so the biharmonic surface passes through the known pixels smoothly.
 #
-# In a large box the order turns: the biharmonic surface continues slopes across a wide hole, and can end far off. The
-# plain mean of the neighbours is first, on both pictures.
+# In a large box the order is reversed: the biharmonic surface continues slopes across a wide hole, and can end far
+# off. The plain mean of the neighbours comes first, on both pictures.
 #
-# And compare the holes with each other, which the PSNR of the whole picture would not let us do. Is 97 % missing harder
-# than a box of 25 %? On coffee it is easier, for every pixel has a known one nearby. On the retina it is harder: its
-# box lies in even tissue, while the random mask also takes away the edge of the disc.
+# We can also compare the holes with each other, which the PSNR of the whole picture would not let us do. Is 97 %
+# missing harder than a box of 25 %? On coffee it is easier, because every pixel has a known one nearby. On the retina
+# it is harder: its box lies in even tissue, while the random mask also removes the edge of the disc.
 
 # %%
 show(
@@ -510,8 +515,8 @@ show(
         {name: f"hole {value:.2f} dB" for name, value in inside["coffee", "box 0.25"].items()},
     ),
     alt="""The box in the cup of coffee filled with the mean colour, harmonically, biharmonically and by TV, beside the
-        truth, and below four times the errors. The mean is a brown square. The harmonic filling is a blurred blend of
-        its rim, the biharmonic one has brighter and darker clouds, TV has flat patches with straight borders. None
+        truth; below, four times the errors. The mean is a brown square. The harmonic filling is a blurred blend of
+        its rim, the biharmonic one has brighter and darker clouds, and TV has flat patches with straight borders. None
         closes the lower rim of the cup.""",
 )
 random_case = cases["coffee", "97 % missing"]
@@ -529,18 +534,18 @@ show(
 # %% [markdown]
 # ## Deep Image Prior: an architecture as prior
 #
-# DIP writes no measure of smoothness down. It trains $f_\phi$ on the known pixels alone (lesson 02):
+# DIP writes down no measure of smoothness. It trains $f_\phi$ on the known pixels alone (lesson 02):
 #
 # $$\min_\phi\ \|M f_\phi(z) - y\|^2, \qquad z \text{ noise, fixed.}$$
 #
-# The loss does not see the hole. Why does anything appear there? A gradient step moves the output by
+# The loss does not see the hole. Why, then, does anything appear there? A gradient step moves the output by
 #
 # $$-\beta\,\Theta\,r, \qquad r = 2M(f - y), \qquad \Theta = JJ^T \text{ (lesson 04; Adam rescales it).}$$
 #
-# $r$ is zero in the hole, but $\Theta$ is not diagonal: the same weights make all pixels. With $u$ for the unknown and
-# $g$ for the given pixels, as above, the hole moves by $-\beta\,\Theta_{ug}\,r_g$. It is **dragged along**, by
-# convolutions that act on all pixels alike. For an infinitely wide network, lesson 05 shows where
-# that ends: at a filling by the kernel $\Theta$, as (4) is one by $L$.
+# $r$ is zero in the hole, but $\Theta$ is not diagonal, because the same weights make all pixels. With $u$ for the
+# unknown and $g$ for the given pixels, as above, the hole moves by $-\beta\,\Theta_{ug}\,r_g$. It is **dragged along**
+# by convolutions that act on all pixels alike. For an infinitely wide network, lesson 05 shows where that ends: at a
+# filling by the kernel $\Theta$, just as (4) is a filling by $L$.
 #
 # The learning rate below is the best of three that we tried (1e-3, 3e-3, 1e-2) on these very pictures, which flatters
 # DIP.
@@ -557,14 +562,14 @@ for key in tried:
 # %% [markdown]
 # ## aSeqDIP
 #
-# For each stage $k$, $N$ Adam steps on
+# In each stage $k$, take $N$ Adam steps on
 #
 # $$\|Mf_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2, \qquad\text{then}\qquad
 # z_k = f_\phi(z_{k-1}) . \tag{5}$$
 #
-# We begin with a **U-Net**, as the paper has it. For this one, `lite`, a search on other pictures found `lam` = 1,
-# `N` = 2 and a rate of 3e-4 with 1400 steps. We take a higher rate and fewer steps, for the sake of your time.
-# `lite` is also the course's default for in-painting; the section on repairs tries a network without skips.
+# We begin with a **U-Net**, as the paper does. For this one, `lite`, a search on other pictures found `lam` = 1, `N` =
+# 2 and a rate of 3e-4 with 1400 steps. To save you time, we take a higher rate and fewer steps. `lite` is also the
+# course's default for in-painting; the section on repairs tries a network without skips.
 
 # %%
 unet = pick(smoke="lite", laptop="lite", paper="paper-shallow")
@@ -574,8 +579,8 @@ result = reconstruct(case, aseqdip, seed=0)
 print(result)
 
 # %% [markdown]
-# The same with sliders: Run gives the numbers of the cell above; then move `lam`, `N`, `fill`, `hiar`, or set
-# `missing`. The panel lives only in a running notebook. Nothing after it depends on it.
+# Here is the same run with sliders. Run gives the numbers of the cell above; then move `lam`, `N`, `fill` or `hiar`,
+# or set `missing`. The panel works only in a running notebook, and nothing after it depends on it.
 
 # %%
 from aseqdip_lite.widgets import panel
@@ -619,24 +624,25 @@ claim(
 )
 
 # %% [markdown]
-# One seed, two pictures, small networks, and rates that were not searched for each hole: no ranking for good. Both
-# networks are U-Nets; the section on repairs has another one. For these two the pattern is plain.
+# This is one seed, two pictures, small networks, and rates that were not searched for each hole, so it is no final
+# ranking. Both networks are U-Nets; the section on repairs has another one. For these two the pattern is plain.
 #
-# - **Box in a smooth surrounding** (retina): the rim tells nearly all. The classic fillings are made for that.
-# - **Small box in a busy picture**: a smooth continuation goes far enough. Biharmonic filling is first; the better
-#   network is close.
-# - **Large box in a busy picture**: no prior here knows what was there. The blurred blend wins, because a wrong guess
-#   of a detail costs more than none.
+# - **A box in a smooth surrounding** (retina): the rim tells nearly everything, and the classic fillings are made for
+#   that.
+# - **A small box in a busy picture**: a smooth continuation goes far enough. Biharmonic filling is first, and the
+#   better network is close.
+# - **A large box in a busy picture**: no prior here knows what was there. The blurred blend wins, because a detail
+#   guessed wrongly costs more than a detail left out.
 # - **97 % missing**: no pixel is far from a known one. Here smoothness between neighbours is nearly all there is to
-#   use, and a linear system uses it exactly. The networks have hundreds of weights for each known number; they fit
-#   those pixels and are little bound by them elsewhere.
+#   use, and a linear system uses it exactly. The networks have hundreds of weights for each known number; they fit the
+#   known pixels, but that does little to constrain them elsewhere.
 
 # %%
 ALT = {
     ("coffee", "box 0.1"): """The small box lies across the cup's lower rim. Biharmonic: a soft blend. TV: two flat
         stripes. DIP: coarse grain. aSeqDIP: smooth, with a part of the cup's outline bent across the box.""",
     ("coffee", "box 0.25"): """The large box. Biharmonic: soft clouds. TV: flat patches with straight borders. DIP:
-        coarse grain, bright above and dark below. aSeqDIP: one light brown area with a wavy border.""",
+        coarse grain, bright at the top, dark at the bottom. aSeqDIP: one light brown area with a wavy border.""",
     ("coffee", "97 % missing"): """3 percent of the pixels known. Biharmonic: a soft cup. TV: dots on flat patches. DIP:
         a grainy cup. aSeqDIP: blotches and fine regular stripes.""",
     ("retina", "box 0.25"): """A box in the retina. Biharmonic and TV: an even orange that hardly differs from the
@@ -648,24 +654,25 @@ for key in tried:
     four = {name: cases[key].display(image) for name, image in four.items()}
     show(
         plot_images(four, cases[key].truth, (0, 1), titles),
-        alt=f"{ALT[key]} Last the truth; below, four times the errors.",
+        alt=f"{ALT[key]} On the right, the truth; below, four times the errors.",
     )
 
 # %% [markdown]
-# Look into the holes of DIP. The grain there is not the picture's: DIP's input is noise, and where no data tell the
-# network to undo it, it shows. aSeqDIP's input is a picture, and its holes are smooth or striped.
+# Look into the holes of DIP. The grain there does not come from the picture: DIP's input is noise, and it shows
+# wherever no data tell the network to remove it. aSeqDIP's input is a picture, and its holes are smooth or striped.
 
 # %% [markdown]
 # ## Known pixels: paste them?
 #
-# The two networks only approximate the known pixels; the classic fillings hold them exactly. The authors' in-painting
-# script pastes the known pixels into the pictures that it saves, and not into what it scores (`sjames40/Aseq_DIP` at
-# f6d4a66, `Aseq_DIP_inpainting.py`, lines 227-229, 247-253 and 208-217). What is the best way to make an answer fit?
+# The two networks only approximate the known pixels, whereas the classic fillings keep them exactly. The authors'
+# in-painting script pastes the known pixels into the pictures that it saves, but not into those that it scores
+# (`sjames40/Aseq_DIP` at f6d4a66, `Aseq_DIP_inpainting.py`, lines 227-229, 247-253 and 208-217). What is the best way
+# to make an answer fit?
 #
 # ### Exercise 3: the nearest image that fits
 #
-# Return the image nearest to $f$ (in the Euclidean norm) among all images with $Ax = y$. `A.mask` is $M$; you may use
-# `A(x)` and `A.adjoint(y)`, too.
+# Return the image nearest to $f$ (in the Euclidean norm) among all images with $Ax = y$. `A.mask` is $M$; you may also
+# use `A(x)` and `A.adjoint(y)`.
 
 
 # %% tags=["exercise"]
@@ -680,12 +687,13 @@ check("inpainting.paste", my_paste)
 # %% [markdown]
 # Pasting **is** the orthogonal projection onto the images that fit. (For a mask it is also what lesson 07 calls data
 # consistency. By default the library does it to every answer of noiseless data; `paste=False` keeps the methods' own
-# pixels, so that there is something to see.) What it gains, (2) tells: it replaces $\mathrm{MSE}_{\text{known}}$ by
-# that of $y$, and does not touch the hole. With noise of variance $\sigma^2$ in $y$ the new value is $\sigma^2$, so
+# pixels, so that there is something to see.) Equation (2) tells what pasting gains: it replaces
+# $\mathrm{MSE}_{\text{known}}$ by the error of $y$, and does not touch the hole. With noise of variance $\sigma^2$ in
+# $y$ the new value is $\sigma^2$, so
 #
 # $$\text{pasting helps if and only if}\quad \sigma^2 < \mathrm{MSE}_{\text{known}} . \tag{6}$$
 #
-# Without noise it cannot harm. With noise it puts back what the network had left out.
+# Without noise it cannot do harm. With noise it puts back the noise that the network had left out.
 
 
 # %%
@@ -710,15 +718,15 @@ for key in tried:
         print(f"{', '.join((*key, name)):>32}{-10 * np.log10(mse):>8.2f}{pasted:>9.2f}"
               f"{-10 * np.log10(h * of_hole):>9.2f}{255 * of_known**0.5:>13.1f} / 255")
         claim(abs(pasted + 10 * np.log10(h * of_hole)) < 0.01, "(2) predicts the pasted PSNR, within 0.01 dB", "smoke")
-        claim(pasted >= -10 * np.log10(mse), "without noise pasting does not harm", needs="smoke")
+        claim(pasted >= -10 * np.log10(mse), "without noise pasting does no harm", needs="smoke")
 
 # %% [markdown]
-# DIP has fitted the known pixels, so there is little to gain. aSeqDIP has not quite: the brake in its loss holds known
-# pixels, too, and its rate is a third of DIP's. Which of the two does it was not taken apart. There pasting gains more
-# in three of the four, all of it outside of the hole.
+# DIP has fitted the known pixels, so there is little to gain. aSeqDIP has fitted them less closely: the brake in its
+# loss acts on known pixels as well, and its rate is a third of DIP's. We did not test which of the two is the cause.
+# With aSeqDIP pasting gains more in three of the four cases, all of it outside the hole.
 #
-# The last column is the noise level from which on pasting would harm **this** image. We test (6) by pasting noisy
-# pixels into it. (A network trained on noisy pixels would be another image; the balance is the same.)
+# The last column is the noise level above which pasting would harm **this** image. We test (6) by pasting noisy pixels
+# into it. (A network trained on noisy pixels would give another image, but the balance is the same.)
 
 # %%
 retina = cases["retina", "box 0.25"]
@@ -733,8 +741,8 @@ for share in (0, 0.5, 2, 4):
     print(f"noise of {255 * sigma:5.1f} / 255, {share:g} of the break-even: pasting changes it by {gains[-1]:+.3f} dB")
 
 # %%
-claim(gains[0] > 0 and gains[1] > 0, "with less noise than the break-even pasting gains", needs="smoke")
-claim(gains[2] < 0 and gains[3] < 0, "with more it loses", needs="smoke")
+claim(gains[0] > 0 and gains[1] > 0, "with less noise than the break-even level pasting gains", needs="smoke")
+claim(gains[2] < 0 and gains[3] < 0, "with more noise pasting loses", needs="smoke")
 
 # %% [markdown]
 # ## What went wrong, and why: the hole that stayed black
@@ -747,7 +755,7 @@ hole, trial = hole_of(dark), aseqdip.with_steps(pick(smoke=12, laptop=300, paper
 
 
 def follow(case, method, z0=None):
-    """A run's mean value and PSNR in the hole after each step, as displayed, and its last image."""
+    """The mean value and the PSNR of the hole after each step of a run, as displayed, and its last image."""
     hole, found = hole_of(case), dict(mean=[], psnr=[])
     for state in iterate(case.observation, method, seed=0, z0=z0):
         shown = case.display(state.image)
@@ -774,7 +782,8 @@ claim(
 )
 
 # %% [markdown]
-# The same mask, the same known pixels, the same method; only the meaning of zero is another. Why does it stay?
+# The mask, the known pixels and the method are the same; only the meaning of zero is different. Why does the hole stay
+# black?
 #
 # ### First explanation: the stage objective
 #
@@ -783,8 +792,8 @@ claim(
 # $$\sum_{i\ \text{known}}\bigl[(f_i - y_i)^2 + \lambda(f_i - z_i)^2\bigr]
 # + \sum_{i\ \text{in the hole}}\lambda\,(f_i - z_i)^2 .$$
 #
-# In the hole the data term is missing. The only thing that the loss says about a pixel there is: **stay where you
-# are.** Suppose that a stage is solved exactly and that the network can produce any image.
+# In the hole there is no data term. All that the loss says about a pixel there is: **stay where you are.** Suppose
+# that a stage is solved exactly and that the network can produce any image.
 #
 # ### Exercise 4: an exact stage
 #
@@ -801,18 +810,18 @@ def my_stage(y, z, lam, mask):
 check("inpainting.stage", my_stage)
 
 # %% [markdown]
-# This is the **proximal point** of the data term at $z$. Known pixels move towards $y$, the slower the larger
-# $\lambda$; the hole stays at $z$, **for every** $\lambda > 0$. By induction the hole of $z_k$ is that of $z_0$, for
-# ever.
+# This is the **proximal point** of the data term at $z$. Known pixels move towards $y$, and the larger $\lambda$ is,
+# the more slowly they do so. The hole stays at $z$, **for every** $\lambda > 0$. By induction the hole of $z_k$ is
+# that of $z_0$ for every $k$.
 #
-# So exact stages fill nothing in, and `lam` has no say in the hole. Whatever aSeqDIP shows there comes from **not**
-# solving its stages. One gradient step on (5) changes the output in the hole by
+# So exact stages fill nothing in, and `lam` has no influence on the hole. Whatever aSeqDIP shows there comes from
+# **not** solving its stages. One gradient step on (5) changes the output in the hole by
 #
 # $$-\beta\,\Theta_{ug}\,r_g \;-\; 2\beta\lambda\,\Theta_{uu}\,(f - z)_u , \qquad
 # r_g = 2(f - y)_g + 2\lambda(f - z)_g . \tag{7}$$
 #
-# The first part is DIP's: the hole is dragged along by the known pixels. The second is a brake. Once the known pixels
-# fit, the first part is gone, and nothing moves the hole any more, wherever it is.
+# The first part also occurs in DIP: the hole is dragged along by the known pixels. The second is a brake. Once the
+# known pixels fit, the first part is gone, and nothing moves the hole any more, wherever it is.
 #
 # So here is a story that sounds right: *$z_0 = y$ is black in the hole, and the autoencoding term holds the output
 # there.* Test it. If it is true, another filling of $z_0$ must give another answer. We fill it with 0.4, as the
@@ -847,11 +856,11 @@ claim(
 )
 
 # %% [markdown]
-# **The story is wrong.** A run that was given the truth ends in the same dark hole. Lesson 06 says why: the first
-# swap replaces $z_0$ by the output of a network that has seen two steps, and that is nearly zero everywhere. What $z_0$
-# held is gone before it could be held.
+# **The story is wrong.** A run that was given the truth ends in the same dark hole. Lesson 06 says why: the first swap
+# replaces $z_0$ by the output of a network that has taken two steps, and this output is nearly zero everywhere. So
+# whatever was in the hole of $z_0$ is gone before the term could hold it.
 #
-# Where would the story be right? Where stages are long, as exercise 4 assumes. One stage for the whole run:
+# When would the story be right? When stages are long, as exercise 4 assumes. We try one stage for the whole run:
 
 # %%
 one_stage = replace(trial, N=trial.steps, K=1)
@@ -866,8 +875,9 @@ claim(
 # %% [markdown]
 # ### Second explanation: the brake
 #
-# Perhaps the term holds the hole not at $z_0$ but at the network's first outputs, by the second part of (7). Then less
-# `lam` must give a brighter hole. And a method that has no such term at all must have no black hole: Deep Image Prior.
+# Perhaps the term holds the hole not at $z_0$ but at the network's first outputs, by the second part of (7). Then a
+# smaller `lam` must give a brighter hole. And Deep Image Prior, which has no such term at all, must have no black
+# hole.
 
 # %%
 for lam in (0.0, 4.0):
@@ -881,23 +891,23 @@ braked = [trials[name]["mean"][-1] for name in ("aSeqDIP, lam = 0", "aSeqDIP", "
 claim(braked[0] > braked[1] > braked[2], "the larger lam, the darker the hole at the end")
 claim(
     max(braked[0], trials["DIP"]["mean"][-1]) < 0.8 * dark.truth[hole].mean(),
-    "but lam = 0 and DIP are dark, too: their hole has less than 80 % of the truth's mean value",
+    "but lam = 0 and DIP are dark as well: their hole has less than 80 % of the truth's mean value",
 )
 
 # %% [markdown]
-# **Half right.** The brake is there, and it works in the direction that (7) says: without it the hole comes more than
-# twice as far. But it is still far from the truth's value. And DIP, which has neither the term nor a black picture as
-# its input, ends as dark as aSeqDIP with `lam` = 1. So the term is not what makes the hole black.
+# **Half right.** The brake is there, and it works in the direction that (7) says: without it the mean of the hole
+# rises more than twice as far. But it is still far from the truth's value. And DIP, which has neither the term nor a
+# black picture as its input, ends as dark as aSeqDIP with `lam` = 1. So the term is not what makes the hole black.
 #
 # ### Third explanation: the network starts at zero, and its steps are small
 #
 # What have all of these runs in common? The network's last layer has small weights and a bias of zero, so its **first
-# output is nearly 0 everywhere** (look at step 2), and 0 is black. The known pixels then pull; the hole is dragged
+# output is nearly 0 everywhere** (look at step 2), and 0 is black. Then the known pixels pull. The hole is dragged
 # along by $\Theta_{ug}$, but only until the known pixels fit.
 #
-# If this is right, then for both methods alike: a zero that is not black puts the hole right from the start (for DIP
-# the centring is the same as a last bias that starts at the mean colour); and ten times the rate lets the hole leave
-# zero, to wherever it is dragged.
+# If this is right, two predictions follow, for both methods. First, with a zero that is not black the hole starts at
+# about the right colour (for DIP the centring amounts to a last bias that starts at the mean colour). Second, ten
+# times the rate lets the hole leave zero, and go wherever it is dragged.
 
 # %%
 fast = 1e-2
@@ -922,8 +932,9 @@ claim(
 )
 
 # %% [markdown]
-# Both hold. And look at DIP with the high rate: its hole is now far too **bright**. It has left zero, and nothing in
-# its loss tells it where to stop. That is what "no data" means. (aSeqDIP, which has a brake, does not overshoot here.)
+# Both predictions are right. Look also at DIP with the high rate: its hole is now far too **bright**. It has left
+# zero, and nothing in its loss tells it where to stop. That is what "no data" means. (aSeqDIP, which has a brake, does
+# not overshoot here.)
 
 # %%
 figure = Figure(figsize=(8.2, 3.6), layout="constrained")
@@ -942,18 +953,18 @@ show(
     figure,
     alt="""Mean value of the hole against Adam steps. Centred aSeqDIP starts at the truth's level and stays near it. All
         others start at zero. With ten times the rate DIP rises far above the truth; aSeqDIP stays below it. With lam 0
-        aSeqDIP climbs slowly, most of the way. DIP, aSeqDIP and aSeqDIP started at the truth stay close to zero,
-        together.""",
+        aSeqDIP climbs slowly, most of the way. DIP, aSeqDIP and aSeqDIP started at the truth all stay close to zero,
+        near each other.""",
 )
 
 # %% [markdown]
 # "The autoencoding term keeps the hole black" was a story that fitted one observation. Three controls, each a line of
-# code, took it apart. What is left of it: in the hole aSeqDIP moves away from where its **network** starts, not from
-# $z_0$, and `lam` makes it move less.
+# code, took it apart. What is left of it is this: in the hole aSeqDIP moves away from where its **network** starts,
+# not from $z_0$, and `lam` makes it move less.
 #
 # ### The stored search says the same
 #
-# The search for aSeqDIP's settings began with black holes. For each rate, the best final PSNR that it found:
+# The search for aSeqDIP's settings began with black holes. Here is the best final PSNR that it found for each rate:
 
 # %% tags=["stored-result"]
 search = stored("tuning_inpainting")
@@ -975,15 +986,15 @@ claim(
     "stored: from black and with a rate of at most 0.003 the cat chelsea stays below 16 dB", needs="smoke",
 )
 claim(black[0.01] > 21, "stored: with a rate of 0.01 the same black hole reaches more than 21 dB", needs="smoke")
-claim(max(gray[c] for c in gray if isinstance(c, float)) > black[0.01], "stored: centred is better yet", "smoke")
-claim(gray["start"] > gray[0.0003], "stored: on chelsea the rate 0.0003 ends below its own start", needs="smoke")
+claim(max(gray[c] for c in gray if isinstance(c, float)) > black[0.01], "stored: centred is better still", "smoke")
+claim(gray["start"] > gray[0.0003], "stored: centred, on chelsea the rate 0.0003 ends below its start", needs="smoke")
 
 # %% [markdown]
 # ## Repair: which zero?
 #
-# The mean of **all** known pixels is a guess that looks at pixels far away. On the retina the black border is among
-# them and makes it too dark. The rim of the hole would know better. We subtract the rim's mean colour instead; nothing
-# else changes.
+# The mean of **all** known pixels is a guess that includes pixels far away. On the retina these include the black
+# border, which makes the guess too dark. The rim of the hole should give a better guess. We subtract the rim's mean
+# colour instead; nothing else changes.
 
 # %%
 known = retina.truth[~hole_of(retina)]
@@ -1004,23 +1015,25 @@ claim(after[1] > before[1] + 4, "on the retina the rim's mean gains more than 4 
 claim(after[1] < flat[1] + 2, "but aSeqDIP's hole is less than 2 dB better than one painted with the rim's mean")
 
 # %% [markdown]
-# So the repair works, and it is sobering: nearly all of the gain is the colour that we chose; the network adds little
-# to it here, or nothing. A harmonic filling, which also starts from the rim and lets it vary, is better still.
+# So the repair works, but the result is sobering: nearly all of the gain comes from the colour that we chose, and the
+# network adds little or nothing to it here. A harmonic filling, which also starts from the rim but lets the colour
+# vary, is better still.
 
 # %% [markdown]
 # ## Repair: a network without skip connections
 #
 # Why does a **U-Net** leave the hole where it was? Its first level sees the input at full size and hands what it finds
-# straight to its last one. For a pixel of the output the shortest way leads from the same pixel of the input. Where $y$
-# holds a picture this helps. In the hole the input says nothing, the same nothing at each pixel, and the U-Net hands
-# that through as well.
+# straight to its last level. So the shortest way to a pixel of the output starts at the same pixel of the input. Where
+# $y$ contains a picture, this helps. In the hole the input says nothing, the same nothing at each pixel, and the U-Net
+# hands that through as well.
 #
-# The **hourglass** (`network="hourglass"`) halves the picture four times and enlarges it again, and nothing goes round
-# its waist. Each pixel of its output is made from a few coarse numbers, which see far beyond it: in the middle of a
-# hole they have to be about the rim, for there is nothing else.
+# The **hourglass** (`network="hourglass"`) halves the picture four times and enlarges it again, and nothing bypasses
+# its waist. Each pixel of its output is made from a few coarse numbers, which see far beyond it. In the middle of a
+# hole these numbers have to describe the rim, because there is nothing else.
 #
-# Theory first, then the picture. How much does one output pixel in the middle of the retina's box depend on which
-# pixels of the input? That is a row of the Jacobian of $f_\phi$ in $z$. We take fresh networks, before any step.
+# Let us measure this before we look at pictures. How much does one output pixel, in the middle of the retina's box,
+# depend on each pixel of the input? The answer is a row of the Jacobian of $f_\phi$ in $z$. We take fresh networks,
+# before any step.
 
 # %%
 retina_hole = hole_of(retina)
@@ -1028,7 +1041,7 @@ offsets = np.abs(np.indices((size, size)) - size // 2).max(axis=0)  # distance f
 
 
 def dependence(network, seed):
-    """Shares of the middle pixel's squared gradient in z: from the 5 x 5 around it, and from outside of the hole."""
+    """Shares of the middle pixel's squared gradient in z: from the 5 x 5 around it, and from outside the hole."""
     z = retina.observation.start.clone().requires_grad_()
     f = networks.build(network, z, torch.Generator().manual_seed(seed)).to(z.device)
     row, = torch.autograd.grad(f(z)[0, :, size // 2, size // 2].sum(), z)
@@ -1041,25 +1054,26 @@ shares = {network: np.mean([dependence(network, seed) for seed in range(3)], axi
 for network, (near, far) in shares.items():
     print(f"{network:>9}: {near:.1%} of the dependence is on the 25 nearest pixels, {far:.1%} on known ones")
 claim(shares["lite"][0] > 5 * shares["hourglass"][0],
-      "the middle of the hole depends on the nearest pixels, all unknown, more than 5 times as much in the U-Net")
+      "the middle of the hole depends on its nearest pixels, all unknown, more than 5 times as much in the U-Net")
 claim(shares["hourglass"][1] > 1.3 * shares["lite"][1],
       "on known pixels it depends more than 1.3 times as much in the hourglass")
 
 # %% [markdown]
-# So the middle of the hole listens to the rim, before anything was learnt. Does it help? One box, the retina's, and one
-# random mask, that of the coffee. Four runs of each, and **one change at a time**:
+# So in the hourglass the middle of the hole depends mostly on known pixels, before anything is learned. Does it help?
+# We try one box, on the retina, and one random mask, on coffee. There are four runs for each, with **one change at a
+# time**:
 #
 # 1. the U-Net with the settings that its search found;
-# 2. the U-Net with the settings of run 3: a control, for a higher rate alone could do it;
-# 3. the hourglass with its own. Against run 2 only the network has changed;
+# 2. the U-Net with the settings of run 3: a control, because the higher rate alone could make the difference;
+# 3. the hourglass with its own settings: against run 2 only the network has changed;
 # 4. the hourglass from another start, `start="filled"`: $z_0$ is $y$ with the hole filled harmonically.
 #
 # Known pixels of noiseless data are **known**: no method has to find them, and a table of priors should not rank how
-# well they were copied. So from here on they are pasted into every answer, as the library does unless it is told
-# otherwise (`metrics.json` says so, and `raw.npy` keeps the method's own).
+# well they were copied. So from here on they are pasted into every answer, which is also what the library does by
+# default (`metrics.json` says so, and `raw.npy` keeps the method's own answer).
 
 # %%
-budget = pick(smoke=12, laptop=500, paper=4000)  # the same for all
+budget = pick(smoke=12, laptop=500, paper=4000)  # the same for all runs
 searched, ours = (configure("aseqdip", "inpainting", "laptop", budget, network=network)
                   for network in ("lite", "hourglass"))
 print(searched, ours, sep="\n")
@@ -1087,8 +1101,8 @@ for key in pair:
     show(
         plot_images({name: cases[key].display(image) for name, image in four.items()}, cases[key].truth, (0, 1),
                     {name: f"hole {by_repair[key][name]:.2f} dB" for name in four}),
-        alt=f"""{', '.join(key)}: filled biharmonically, by the U-Net, by the hourglass from y and by the hourglass from
-            the filled start, and the truth; below, four times the errors.""",
+        alt=f"""{', '.join(key)}: filled biharmonically, by the U-Net, by the hourglass started from y, by the hourglass
+            started from the filled y, and the truth; below, four times the errors.""",
     )
 for key in pair:
     found = by_repair[key]
@@ -1096,34 +1110,36 @@ for key in pair:
           f"{', '.join(key)}: with equal settings the hourglass is more than 2 dB above the U-Net")
 box, dotted = (by_repair[key] for key in pair)
 claim(dotted["3 hourglass"] > dotted["1 U-Net"] + 1,
-      "97 % missing: it is more than 1 dB above the U-Net with its own settings, too")
+      "97 % missing: the hourglass is also more than 1 dB above the U-Net with the U-Net's own settings")
 claim(box["3 hourglass"] < min(box[name] for name in ("harmonic", "biharmonic", "TV")) - 10,
       "in the retina's box each classic filling is more than 10 dB above the hourglass")
 
 # %% [markdown]
-# - **The network.** Runs 2 and 3 differ in nothing else, so what lies between them is the network's doing. The
-#   hourglass has no skips and one more halving, but also other widths, and 103491 weights where the U-Net has 269331.
-#   Which of these does it was not taken apart. Runs 1 and 2 say that the hourglass's settings alone do harm.
-# - **The kind of hole.** With scattered pixels the hourglass is ahead of the U-Net at the U-Net's own settings, too.
+# - **The network.** Runs 2 and 3 differ in nothing else, so the gap between them is due to the network. The hourglass
+#   has no skips and one more halving, but it also has other widths, and 103491 weights where the U-Net has 269331. We
+#   did not test which of these matters. Runs 1 and 2 show that the hourglass's settings alone do harm.
+# - **The kind of hole.** With scattered pixels the hourglass is ahead of the U-Net even at the U-Net's own settings.
 #   In the retina's box it is not. It paints the middle dark, perhaps after the black border, which is 28 % of the
-#   known pixels; this was not tested. The U-Net's own settings hardly move the hole from its mean colour: no merit,
-#   but less harm.
-# - **The start.** What a filled $z_0$ gains we know from the first explanation: the first swap throws it away, unless
+#   known pixels; we did not test this. With its own settings the U-Net hardly moves the hole from its mean colour,
+#   which is no merit but does less harm.
+# - **The start.** The first explanation says what to expect of a filled $z_0$: the first swap throws it away, unless
 #   stages are long. Run 4 began at the harmonic filling and ends far below it in the box, and below it with scattered
-#   pixels: it has lost what it was given. In the box it is above run 3, with scattered pixels below; why, one seed
-#   cannot say.
-# - **The classics.** In smooth tissue a linear system, solved once, stays ahead. With scattered pixels they are level.
+#   pixels, so it has lost what it was given. It ends above run 3 in the box and below it with scattered pixels; one
+#   seed cannot say why.
+# - **The classics.** In smooth tissue a linear system, solved once, stays ahead. With scattered pixels the two are
+#   level.
 #
-# The hourglass has no merit in itself: for denoising, where each pixel *is* measured, a network that cannot hand its
+# The hourglass is not better in itself: for denoising, where each pixel *is* measured, a network that cannot hand its
 # input through is the wrong one. A prior has to suit what is missing.
 
 # %% [markdown]
 # ## Read the two comparisons (stretch)
 #
-# Six pictures, three seeds, 128 pixels: a box of HIAR 0.25, and 97 % missing. All have the settings that a search on
-# other pictures found, and the known pixels are pasted into all answers. `aseqdip` is the hourglass, `vanilla` DIP;
-# `pnp` is **plug-and-play**, an iteration that alternates fitting the data and denoising, by non-local means (lesson
-# 12 has its source). Means over the seeds of the final PSNR of the whole picture, in dB.
+# The two comparisons have six pictures, three seeds and 128 x 128 pixels: a box of HIAR 0.25, and 97 % missing. All
+# methods have the settings that a search on other pictures found, and the known pixels are pasted into all answers.
+# `aseqdip` is the hourglass, `vanilla` is DIP, and `pnp` is **plug-and-play**, an iteration that alternates fitting
+# the data and denoising, here by non-local means (lesson 12 has its source). The numbers are means over the seeds of
+# the final PSNR of the whole picture, in dB.
 
 # %% tags=["stored-result"]
 METHODS = ("harmonic", "biharmonic", "tv", "pnp", "vanilla", "aseqdip")
@@ -1162,33 +1178,36 @@ claim(max(box_mean[method] for method in CLASSIC) > box_mean["aseqdip"],
 claim(dots_mean["aseqdip"] > dots_mean["vanilla"] + 0.5,
       "stored: 97 % missing: aSeqDIP's mean is more than 0.5 dB above vanilla DIP's", needs="smoke")
 claim(abs(dots_mean["aseqdip"] - max(dots_mean[method] for method in CLASSIC)) < 1,
-      "stored: 97 % missing: its mean is within 1 dB of the best classic filling's", needs="smoke")
+      "stored: 97 % missing: aSeqDIP's mean is within 1 dB of the best classic filling's", needs="smoke")
 
 # %% [markdown]
 # - **Boxes.** The mean is decided by the retina and hubble, whose holes lie in smooth surroundings. There the rim
-#   tells nearly all, and classic fillings start from it by construction. The hourglass may come near them, or paint
-#   the middle black: on these two the standard deviation over its seeds is 11 and 6 dB.
-# - **Scattered pixels.** Here a known pixel is never far, and the hourglass is first on coffee, retina and, by a hair,
-#   camera. On grass and hubble, fine texture and points of light, the classic fillings are ahead, and it ends below
-#   what it had on its way. In the mean it leads all others, but pictures of another kind would turn that round.
-# - With a quarter of a busy picture gone, none of these priors knows what was there: they all ask for smoothness near
-#   by, in one form or another. Which differences of the table reach the noise floor says `docs/RESULTS.md`.
+#   tells nearly everything, and classic fillings start from it by construction. The hourglass may come close to them,
+#   or it may paint the middle black: on these two the standard deviation over its seeds is 11 and 6 dB.
+# - **Scattered pixels.** Here a known pixel is never far away, and the hourglass is first on coffee, retina and, by a
+#   hair, camera. On grass and hubble, fine texture and points of light, the classic fillings are ahead, and the
+#   hourglass ends below what it had reached on the way. In the mean it leads all others, but with pictures of another
+#   kind this could be reversed.
+# - With a quarter of a busy picture gone, none of these priors knows what was there: in one form or another they all
+#   ask for smoothness nearby. `docs/RESULTS.md` says which differences in the table exceed the noise floor.
 # - That is not the last word on such holes. **Exemplar methods** (Criminisi, Perez and Toyama, 2004; Barnes et al.,
-#   2009) use the picture itself: they copy patches from its known part into the hole, along the lines that run into it,
-#   and so continue an edge or a texture that occurs elsewhere. What occurs nowhere else they cannot know either. The
-#   course has none of them.
+#   2009) use the picture itself: they copy patches from its known part into the hole, along the lines that run into
+#   it, and so continue an edge or a texture that occurs elsewhere. What occurs nowhere else they cannot know either.
+#   The course has none of them.
 # - The course's default for in-painting is still the U-Net `lite`: it hardly moves a hole from its mean colour. On the
-#   three pictures of its stored comparison, with a box, it ends above its start in the mean over the seeds. Scattered
-#   pixels the two networks met on one picture, above: there the hourglass was better. In a box it is a gamble.
+#   three pictures of its stored comparison, with a box, its mean over the seeds ends above its start. We compared the
+#   two networks on scattered pixels on one picture only, above: there the hourglass was better. In a box it is a
+#   gamble.
 #
 # ### And the paper? (stretch)
 #
-# Its Table 2 has 20 pictures of CBSD68 with 512 x 512 pixels and 4000 steps. It reports 24.56 dB for HIAR 0.1 and 22.57
-# dB for 0.25, above all DIP variants and a diffusion model. No classic filling is in the table, so the comparison above
-# has no counterpart there. On faces, against diffusion models trained on faces, the paper itself reports a loss for the
-# box (Table 4: 22.3 against 22.89 dB) and a small lead for 97 % missing pixels (25.76 against 25.54 dB).
+# The paper's Table 2 has 20 pictures of CBSD68 with 512 x 512 pixels and 4000 steps. It reports 24.56 dB for HIAR 0.1
+# and 22.57 dB for 0.25, above all DIP variants and a diffusion model. No classic filling is in the table, so the
+# comparison above has no counterpart there. On faces, against diffusion models trained on faces, the paper itself
+# reports a loss for the box (Table 4: 22.3 against 22.89 dB) and a small lead for 97 % missing pixels (25.76 against
+# 25.54 dB).
 #
-# What happens inside of the holes? If the known pixels were exact, (2) would tell:
+# What happens inside the holes? If the known pixels were exact, (2) would tell us:
 
 # %%
 paper = {0.1: 24.56, 0.25: 22.57}
@@ -1203,22 +1222,24 @@ claim(
 )
 
 # %% [markdown]
-# So one of two things is true. Either a part of the paper's error, and of its differences, is about **known** pixels.
-# Or its smaller holes are filled worse than its larger ones, which can happen: on the retina, too, the harmonic filling
-# is worse in the small box, where the dark fovea takes a larger share. From PSNRs of whole pictures nobody can tell
-# which; that is the lesson of (2).
+# So one of two things is true. Either a part of the paper's error, and of the differences between its methods, is
+# about **known** pixels. Or its smaller holes are filled worse than its larger ones, which can happen: on the retina,
+# too, the harmonic filling is worse in the small box, where the dark fovea takes a larger share. From PSNRs of whole
+# pictures nobody can tell which; that is the lesson of (2).
 #
-# The in-painting script, which is a year younger than the paper, differs from it in more than one way: its box is 190
-# pixels wide, not central, and 13.8 % of the picture (lines 104, 160, 256); it fills the hole with 0.4 instead of zero,
-# in $y$ and in $z_0$; its network is a skip network whose last layer is a sigmoid (42-96, 68); it makes 2 x 200 steps
-# at a rate of 3e-4 (135-136, 174); and it pastes the known pixels into the saved pictures. You can now say which of
-# these matter in the hole. The 0.4 did not, above. A **sigmoid** does: its first output is near $\tfrac12$, a middle
-# gray and not black. By the third explanation that is a centring under another name. (We have not run it.)
+# The in-painting script, which is a year younger than the paper, differs from it in several ways. Its box is 190
+# pixels wide, is not central, and takes 13.8 % of the picture (lines 104, 160, 256). It fills the hole with 0.4
+# instead of zero, in $y$ and in $z_0$. Its network is a skip network whose last layer is a sigmoid (42-96, 68). It
+# takes 2 x 200 steps at a rate of 3e-4 (135-136, 174), and it pastes the known pixels into the saved pictures. You can
+# now say which of these matter in the hole. The 0.4 did not, above. A **sigmoid** does: its first output is near
+# $\tfrac12$, which is a middle gray and not black. By the third explanation that is centring under another name. (We
+# have not run it.)
 
 # %% [markdown]
 # ## Quiz
 #
-# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the
+# answers.
 
 # %%
 from aseqdip_lite.course import quiz
@@ -1230,21 +1251,21 @@ quiz("10")
 #
 # Take out your predictions.
 #
-# 1. 20 dB over the picture are 13.98 dB in a hole of a quarter: $10\log_{10}h = -6.02$ dB.
-# 2. On coffee the box: its middle is far from all known pixels, and with 97 % missing no pixel is. On the retina it is
-#    the other way round. The number of missing pixels says little; what counts is what lies in the hole, and how far
-#    from a known pixel.
-# 3. A blurred blend of the rim, with no value outside of the rim's range.
-# 4. Nothing that one could measure: the first swap throws $z_0$ away.
-# 5. Darker, by a brake, where zero is black. But it is not the reason why the hole is dark.
+# 1. A PSNR of 20 dB over the picture is 13.98 dB in a hole of a quarter, because $10\log_{10}h = -6.02$ dB.
+# 2. On coffee it is the box: its middle is far from all known pixels, while with 97 % missing no pixel is. On the
+#    retina it is the other way round. The number of missing pixels says little; what counts is what lies in the hole,
+#    and how far it is from a known pixel.
+# 3. You will see a blurred blend of the rim, with no value outside the rim's range.
+# 4. Nothing measurable: the first swap throws $z_0$ away.
+# 5. Darker, because of the brake, where zero is black. But this is not the reason why the hole is dark.
 #
-# - You can name what fits the data of an in-painting problem: everything that agrees outside of the hole.
+# - You can name what fits the data of an in-painting problem: everything that agrees outside the hole.
 # - You can derive a filling from what it minimises, and solve it in five lines.
-# - You ask of a PSNR over which pixels it was taken, before you compare it.
+# - You ask over which pixels a PSNR was taken before you compare it.
 # - You can tell an explanation that fits from one that was tested. A control takes a line of code.
 # - You can say what a U-Net hands through at a hole, and test a change of network with the settings held fixed.
-# - You would not use aSeqDIP for a hole in smooth surroundings, not even repaired: a linear system does it better, in a
-#   fraction of a second.
+# - You would not use aSeqDIP for a hole in smooth surroundings, not even repaired: a linear system does it better, in
+#   a fraction of a second.
 
 # %% [markdown]
 # ## References

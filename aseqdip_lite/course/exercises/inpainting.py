@@ -18,7 +18,7 @@ SHAPE = (6, 7)
 def small_problem(shape=SHAPE, seed=5):
     """(A, y, f): a mask with half of the pixels missing, measurements (1, 3, H, W) and another image f, of both signs.
 
-    One row of the image is 0, as the hole of y is: y alone does not tell known pixels.
+    One row of the image is 0, like the hole of y, so y alone does not say which pixels are known.
     """
     generator = torch.Generator().manual_seed(shifted(seed))
     A = Mask(random_mask(shape, 0.5, generator), (3, *shape))
@@ -40,7 +40,7 @@ def hole(psnr, h):
     """A function (psnr, h) -> PSNR in the hole, from that of the whole image whose known pixels are exact."""
     return {
         None: psnr + 10 * math.log10(h),
-        "the other way: the same squared error on fewer pixels is a larger mean, so a lower PSNR":
+        "the other way round: the same squared error on fewer pixels is a larger mean, so a lower PSNR":
             psnr - 10 * math.log10(h),
         "PSNR takes 10 log10 of a mean square: a factor h in the MSE is 10 log10 h, not 20": psnr + 20 * math.log10(h),
         "the logarithm in PSNR has base 10: math.log10": psnr + 10 * math.log(h),
@@ -67,7 +67,7 @@ def filling(x, L, y, known):
 
 
 @exercise("inpainting.harmonic", hole_to_fill, (
-    "take the rows of L in the hole; move the columns of the known pixels to the right: L_uu x_u = -L_ug y_g"),
+    "take the rows of L in the hole; move the known pixels' columns to the right-hand side: L_uu x_u = -L_ug y_g"),
           tol=1e-4, trait=filling, form=": put the hole's pixels into y")
 def harmonic(L, y, known):
     """A function (L, y, known) -> x (HW,), the minimiser of x^T L x with x = y where `known`."""
@@ -81,10 +81,10 @@ def harmonic(L, y, known):
 
     return {
         None: filled(np.linalg.solve(inner, pull)),
-        "known pixels have changed: they are no unknowns, only the rows and columns of the hole are solved for":
+        "known pixels have changed: they are not unknowns, so solve only for the rows and columns of the hole":
             np.linalg.solve(L.toarray() + 1e-3 * np.eye(len(y)), y),
         "the sign: what the known pixels contribute goes to the right-hand side": filled(-np.linalg.solve(inner, pull)),
-        "the hole is still black: the right-hand side, -L_ug y_g, is what the known pixels pull with": y,
+        "the hole is still black: the known pixels pull on it through the right-hand side, -L_ug y_g": y,
         "that is the right-hand side: the system L_uu x_u = -L_ug y_g is still to be solved": filled(pull),
         "that is the mean of the known pixels: each pixel of the hole has to be the mean of its own neighbours":
             filled(y[known].mean()),
@@ -100,7 +100,7 @@ def stage(y, z, lam, M):
     mean = (y + lam * z) / (1 + lam)
     return {
         None: (y + lam * z) / (M + lam),
-        "in the hole the data term is missing, so 1 is missing in the denominator, too: there x = z": mean,
+        "in the hole there is no data term, so its 1 must also go from the denominator: there x = z": mean,
         "the hole is black: only lam ||x - z||^2 is left there, and its minimiser is not zero": M * mean,
         "the hole is right; a known pixel is pulled to y and, with weight lam, to z: a weighted mean": y + (1 - M) * z,
         "lam weights z, not y": (lam * y + z) / (lam * M + 1),
@@ -110,7 +110,7 @@ def stage(y, z, lam, M):
 
 @exercise("inpainting.paste", lambda: [(f, y, A) for A, y, f in (small_problem(), small_problem((5, 8)))], tol=1e-4,
           otherwise=(
-    "known pixels must be y, so there is no choice; in the hole all values fit, and f's own costs nothing"))
+    "known pixels must equal y; in the hole every value fits, and f's own value is at distance zero"))
 def paste(f, y, A):
     """A function (f, y, A) -> the image nearest to f among all that fit y exactly; A a mask."""
     M = A.mask
@@ -120,7 +120,7 @@ def paste(f, y, A):
         "that is y: it fits, but in the hole every value fits, and f's own is the nearest": y,
         "the wrong way round: M keeps the known pixels of f, 1 - M keeps its hole": [M * f + y, M * f],
         "the known pixels of f are still in it: replace them by y, do not add y to them": f + y,
-        "only one of two parts: y at the known pixels, f in the hole": [(1 - M) * f, A.adjoint(y - A(f))],
+        "that is only one of two parts: y at the known pixels, f in the hole": [(1 - M) * f, A.adjoint(y - A(f))],
         "the sign: the correction leads from A f towards y": f + A.adjoint(A(f) - y),
         "a known pixel may be 0: the mask says which pixels are known, y does not": torch.where(y != 0, y, f),
     }
@@ -134,7 +134,7 @@ def whole(psnr, h):
     """A function (psnr, h) -> PSNR of the whole image whose known pixels are exact, from that in the hole."""
     return {
         None: psnr - 10 * math.log10(h),
-        "the other way: pixels without error make the mean smaller, so the whole image has the higher PSNR":
+        "the other way round: pixels without error lower the mean, so the whole image has the higher PSNR":
             psnr + 10 * math.log10(h),
         "PSNR takes 10 log10 of a mean square: a factor h in the MSE is 10 log10 h, not 20": psnr - 20 * math.log10(h),
         "the logarithm in PSNR has base 10: math.log10": psnr - 10 * math.log(h),
