@@ -48,7 +48,7 @@ def response_slope(light, gamma, d):
 @exercise("deblurring.vjp", lambda: [(A, uniform(A.in_shape, seed=2, low=0.1), uniform(A.out_shape, seed=3, low=-1.0))
                                      for A in (camera(exposure=1.3, knee=0.5),
                                                camera((1, 10, 13), gamma=1.6, exposure=1.6, knee=0.6))], (
-    "not J^H v: take the four factors of J in reverse order, slopes as they are, and B^H in place of B"))
+    "not J^H v: take the four factors of J in reverse order, with the slopes as they are and B^H instead of B"))
 def camera_vjp(A, x, v):
     """A function (A, x, v) -> J(x)^H v of a `MotionBlur`; tried with an exposure above 1 and a low knee."""
     exposed = A.exposure * A.blur(to_light(x, A.gamma))
@@ -68,17 +68,17 @@ def camera_vjp(A, x, v):
     return {
         None: right,
         "the exposure is missing: it multiplies the light, so it multiplies the gradient": right / A.exposure,
-        "blurred again: the adjoint of B is blur_adjoint, which turns the kernel round":
+        "blurred again: the adjoint of B is blur_adjoint, which turns the kernel by 180 degrees":
             first * A.exposure * A.blur(clip * last * v),
-        "that is J v, forwards: J^H takes the steps in reverse order, and B^H in place of B":
+        "that is J v, forwards: J^H takes the steps in reverse order, with B^H instead of B":
             last * clip * A.exposure * A.blur(first * v),
         "the slope of the saturation is missing": first * back(last * v),
-        "the first step is missing: the gradient arrives at the light, the slope of to_light at x brings it to x":
+        "the first step is missing: the gradient is at the light; the slope of to_light at x takes it on to x":
             back(clip * last * v),
         "the last step is missing: v comes in through the slope of the response": first * back(clip * v),
         "all slopes are taken at x: each curve's slope belongs to the values that enter this curve":
             first * back(saturation(x) * response(x) * v),
-        "the slope of the response is taken at the exposed light: what enters the response is the saturated light":
+        "the slope of the response is taken at the exposed light: but what enters it is the saturated light":
             first * back(clip * response(exposed) * v),
     }
 
@@ -101,8 +101,8 @@ def influence(A, x):
 def seen_or_missed(ours, A, x):
     """The hint to a wrong set of pixels: some of them have an influence, or some without are not among them."""
     if bool((ours & (influence(A, x) >= 1e-9)).any()):
-        return "a pixel that has an influence is called unseen: did you use B^H (A.vjp does), and v = 1 everywhere?"
-    return "a pixel without influence is missing: is your threshold far below the slopes, and above rounding?"
+        return "a pixel with an influence is called unseen: did you use B^H (A.vjp does), and v = 1 everywhere?"
+    return "a pixel without influence is missing: is your threshold far below the slopes but above rounding?"
 
 
 @exercise("deblurring.unseen", clipping_camera, seen_or_missed)
@@ -111,7 +111,7 @@ def unseen(A, x):
     right = influence(A, x) < 1e-9
     return {
         None: right,
-        "the other way round: True is for pixels that nothing depends on": ~right,
+        "the other way round: True marks the pixels that nothing depends on": ~right,
         "those are the clipped pixels of y: a pixel of x has no influence only if all pixels of y that its light "
         "reaches are clipped": A(x) >= 1 - 1e-9,
         "a pixel's own brightness does not decide: the light is averaged along the path before it is clipped":
@@ -140,7 +140,7 @@ def in_light(y, gamma, undo):
         None: to_display(undo(to_light(y, gamma)), gamma),
         "the blur acts on light, not on display values: turn y into light before you undo it": undo(y),
         "your answer is linear light: turn it back into display values": undo(to_light(y, gamma)),
-        "the two curves are exchanged: y holds display values, to_light comes first":
+        "the two curves are exchanged: y contains display values, so to_light comes first":
             to_light(undo(to_display(y, gamma)), gamma),
         "to_light comes too late: the curve does not commute with the blur": to_light(undo(y), gamma),
         "right for gamma 2.2 only: use the gamma that is given": to_display(undo(to_light(y, 2.2)), 2.2),
@@ -149,12 +149,12 @@ def in_light(y, gamma, undo):
 
 @exercise("deblurring.slope:back", REGISTRY["deblurring.slope"].cases, (
     "not the derivative: the way back is (span t + d^(1 / gamma))^gamma - d, with the constant span of the curve"),
-          instead="take the way back: the first argument holds display values t, and the derivative of the light, "
-                  "(span t + d^(1 / gamma))^gamma - d with span = (1 + d)^(1 / gamma) - d^(1 / gamma), is asked for",
+          instead="take the way back: the first argument contains display values t. Return the derivative in t of the "
+                  "light (span t + d^(1 / gamma))^gamma - d, with span = (1 + d)^(1 / gamma) - d^(1 / gamma)",
           solution="lambda t, gamma, d: (span := (1 + d) ** (1 / gamma) - d ** (1 / gamma)) * gamma * (span * t + "
                    "d ** (1 / gamma)) ** (gamma - 1)")
 def slope_back(display, gamma, d):
-    """A function (display, gamma, d) -> derivative of the light by the display value, for the curve's offset d."""
+    """A function (display, gamma, d) -> derivative of the light in the display value, for the curve's offset d."""
     a = 1 / gamma
     span = (1 + d) ** a - d**a
     inner = span * display + d**a
@@ -165,6 +165,6 @@ def slope_back(display, gamma, d):
         "the exponent falls by one: the derivative of t^a is a t^(a - 1)": span * gamma * inner**gamma,
         "the offset is missing: it moves the point at which the power is taken":
             [span * gamma * (span * display) ** (gamma - 1), gamma * display ** (gamma - 1)],
-        "that is the slope of the curve from light to display: here its inverse is asked for":
+        "that is the slope of the curve from light to display: here the slope of its inverse is asked for":
             (display + d) ** (a - 1) * a / span,
     }

@@ -11,7 +11,7 @@ from ...tasks.inpainting import random_mask
 from .drawing import shifted
 from .table import exercise
 
-#: The small picture that answers are tried on: a random mask, so that the hole touches the border, too.
+#: The small picture that answers are tried on: a random mask, so that the hole also touches the border.
 SHAPE = (6, 7)
 
 
@@ -128,7 +128,7 @@ def paste(f, y, A):
 
 @exercise("inpainting.hole:whole", [(20.0, 0.25), (30.0, 0.1), (14.0, 0.97), (-9.0, 0.5)], tol=2e-5, otherwise=(
     "known pixels without error: MSE = h MSE_hole; take -10 log10 of both sides"),
-          instead="go the other way: psnr is the PSNR in the hole. Return that of the whole image",
+          instead="go the other way: psnr is the PSNR in the hole. Return the PSNR of the whole image",
           solution="lambda psnr, h: psnr - 10 * math.log10(h)")
 def whole(psnr, h):
     """A function (psnr, h) -> PSNR of the whole image whose known pixels are exact, from that in the hole."""
