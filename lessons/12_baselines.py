@@ -13,16 +13,16 @@
 # - say what each relative of Deep Image Prior changes, in one term of one equation;
 # - compare methods at equal cost, and count that cost in passes through the network;
 # - pair runs by picture and seed, and give a difference with its error;
-# - compute how much of a lead is luck: of the best of many settings, of the best of many methods;
+# - compute how much of a lead is luck, for the best of many settings and for the best of many methods;
 # - read a table of results for what it shows, and for what it cannot show.
 #
 # **You need** lesson 06 (aSeqDIP), and one of lessons 07 to 11. From statistics: mean, standard deviation, binomial
 # distribution.
 #
-# **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
-# To work through it, take 90 minutes.
+# **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a
+# GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 80.
 #
-# **Data** the photograph *coffee* that comes with scikit-image (Rachel Michetti; CC0), its noise simulated; stored
+# **Data** the photograph *coffee* that comes with scikit-image (Rachel Michetti; CC0), with simulated noise; stored
 # results of the course on slices of Colin27 (Holmes et al. 1998; BSD-3-Clause), CT slices and photographs. Code
 # BSD-3-Clause, text CC BY 4.0. **For teaching, not for diagnosis.**
 
@@ -47,15 +47,15 @@ banner()
 # %%
 show(
     drawings.family(),
-    alt="""A round as boxes from left to right: input z, network, output, A, data y; a dashed arrow leads back from the
-        comparison with y to the network. Labels say which method changes what. Input: self-guided DIP, reference-
+    alt="""One round as boxes from left to right: input z, network, output, A, data y; a dashed arrow leads back from
+        the comparison with y to the network. Labels say which method changes what. Input: self-guided DIP, reference-
         guided, aSeqDIP. Network: Deep Decoder. Loss: DIP with TV, Rethinking DIP. Path: SGLD-DIP. End: ES-DIP.""",
 )
 
 # %% [markdown]
-# **The family in one picture.** Deep Image Prior goes round and round: an input, a network, a comparison with the
-# data, and new weights. Each relative changes one part of the round, two of them also the loss. This lesson asks how
-# one would find out which change helps.
+# **The family in one picture.** Deep Image Prior repeats one round: an input, a network, a comparison with the data,
+# and new weights. Each relative changes one part of the round, and two of them also change the loss. This lesson asks
+# how one would find out which change helps.
 
 # %% [markdown]
 # ## Predict first
@@ -63,10 +63,11 @@ show(
 # Write your guesses down; the last section asks for them again.
 #
 # 1. Six methods denoise one picture with one seed. The first leads the second by 0.3 dB. Would another seed agree?
-# 2. A table says: method X, 700 steps; method Y, 900 steps. Which was the more expensive one?
-# 3. You try six settings of your own method and take the best; the rivals run as published. Suppose all settings are
-#    equally good and differ by luck of 0.3 dB. How far ahead will you be?
-# 4. Eight equally good methods meet on five tasks. How probable is it that yours is first on at least two?
+# 2. A table says: method X, 700 steps; method Y, 900 steps. Which was more expensive?
+# 3. You try six settings of your own method and take the best; the rivals run as published. Suppose that all settings
+#    are equally good and that their scores differ by luck, with a standard deviation of 0.3 dB. How far ahead will you
+#    be?
+# 4. Eight equally good methods compete on five tasks. How probable is it that yours is first on at least two?
 # 5. All methods are tuned alike. On how many of five tasks will aSeqDIP be first of its family?
 
 # %% [markdown]
@@ -76,25 +77,25 @@ show(
 #
 # $$\min_\phi\ \|A f_\phi(z) - y\|^2 .$$
 #
-# Left alone for long enough it fits the noise, too. Every relative changes one thing against that:
+# If it runs for long enough, it also fits the noise. Every relative changes one thing to prevent this:
 #
 # | method | what it changes | how |
 # |---|---|---|
 # | vanilla | nothing | ends when its budget does |
-# | es_dip | the **end** | stops at the least moving variance of the outputs (lesson 02) |
+# | es_dip | the **end** | stops where the variance of its latest outputs is least (lesson 02) |
 # | tv_dip | the **loss** | adds $\rho\,\mathrm{TV}(f_\phi(z))$, the sum of the lengths of all gradients of the image |
 # | sgld_dip | the **path** | adds noise to the weights after each step; the answer is the mean of many outputs |
 # | rethinking_dip | the **loss** | adds $\tfrac{2\sigma^2}{n}\mathrm{div}_y f_\phi(y)$: an unbiased error (lesson 09) |
 # | self_guided | the **input** | learns $z$ with $\phi$; $f_\phi$ denoises $z + \eta$, $\eta$ drawn anew (lesson 05) |
-# | reference_guided | the **input** | is the picture of somebody else |
-# | deep_decoder | the **network** | so few weights that noise does not fit in |
-# | aseqdip | the **input** | follows the output, $z_k = f_{\phi_k}(z_{k-1})$, with a term that holds it (lesson 06) |
+# | reference_guided | the **input** | is a picture of somebody else |
+# | deep_decoder | the **network** | has so few weights that noise does not fit in |
+# | aseqdip | the **input** | follows the output, $z_k = f_{\phi_k}(z_{k-1})$; a term resists change (lesson 06) |
 #
 # In the library they are nine classes with the same two functions, `init` and `step`. None of them sees the truth.
 
 # %% tags=["nbval-check-output"]
 for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
-    found = [name for name in methods.names(task) if not methods.get(name).trained]  # on other images beforehand
+    found = [name for name in methods.names(task) if not methods.get(name).trained]  # without training on other images
     family = [name for name in found if methods.get(name).budget]
     classic = [name for name in found if name not in family]
     print(f"{task:>10}: {len(family)} of the family; classic: {', '.join(classic)}")
@@ -102,9 +103,9 @@ for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
 # %% [markdown]
 # ## A small comparison, live
 #
-# One picture, four of the family and two classic methods, each with the setting that won a search on *other* pictures.
-# Vanilla DIP and TV-DIP make more steps than the search chose, so that we can see what a longer run would have done: a
-# run that is read at step 100 is the run that ends there.
+# We take one picture, four members of the family and two classic methods, each with the setting that won a search on
+# *other* pictures. Vanilla DIP and TV-DIP take more steps than the search chose, so that we can see what a longer run
+# would have done: up to step 100, the longer run is the same as a run that ends there.
 
 # %%
 size, seeds = pick(smoke=32, laptop=64, paper=256), pick(smoke=2, laptop=3, paper=3)
@@ -159,11 +160,15 @@ show(
 )
 
 # %% [markdown]
-# The pictures are those of the **last step** of each run. Of vanilla DIP and TV-DIP, which ran on, they are not those
-# of the table. Which of the two is "the result" of a method? The one that it would have returned without knowing the
-# truth: where its budget ends. The budget belongs to the setting, like the learning rate, and was searched with it, on
-# pictures of 128 pixels. Look at the figure below, where a circle marks the end of the budget: on this smaller picture
-# each curve's peak lies before its circle. A tuned number carries the size of its picture.
+# The pictures show the **last step** of each run. For vanilla DIP and TV-DIP, which ran on, they are not the pictures
+# of the table. Which of the two is "the result" of a method? It is the one that the method would have returned without
+# knowing the truth: where its budget ends. The budget belongs to the setting, like the learning rate, and was searched
+# with it, on pictures of 128 pixels. Look at the figure below, where a circle marks the end of the budget: on this
+# smaller picture each curve's peak lies before its circle. A tuned number depends on the size of the picture that it
+# was tuned on.
+#
+# **Two minutes.** The best step of Self-Guided DIP is more than 2 dB above the end of its budget. Why may its author
+# not report that number as the result? (Who chose the step?)
 #
 # The figure shows the same runs against their cost, in passes through the network.
 
@@ -194,10 +199,10 @@ claim(
     "700 steps of Self-Guided DIP cost more than 1.9 times as many passes as 900 of aSeqDIP",
     needs="smoke",
 )
-claim(falls["vanilla"] > 3, "without an end, vanilla DIP loses more than 3 dB after its peak")
+claim(falls["vanilla"] > 3, "without a stop, vanilla DIP loses more than 3 dB after its peak")
 claim(
     falls["aseqdip"] < 0.5 * falls["vanilla"],
-    "aSeqDIP loses less than half as much after its own",
+    "aSeqDIP loses less than half as much after its own peak",
 )
 claim(
     mean_at_end["nlm"] > max(mean_at_end[name] for name in rivals) + 0.5,
@@ -205,15 +210,16 @@ claim(
 )
 
 # %% [markdown]
-# So a step is no unit of cost. Self-Guided DIP averages over several draws of its noise, and each of them goes through
-# the network and back; aSeqDIP pays one more pass at the end of each stage. And compare the falls
-# with care: the curves end at unlike distances from their peaks, vanilla DIP's and TV-DIP's long after their budgets.
+# So a step is not a unit of cost. Self-Guided DIP averages over several draws of its noise, and each of them goes
+# through the network and back; aSeqDIP pays one more pass at the end of each stage. And be careful when you compare
+# the falls: the curves end at different distances from their peaks, those of vanilla DIP and TV-DIP long after their
+# budgets.
 #
 # ### Exercise 1: steps for the same money
 #
-# `passes` may be spent, with a forward pass counted as 1 and a backward pass as 2. How many Adam steps does that pay
-# for? `method` is "dip", "aseqdip" (stages of `N` steps, then a fresh pass) or "self_guided" (`draws` a step). Do not
-# round.
+# You may spend `passes`, where a forward pass counts as 1 and a backward pass as 2. How many Adam steps does that pay
+# for? `method` is "dip", "aseqdip" (stages of `N` steps, then a fresh pass) or "self_guided" (`draws` per step). Do
+# not round.
 
 
 # %% tags=["exercise"]
@@ -233,19 +239,23 @@ print(f"aSeqDIP after {ends['aseqdip']} steps: {mean_at_end['aseqdip']:.2f} dB; 
       f"steps, at the same cost: {same_cost:.2f} dB; at its own end: {mean_at_end['self_guided']:.2f} dB")
 
 # %% [markdown]
-# "Equal cost" has more than one meaning. Steps are what a paper lists, passes are what the network costs, seconds are
-# what you wait, and they depend on the machine; TV needs no network at all, and seconds are all that it can be compared
-# by. No choice is neutral. State it.
+# "Equal cost" has more than one meaning. Steps are what a paper lists, passes are what the network costs, and seconds
+# are what you wait, but seconds depend on the machine. TV needs no network at all, so it can be compared only by
+# seconds. No choice is neutral, so state yours.
 
 # %% [markdown]
 # ## Is 0.3 dB a difference?
 #
 # The PSNR of a run depends on the method, on the picture, on the seed of the noise and on the seed of the weights. Two
-# methods share three of the four if they run on the **same** measurements. So subtract first, run by run, and average
-# then. For pairs $(a_i, b_i)$, $i = 1..n$, with $d_i = a_i - b_i$:
+# methods share three of the four if they run on the **same** measurements. So subtract first, run by run, and then
+# average. For pairs $(a_i, b_i)$, $i = 1..n$, with $d_i = a_i - b_i$:
 #
 # $$\bar d = \frac1n\sum_i d_i, \qquad \mathrm{error}(\bar d) = \frac{s_d}{\sqrt n}, \qquad
 # s_d^2 = \frac{1}{n-1}\sum_i (d_i - \bar d)^2 .$$
+#
+# **Two minutes.** On two pictures method A scores 21 and 31 dB, and method B scores 20 and 30 dB. What is the error of
+# the mean difference if you pair the runs? And if you treat them as two separate groups? (Then the squares of the two
+# groups' errors add up.)
 #
 # ### Exercise 2: a difference with its error
 #
@@ -274,13 +284,13 @@ print(f"aSeqDIP itself: standard deviation {own:.2f} dB from seed to seed")
 # %%
 claim(
     max(gaps["self_guided"]) - min(gaps["self_guided"]) > 0.3,
-    "another seed changes the distance of Self-Guided DIP to aSeqDIP by more than 0.3 dB",
+    "another seed changes the difference of Self-Guided DIP and aSeqDIP by more than 0.3 dB",
 )
 
 # %% [markdown]
-# Three seeds of **one** picture say how sure we are of *this picture*. They say nothing about the next one. For that
-# the pictures must differ, and then the two errors come apart: the course's stored comparison of denoising has six
-# pictures and three seeds of each.
+# Three seeds of **one** picture say how sure we are about *this picture*. They say nothing about the next one. For
+# that the pictures must differ, and then the two errors become very different: the course's stored comparison of
+# denoising has six pictures and three seeds of each.
 
 # %% tags=["stored-result"]
 def final_of(rows, method):
@@ -311,24 +321,25 @@ for name in ("tv", "nlm"):
     )
 
 # %% [markdown]
-# Pairing removes how unlike the pictures are. But look at the lines "by picture": the differences themselves vary, with
-# the picture and with the seed. And three runs of one picture share that picture, so eighteen runs are not eighteen
-# independent facts about pictures. The noise floor says what other seeds would change on these six pictures. What other
-# pictures would change, only the six means can say: the interval rests on six numbers, and is far wider than the floor.
-# Both mean leads are above the floor, and both intervals hold zero: on these six pictures TV and the filter are ahead
-# in the mean, and of pictures like these we do not know.
+# Pairing removes what comes from the differences between pictures. But look at the lines "by picture": the paired
+# differences themselves vary, with the picture and with the seed. And three runs of one picture share that picture, so
+# eighteen runs are not eighteen independent facts about pictures. The noise floor says how much other seeds would
+# change on these six pictures. How much other pictures would change, only the six means can say: the interval rests on
+# six numbers, and is far wider than the floor. Both mean leads are above the floor, and both intervals contain zero.
+# So on these six pictures TV and the filter are ahead in the mean, but about pictures like these we do not know.
 
 # %% [markdown]
 # ## What tuning is worth
 #
-# Every method has knobs. In the course's search each method of a task had **six** settings on a tuning picture, the
-# best four went on to a second one, and the best mean PSNR won. None of these pictures is in any result. The search is
-# stored with every trial in it, so we can ask what it was worth: the best setting against the middle one.
+# Every method has settings to tune. In the course's search each method of a task had **six** settings on a tuning
+# picture, the best four went on to a second picture, and the best mean PSNR won. None of these pictures is in any
+# result. The search is stored with every trial, so we can ask what it was worth: how far is the best setting above the
+# middle one?
 
 # %% tags=["stored-result"]
 def best_finals(task):
-    """{method: final PSNR of each of its settings on the first tuning picture, each at its best budget, falling}."""
-    rows = [row for row in stored(f"tuning_{task}") if "fill" not in row["problem"]]  # black holes were searched apart
+    """{method: its settings' final PSNRs on the first tuning picture, each at its best budget, best first}."""
+    rows = [row for row in stored(f"tuning_{task}") if "fill" not in row["problem"]]  # not the search on black holes
     scores = {}
     for row in rows:
         if row["problem"] == rows[0]["problem"]:
@@ -355,17 +366,21 @@ claim(
 
 # %% [markdown]
 # The order of the family depends on tuning. A comparison in which one method is tuned and the others are not measures
-# the diligence of its author. (No bad will is needed: one knows the knobs of one's own method.)
+# the diligence of its author. (This needs no bad will: one knows one's own method best.)
 #
-# And there is a subtler trap. Even if all settings are *equally good*, the best of them on the tuning picture looks
-# better than it is, since we have picked the luckiest. With a score that is the truth plus an error $e_i$ of deviation
-# $s$,
+# There is also a subtler trap. Even if all settings are *equally good*, the best of them on the tuning picture looks
+# better than it is, because we have picked the luckiest. If a score is the true value plus an error $e_i$ of standard
+# deviation $s$, the best looks better by
 #
 # $$\text{excess}(m, s) = \mathbb{E}\max(e_1, \dots, e_m), \qquad e_i \sim N(0, s^2).$$
 #
+# **Two minutes.** How large is this for two settings? (The larger of two numbers is their mean plus half of their
+# distance, and two such errors are $1.13\,s$ apart on average.)
+#
 # ### Exercise 3: the luck of the best
 #
-# Return the excess for $m$ settings and deviation $s$. Draw and average, or integrate; within 3 % is fine.
+# Return the excess for $m$ settings and deviation $s$. Draw and average, or integrate; an answer within 3 % is
+# accepted.
 
 
 # %% tags=["exercise"]
@@ -385,15 +400,19 @@ print("of errors of 0.3 dB the best of m looks better by: "
 
 # %% [markdown]
 # This is why the winner of a search must be measured again, on pictures and seeds that the search has not seen. It is
-# also why the *number* of trials must be equal: who tries thirty settings gets a larger gift than who tries six. And
-# it is the reason against the most common leak, a learning rate chosen on the test picture.
+# also why the *number* of trials must be equal: thirty settings bring a larger gift than six. And it is the reason for
+# avoiding the most common leak, a learning rate chosen on the test picture.
 
 # %% [markdown]
 # ## The table
 #
-# Now the comparison that all this was for: Table 2 of the aSeqDIP paper in miniature. All methods of the family and
-# the classic ones, five tasks, 128 pixels, three pictures for each task, settings from the search; and at a second, for
-# most tasks harder setting aSeqDIP, two of the family and the classic ones. `aseqdip experiment T2` makes it.
+# Now we come to the comparison that all this was for: Table 2 of the aSeqDIP paper in miniature. It has all methods of
+# the family and the classic ones, five tasks, 128 pixels, three pictures for each task, and settings from the search.
+# At a second setting, harder for most tasks, it has aSeqDIP, two others of the family and the classic methods.
+# `aseqdip experiment T2` makes it.
+#
+# **Two minutes.** Each cell of this table comes from three pictures with one seed each. Which of the two errors above
+# can you compute from such a cell, and which not? (What differs between its runs?)
 
 # %% tags=["stored-result"]
 table = stored("T2")
@@ -427,7 +446,7 @@ for part in parts:
 
 # %%
 def heat(parts):
-    """Mean final PSNR of each method minus that of aSeqDIP, as colours and numbers; methods down, parts across."""
+    """Mean final PSNR of each method minus that of aSeqDIP, as colours and numbers; a row a method, a column a part."""
     names = [name for name in methods.names() if name != "aseqdip" and any(name in over_all(part) for part in parts)]
     names.sort(key=lambda name: not is_family(name))
     values = np.full((len(names), len(parts)), np.nan)
@@ -453,9 +472,9 @@ first_parts = [part for part in parts if "deep_decoder" in over_all(part)]  # th
 second_parts = [part for part in parts if part not in first_parts]
 show(
     heat(first_parts),
-    alt="""A table as a heat map, a row for each method, a column for each task: mean final PSNR minus that of aSeqDIP,
-        written in. Vanilla DIP, ES-DIP and Deep Decoder are below in every column. TV-DIP is above in MRI, CT,
-        in-painting and deblurring, Self-Guided DIP in MRI, denoising and deblurring. Below a line the classic methods:
+    alt="""A table as a heat map with numbers, a row for each method, a column for each task: its mean final PSNR minus
+        that of aSeqDIP. Vanilla DIP, ES-DIP and Deep Decoder are below in every column. TV-DIP is above in MRI, CT,
+        in-painting and deblurring, Self-Guided DIP in MRI, denoising and deblurring. Below a line, the classic methods:
         biharmonic in-painting and non-local means are above, and so is total variation in CT and in-painting.""",
 )
 place, ahead = {}, {}
@@ -475,20 +494,20 @@ claim(
 )
 claim(
     max(place.values()) <= 4 and min(place.values()) > 1,
-    "stored: among the family it is second to fourth on every task, and first on none",
+    "stored: within the family aSeqDIP is second to fourth on every task, and first on none",
     needs="smoke",
 )
 
 # %% [markdown]
-# And at the second setting, where three of the family ran, not TV-DIP:
+# At the second setting three of the family ran, without TV-DIP:
 
 # %% tags=["stored-result"]
 show(
     heat(second_parts),
     alt="""The same heat map for the second settings. Vanilla DIP is below in every column, nearly level in MRI.
-        Self-Guided DIP is above in MRI, denoising and, by a trace, in-painting, below in CT and deblurring. Below the
-        line total variation is below in MRI, CT, denoising and deblurring; it and biharmonic filling are far above in
-        in-painting, and non-local means is above in denoising.""",
+        Self-Guided DIP is above in MRI, denoising and, by a trace, in-painting, and below in CT and deblurring. Among
+        the classic methods total variation is below in MRI, CT, denoising and deblurring; it and biharmonic filling are
+        far above in in-painting, and non-local means is above in denoising.""",
 )
 for part in second_parts:
     found = over_all(part)
@@ -501,12 +520,12 @@ second = {title(part): {name: final(row) for name, row in over_all(part).items()
 firsts = [name for name, found in second.items() if max(filter(is_family, found), key=found.get) == "aseqdip"]
 claim(
     firsts == ["ct, views 18", "deblurring, motion 16"],
-    "stored: of the three aSeqDIP is first in CT from 18 views and in deblurring of a path of 16 pixels",
+    "stored: of the three aSeqDIP is first in CT from 18 views and in deblurring with a path of 16 pixels",
     needs="smoke",
 )
 claim(
     all(found["aseqdip"] > found["vanilla"] for found in second.values()),
-    "stored: it is above vanilla DIP at every second setting, too",
+    "stored: aSeqDIP is also above vanilla DIP at every second setting",
     needs="smoke",
 )
 
@@ -514,12 +533,12 @@ claim(
 # That is not the paper's table. There aSeqDIP is first of the family everywhere, by 0.3 to 3.6 dB. Before you decide
 # what to believe, ask what either table can show.
 #
-# **Is it luck?** Suppose all methods were equally good, and each of five tasks were a lottery.
+# **Is it luck?** Suppose that all methods were equally good, and that each of five tasks were a lottery.
 #
 # ### Exercise 4: wins by chance
 #
 # $M$ methods are equally good, and on each of $n$ independent problems each is first with the same probability. How
-# probable is it that a certain one is first on **at least** $w$ of them?
+# probable is it that a particular one is first on **at least** $w$ of them?
 
 
 # %% tags=["exercise"]
@@ -552,18 +571,18 @@ print(f"first of the family, of {len(single)} pairs of task and picture: "
 claim(chance[2] > 0.05 > chance[3], "two wins of five may be luck (above 0.05), three hardly (below)", needs="smoke")
 
 # %% [markdown]
-# First on five of five would hardly be luck: the paper's order is a fact about the paper's runs. Ours is one about
-# ours. They differ in much more than in luck:
+# First on five of five would hardly be luck, so the paper's order is a fact about the paper's runs. Ours is a fact
+# about our runs. They differ in much more than luck:
 #
 # - **Tuning.** Here every method has the best of six settings, found with the same effort. If in another comparison
-#   the baselines run as published, on other data than they were published for, the order may turn.
-# - **The network and the budget.** 128 pixels, a narrow U-Net and at most 1600 steps, where the paper has wide ones,
-#   320 to 512 pixels and 4000 steps.
-# - **The pictures.** Three for each task, and not those of the paper.
-# - **The end of a run.** A searched budget is a stopping rule from other pictures. It helps those most that overfit
-#   most, and so takes away what aSeqDIP is praised for: that it may run on.
+#   the baselines run as published, on data other than those that they were published for, the order may be reversed.
+# - **The network and the budget.** We use 128 pixels, a narrow U-Net and at most 1600 steps, where the paper has wide
+#   networks, 320 to 512 pixels and 4000 steps.
+# - **The pictures.** There are three for each task, and they are not the paper's.
+# - **The end of a run.** A searched budget is a stopping rule from other pictures. It helps most those methods that
+#   overfit most, and so takes away the advantage for which aSeqDIP is praised: that it may run on.
 #
-# The last point can be looked at in the same table.
+# We can check the last point in the same table.
 
 # %% tags=["stored-result"]
 print(f"{'':>24}  {'peak at step':>24}  {'dB lost after it':>18}  {'what rules lose against the peak (dB)':>38}")
@@ -578,10 +597,10 @@ for part in first_parts:
               f"{lost['final']:12.2f}      {rules}")
 
 # %% [markdown]
-# With a searched end at most 0.54 dB are lost, but for vanilla DIP in in-painting (2.77). Both rules of the variance
-# fail most for TV-DIP there (4.9 dB). So look at runs that go on: the paper's Figure 4, vanilla DIP, Self-Guided DIP
-# and aSeqDIP on MRI and on CT from 18 views, 3000 steps at 96 pixels, aSeqDIP with the published $\lambda$ = 1 and
-# without its term. `docs/REPRODUCTION.md` has the figures.
+# With a searched end at most 0.54 dB are lost, except for vanilla DIP in in-painting (2.77). Both variance rules fail
+# most for TV-DIP in in-painting (4.9 dB). So we also look at runs that continue. They follow the paper's Figure 4:
+# vanilla DIP, Self-Guided DIP and aSeqDIP on MRI and on CT from 18 views, 3000 steps at 96 pixels, aSeqDIP with the
+# published $\lambda$ = 1 and without its term. `docs/REPRODUCTION.md` has the figures.
 
 # %% tags=["stored-result"]
 long_runs = {}
@@ -605,40 +624,40 @@ claim(
 )
 claim(
     lost["F4b", lam1] > 5 > 2 > lost["F4b", lam0],
-    "stored: in CT lam 1 loses more than 5 dB, lam 0 less than 2",
+    "stored: in CT aSeqDIP with lam 1 loses more than 5 dB, with lam 0 less than 2 dB",
     needs="smoke",
 )
 claim(
     all(long_runs[name, "self-guided"][0] > long_runs[name, lam1][0] + 0.5 for name in ("F4a", "F4b")),
-    "stored: in both Self-Guided DIP peaks more than 0.5 dB above aSeqDIP with lam 1",
+    "stored: in both tasks Self-Guided DIP peaks more than 0.5 dB above aSeqDIP with lam 1",
     needs="smoke",
 )
 
 # %% [markdown]
-# In MRI vanilla DIP falls first, but at a rate several times aSeqDIP's, and one of its two falls is a collapse; aSeqDIP
-# with its term has not fallen by step 3000. And Self-Guided DIP, which falls near step 1600 there, does not fall here.
-# In CT the order of the two aSeqDIPs is turned round: with $\lambda$ = 1 overfitting begins long before it does
-# **without** the term, and at step 3000 the run is below vanilla DIP. How can that be? $\lambda$ = 1 is a number
-# without a meaning of its own. It weighs a term against another, so it depends on the units of $A$. Here $A$ has norm
-# 1; in the authors' CT script it has 122, and there the two terms have no squares (lesson 14). In lesson 06 both the
-# rise and the fall came sooner with the term than without. And what comes after the peak is what fits the data. There
-# is no noise in these; but they were projected from a finer grid (lesson 08), so no image fits them exactly, and from
-# 18 views one that nearly fits may be far from the truth. The search for CT took $\lambda$ = 0.1 with $N$ = 10, and so
-# knew it already.
+# In MRI vanilla DIP falls first, but it learns at a rate several times aSeqDIP's, and one of its two falls is a
+# collapse; aSeqDIP with its term has not fallen by step 3000. Self-Guided DIP falls near step 1600 in the paper, but
+# does not fall here. In CT the order of the two aSeqDIPs is reversed: with $\lambda$ = 1 overfitting begins long
+# before it does **without** the term, and at step 3000 the run is below vanilla DIP. How can that be? The number
+# $\lambda$ = 1 has no meaning of its own. It weighs one term against another, so it depends on the units of $A$. Here
+# $A$ has norm 1; in the authors' CT script it has 122, and there the two terms are not squared (lesson 14). In lesson
+# 06 both the rise and the fall came sooner with the term than without. And what comes after the peak is what fits the
+# data. These data have no noise, but they were projected from a finer grid (lesson 08). So no image fits them exactly,
+# and from 18 views an image that nearly fits may be far from the truth. The search for CT took $\lambda$ = 0.1 with
+# $N$ = 10, and so already avoided $\lambda$ = 1.
 #
-# Two cautions. Self-Guided DIP's flat curves are those of its *average* over the last hundred outputs, aSeqDIP's those
-# of single outputs. And of two pictures and one seed no law can be read.
+# Two cautions. The flat curves of Self-Guided DIP belong to the *average* of its last hundred outputs, those of
+# aSeqDIP to single outputs. And no law can be read from two pictures and one seed.
 
 # %% [markdown]
 # ### The classic methods at their strongest
 #
-# There is a weakness in our own table, and it is on the other side. Its classic rows were made with what the library
-# had when the table was run: TV channel by channel, L1-wavelets on one fixed grid, and neither SIRT and CGLS (lesson
-# 08), nor harmonic filling (lesson 10), nor BM3D (lesson 09), nor **plug-and-play**, which puts a denoiser where the
-# proximal step of a prior would be (here non-local means; Venkatakrishnan, Bouman and Wohlberg, 2013). The stored
-# comparisons of lessons 07 to 11 have the stronger ones, on three to six pictures and three seeds for each task.
-# aSeqDIP is stronger there, too. In all tasks but in-painting a second search gave it its settings and the network
-# `lite-half`, and where $\sigma$ is known it has a stop that the course added after it had seen the runs:
+# Our own table has a weakness as well, on the side of the classic methods. Its classic rows were made with what the
+# library had when the table was run: TV channel by channel and L1-wavelets on one fixed grid. It lacks SIRT and CGLS
+# (lesson 08), harmonic filling (lesson 10), BM3D (lesson 09), and **plug-and-play**, which replaces the proximal step
+# of a prior by a denoiser (here non-local means; Venkatakrishnan, Bouman and Wohlberg, 2013). The stored comparisons
+# of lessons 07 to 11 have these stronger ones, on three to six pictures and three seeds for each task. aSeqDIP is
+# stronger there as well. In all tasks but in-painting a second search chose its settings and the network `lite-half`,
+# and where $\sigma$ is known it has a stop that the course added after it had seen the runs:
 
 # %% tags=["stored-result"]
 best_classic = {}
@@ -657,48 +676,48 @@ for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
 claim(
     min(lead for task, lead in best_classic.items() if task != "deblurring") > 0.4,
     "stored: on all tasks but deblurring a classic method is above aSeqDIP in the mean, by more than 0.4 dB "
-    "(in MRI within the noise floor)",
+    "(in MRI the lead lies within the noise floor)",
     needs="smoke",
 )
 
 # %% [markdown]
-# None of them has a network, and none was trained. (In MRI plug-and-play's lead lies within the noise floor, and in
-# deblurring the best of them is level with aSeqDIP.) So "who is first of the family" is a
-# question about the family. Somebody who needs a picture should ask another one first: is the best classic method of
-# this task in the table, and was it tuned as well?
+# None of these classic methods has a network, and none was trained. (In MRI plug-and-play's lead lies within the noise
+# floor, and in deblurring the best of them is level with aSeqDIP.) So "who is first of the family" is a question about
+# the family only. Somebody who needs a picture should ask another question first: is the best classic method for this
+# task in the table, and was it tuned as well?
 
 # %% [markdown]
-# ## Why is it so?
+# ## Why do the methods rank like this?
 #
-# Some of it can be understood, some is a guess; keep them apart.
+# Some of it can be understood and some is a guess; keep the two apart.
 #
-# - **Where nothing was measured only the prior speaks.** In the hole of in-painting a network starts near zero and
+# - **Where nothing was measured, only the prior speaks.** In the hole of in-painting a network starts near zero and
 #   moves as far as the known pixels drag it along; TV says "be flat", and biharmonic filling continues the rim. Lesson
-#   10 takes the network's way apart, by controls, and shows where the rim knows more.
+#   10 explains the network's behaviour with controls, and shows where the rim knows more.
 # - **In denoising everything was measured.** There is no missing part to invent, only noise to average away. Non-local
 #   means has many similar patches to average over, Self-Guided DIP many draws (exercise 1). For non-local means lesson
-#   09 put it to the test: within one picture it leads where the picture is flat; from picture to picture flatness does
+#   09 tested this: within one picture it leads where the picture is flat, but from picture to picture flatness does
 #   not predict its lead. For Self-Guided DIP it is a guess.
-# - **"TV fits pictures that are piecewise constant"** would explain its place in CT. Lesson 08 put it to the test: with
-#   the searched weight TV is behind aSeqDIP on Shepp-Logan, which is piecewise constant like nothing else, and with
-#   five times the weight it is first. There a single number decided, and not the kind of picture alone.
-# - **The moving input costs steps.** aSeqDIP's curve rises late (first figure) and falls late. A budget of about a
-#   thousand steps rewards the first less than a budget of four thousand would reward the second.
+# - **"TV fits pictures that are piecewise constant"** would explain its place in CT. Lesson 08 tested it: with the
+#   searched weight TV is behind aSeqDIP on Shepp-Logan, which is exactly piecewise constant, and with five times the
+#   weight it is first. There a single number decided, and not only the kind of picture.
+# - **The moving input costs steps.** aSeqDIP's curve rises late (first figure) and falls late. A late fall is worth
+#   less in a budget of about a thousand steps than it would be in a budget of four thousand.
 #
-# And what is robust? With searched settings aSeqDIP's mean is above vanilla DIP's on all five tasks, at the first
-# settings by more than a decibel; in CT from 30 views this is within the noise floor, and in 8x MRI the pictures lie on
-# either side. Against Self-Guided DIP the picture is mixed: below in MRI and denoising at both settings; above in the
-# small hole and where the blur is long; in CT from 30 views its lead of 1.46 dB lies within the noise floor of 1.50; in
-# the other three the pictures differ in sign. Not robust is that it needs no end: in CT with $\lambda$ = 1 it needs one
-# as much as vanilla DIP does. "Better than vanilla DIP, if tuned like it" is what our tables carry. "The best of its
-# family" is not, and "no overfitting" is not.
+# And what is robust? With searched settings aSeqDIP's mean is above vanilla DIP's on all five tasks, and at the first
+# settings by more than a decibel; in CT from 30 views this is within the noise floor, and in 8x MRI the three pictures
+# disagree in sign. Against Self-Guided DIP the result is mixed. aSeqDIP is below it in MRI and denoising at both
+# settings, and above it in the small hole and where the blur is long. In CT from 30 views its lead of 1.46 dB lies
+# within the noise floor of 1.50; in the other three cases the pictures differ in sign. It is not robust that aSeqDIP
+# needs no stopping rule: in CT with $\lambda$ = 1 it needs one as much as vanilla DIP does. Our tables support "better
+# than vanilla DIP, if both are tuned alike". They support neither "the best of its family" nor "no overfitting".
 
 # %% [markdown]
-# ### The same with sliders
+# ### The same with sliders (stretch)
 #
-# One plain cell, then the panel with the same settings. Choose another picture and another method, and try to turn the
-# order of the first table. Then ask yourself how many settings you have tried. The panel lives only in a running
-# notebook; nothing after it depends on it.
+# First comes a plain cell, then the panel with the same settings. Choose another picture and another method, and try
+# to reverse the order of the first table. Then ask yourself how many settings you have tried. The panel works only in
+# a running notebook, and nothing after it depends on it.
 
 # %%
 mine = chosen["aseqdip"].with_steps(pick(smoke=6, laptop=400, paper=400))
@@ -713,17 +732,19 @@ panel("denoising", **picture, **mine.to_dict())
 # %% [markdown]
 # ## A checklist for tables
 #
-# 1. **Which image** of a run is reported: the last, a blind pick, the best on the way? The same for all rows?
+# 1. **Which image** of a run is reported: the last, a blind pick, the best on the way? Is it the same for all rows?
 # 2. **Who was tuned**, on what, with how many trials? Is a winner at the edge of what was tried?
 # 3. **What is equal**: steps, passes, seconds, the network?
-# 4. **Which error bar**: over seeds or over pictures? Paired? From how many independent things?
-# 5. **Is the classic method there**, the strongest of its task, tuned as well?
-# 6. **Where does the winner lose?** A table without such a place has not looked.
+# 4. **Which error bar** is it: over seeds or over pictures? Is it paired? How many independent things does it come
+#    from?
+# 5. **Is the classic method there**, the strongest of its task, and tuned as well?
+# 6. **Where does the winner lose?** If a table shows no such place, its authors have not looked.
 
 # %% [markdown]
 # ## Quiz
 #
-# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the
+# answers.
 
 # %%
 from aseqdip_lite.course import quiz
@@ -735,21 +756,21 @@ quiz("12")
 #
 # Take out your predictions.
 #
-# 1. Only if the paired difference of several seeds is large beside its error. And for another **picture** several
-#    seeds of this one say nothing.
+# 1. Only if the paired difference of several seeds is large compared with its error. And several seeds of this picture
+#    say nothing about another **picture**.
 # 2. One cannot tell from steps. 700 steps of Self-Guided DIP with three draws cost twice the passes of 900 steps of
 #    aSeqDIP.
-# 3. About 0.4 dB, for nothing: the mean of the largest of six errors is 1.27 of their deviation.
-# 4. With probability 0.12 if one is first of eight. Two wins of five may be luck, five of five hardly; of tuning,
-#    pictures and budgets that says nothing.
+# 3. About 0.4 dB, without any merit: the mean of the largest of six errors is 1.27 times their standard deviation.
+# 4. With probability 0.12 for one of eight methods. Two wins of five may be luck, five of five hardly; this says
+#    nothing about tuning, pictures and budgets.
 # 5. In our table on none: it is second to fourth of the family, and above vanilla DIP on all five. At the second
-#    settings, where only three of the family ran, it is first of them on two. In CT, denoising and in-painting a
-#    classic method is above it in the mean of the stored comparisons by more than the noise floor; in MRI and
-#    deblurring the best one is level.
+#    settings, where only three of the family ran, it is first of the three on two tasks. In CT, denoising and
+#    in-painting a classic method is above it in the mean of the stored comparisons by more than the noise floor; in
+#    MRI and deblurring the best one is level with it.
 #
 # - You can name what a method changes, and so guess where it helps.
 # - You can make two methods pay the same price, and say which price.
-# - You can put an error on a difference, and say what it is an error over.
+# - You can put an error on a difference, and say over what it was taken.
 # - You can report a table in which your favourite loses.
 
 # %% [markdown]

@@ -39,7 +39,7 @@ NARROW = 2.3  #: a picture less wide than this, in heights, stands beside the se
 LETTERS, SMALLEST = ((30, 440), (26, 640), (24, 820)), 22
 
 #: Headings of what is worked on, not shown.
-LEFT_OUT = re.compile(r"Exercise \d|Quiz$|References$|The same with sliders$")
+LEFT_OUT = re.compile(r"Exercise \d|Quiz$|References$|The same with sliders(?: \(stretch\))?$")
 
 #: How a paragraph begins that is a task for two minutes: it stands in the notes alone.
 TASK = "**Two minutes.**"

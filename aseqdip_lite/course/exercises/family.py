@@ -13,8 +13,8 @@ from .table import REGISTRY, exercise
                            (900, "self_guided", 2, 3), (700, "self_guided", 2, 5)], stepwise=True, tol=1e-3,
           otherwise=lambda steps, passes, method, N, draws: {
               "dip": "begin with DIP: a step is one forward pass, 1, and one backward pass, 2",
-              "aseqdip": "aSeqDIP: a stage costs 3 N + 1 and makes N steps",
-              "self_guided": "Self-Guided DIP: each draw costs 3, so a step costs 3 times the draws"}[method])
+              "aseqdip": "aSeqDIP: a stage costs 3 N + 1 passes and takes N steps",
+              "self_guided": "Self-Guided DIP: each draw costs 3, so a step costs 3 times the number of draws"}[method])
 def steps(passes, method, N, draws):
     """A function (passes, method, N, draws) -> Adam steps that the passes pay for, not rounded.
 
@@ -26,10 +26,10 @@ def steps(passes, method, N, draws):
 
     return {
         None: paid(),
-        "aSeqDIP: at the end of a stage z_k = f(z_{k-1}) is a pass of its own, one for N steps": paid(aseqdip=3),
+        "aSeqDIP: z_k = f(z_{k-1}) at the end of a stage is one more pass for N steps": paid(aseqdip=3),
         "aSeqDIP: the fresh pass comes once a stage, not once a step: 3 N + 1 for N steps": paid(aseqdip=4),
-        "aSeqDIP: that is the number of stages, and each of them makes N steps": paid(aseqdip=3 * N + 1),
-        "Self-Guided DIP averages over draws of its noise: each of them goes through the network, and back":
+        "aSeqDIP: that is the number of stages, and each of them takes N steps": paid(aseqdip=3 * N + 1),
+        "Self-Guided DIP averages over draws of its noise, and each of them goes through the network and back":
             paid(self_guided=3),
     }
 
@@ -44,7 +44,7 @@ def scores():
 
 
 @exercise("family.paired", scores, form=": the mean difference and its standard error", otherwise=(
-    "take the differences first, their mean in the order a - b, then their sample deviation, then divide by sqrt(n)"))
+    "first take the differences a - b and their mean, then their sample deviation, and divide that by sqrt(n)"))
 def paired(a, b):
     """A function (a, b) -> (mean difference, its standard error) of paired lists of PSNR."""
     gaps, n = np.subtract(a, b), len(a)
@@ -52,16 +52,16 @@ def paired(a, b):
     return {
         None: (mean, spread / n**0.5),
         "the first number is the mean of a - b, in this order": (-mean, spread / n**0.5),
-        "that is the error of two separate groups: it holds how unlike the pictures are, which a - b does not":
+        "that is the error of two separate groups: it includes how much the pictures differ, which a - b does not":
             [(mean, separate / n**0.5), (mean, math.hypot(np.std(a), np.std(b)) / n**0.5)],
-        "that is the spread of one difference; the mean of n of them is known sqrt(n) times better": (mean, spread),
-        "nearly: the sample deviation divides by n - 1, since the mean was taken from the same numbers":
+        "that is the spread of one difference; the mean of n of them is sqrt(n) times as precise": (mean, spread),
+        "nearly: the sample deviation divides by n - 1, because the mean comes from the same numbers":
             (mean, gaps.std() / n**0.5),
     }
 
 
 @exercise("family.luck", [(2, 0.3), (6, 0.5), (30, 0.2)], tol=0.05, otherwise=(
-    "draw m normal errors of deviation s many times, take the largest each time, and average: with m = 2, 0.56 s"))
+    "draw m normal errors of deviation s many times, take the largest each time, and average; m = 2 gives 0.56 s"))
 def luck(m, s):
     """A function (m, s) -> by how many dB the best of m equally good settings looks better than it is.
 
@@ -71,9 +71,9 @@ def luck(m, s):
     top = integrate.trapezoid(u * m * stats.norm.pdf(u) * stats.norm.cdf(u) ** (m - 1), u)  # for s = 1
     return {
         None: s * top,
-        "each error alone is 0 on average, but the largest of them is not: that is the one that is chosen": 0.0,
-        "s is the size of one error; the largest of m grows with m": s,
-        "s sqrt(2 ln m) is the limit for a huge m and too much for 6: integrate, or draw and average":
+        "each error alone is 0 on average, but the largest of them is not, and that one is chosen": 0.0,
+        "s is the size of one error; the largest of m errors grows with m": s,
+        "s sqrt(2 ln m) is the limit for a huge m, and too large for m = 6: integrate, or draw and average":
             s * (2 * math.log(m)) ** 0.5,
         "that is for errors of deviation 1: the errors here have the deviation s": top,
     }
@@ -89,9 +89,9 @@ def wins(M, n, w):
     right = stats.binom.sf(w - 1, n, 1 / M)
     return {
         None: right,
-        "that is exactly w wins; more wins would have impressed us, too: at least w": stats.binom.pmf(w, n, 1 / M),
-        "that is more than w wins; w itself belongs to it": stats.binom.sf(w, n, 1 / M),
-        "a coin has two sides, here there are M methods: being first has the probability 1 / M":
+        "that is exactly w wins; at least w includes more wins": stats.binom.pmf(w, n, 1 / M),
+        "that is more than w wins; at least w includes w itself": stats.binom.sf(w, n, 1 / M),
+        "a coin has two sides, but here there are M methods: each is first with probability 1 / M":
             stats.binom.sf(w - 1, n, 0.5),
         "that is the probability of fewer than w wins": 1 - right,
     }
@@ -100,9 +100,9 @@ def wins(M, n, w):
 @exercise("family.steps:three", REGISTRY["family.steps"].cases, stepwise=True, tol=1e-3,
           otherwise=lambda steps, passes, method, N, draws: {
               "dip": "begin with DIP: a step is one forward pass, 1, and one backward pass, 3",
-              "aseqdip": "aSeqDIP: a stage costs 4 N + 1 and makes N steps",
-              "self_guided": "Self-Guided DIP: each draw costs 4, so a step costs 4 times the draws"}[method],
-          instead="a backward pass counts 3, not 2: memory is short, so the forward pass is made again on the way",
+              "aseqdip": "aSeqDIP: a stage costs 4 N + 1 passes and takes N steps",
+              "self_guided": "Self-Guided DIP: each draw costs 4, so a step costs 4 times the number of draws"}[method],
+          instead="a backward pass counts 3, not 2: memory is short, so it repeats the forward pass",
           solution="lambda passes, method, N, draws: passes / dict(dip=4, aseqdip=4 + 1 / N, self_guided=4 * draws)"
                    "[method]")
 def steps_of_three(passes, method, N, draws):
@@ -114,9 +114,9 @@ def steps_of_three(passes, method, N, draws):
         None: paid(),
         "a backward pass counts 3 here, so a step costs 1 + 3":
             passes / {"dip": 3, "aseqdip": 3 + 1 / N, "self_guided": 3 * draws}[method],
-        "aSeqDIP: at the end of a stage z_k = f(z_{k-1}) is a pass of its own, one for N steps": paid(aseqdip=4),
+        "aSeqDIP: z_k = f(z_{k-1}) at the end of a stage is one more pass for N steps": paid(aseqdip=4),
         "aSeqDIP: the fresh pass comes once a stage, not once a step: 4 N + 1 for N steps": paid(aseqdip=5),
-        "aSeqDIP: that is the number of stages, and each of them makes N steps": paid(aseqdip=4 * N + 1),
-        "Self-Guided DIP averages over draws of its noise: each of them goes through the network, and back":
+        "aSeqDIP: that is the number of stages, and each of them takes N steps": paid(aseqdip=4 * N + 1),
+        "Self-Guided DIP averages over draws of its noise, and each of them goes through the network and back":
             paid(self_guided=4),
     }
