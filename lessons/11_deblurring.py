@@ -578,7 +578,7 @@ for exposure in (1.0, 1.5, 2.0):
           f"{float(slope(lambda t: saturate(t, 0.8), torch.tensor(exposure))):.4f}")
 
 # %% [markdown]
-# ## The price of pretending
+# ## The price of pretending that the camera is linear
 #
 # Much deblurring code writes $y = h * x + n$ and works on pixel values. For a camera that does not saturate there is a
 # better way that still uses linear tools.
