@@ -10,10 +10,10 @@
 #
 # **After this lesson you can**
 #
-# - split every image of a run into truth, noise and rest, and draw the run as a way in a plane;
-# - tell a setting that changes the speed of a run from one that changes its way;
-# - hold measurements out, and say what they tell about the error, and how surely;
-# - compute what an average of outputs brings, and what it costs;
+# - split every image of a run into truth, noise and rest, and draw the run as a path in a plane;
+# - tell a setting that changes the speed of a run from one that changes its path;
+# - hold measurements out, and say what they tell about the error, and with what certainty;
+# - compute what an average of outputs gains, and what it costs;
 # - read a rule that sets $\lambda$ and ends the run without the truth, and find where it fails.
 #
 # **You need** lesson 06 (aSeqDIP) and lesson 09 (denoising). From statistics: variance of a sum, orthogonal projection.
@@ -21,7 +21,7 @@
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
 # To work through it, take 90 minutes.
 #
-# **Data** the photograph *coffee* that comes with scikit-image (Rachel Michetti; CC0), its noise simulated; a stored
+# **Data** the photograph *coffee* that comes with scikit-image (Rachel Michetti; CC0), with simulated noise; a stored
 # result of the course on three photographs. Code BSD-3-Clause, text CC BY 4.0. **For teaching, not for diagnosis.**
 
 # %%
@@ -45,50 +45,53 @@ banner()
 show(
     drawings.split(),
     alt="""Two rows, each an image as a sum of three. Above, an image of a short run: the truth, plus hardly any noise,
-        plus a rest in which the outlines of the man and of his camera stand. Below, the noisy picture y: the truth,
+        plus a rest that shows the outlines of the man and of his camera. Below, the noisy picture y: the truth,
         plus all of the noise, plus a rest that is zero everywhere.""",
 )
 
 # %% [markdown]
 # **Every image is a sum of three.** An image of a run is the truth, a share of the noise of $y$, and a rest that is
 # missing or wrong. In a short run hardly any noise has been fitted, and the rest is large. In $y$ itself the rest is
-# zero, and all the noise is there. A run passes from the one to the other; this lesson looks for the best place.
+# zero, and all the noise is there. A run goes from the first state towards the second; this lesson looks for the best
+# place to end.
 
 # %% [markdown]
 # ## Predict first
 #
-# The paper leaves $\lambda$ and $N$ that adapt themselves to future work. This lesson tries. Write your guesses down;
-# the last section asks for them again.
+# The paper leaves a $\lambda$ and an $N$ that adapt themselves to future work. This lesson tries. Write your guesses
+# down; the last section asks for them again.
 #
 # 1. With $\lambda$ = 16 a run needs more steps than with $\lambda$ = 1. Is its best image better?
-# 2. You hide 5 % of the pixels from the loss, and look at how well the run predicts them. They are noisy, too. Can they
-#    tell you when to stop, though you do not know how noisy?
-# 3. How sure is that: within how many decibels of the best image would you dare to stop by 600 noisy values?
-# 4. The mean of the last fifty outputs against the last one: worse, the same, better? By how much?
-# 5. When the prediction has ceased to improve, the rule of this lesson goes back to where it was best, and on with a
-#    fourfold $\lambda$. What do you expect of the second try?
+# 2. You hide 5 % of the pixels from the loss, and look at how well the run predicts them. They are noisy as well. Can
+#    they tell you when to stop, even if you do not know how noisy they are?
+# 3. How certain is that? If you stop a run by 600 noisy values, within how many decibels of the best image will you
+#    end?
+# 4. Is the mean of the last fifty outputs worse than the last one, the same, or better? By how much?
+# 5. When the prediction no longer improves, the rule of this lesson goes back to where it was best and continues with
+#    four times the $\lambda$. What do you expect from the second try?
 
 # %% [markdown]
-# ## A run is a way
+# ## A run is a path
 #
-# In denoising $y = x + n$. Every image that a run passes can be split,
+# In denoising $y = x + n$. Every image that a run passes through can be split,
 #
 # $$z_k = x + a_k\, n + r_k, \qquad r_k \perp n .$$
 #
-# $a_k$ is the **share of the noise** that has been fitted, from 0 to 1. $r_k$ is the **rest**: what is missing of the
-# picture, or wrong with it. Both make the error, and since they are orthogonal,
+# $a_k$ is the **share of the noise** that has been fitted, from 0 to 1. $r_k$ is the **rest**: what is missing from
+# the picture, or wrong in it. Both contribute to the error, and since they are orthogonal,
 #
 # $$\frac{\|z_k - x\|^2}{m} = a_k^2\, \sigma^2 + \operatorname{rms}(r_k)^2$$
 #
-# with $\sigma$ the rms of $n$ and $m$ the number of values. So a run is a way in the plane of $a$ and
-# $\operatorname{rms}(r)$. It begins somewhere on the left, with much of the picture missing, and it ends at the lower
-# right, at $y$: $a = 1$, $r = 0$. Somewhere in between it is nearest to the corner of the truth, $a = 0$, $r = 0$.
+# with $\sigma$ the rms of $n$ and $m$ the number of values. So a run is a path in the plane of $a$ and
+# $\operatorname{rms}(r)$. It begins on the left, with much of the picture missing, and if it continued for long enough
+# it would reach $y$ at the lower right: $a = 1$, $r = 0$. Somewhere in between it is nearest to the corner of the
+# truth, $a = 0$, $r = 0$.
 #
 # **Two minutes.** Where in this plane does $\frac12(x + y)$ lie, and what is its error?
 #
-# ### Exercise 1: where on the way?
+# ### Exercise 1: where on the path?
 #
-# Give the share $a$ and the root mean square of the rest of an image $z$.
+# Return the share $a$ and the root mean square of the rest of an image $z$.
 
 
 # %% tags=["exercise"]
@@ -125,12 +128,12 @@ LEVELS = (0.1, 0.15, 0.2)
 
 
 def psnr(way):
-    """PSNR at every step of a way, without clipping."""
+    """PSNR at every step of a path, without clipping."""
     return path.psnr(way[:, 1], way[:, 2], sigma)
 
 
 def at_share(way, level):
-    """First step at which this share of the noise is fitted, and the rest there; None if it never is."""
+    """First step at which this share of the noise is fitted, and the rest at that step; None if it never is."""
     there = np.flatnonzero(way[:, 1] >= level)
     return None if len(there) == 0 else (int(way[there[0], 0]), float(way[there[0], 2]))
 
@@ -144,7 +147,7 @@ for label, way in ways.items():
 
 # %%
 def draw_ways(ways, sigma):
-    """Left the ways over lines of equal PSNR, right the PSNR against steps."""
+    """Left the paths over lines of equal PSNR, right the PSNR against steps."""
     picture = Figure(figsize=(9.6, 3.8), layout="constrained")
     left, right = picture.subplots(1, 2)
     shares, rests = np.meshgrid(np.linspace(-0.02, 0.45, 200), np.linspace(0.025, 0.105, 200))
@@ -167,14 +170,14 @@ show(
     draw_ways(ways, sigma),
     alt="""Left, four runs in the plane of the share of the noise that is fitted and the rms of the rest of the picture,
         over lines of equal PSNR: they come down steeply on the left, bend near a share of 0.1 to 0.2 and go to the
-        right almost on one curve. Right, their PSNR against steps: the same rise and fall, at different speeds; with
-        lam 16 it is stretched.""",
+        right almost on one curve. Right, their PSNR against steps: the same rise and fall at different speeds, most
+        stretched with lam 16.""",
 )
 
 # %% [markdown]
-# The left picture is the point of this section. If $\lambda$ chose a better **way**, its curve would pass nearer to
-# the corner at the lower left. Look how far apart the curves are there, and how far apart they are on the right, in
-# **time**.
+# The left picture, "the way", is the point of this section. If $\lambda$ chose a better **path**, its curve would pass
+# nearer to the corner at the lower left. Compare how far apart the curves are there with how far apart they are on the
+# right, in **time**.
 
 # %%
 rest = {label: (at_share(way, 0.15) or (0, 0))[1] for label, way in ways.items()}
@@ -189,7 +192,7 @@ claim(
 )
 
 # %% [markdown]
-# One picture and one seed are no law. The course has run the same on three photographs:
+# One picture and one seed prove nothing general. The course has run the same comparison on three photographs:
 
 # %% tags=["stored-result"]
 report = stored("L1")
@@ -223,28 +226,28 @@ claim(
 )
 
 # %% [markdown]
-# Read the table against the two questions. **Speed:** lam 16 needs 1.7 times the steps. That is why it looks so good at
-# step 1500: its time has not come. **Way:** at the same share of the noise the larger $\lambda$ leave about half a
-# decibel less of a rest than $\lambda$ = 1, but so does, in part, $\lambda$ = 0; and the best image is no better for
-# it. The verdict is "undecided": one seed, and the pictures differ in sign. Half a decibel of way, against five of
-# time.
+# Read the table with the two questions in mind. **Speed:** $\lambda$ = 16 needs 1.7 times the steps. That is why it
+# looks so good at step 1500: its fall has hardly begun. **Path:** at the same share of the noise the larger $\lambda$
+# leave a rest about half a decibel smaller than $\lambda$ = 1 does. But $\lambda$ = 0 does so too, in part, and the
+# best image is no better for it. The verdict is "undecided", because there is one seed and the pictures differ in
+# sign. The path changes by half a decibel, the timing by five.
 #
 # ## Why it is friction
 #
 # Lesson 06 has derived it; here is what it means for a rule. At the first step of a stage the gradient of the
-# autoencoding term is $2\lambda J^T(u_k - z_{k-1})$, where $u_k = f_{\phi_{k-1}}(z_{k-1})$ is what the swap of the
-# input has made of the output. The term pulls back what has just moved, and pulls at nothing else: it is **friction on
-# a moving reference**, not a spring to a good image. Friction changes how fast a ball rolls through a landscape. It
-# hardly changes the valley.
+# autoencoding term is $2\lambda J^T(u_k - z_{k-1})$, where $u_k = f_{\phi_{k-1}}(z_{k-1})$ is what the output has
+# become after the swap of the input. The term pulls back what has just moved, and nothing else. So it is **friction on
+# a moving reference**, not a spring to a good image. Friction changes how fast a ball rolls through a landscape, but
+# it hardly changes the valley.
 #
-# That is a derivation; a run can be asked. After the swap the output stands at $u_k$. A stage moves it to $z_k$, and
-# whatever the stage did, it can be split by least squares into two pulls:
+# That is a derivation, and we can test it on a run. After the swap the output is at $u_k$. A stage moves it to $z_k$,
+# and whatever the stage did, it can be split by least squares into two pulls:
 #
 # $$z_k - u_k \approx c_f\,(z_{k-1} - u_k) + c_s\,(y - u_k) .$$
 #
-# $c_f$ is the friction, the share of the swap's motion that the stage takes back, and $c_s$ the spring, the share of
-# the way to the data that it goes. If the network learned all patterns at one rate, $c_f / c_s$ would be $\lambda$:
-# the two terms of the loss pull with weights $\lambda$ and 1.
+# $c_f$ is the friction, the share of the swap's motion that the stage takes back, and $c_s$ is the spring, the share
+# of the distance to the data that the stage covers. If the network learned all patterns at one rate, $c_f / c_s$ would
+# be $\lambda$, because the two terms of the loss pull with weights $\lambda$ and 1.
 
 # %%
 pulls = {}
@@ -295,50 +298,52 @@ show(
 median = {lam: float(np.median(run["friction"] / run["spring"])) for lam, run in pulls.items()}
 claim(
     min(median.values()) > 20 and median[16.0] > 2 * median[1.0],
-    "the friction is more than 20 times the spring, and with lam 16 more so",
+    "the friction is more than 20 times the spring; with lam 16 the ratio is more than twice that with lam 1",
 )
 claim(
     median[16.0] < 10 * median[1.0],
-    "but not 16 times as much more",
+    "but it is less than 10 times that with lam 1",
 )
 gap = max(float(np.median(abs(run["freedom"] - run["share"]))) for run in pulls.values())
 claim(gap < 0.04, "share of the noise and degrees of freedom per pixel differ by less than 0.04 in the median")
 
 # %% [markdown]
-# What of the theory stands, and what does not?
+# Which part of the theory is confirmed, and which is not?
 #
-# - **Friction stands.** A stage takes back half of what the swap did, or all of it, and goes a hundredth of the way to
-#   the data. With $\lambda$ = 16 the swap itself has become several times smaller: that is how the run is slowed.
-# - **The ratio does not.** It is not 1 and 16 but far larger, and it does not grow as $\lambda$ does. A swap moves the
-#   output in patterns that the network learns fast, so they are taken back fast; most of what separates the output from
-#   $y$ is noise, which it learns slowly. One rate for all patterns is no description of this network.
-# - **The share can be read without the truth.** Change $y$ by a little noise of your own and see how much of that
-#   arrives in the image: those are the degrees of freedom. Roughly they follow the noise's share. It costs a second
+# - **Friction is confirmed.** A stage takes back two thirds of what the swap did, or all of it, and covers about a
+#   hundredth of the distance to the data, or less. With $\lambda$ = 16 the swap itself has become several times
+#   smaller, and this is how the run is slowed.
+# - **The ratio is not.** It is not 1 and 16 but far larger, and it does not grow in proportion to $\lambda$. A swap
+#   moves the output in patterns that the network learns fast, so they are taken back fast; most of what separates the
+#   output from $y$ is noise, which the network learns slowly. A single rate for all patterns does not describe this
+#   network.
+# - **The share can be read without the truth.** Change $y$ by a little noise of your own and see how much of it
+#   arrives in the image. This gives the degrees of freedom, which roughly follow the noise's share. It costs a second
 #   run.
 #
-# So a rule for $\lambda$ cannot hope to win by a better way. What it can win is
+# So a rule for $\lambda$ cannot hope to win by a better path. What it can win is
 #
 # 1. the **end**: to stay where the error is least, without knowing the truth;
 # 2. the **wander**: outputs jump around their mean from stage to stage, and a slower run can be averaged for longer.
 #
-# Both need a judge who does not know the truth.
+# Both need a judge that does not know the truth.
 
 # %% [markdown]
 # ## The error without the truth, again
 #
-# Lesson 09 had an unbiased estimate of the error (SURE). It needs the noise level, and $A = I$. There is a simpler way,
-# that needs neither. Hide a few measurements from the loss: multiply the residual by a mask that is 0 at them. Let
-# $H$ be the $m$ hidden ones. The run knows nothing of their noise, so its error $e = \hat x - x$ is independent of
-# it, and
+# Lesson 09 had an unbiased estimate of the error (SURE). It needs the noise level, and $A = I$. There is a simpler way
+# that needs neither. Hide a few measurements from the loss: multiply the residual by a mask that is 0 there. Let $H$
+# be the set of the $m$ hidden measurements. The run knows nothing about their noise, so its error $e = \hat x - x$ is
+# independent of this noise, and
 #
 # $$\hat x - y = e - n \quad\text{on } H .$$
 #
-# The **risk** is the sum of squares of that.
+# The **risk** is the sum of the squares of this difference.
 #
 # ### Exercise 2: from the risk to the error
 #
-# Given the risk, a sum over $m$ values whose noise has the deviation $\sigma$: what is your estimate of the mean square
-# error $\operatorname{mean}(e^2)$?
+# Given the risk, a sum over $m$ values whose noise has standard deviation $\sigma$, what is your estimate of the mean
+# squared error $\operatorname{mean}(e^2)$?
 
 
 # %% tags=["exercise"]
@@ -351,10 +356,10 @@ def my_error(risk, m, sigma):
 check("adaptive.risk", my_error)
 
 # %% [markdown]
-# To find the **best** image of a run one needs no $\sigma$ at all: it is the same constant for all of them. And $A$ may
-# be what it likes: hide measurements, and compare them with $A \hat x$.
+# To find the **best** image of a run one needs no $\sigma$ at all, because it adds the same constant for all images.
+# Nor does it matter what $A$ is: hide measurements, and compare them with $A \hat x$.
 #
-# Watch a run with a twentieth of the pixels hidden. The rule is told to be patient for ever, so it only looks.
+# Watch a run with a twentieth of the pixels hidden. Here the rule has unlimited patience, so it only watches.
 
 # %%
 looking = "heldout:first=1,average=0,patience=1000000"
@@ -385,7 +390,7 @@ claim(
 )
 claim(
     all(watched[index, 4] > watched[index, 3] for index in (blind, best, -1)),
-    "in all three rows the hidden pixels are worse than the whole image",
+    "in all three rows the error on the hidden pixels is larger than on the whole image",
 )
 
 # %%
@@ -412,19 +417,19 @@ show(
 )
 
 # %% [markdown]
-# The residual on what the loss sees knows nothing: it falls all the time. The one on what is hidden turns where the
-# error turns. It is an honest estimate, but of what it is an estimate of: the error on the **hidden** pixels. Those are
-# harder than the others, since nobody has told the run anything about them. For the level of the error this matters,
-# for the place of its minimum little.
+# The residual on what the loss sees tells nothing: it falls all the time. The residual on what is hidden turns near
+# the point where the error turns. It is an honest estimate, but only of one thing: the error on the **hidden** pixels.
+# Those are harder than the others, because nobody has told the run anything about them. This matters for the level of
+# the error, but little for the place of its minimum.
 #
-# But how sure is it? A mean over $m$ squares of normal numbers has a deviation of $\sigma^2\sqrt{2/m}$, here
-# several per cent of the noise, and the noise is several times the error. That looks hopeless. It is not, since we
-# never compare two different sets of pixels.
+# But how certain is it? A mean over the squares of $m$ normal numbers has a standard deviation of
+# $\sigma^2\sqrt{2/m}$, here several per cent of the noise, and the noise is several times the error. That looks
+# hopeless. It is not, because we never compare two different sets of pixels.
 #
 # ### Exercise 3: the same noise for both
 #
-# Two images with the errors $e_1$ and $e_2$ are judged on the *same* $m$ hidden values. The rms of $e_1 - e_2$ on them
-# is `gap`. What is the standard deviation, over the noise, of the difference of their mean risks?
+# Two images with the errors $e_1$ and $e_2$ are judged on the *same* $m$ hidden values. The rms of $e_1 - e_2$ on
+# these values is `gap`. What is the standard deviation, over the noise, of the difference of their mean risks?
 
 
 # %% tags=["exercise"]
@@ -444,21 +449,21 @@ for label, index in (("least risk", blind), ("last step", -1)):
           f"{watched[index, 2] - watched[best, 2]:+.1e}, with a deviation of {2 * hidden_sigma * gap / m**0.5:.1e}")
 
 # %% [markdown]
-# The last line is why it works: the fall of the last image is far larger than its deviation. The line above it is a
-# warning: the least of many risks is *chosen* to be the least, so it is too small by luck (lesson 12). The judge knows
-# a good image from a bad one, not the best from its neighbours.
+# The last line shows why it works: the fall of the last image is far larger than its deviation. The line above it is a
+# warning: the least of many risks is *chosen* because it is the least, so it is too small by luck (lesson 12). The
+# judge can tell a good image from a bad one, but not the best image from its neighbours.
 #
 # ## The wander
 #
-# Two outputs that are ten steps apart differ, though neither is better. What differs without being better is noise of
-# the run, and an average takes it away: $m_k = w\, m_{k-1} + (1 - w)\, z_k$.
+# Two outputs that are ten steps apart differ, though neither is better. Such a difference is noise of the run, and an
+# average removes it: $m_k = w\, m_{k-1} + (1 - w)\, z_k$.
 #
 # **Two minutes.** What is $m_k$ for $w = 0$? What does it do for $w$ near 1?
 #
 # ### Exercise 4: what an average leaves
 #
-# Suppose the outputs wander around their mean with independent errors of rms $s$. What rms is left in the average with
-# the weight $w$ of the past, after many steps?
+# Suppose that the outputs wander around their mean with independent errors of rms $s$. What rms is left in the average
+# with the weight $w$ of the past, after many steps?
 
 
 # %% tags=["exercise"]
@@ -487,30 +492,31 @@ for w in (0.0, 0.9, 0.98, 0.995):
 tops = {w: max(curve) for w, curve in averages.items()}
 claim(
     tops[0.98] > tops[0.0] + 0.2 and tops[0.995] < tops[0.0],
-    "an average over about 50 steps has a best image more than 0.2 dB above that of single outputs, one over 200 below",
+    "the best average over about 50 steps is more than 0.2 dB above the best output, that over 200 steps below it",
 )
 
 # %% [markdown]
-# The gain is real, and it is smaller than the formula. Most of an output's error is no wander: all outputs have it. And
-# an average comes late: it still holds what the outputs were a while ago. On the rise that costs, near the best image
-# it does not.
+# The gain is real, but smaller than the formula says, because most of an output's error is not wander: all outputs
+# share it. And an average lags behind, because it still contains what the outputs were a while ago. That costs
+# something during the rise, but not near the best image.
 
 # %% [markdown]
 # ## A rule
 #
-# Put together: `lam = "auto"`. In full it is called `heldout`, and it is the same for all five tasks.
+# Now put everything together: `lam = "auto"`. Its full name is `heldout`, and it is the same for all five tasks.
 #
 # > 1. Hide 5 % of the measurements from the loss.
 # > 2. After each stage average the new input $z_k$ into $m_k$, and compute the risk of $m_k$ on what is hidden.
-# > 3. If it is the least so far, remember everything: weights, Adam's moments, $z_k$, $m_k$.
-# > 4. If it then takes half as many steps again without a better one, go back to what is remembered, and on with four
-# >    times the $\lambda$. It begins at 1/4; above 1024 end.
-# > 5. The answer is the $m_k$ that is remembered.
+# > 3. If this is the least risk so far, remember everything: weights, Adam's moments, $z_k$, $m_k$.
+# > 4. If half as many steps again then pass without a smaller risk, go back to what is remembered, and continue with
+# >    four times the $\lambda$. It begins at 1/4; above 1024 the run ends.
+# > 5. The answer is the remembered $m_k$.
 #
-# There are two details. The loss is multiplied by $(1 + \lambda_0)/(1 + \lambda)$: at first a larger $\lambda$ makes
-# the term stronger, later it makes the data weaker. (Adam divides by the size of the gradients, but forgets an old size
-# only within a thousand steps; until then a smaller loss makes smaller steps.) And $z_0$ must not know what is hidden:
-# a hidden pixel gets the mean of its neighbours. The code is `aseqdip_lite/methods/controller.py`.
+# There are two details. First, the loss is multiplied by $(1 + \lambda_0)/(1 + \lambda)$: at small $\lambda$ an
+# increase makes the term stronger, at large $\lambda$ it makes the data weaker. (Adam divides by the size of the
+# gradients, but it forgets an old size only within a thousand steps; until then a smaller loss means smaller steps.)
+# Second, $z_0$ must not know what is hidden, so a hidden pixel gets the mean of its neighbours. The code is
+# `aseqdip_lite/methods/controller.py`.
 
 # %% tags=["nbval-check-output"]
 rule = schedules.parse("auto")
@@ -562,21 +568,21 @@ def draw_auto(auto, fixed):
 show(
     draw_auto(auto, fixed),
     alt="""Above, PSNR against steps: the answer of auto rises as the fixed run does, and then stays level, while the
-        fixed run falls. Below, lam goes up in steps of a factor of four, each where the dotted risk has not fallen for
-        a while.""",
+        fixed run falls. Below, lam rises by a factor of four where the dotted risk has not fallen for a while.""",
 )
 
 # %% [markdown]
-# The answer stays where it is, after the fixed run has begun to fall; and it is above the best output of the fixed run.
-# The first is the judge's work, the second mostly the average's.
+# The answer stays where it is after the fixed run has begun to fall, and it is above the best output of the fixed run.
+# The first is the judge's work. The second may come from the average or from the smaller $\lambda$, and this cell does
+# not tell which.
 #
-# Now look at what the larger $\lambda$ have brought. If the section on ways is right, a second try cannot do much: the
+# Now look at what the larger $\lambda$ have gained. If the section on paths is right, a second try cannot do much: the
 # valley is the same, the run goes through it more slowly, and its average is a little smoother.
 
 # %%
 claim(
     auto.metrics["psnr"]["final"] > max(fixed.curve["psnr"]) > fixed.metrics["psnr"]["final"] + 1,
-    "auto's last answer is above the best output of the default on the way, and that is more than 1 dB above its last",
+    "auto's last answer is above the best output of the default, which is more than 1 dB above the default's last",
 )
 ends = [auto.curve["step"].index(step) for step, _ in changes]
 gains = {lam: max(auto.curve["psnr"][:end + 1]) for end, lam in
@@ -587,8 +593,8 @@ for lam, value in gains.items():
 # %% [markdown]
 # ## What went wrong, and why: how much to hide
 #
-# A twentieth is a choice. Hide more, and the judge is surer, but the run has less to go by. Hide less, and the judge
-# guesses. One would expect a best share somewhere between, and loss on both sides of it.
+# A twentieth is a choice. If you hide more, the judge is more certain, but the run has less to work with. If you hide
+# less, the judge has to guess. One would expect a best share somewhere in between, with losses on both sides of it.
 
 # %%
 shares = {rule.share: auto}
@@ -603,18 +609,18 @@ for share, run in sorted(shares.items()):
 finals = {share: run.metrics["psnr"]["final"] for share, run in shares.items()}
 claim(
     abs(finals[0.005] - finals[0.05]) < 1.5 and finals[0.5] < min(finals[0.005], finals[0.05]) - 3,
-    "0.005 and 0.05 end within 1.5 dB of each other, and 0.5 more than 3 dB below both",
+    "with 0.005 and 0.05 hidden the runs end within 1.5 dB of each other, with 0.5 more than 3 dB below both",
 )
 
 # %% [markdown]
-# We had expected harm on both sides, and it came plainly on one. With half of the pixels hidden the run has to guess
-# them, and guesses badly. With 0.5 % hidden, some sixty noisy values, the judge loses one decibel of what it has with
-# ten times as many; on another processor, which rounds otherwise, it lost nothing. Exercise 3 says why it does so well:
-# the judge compares images of one run on one set of pixels, and what is the same in both, all of $n^2$ and most of the
-# error, is gone from the difference.
+# We had expected harm on both sides, and it appeared plainly only on one. With half of the pixels hidden the run has
+# to guess them, and guesses badly. With 0.5 % hidden, some sixty noisy values, the answer is one decibel below the one
+# with ten times as many; on another processor, which rounds differently, nothing was lost. Exercise 3 says why the
+# judge does so well: it compares images of one run on one set of pixels, and what is the same in both, all of $n^2$
+# and most of the error, cancels in the difference.
 #
-# So hide 0.5 %? That would be a rule made of one picture. The course has searched for the numbers of `auto` on one
-# tuning picture of each task, and this is what it found of two shares (PSNR in dB after twice the usual steps):
+# So should one hide 0.5 %? That would be a rule made from one picture. The course has searched for the numbers of
+# `auto` on one tuning picture of each task, and found this for two shares (PSNR in dB after twice the usual steps):
 
 # %% tags=["stored-result"]
 study = stored("L2")["ours"]
@@ -632,18 +638,19 @@ claim(
 )
 
 # %% [markdown]
-# In denoising a hundredth is as good, as our picture has said. In CT it is 20 rays, and the judge that listens to them
-# takes the run back too early. What is enough depends on what a measurement says about the image, and that is another
-# thing for each $A$. One picture of one task was not the place to find it out.
+# In denoising a hundredth is as good as a twentieth. In CT a hundredth is 20 rays, and a judge with so few takes the
+# run back too early. How many are enough depends on what a measurement says about the image, and that differs between
+# operators $A$. One picture of one task could not show this.
 
 # %% [markdown]
 # ## The study
 #
-# One picture shows how a rule works, and no more. Whether it is worth having takes pictures that it was not made on:
-# experiment L2. What was chosen was chosen on one tuning picture of each task: the numbers of `auto`, one set for all
-# five tasks, and for each task two out of ten fixed settings, the ($\lambda$, $N$) that is best at the usual budget,
-# and the one that is best at twice that. All of it then ran once on other pictures, with another seed, at both
-# published settings of the task, for twice the usual budget. What counts is the last image, not the best one.
+# One picture shows how a rule works, and no more. To see whether the rule is worth having, we need pictures that it
+# was not made on: experiment L2. Everything that had to be chosen was chosen on one tuning picture of each task: the
+# numbers of `auto`, one set for all five tasks, and for each task two of ten fixed settings, the ($\lambda$, $N$) that
+# is best at the usual budget and the one that is best at twice that. All of them then ran once on other pictures, with
+# another seed, at both published settings of the task, for twice the usual budget. What counts is the last image, not
+# the best one.
 
 # %% tags=["stored-result"]
 report = stored("L2")
@@ -666,8 +673,8 @@ show(experiments.get("L2").figure(study), alt=experiments.get("L2").alt)
 rivals = study["rivals"]
 claim(
     abs(rivals["auto, lam stays"]["mean"]) < 0.1 and abs(rivals["default, wmv"]["mean"]) < 0.5,
-    "stored: without the growth of lam auto ends as well, and what the moving variance picks of the default is within "
-    "half a decibel of it in the mean",
+    "stored: without the growth of lam auto ends equally well, and what the moving variance picks from the default's "
+    "run is within half a decibel of it in the mean",
     needs="smoke",
 )
 ends = {line["task"]: min(line["to_double"]["mean"], line["to_budget"]["mean"]) for line in study["tasks"]}
@@ -679,33 +686,33 @@ claim(
 )
 
 # %% [markdown]
-# In deblurring `auto` ends a decibel above the better one of the two fixed settings. In denoising both pictures are
-# above, by 0.38 and 0.68 dB; in in-painting and in MRI the two pictures differ in sign. In CT both end below one of the
-# two settings, by 0.71 and 1.46 dB, and 1.2 dB under `auto`'s own peak in the mean: the hidden rays have not seen the
-# fall. The aim was 0.3 dB above, and at most 0.2 under the own peak, on four of five tasks; by the means it is reached
-# on two. So `auto` has not become the default of anything. (The ledger's "not tested" means that the paper has no such
-# rule.)
+# In deblurring `auto` ends a decibel above the better of the two fixed settings. In denoising both pictures are above,
+# by 0.38 and 0.68 dB; in in-painting and in MRI the two pictures differ in sign. In CT both end below one of the two
+# settings, by 0.71 and 1.46 dB, and in the mean 1.2 dB below the peak of `auto` itself, because the hidden rays have
+# not seen the fall. The aim was to end 0.3 dB above both, and at most 0.2 dB below its own peak, on four of five
+# tasks; by the means it is reached on two. So `auto` has not become the default of anything. (The ledger's "not
+# tested" means that the paper has no such rule.)
 #
-# And what does its work? Not $\lambda$: where it stays as it was, the last image is the same. That is what the section
-# on ways has led us to expect. Not the average, or hardly. A $\lambda$ that grows by the clock, or since the residual
-# is white, loses many decibels at budgets that it was not made for. What is left is the **judge**, who knows when to
-# end. And there is a cheaper one: the moving variance of lesson 02, which hides nothing and reads the run of the
-# default setting, is 0.3 dB behind in the mean, and 0.1 to 0.5 dB on each of five tasks.
+# What, then, does the work in `auto`? Not $\lambda$: if it never grows, the last image is the same, as the section on
+# paths has led us to expect. Not the average, or hardly. A $\lambda$ that grows by the clock, or once the residual is
+# white, loses many decibels at budgets that it was not made for. What is left is the **judge**, which knows when to
+# end. And there is a cheaper judge: the moving variance of lesson 02, which hides nothing and watches a run with the
+# default setting, is 0.3 dB behind in the mean, and 0.1 to 0.5 dB on each of the five tasks.
 #
-# A fixed setting is brittle in its own way. The best one for twice the budget in denoising had $\lambda$ = 64, found on
-# a picture with $\sigma$ = 25; with $\sigma$ = 15 the image of one picture has hardly come up by the last step, 5 dB
-# behind `auto`.
+# A fixed setting is brittle in its own way. The best one for twice the budget in denoising had $\lambda$ = 64, found
+# on a picture with $\sigma$ = 25. With $\sigma$ = 15 the image of one picture is still far from complete at the last
+# step, 5 dB behind `auto`.
 #
-# What the study does not know: pictures of 64 pixels, two of them a task, one seed; $\lambda$ = 0.25 was the smallest
-# that was tried, and in MRI and CT it won. Two pictures a task carry no interval.
+# The study has limits: pictures of 64 pixels, two of them per task, and one seed. The smallest $\lambda$ that was
+# tried, 0.25, won in MRI and CT. Two pictures per task are too few for an interval.
 
 # %% [markdown]
 # ### The same with sliders
 #
-# One plain cell, then the panel with the same settings. The box for $\lambda$ takes a number, `auto`, or any schedule
-# of `aseqdip list schedules`; so does the one for $N$, but for `heldout`. Try `auto` on another picture and another
-# task, and `geometric:last=4096` to see how a ramp ends that goes too far. The panel lives only in a running notebook;
-# nothing after it depends on it.
+# First comes a plain cell, then the panel with the same settings. The box for $\lambda$ takes a number, `auto`, or any
+# schedule of `aseqdip list schedules`; the box for $N$ takes the same, except for `heldout`. Try `auto` on another
+# picture and another task, and try `geometric:last=4096` to see how a ramp ends that goes too far. The panel works
+# only in a running notebook, and nothing after it depends on it.
 
 # %%
 mine = replace(default, lam="auto").with_steps(pick(smoke=6, laptop=400, paper=400))
@@ -732,20 +739,21 @@ quiz("15")
 #
 # Take out your predictions.
 #
-# 1. Hardly. On three photographs the best image of $\lambda$ = 16 is 0.2 dB *below* that of $\lambda$ = 1, and it comes
-#    1.7 times as late.
-# 2. Yes. Their noise adds the same constant to the risk of every image, so the least risk marks the least error on
-#    them.
-# 3. Here 600 values picked an image 0.3 dB below the best output, and sixty ended one decibel below 600. In the
-#    difference of two risks most of the noise cancels.
-# 4. Better: over about fifty steps by 0.3 dB, over ten by 0.2. Two hundred are too many: they hold what was before.
-# 5. Nothing: not on this picture, and not on average over five tasks.
+# 1. Hardly. On three photographs the best image of $\lambda$ = 16 is 0.2 dB *below* that of $\lambda$ = 1, and it
+#    comes 1.7 times as late.
+# 2. Yes. Their noise adds about the same constant to the risk of every image, so the least risk marks about the least
+#    error on them.
+# 3. Here 600 values picked an image 0.3 dB below the best output, and the rule with sixty values ended one decibel
+#    below the rule with 600. In the difference of two risks most of the noise cancels.
+# 4. Better: over about fifty steps by 0.3 dB, over ten by 0.2. Two hundred are too many: they still contain what was
+#    before.
+# 5. Nothing: neither on this picture nor on average over five tasks.
 #
-# - You can draw a run as a way, and so compare settings that differ in speed.
-# - You can hold out measurements of any task, and say what the risk estimates, and of which pixels.
-# - You can say why the difference of two risks is surer than either.
-# - You know what `--lam auto` does, and what it cannot do: find an image that is not on the way.
-# - You know what it is worth on pictures that it was not made on, and that its judge does the work, not its $\lambda$.
+# - You can draw a run as a path, and so compare settings that differ in speed.
+# - You can hold out measurements of any task, and say what the risk estimates, and on which pixels.
+# - You can say why the difference of two risks is more certain than either.
+# - You know what `--lam auto` does, and what it cannot do: find an image that is not on the path.
+# - You know how it does on pictures that it was not made on, and that its judge does the work, not its $\lambda$.
 
 # %% [markdown]
 # ## References

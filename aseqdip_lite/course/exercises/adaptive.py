@@ -1,4 +1,4 @@
-"""Exercises of lesson 15: a run as a way, the error on held-out pixels and how sure it is, averages of outputs."""
+"""Exercises of lesson 15: a run as a path, the error on held-out pixels and its certainty, averages of outputs."""
 
 import math
 
@@ -26,28 +26,28 @@ def way(z, x, y):
     return {
         None: (a, r),
         "that is the share of the noise that is not fitted: project z - x on n = y - x, not y - z": split(y - z, y - x),
-        "the share is the a for which z - x - a n is orthogonal to n: a ratio of norms holds the rest, too":
+        "the share is the a for which z - x - a n is orthogonal to n: a ratio of norms also includes the rest":
             [(float((z - x).norm() / (y - x).norm()), rest) for rest in (r, 0.0)],
-        "that is the rms of all of z - x: take a n away first": (a, rms(z - x)),
-        "that is the norm; the root mean square divides the sum of squares by the number of pixels first":
+        "that is the rms of all of z - x: subtract a n first": (a, rms(z - x)),
+        "that is the norm; the root mean square first divides the sum of squares by the number of values":
             (a, r * math.sqrt(z.numel())),
         "that is the mean square: the root is missing": (a, r**2),
     }
 
 
 @exercise("adaptive.risk", [(30.0, 600, 0.1), (12.0, 1000, 0.1), (5.0, 50, 0.2)], (
-    "write x - y = e - n, e the error, and square it: the mixed term has the mean 0, n^2 has the mean sigma^2"))
+    "write the difference to y as e - n, with e the error, and square it: e n has the mean 0, n^2 the mean sigma^2"))
 def risk(risk, m, sigma):
-    """A function (risk, m, sigma) -> estimate of the image's mean square error.
+    """A function (risk, m, sigma) -> estimate of the image's mean squared error.
 
     risk: ||x - y||^2 over the m held-out values; sigma: standard deviation of their noise.
     """
     return {
         None: risk / m - sigma**2,
-        "that is what an image would have that is the truth, too, plus its error: y has noise of its own": risk / m,
-        "that is the square error of all held-out values together: a mean is asked for": risk - m * sigma**2,
+        "that is the mean risk: the noise of y is still in it, and even the truth has a risk": risk / m,
+        "that is the squared error of all held-out values together: a mean is asked for": risk - m * sigma**2,
         "risk is a sum over m values: divide it by m": risk - sigma**2,
-        "the noise makes the risk larger than the error, so it is to be taken away": risk / m + sigma**2,
+        "the noise makes the risk larger than the error, so it has to be subtracted": risk / m + sigma**2,
         "squares add up, deviations do not: the noise brings sigma^2": risk / m - sigma,
     }
 
@@ -57,19 +57,19 @@ def risk(risk, m, sigma):
 def paired(gap, m, sigma):
     """A function (gap, m, sigma) -> standard deviation of the difference of two images' mean risks over m values.
 
-    gap: rms of the difference of the images there. Both are independent of the noise, of deviation sigma.
+    gap: rms of the difference of the images there. Both are independent of the noise, which has the deviation sigma.
     """
     root = math.sqrt(m)
     return {
         None: 2 * sigma * gap / root,
         "nearly: (e_1 - n)^2 - (e_2 - n)^2 has the mixed term 2 n (e_1 - e_2)": sigma * gap / root,
-        "that is for two separate sets of pixels: both images are held against the same noise, so n^2 cancels":
+        "that is for two separate sets of pixels: both images are compared with the same noise, so n^2 cancels":
             2 * sigma**2 / root,
-        "that is how unsure one risk is by its n^2; in the difference of two over the same pixels n^2 cancels":
+        "that is the deviation of one risk due to n^2; in the difference of two over the same pixels n^2 cancels":
             math.sqrt(2) * sigma**2 / root,
         "the variances of m terms add up: the deviation of their mean falls like 1 / sqrt(m), not 1 / m":
             2 * sigma * gap / m,
-        "that is for a single value; the mean of m independent ones is known sqrt(m) times better": 2 * sigma * gap,
+        "that is for a single value; the mean of m independent ones is sqrt(m) times as precise": 2 * sigma * gap,
     }
 
 
@@ -82,11 +82,11 @@ def average(w, s):
     """
     return {
         None: s * math.sqrt((1 - w) / (1 + w)),
-        "that is the factor of the variance: the rms has its root": s * (1 - w) / (1 + w),
+        "that is the factor for the variance: for the rms take its root": s * (1 - w) / (1 + w),
         "1 / (1 - w) is how far back the average reaches; but its weights are not equal: sum their squares":
             s * math.sqrt(1 - w),
-        "that is the share of the newest output alone; the ones before it are in the average, too": s * (1 - w),
-        "the mean of the outputs stays, but their independent errors average out": s,
+        "that is the share of the newest output alone; the average also contains the ones before it": s * (1 - w),
+        "the mean of the outputs remains, but their independent errors average out": s,
     }
 
 
@@ -101,11 +101,11 @@ def average_of_newest(w, s):
     """
     return {
         None: s * math.sqrt(w / (2 - w)),
-        "that is the factor of the variance: the rms has its root": s * w / (2 - w),
+        "that is the factor for the variance: for the rms take its root": s * w / (2 - w),
         "1 / w is how far back the average reaches; but its weights are not equal: sum their squares":
             s * math.sqrt(w),
-        "that is the share of the newest output alone; the ones before it are in the average, too": s * w,
-        "that is the lesson's own convention: here w weighs the newest output, not the average":
+        "that is the share of the newest output alone; the average also contains the ones before it": s * w,
+        "that is the lesson's own convention: here w is the weight of the newest output, not of the average":
             s * math.sqrt((1 - w) / (1 + w)),
-        "the mean of the outputs stays, but their independent errors average out": s,
+        "the mean of the outputs remains, but their independent errors average out": s,
     }
