@@ -48,9 +48,9 @@ show(
 )
 
 # %% [markdown]
-# **What a network learns first**, as images. A network that has not been trained learns some patterns faster than
-# others. The fastest are its first *modes*, and the number above a mode is its speed relative to mode 1. The U-Net and
-# the network without skips have other modes for the same input, and neither draws the photograph. The lesson computes
+# **What a network learns first**, as images. An untrained network learns some patterns faster than others. The fastest
+# are its first *modes*, and the number above a mode is its speed relative to mode 1. The U-Net and the network without
+# skips have different modes for the same input, and no mode of either looks like the photograph. The lesson computes
 # such modes in one dimension, where we can look at every matrix.
 
 # %% [markdown]
@@ -58,17 +58,17 @@ show(
 #
 # Write your guesses down; the last section asks for them again.
 #
-# 1. A network gets **noise** as its input, and a noisy sinusoid as its target. Among the patterns that it learns
-#    fastest, how much of the sinusoid is there?
-# 2. A network is linearised around its initial weights. You make it 16 times wider. By which factor does the error of
+# 1. A network gets **noise** as its input and a noisy sinusoid as its target. How much of the sinusoid lies in the
+#    patterns that it learns fastest?
+# 2. A network is linearised around its initial weights. You make it 16 times wider. By what factor does the error of
 #    the prediction fall?
 # 3. A residual network $f(z) = z + g(z)$ gets the truth as input, $z = x$. What is its error before any training?
-# 4. Which input leads to earlier overfitting: $x$ with a little noise, or $-x$, which is far away from $x$?
+# 4. Which input leads to earlier overfitting: $x$ with a little noise, or $-x$, which is far from $x$?
 
 # %% [markdown]
 # ## The problem
 #
-# The whole lesson takes place in one dimension, where every matrix can be looked at.
+# The whole lesson takes place in one dimension, where every matrix is small enough to look at.
 #
 # | symbol | code | meaning |
 # |---|---|---|
@@ -81,7 +81,7 @@ show(
 # | $J$ | | $\partial f_\phi(z) / \partial\phi$, $m$ rows and $p$ columns |
 # | $\Theta = JJ^T$ | `theta` | the tangent kernel, $m \times m$ |
 #
-# The norms here are sums over samples, $\|r\|^2 = \sum_i r_i^2$. "Mean squared error" is $\|r\|^2/m$.
+# Squared norms are sums over samples, $\|r\|^2 = \sum_i r_i^2$, and "mean squared error" means $\|r\|^2/m$.
 
 # %%
 m, layers = pick(smoke=24, laptop=100, paper=100), pick(smoke=3, laptop=5, paper=5)
@@ -102,13 +102,13 @@ show(figure, alt="A sinusoid of three periods, and dots that scatter about it by
 # %% [markdown]
 # ## A network as a function of its weights
 #
-# We are used to seeing $f_\phi(z)$ as a function of $z$. Training never changes $z$; it changes $\phi$. So fix $z$ and
-# look at $\phi \mapsto f_\phi(z)$, a map from $\mathbb R^p$ to $\mathbb R^m$. Taylor, to first order:
+# We usually see $f_\phi(z)$ as a function of $z$. But training never changes $z$; it changes $\phi$. So fix $z$ and
+# look at $\phi \mapsto f_\phi(z)$, a map from $\mathbb R^p$ to $\mathbb R^m$. To first order, Taylor's formula says
 #
 # $$f_{\phi + d}(z) = f_\phi(z) + J\,d + O(\|d\|^2).$$
 #
-# `as_function` gives the network in this form. A check: make the step $d$ ten times smaller, and the part that the
-# first order misses, relative to $Jd$, should become about ten times smaller too.
+# `as_function` turns a network into this form. To check the formula, make the step $d$ ten times smaller: the part that
+# the first order misses, relative to $Jd$, should become about ten times smaller too.
 
 # %%
 f, params = as_function(conv_net(width, layers, seed=0))
@@ -131,12 +131,13 @@ claim(
 )
 
 # %% [markdown]
-# Not exactly ten times: ReLU has a kink, and Taylor's remainder $O(\|d\|^2)$ holds only as long as no unit crosses it.
+# The factor is not exactly ten, because ReLU has a kink: the remainder $O(\|d\|^2)$ is valid only as long as no unit
+# crosses its kink.
 #
 # ### What a gradient step does to the output
 #
-# Take a loss $L(f)$ of the output. The chain rule gives its gradient in the weights, and a step of size $\beta$ goes
-# against it:
+# Take a loss $L(f)$ of the output. The chain rule gives its gradient with respect to the weights, and a step of size
+# $\beta$ goes against it:
 #
 # $$\nabla_\phi L = J^T\,\nabla_{\!f} L, \qquad d = -\beta\,J^T\,\nabla_{\!f} L .$$
 #
@@ -144,14 +145,15 @@ claim(
 #
 # $$f_{\phi+d}(z) \approx f_\phi(z) - \beta\,\underbrace{JJ^T}_{\Theta}\,\nabla_{\!f} L . \tag{10}$$
 #
-# The weights are gone. What the output does depends on $\Theta$ alone, a matrix of the size of the signal.
-# $\Theta_{ij} = \langle J_i, J_j\rangle$ says how much sample $i$ moves when the loss pulls at sample $j$: samples that
-# are computed from the same weights in the same way move together.
+# The weights have dropped out. How the output responds to the gradient depends on $\Theta$ alone, a matrix of the size
+# of the signal. Its entry $\Theta_{ij} = \langle J_i, J_j\rangle$, a product of two rows of $J$, says how much sample
+# $i$ moves when the loss pulls at sample $j$: samples that are computed from the same weights in the same way move
+# together.
 #
 # ### Exercise 1: the kernel
 #
 # Return $\Theta$ as an $m \times m$ tensor. `params` is a dictionary of tensors. You may loop over the outputs with
-# `torch.autograd.grad`, or use `torch.func.jacrev`, which takes a function of `params` and returns a dictionary again.
+# `torch.autograd.grad`, or use `torch.func.jacrev`, which takes a function of `params` and also returns a dictionary.
 
 
 # %% tags=["exercise"]
@@ -165,7 +167,7 @@ def my_kernel(f, params, z):
 check("ntk.kernel", my_kernel)
 
 # %% [markdown]
-# A tiny network first, so that we can read the numbers.
+# We start with a tiny network, so that we can read the numbers.
 
 # %%
 tiny, tiny_params = as_function(conv_net(4, layers=2, seed=0))
@@ -180,15 +182,15 @@ print(J @ J.T)
 # %% tags=["nbval-check-output"]
 tiny_params = {name: p.detach() for name, p in tiny_params.items()}
 difference = float((J @ J.T - ntk_matrix(tiny, tiny_params, tiny_z)).norm())
-claim(difference < 1e-10, "row by row, and by the library's ntk_matrix: the same within 1e-10", needs="smoke")
+claim(difference < 1e-10, "row by row and by the library's ntk_matrix: the same kernel within 1e-10", needs="smoke")
 claim(torch.linalg.eigvalsh(J @ J.T)[0] > -1e-10, "no eigenvalue is below 0, within 1e-10", needs="smoke")
 
 # %% [markdown]
 # ### Without the matrix (stretch)
 #
 # An image of 320 x 320 complex pixels and a network of a million weights would need a $J$ of more than $10^{11}$
-# numbers. But $\Theta v = J(J^Tv)$ needs two products only: a vector-Jacobian product (that is backpropagation) and a
-# Jacobian-vector product (forward, with tangents).
+# numbers. But $\Theta v = J(J^Tv)$ needs only two products: a vector-Jacobian product (which is backpropagation) and a
+# Jacobian-vector product (which runs forward, with tangents).
 
 
 # %%
@@ -214,7 +216,7 @@ print(f"its kernel's largest eigenvalue, by 20 power iterations: {kernel_of_unet
 # %% tags=["nbval-check-output"]
 claim(
     (by_matrix - by_products).norm() < 1e-10 * by_matrix.norm(),
-    "vjp and jvp give the matrix's product, within a relative 1e-10",
+    "vjp and jvp give the same product as the matrix, within a relative 1e-10",
     needs="smoke",
 )
 claim(
@@ -231,10 +233,10 @@ claim(
 # along $v_i$ moves the output along $v_i$, by $\beta\lambda_i$ times the pull: modes with a large $\lambda_i$ are fast.
 #
 # **Two minutes.** Scale the input of a network without biases by 2. What happens to its output, to $J$ and to $\Theta$?
-# (ReLU passes a positive factor on.)
+# (ReLU passes on a positive factor.)
 #
-# Which patterns are fast? $\Theta$ depends on the input $z$. So we ask for three inputs: how much of the energy of the
-# truth $x$, and of the noise $n$, lies in the fastest $k$ modes?
+# Which patterns are fast? Because $\Theta$ depends on the input $z$, we ask this for three inputs: how much of the
+# energy of the truth $x$, and of the noise $n$, lies in the fastest $k$ modes?
 
 # %%
 spectrum = {}
@@ -263,30 +265,31 @@ for axis in panels:
     axis.legend()
 show(
     figure,
-    alt="""Left: eigenvalues of the kernel on a logarithmic axis; they fall by a factor of some hundred for the
-        inputs y and noise, and far deeper for x. Middle: share of the truth in the first modes; it jumps to one
+    alt="""Left: eigenvalues of the kernel on a logarithmic axis; they fall by a factor of a few hundred for
+        the inputs y and noise, and much further for x. Middle: share of the truth in the first modes; it jumps to one
         for z = x, to about three quarters for z = y, and grows slowly for noise. Right: share of the noise; it
-        jumps for z = y and grows along the diagonal for the others.""",
+        jumps for z = y and grows along the diagonal for the two others.""",
 )
 k = max(m // 20, 1)
 held = {name: [float(share(signal, modes)[k - 1]) for signal in (x, y - x, inputs[name])]
         for name, (_, modes) in spectrum.items()}
 for name, (of_truth, of_noise, of_input) in held.items():
-    print(f"z = {name:>5}: the {k} fastest of {m} modes hold {of_truth:.0%} of x, {of_noise:.0%} of n, "
+    print(f"z = {name:>5}: the {k} fastest of {m} modes contain {of_truth:.0%} of x, {of_noise:.0%} of n, "
           f"{of_input:.0%} of z")
 
 # %%
-claim(held["x"][0] > 0.9 and held["x"][1] < 0.2, "z = x: the fastest 5 % hold over 90 % of x, under 20 % of n")
-claim(min(held["y"]) > 0.5, "z = y: they hold more than half of x, and more than half of n")
-claim(max(held["noise"][:2]) < 0.2, "z = noise: they hold less than 20 % of either")
-claim(min(of_input for *_, of_input in held.values()) > 0.5, "every z: they hold more than half of z itself")
+claim(held["x"][0] > 0.9 and held["x"][1] < 0.2, "z = x: the fastest 5 % contain over 90 % of x, under 20 % of n")
+claim(min(held["y"]) > 0.5, "z = y: they contain more than half of x, and more than half of n")
+claim(max(held["noise"][:2]) < 0.2, "z = noise: they contain less than 20 % of either")
+claim(min(of_input for *_, of_input in held.values()) > 0.5, "every z: they contain more than half of z itself")
 
 # %% [markdown]
-# Read this twice: **a few fast modes hold most of the input.** With $z = x$ these few modes hold the sinusoid. With
-# $z = y$ they hold most of the sinusoid and most of the noise: here one cannot say that the noise lives in the slow
-# modes. With noise as input they hold that noise, and little of $x$ or of $n$. (One network, one draw of the noise.)
+# Read this twice: **a few fast modes contain most of the input.** With $z = x$ these few modes contain the sinusoid.
+# With $z = y$ they contain most of the sinusoid and most of the noise, so here one cannot say that the noise lives in
+# the slow modes. With noise as input they contain most of that noise, and little of $x$ or of $n$. (One network, one
+# draw of the noise.)
 #
-# Which of them looks like the input? Compare the first two with two patterns: the constant, and $z$ itself.
+# Which of the fast modes looks like the input? Compare the first two with two patterns: the constant, and $z$ itself.
 
 # %%
 alike = {}
@@ -300,18 +303,18 @@ for name, z in inputs.items():
 
 # %%
 claim(min(found["constant"][0] for found in alike.values()) > 0.8, "the fastest mode is nearly constant for every z")
-claim(min(found["z"][1] for found in alike.values()) > 0.6, "the second one looks like z for every z")
+claim(min(found["z"][1] for found in alike.values()) > 0.6, "the second mode looks like z for every z")
 
 # %% [markdown]
-# Why the constant, and why $z$? The smallest case shows both. One convolution with a bias,
+# Why the constant, and why $z$? The smallest case explains both. One convolution with a bias,
 # $f(z) = w_{-1}\,S^{-1}z + w_0\,z + w_1\,Sz + b$, where $S$ shifts by one sample, has the derivatives $S^{-1}z$, $z$,
 # $Sz$ and $1$, whatever its weights. So
 #
 # $$J = Z = \big(S^{-1}z,\ z,\ Sz,\ 1\big), \qquad \Theta = ZZ^T .$$
 #
-# Its rank is 4. Such a network moves its output along four patterns only: the input, its two neighbours, and the
-# constant. In a deeper network the first layer's features take the place of $z$ in the later layers, so there are more
-# modes; they are still made from $z$.
+# Its rank is 4. Such a network can move its output along only four patterns: the input, its two shifted copies, and the
+# constant. In the later layers of a deeper network the features of the first layer take the place of $z$, so there are
+# more modes, but they are still made from $z$.
 
 # %%
 for name, z in inputs.items():
@@ -329,14 +332,14 @@ for name, z in inputs.items():
 # %% [markdown]
 # ## The closed form of a training run
 #
-# Now the loss. The paper's derivation takes
+# Now we choose the loss. The paper's derivation takes
 #
 # $$L = \tfrac12\|f - y\|^2, \qquad \nabla_{\!f}L = f - y .$$
 #
-# **Watch the factor.** The paper's Eq. (1) has no $\frac12$: then the gradient is twice as large, and $\beta$ in all
-# that follows becomes $2\beta$. PyTorch's `mse_loss` is a mean: then $\beta$ becomes $2\beta/m$.
+# **Watch the factor.** The paper's Eq. (1) has no $\frac12$, so its gradient is twice as large, and $\beta$ becomes
+# $2\beta$ in everything that follows. PyTorch's `mse_loss` is a mean, so there $\beta$ becomes $2\beta/m$.
 #
-# Put the gradient into (10), and assume that $\Theta$ **stays as it is** while the weights move:
+# Put the gradient into (10), and assume that $\Theta$ **does not change** while the weights move:
 #
 # $$f_{t+1} = f_t + \beta\,\Theta\,(y - f_t). \tag{11}$$
 #
@@ -344,20 +347,21 @@ for name, z in inputs.items():
 #
 # $$r_{t+1} = r_t - \beta\Theta r_t = (I - \beta\Theta)\,r_t \quad\Rightarrow\quad r_t = (I-\beta\Theta)^t\,r_0 ,$$
 #
-# and that is Eq. 12:
+# which is Eq. 12:
 #
 # $$f_t = y - (I - \beta\Theta)^t\,(y - f_0). \tag{12}$$
 #
-# In the modes it is elementary. Write $r_0 = \sum_i c_i v_i$ with $c_i = v_i^Tr_0$. Then
+# In the modes this is elementary. Write $r_0 = \sum_i c_i v_i$ with $c_i = v_i^Tr_0$. Then
 #
 # $$r_t = \sum_i (1-\beta\lambda_i)^t\,c_i\,v_i .$$
 #
-# **Two minutes.** A mode has $\beta\lambda_i = 0.5$, another one $0.005$. After how many steps is half of each learned?
+# **Two minutes.** One mode has $\beta\lambda_i = 0.5$, another $0.005$. After how many steps is half of each learned?
 #
-# - Each mode decays on its own, by $1-\beta\lambda_i$ a step: half of it is learned after about
+# - Each mode decays on its own, by the factor $1-\beta\lambda_i$ per step: half of it is learned after about
 #   $\ln 2/(\beta\lambda_i)$ steps.
-# - It decays at all only if $|1-\beta\lambda_i| < 1$.
-# - For small $\beta$ and $s = \beta t$, $(1-\beta\lambda_i)^t \to e^{-\lambda_i s}$: the **gradient flow**.
+# - It decays only if $|1-\beta\lambda_i| < 1$.
+# - For small $\beta$ and $s = \beta t$, $(1-\beta\lambda_i)^t \to e^{-\lambda_i s}$. This limit is called the
+#   **gradient flow**.
 
 
 # %%
@@ -375,13 +379,17 @@ for _ in range(40):
     stepwise = stepwise + beta * (theta @ (y - stepwise).flatten()).view_as(y)  # Eq. 11
 
 # %% tags=["nbval-check-output"]
-claim((ours - theirs).norm() < 1e-10 * y.norm(), "Eq. 12 in three lines is the library's, within 1e-10", needs="smoke")
-claim((ours - stepwise).norm() < 1e-10 * y.norm(), "and it is 40 steps of Eq. 11, within 1e-10", needs="smoke")
+claim(
+    (ours - theirs).norm() < 1e-10 * y.norm(),
+    "Eq. 12 in three lines agrees with the library, within 1e-10",
+    needs="smoke",
+)
+claim((ours - stepwise).norm() < 1e-10 * y.norm(), "and with 40 steps of Eq. 11, within 1e-10", needs="smoke")
 
 # %% [markdown]
 # ### Exercise 2: the largest rate
 #
-# Return the learning rate up to which plain gradient descent is stable (all modes shrink) for each of the losses
+# Return the learning rate below which plain gradient descent is stable (all modes shrink), for each of the losses
 # `"half"`: $\frac12\|f-y\|^2$, `"sum"`: $\|f-y\|^2$ and `"mean"`: $\|f-y\|^2/m$.
 
 
@@ -398,9 +406,10 @@ check("ntk.rate", my_largest_rate)
 # %% [markdown]
 # ### Predicted against trained
 #
-# Does $\Theta$ stay as it is? In the limit of infinite width, yes: each weight has to move less and less to move the
-# output. Real networks are finite. So we train two widths, and compare each with **its own** $\Theta$ and $f_0$. The
-# step is scaled to each network, $\beta\lambda_1 = 0.5$; training stops when $\|r_t\|$ has halved.
+# Does $\Theta$ stay the same? At infinite width it does, because each weight has to move less and less to move the
+# output. Real networks are finite. So we train networks of two widths, and compare each with the prediction from **its
+# own** $\Theta$ and $f_0$. The step is scaled to each network, $\beta\lambda_1 = 0.5$; training stops when $\|r_t\|$
+# has halved.
 
 
 # %%
@@ -426,14 +435,14 @@ for axis, one in zip(figure.subplots(1, 2), widths, strict=True):
     axis.set(title=f"width {one}", xlabel="gradient step", ylabel="coefficient of a mode in y - f")
     axis.grid(alpha=0.3)
     errors[one] = residual.trajectory_error(forecast, outputs, y)
-    print(f"width {one:>3}, {steps[-1]} steps: the prediction misses {errors[one]['change']:.1%} of the way made")
+    print(f"width {one:>3}, {steps[-1]} steps: the prediction misses {errors[one]['change']:.1%} of the change")
 figure.axes[1].legend(fontsize=7)
 show(
     figure,
     alt="""Coefficients of the modes 1, 3 and 10 in what is left to learn, from 1 at the start, against gradient
         steps, for a narrow and a wide network. Solid lines are trained, dashed ones are Eq. 12. In the wide
-        network they lie nearly on top of each other; in the narrow one they part after a few steps, and mode 10
-        first grows.""",
+        network they nearly coincide; in the narrow one they part after a few steps, and mode 10 grows at
+        first.""",
 )
 
 # %%
@@ -447,7 +456,7 @@ claim(
 #
 # Two widths and one seed are an anecdote. The command `aseqdip experiment A1` does the same for six widths, three seeds
 # and four kinds of network; here is the result that comes with the course. The error falls like a power of the width,
-# $\text{error} \approx C\cdot\text{width}^{\,s}$; the slope $s$ is fitted, with its standard error.
+# $\text{error} \approx C\cdot\text{width}^{\,s}$; the slope $s$ is fitted, and printed with its standard error.
 
 
 # %%
@@ -470,7 +479,7 @@ show(
 )
 for kind, slopes in study["slopes"].items():
     error, kernel = slopes["change"], slopes["kernel"]
-    print(f"{kind:>15}: slope of the error (of the way made) {error['slope']:.2f} +- {error['std_error']:.2f}, so "
+    print(f"{kind:>15}: slope of the relative error {error['slope']:.2f} +- {error['std_error']:.2f}, so "
           f"16 times wider leaves {16 ** error['slope']:.0%} of it; slope of the kernel's change "
           f"{kernel['slope']:.2f} +- {kernel['std_error']:.2f}")
     claim(
@@ -480,8 +489,8 @@ for kind, slopes in study["slopes"].items():
     )
 
 # %% [markdown]
-# So the theory's assumption is bought with width, and it is not cheap. Nor is the slope one number: it depends on the
-# input. And mind what was compared: a run until its residual has halved. By then the fast modes are learned and the
+# So width buys the theory's assumption, but not cheaply. Nor is there one slope, because it depends on the input. And
+# remember what was compared: each run lasts until its residual has halved. By then the fast modes are learned and the
 # slow ones have hardly begun.
 
 # %% [markdown]
@@ -489,35 +498,36 @@ for kind, slopes in study["slopes"].items():
 #
 # Many networks add their input to their output, $f_\phi(z) = z + g_\phi(z)$. Two things follow.
 #
-# - $J$ is the same for $f$ and $g$, for $z$ does not depend on $\phi$. So they have the same kernel.
-# - $f_0 = z + g_0$. Put it into (12):
+# - $J$ is the same for $f$ and $g$, because $z$ does not depend on $\phi$. So they have the same kernel.
+# - The run starts at $f_0 = z + g_0$. Put this into (12):
 #
 # $$f_t = y - (I-\beta\Theta)^t\,(y - z) + (I-\beta\Theta)^t\,g_0 . \tag{16}$$
 #
-# Theorem A.1 takes the expectation over the random initial weights, and says that the last term goes. The paper:
-# $\mathbb E\,g_0 = 0$, and in infinite width $\Theta$ is not random. We can see a little more. Write the network as
-# $g = W_L h$, with $W_L$ the last layer and $h$ what comes into it, and **negate the last layer**.
+# Theorem A.1 takes the expectation over the random initial weights, and says that the last term vanishes. The paper's
+# reason is that $\mathbb E\,g_0 = 0$ and that at infinite width $\Theta$ is not random. We can see a little more. Write
+# the network as $g = W_L h$, where $W_L$ is the last layer and $h$ its input, and **negate the last layer**.
 #
-# - The output: $g = W_Lh \to -W_Lh = -g$.
-# - The kernel: the derivatives by $W_L$ are made of $h$ and do not change. The derivatives by all earlier weights
-#   contain $W_L$ as a factor, so they change their sign; and a product of two of them, as in $JJ^T$, does not.
+# - The output changes its sign: $g = W_Lh \to -W_Lh = -g$.
+# - The kernel stays. The derivatives with respect to $W_L$ are made of $h$ and do not change. Those with respect to all
+#   earlier weights contain $W_L$ as a factor, so they change their sign, but a product of two of them, as in $JJ^T$,
+#   does not.
 #
-# **Two minutes.** Negate the first layer in place of the last. Which of the two statements fails, and why?
+# **Two minutes.** Negate the first layer instead of the last. Which of the two statements fails, and why?
 #
-# The negated weights are as likely as the others. So the networks come in **antithetic pairs** with the same $\Theta$
-# and opposite $g_0$, and in each pair $(I-\beta\Theta)^tg_0$ cancels, at every width:
+# The negated weights are as likely as the original ones. So the networks come in **antithetic pairs** with the same
+# $\Theta$ and opposite $g_0$, and in each pair $(I-\beta\Theta)^tg_0$ cancels, at every width:
 #
 # $$\mathbb E f_t = y - \mathbb E\big[(I-\beta\Theta)^t\big]\,(y - z) .$$
 #
-# Width is needed for two things only: that $\Theta$ stands still during training, and that it is the same for all
-# networks, which takes the last expectation away. Then
+# Width is needed for only two things: $\Theta$ must not move during training, and it must be the same for all networks,
+# which removes the last expectation. Then
 #
 # $$\mathbb E f_t = y - (I-\beta\Theta)^t\,(y-z). \tag{13}$$
 #
 # ### Exercise 3: the partner
 #
 # Return new weights with $g_0\to-g_0$ and the same $\Theta$. The names in `params` are `"0.weight"`, `"0.bias"`,
-# `"2.weight"` and so on in the order of the layers; between them are ReLUs.
+# `"2.weight"` and so on in the order of the layers, which have ReLUs between them.
 
 
 # %% tags=["exercise"]
@@ -554,19 +564,19 @@ for name, z in inputs.items():
 # $$\mathbb E f_t - x \;=\; \underbrace{(I - M_t)\,n}_{\text{noise learned so far}} \;+\;
 # \underbrace{M_t\,(z - x)}_{\text{the input's error, not yet forgotten}} .$$
 #
-# With time $M_t$ goes from $I$ to $0$: the first term comes, the second one goes.
+# Over time $M_t$ goes from $I$ to $0$, so the first term grows and the second one vanishes.
 #
 # **Two minutes.** Sketch the error against $t$ for three inputs, $z = x$, $z = y$ and noise, before you read on.
 #
-# - **$z = x$.** The second term is 0. The error starts at 0 and rises to $n$: all that there is to learn is noise.
-# - **$z = y$.** Then $z - x = n$, and the two terms add up to $n$ at every $t$. Nothing is ever learned. The network's
-#   only work is to get rid of its own $g_0$.
-# - **$z$ is noise.** The second term starts large. It falls fast in the fast modes; the first one rises. In between,
-#   the error has a minimum: the bell of Deep Image Prior.
+# - **$z = x$.** The second term is 0. The error starts at 0 and rises to $n$, because there is only noise to learn.
+# - **$z = y$.** Then $z - x = n$, and the two terms add up to $n$ at every $t$. Nothing is ever learned: all the
+#   network does is to get rid of its own $g_0$.
+# - **$z$ is noise.** The second term starts large and falls fast in the fast modes, while the first one rises. In
+#   between, the error has a minimum: this is the bell of Deep Image Prior.
 #
-# For $z = y$ the statement needs no linearity and no width. The loss of $\phi$ is then $\frac12\|g_\phi(y)\|^2$, which
-# is the same for a network and for its partner; so their gradients mirror each other, step by step, and the pair's mean
-# stays at $y$ for ever.
+# For $z = y$ the statement needs neither linearity nor width. The loss is then $\frac12\|g_\phi(y)\|^2$, which is the
+# same for a network and for its partner. So their gradients mirror each other, step by step, and the pair's mean stays
+# at $y$ for ever.
 
 # %% tags=["nbval-check-output"]
 flat = (pair["y"][0] + pair["y"][1]) / 2
@@ -582,7 +592,7 @@ claim(
 # ### Exercise 4: the expected error
 #
 # For $z = x$, return $\frac1m\,\mathbb E\,\|\mathbb E f_t-x\|^2$, the outer expectation over $n\sim N(0,\sigma^2 I)$,
-# from the eigenvalues `values` of $\Theta$. (In an orthonormal basis, white noise is white noise.)
+# from the eigenvalues `values` of $\Theta$. (White noise stays white noise in any orthonormal basis.)
 
 
 # %% tags=["exercise"]
@@ -613,15 +623,16 @@ claim(abs(drawn / noise_learned(values, beta, 200) - 1) < 0.1, "formula and draw
 # %% [markdown]
 # ## What the expectation hides (stretch)
 #
-# No one trains an expectation. How far from $z$ does **one** network start? Follow the size of the signal through the
-# layers. He's initialisation draws weights with variance $2/(cr)$, for $c$ channels and filters of size $r$.
+# Nobody trains an expectation. How far from $z$ does **one** network start? To find out, follow the size of the signal
+# through the layers. He's initialisation draws weights with variance $2/(cr)$, for $c$ channels and filters of size
+# $r$.
 #
 # - First layer: each output is a sum of $r$ products, so its variance is
 #   $r\cdot\frac2r\cdot\overline{z^2} = 2\overline{z^2}$, with $\overline{z^2}$ the local mean square of the input.
 # - ReLU cuts a symmetric variable in half: the mean square of what passes is half of the variance.
 # - Each next layer: $cr\cdot\frac2{cr}\cdot\frac12\cdot(\text{variance before}) = $ the variance before.
 #
-# So it stays at $2\overline{z^2}$ through all layers, the last one included, **whatever the width**:
+# So the variance stays at $2\overline{z^2}$ through all layers, the last one included, **whatever the width**:
 # $\mathbb E\,g_0^2 = 2\overline{z^2}$, a little less at the ends, where the padding adds zeros. For $z = x$, a sinusoid
 # with $\overline{x^2} = \frac12$, that is 1: as much as the noise in $y$.
 
@@ -637,10 +648,10 @@ for one in pick(smoke=(4, 8), laptop=(16, 64), paper=(16, 64, 256)):
 
 # %% [markdown]
 # "At initialization ($t=0$), we already expect perfect denoising", says the remark. The mean over all networks is
-# perfect. The single ones scatter: see the median, the few that are far worse than $y$, and the few that start by
-# chance near $x$. The curve of one seed shows one of these cases.
+# perfect indeed, but single networks scatter: look at the median, at the few that are far worse than $y$, and at the
+# few that happen to start near $x$. The curve of one seed shows one of these cases.
 #
-# Now the comparison of (13) with means over a few networks: over independent ones, and over antithetic pairs.
+# Now compare (13) with means over a few networks, first over independent ones and then over antithetic pairs.
 
 # %%
 live = residual.measure_expectation(**pick(
@@ -650,8 +661,8 @@ live = residual.measure_expectation(**pick(
 show(
     figures.expectation(live),
     alt="""Mean squared error to the truth against steps for the inputs x, y and noise. Eq. 13: rising from zero for
-        x, flat for y, falling and then rising for noise. The mean of antithetic pairs follows it; the mean of as
-        many independent networks lies higher at the start; single networks start far above.""",
+        x, flat for y, falling and then rising for noise. The mean of antithetic pairs follows it; the mean of an
+        equal number of independent networks lies higher at the start; single networks start far above.""",
 )
 for name, found in live["inputs"].items():
     print(f"z = {name:>5}: distance from Eq. 13 {found['error']['antithetic']:.2f} ||y|| for the mean of pairs, "
@@ -674,15 +685,17 @@ for name, found in theorem["expectation"]["inputs"].items():
           f"{found['error']['independent']:.2f} for independent networks; kernels differ by {found['kernel']:.0%}")
 
 # %% [markdown]
-# The kernels of single networks still differ from their mean: at these widths "the kernel is deterministic" is far from
-# true.
+# The kernels of single networks still differ from their mean: at these widths it is far from true that "the kernel is
+# deterministic".
 
 # %% [markdown]
 # ## Experiment A.2: when is the noise learned?
 #
 # The paper trains one residual network (5 layers, 64 channels) from the three inputs and finds that with $z = x$ it
-# takes "approximately 25 times more training iterations to completely learn the noisy signal" than with noise. First
-# our small version: a shorter signal, three layers, a larger rate. Two inputs are added: $x$ with some noise, and $-x$.
+# takes "approximately 25 times more training iterations to completely learn the noisy signal" than with noise. We first
+# run a small version, with a shorter signal, three layers and a larger rate, and add two inputs: $x$ with some noise,
+# and $-x$.
+#
 # **Two minutes.** Put the five inputs in the order in which you expect them to overfit. We call it **overfitting** when
 # the error has risen half of the way from its minimum to the error of $y$.
 
@@ -710,8 +723,8 @@ axis.grid(alpha=0.3)
 axis.legend(fontsize=8)
 show(
     figure,
-    alt="""Error to the truth against steps on logarithmic axes for five inputs. With x and with minus x it falls to
-        a low valley, rises slowly and is half-way up after thousands of steps. With x plus noise it rises earlier,
+    alt="""Error to the truth against steps on logarithmic axes for five inputs. With x and with minus x it falls
+        into a low valley, rises slowly and is half-way up after thousands of steps. With x plus noise it rises earlier,
         with noise earlier still from a higher minimum. With y it settles at the error of y and stays.""",
 )
 for name, found in runs.items():
@@ -732,22 +745,23 @@ claim(runs["y"]["best"] > 0.8 * runs["y"]["noise"], "with z = y the error is nev
 # %% [markdown]
 # ### Near, or smooth?
 #
-# The paper sums up: "the onset of severe noise overfitting therein is delayed for better inputs", better meaning nearer
-# to $x$. But $-x$ is at distance 2, as far away as the noise, and overfits about as late as $x$ does. And $x$ with a
-# little noise is near, and overfits much earlier. Where is that in the formula? In $\Theta$. Overfitting is
-# $(I-M_t)\,n$: it depends on $z$ **only through the kernel $\Theta(z)$**, and not on $z - x$ at all. The input's error
-# $M_t(z-x)$ is another term. For $-x$ it is large, but it lies in fast modes and is gone after some steps.
+# The paper concludes that "the onset of severe noise overfitting therein is delayed for better inputs", where better
+# means nearer to $x$. But $-x$ is at distance 2, as far away as the noise, and overfits about as late as $x$ does,
+# while $x$ with a little noise is near and overfits much earlier. The formula shows why. Overfitting is $(I-M_t)\,n$,
+# which depends on $z$ **only through the kernel $\Theta(z)$**, and not on $z - x$ at all. The input's error $M_t(z-x)$
+# is a separate term. For $-x$ it is large, but it lies in fast modes and is gone after some steps.
 #
 # For $x$ and $-x$ one line proves that they overfit alike, in the limit. The weights $W_1$ of the first layer meet the
-# input only in the product of both. So negate both: all that follows stays as it is, and
+# input only in their product with it. So negate both: everything behind this product stays as it is, and
 #
 # $$\Theta(-z;\,-W_1) = \Theta(z;\,W_1),$$
 #
-# for the derivatives by $W_1$ change their sign, all others stay, and in $JJ^T$ the sign appears twice. $-W_1$ is as
-# likely as $W_1$. So $\Theta(x)$ and $\Theta(-x)$ have the same distribution; in the limit of infinite width, where
-# $\Theta$ is not random, they are equal, and $(I-M_t)\,n$ is the same for both. "Near" is not what counts.
+# because the derivatives with respect to $W_1$ change their sign, all others stay, and in $JJ^T$ the sign appears
+# twice. $-W_1$ is as likely as $W_1$, so $\Theta(x)$ and $\Theta(-x)$ have the same distribution. In the limit of
+# infinite width, where $\Theta$ is not random, they are equal, and $(I-M_t)\,n$ is the same for both. So nearness is
+# not what counts.
 #
-# A test for all inputs: take for each the time at which half of a white noise is learned by its kernel.
+# To test this for all inputs, compute for each the time at which its kernel has learned half of a white noise.
 
 # %%
 g, g_params = as_function(conv_net(sizes["width"], sizes["layers"], seed=0))
@@ -766,21 +780,24 @@ for name, z in tried.items():
 
 # %%
 claim(mirror_gap < 1e-9, "z and W_1 both negated: the same kernel, within 1e-9", needs="smoke")
-claim(min(half["x"], half["-x"]) > 5 * half["noise"], "the kernels of x and -x learn noise 5 times slower than noise's")
+claim(
+    min(half["x"], half["-x"]) > 5 * half["noise"],
+    "the kernels of x and -x learn noise more than 5 times slower than the kernel of noise",
+)
 claim(half["noise"] < half["x + 0.3 noise"] < half["x"], "and the kernel of x + 0.3 noise lies in between")
 
 # %% [markdown]
 # The kernel of the smooth input $x$ has few fast modes and a long tail of very slow ones, as the eigenvalues showed.
 # White noise is spread evenly over all modes, so most of it lies in the tail. A rough input has rough fast modes,
-# whatever it is near to. On the line $x + d\cdot\text{noise}$ the distance and the roughness grow together, so an
-# experiment along this line cannot tell the two apart.
+# whatever it is near to. Along the line $x + d\cdot\text{noise}$ the distance and the roughness grow together, so an
+# experiment on this line cannot tell the two apart.
 #
-# (For $z = y$ the "noise" of this calculation is not the $n$ that is in $y$: a kernel made from $y$ has most of $n$ in
-# its fast modes, as we saw.)
+# (For $z = y$ the "noise" of this calculation is not the $n$ in $y$: a kernel made from $y$ has most of $n$ in its fast
+# modes, as we saw.)
 #
 # ### The full experiment, stored
 #
-# `aseqdip experiment F6` runs A.2 in the paper's size, and the line $x + d\cdot\text{noise}$ for several $d$. The paper
+# `aseqdip experiment F6` runs A.2 at the paper's size, and the line $x + d\cdot\text{noise}$ for several $d$. The paper
 # says "learning rate $5\cdot10^{-4}$" but not for which loss; we take the mean, and the next section says why.
 
 # %% tags=["stored-result"]
@@ -801,24 +818,24 @@ when = [row[0]["overfitting"] or figure_six["steps"] for row in
 best = [row[0]["best"] for row in
         (figure_six["inputs"]["x"], *figure_six["by_distance"], figure_six["inputs"]["noise"])]
 first = figure_six["inputs"]["x"][0]
-print(f"overfitting from x over x + d noise to noise, at step {when}")
-print(f"best error on the same way: {', '.join(f'{value:.3f}' for value in best)}")
+print(f"step of overfitting, from x by way of x + d noise to noise: {when}")
+print(f"best error in the same order: {', '.join(f'{value:.3f}' for value in best)}")
 print(f"z = x: error {first['truth'][0]:.3f} at step 0, best {first['best']:.3f} at step {first['best_step']}; "
-      f"the kernel of the start predicts overfitting at step {first['predicted_overfitting']}")
+      f"the initial kernel predicts overfitting at step {first['predicted_overfitting']}")
 claim(when[0] > 5 * when[-1], "stored: z = x overfits more than 5 times later than noise", needs="smoke")
 claim(when[:-1] == sorted(when[:-1], reverse=True), "stored: the larger d, the earlier the overfitting", "smoke")
 claim(best == sorted(best), "stored: the larger d, the larger the best error", needs="smoke")
 
 # %% [markdown]
-# The paper's effect is there. Two details are not. The paper reports that with $z = x$ "the error is lowest at
-# initialization, and it steadily increases": the line printed last says otherwise for our network, which has a $g_0$ to
-# unlearn first. And in that run the kernel of the start predicts the overfitting too early.
+# The paper's effect is there, but two details differ. The paper reports that with $z = x$ "the error is lowest at
+# initialization, and it steadily increases". The line for $z = x$ above says otherwise for our network, which first has
+# a $g_0$ to unlearn. And in that run the initial kernel predicts the overfitting too early.
 #
 # ### What is the bell worth?
 #
-# With noise as input, "the typical DIP behavior emerges", says the paper: the error falls, then rises. Is the minimum
-# an answer? Two yardsticks that need no network: the zero signal, and the best multiple $cy$ of the measurement. And a
-# scale-free one: the correlation with $x$.
+# With noise as input, "the typical DIP behavior emerges", says the paper: the error falls, then rises. Is the minimum a
+# useful answer? Compare it with two yardsticks that need no network, the zero signal and the best multiple $cy$ of the
+# measurement, and with one that ignores scale, the correlation with $x$.
 
 # %%
 bell_f, bell_params = as_function(conv_net(width, layers, seed=0), residual=True)
@@ -839,19 +856,22 @@ print(", ".join(f"{name}: {float(value):.2f}" for name, value in yardsticks.item
 print(f"correlation with x: y {correlation(y, x):.2f}, the highest of the whole run {best_correlation:.2f}")
 
 # %%
-claim(bell.min() > yardsticks["best multiple of y"] + 0.1, "the minimum is worse than the best multiple of y, by 0.1")
-claim(best_correlation < correlation(y, x) + 0.05, "no output correlates with x by 0.05 more than y does")
+claim(
+    bell.min() > yardsticks["best multiple of y"] + 0.1,
+    "the minimum is worse than the best multiple of y, by more than 0.1",
+)
+claim(best_correlation < correlation(y, x) + 0.05, "no output's correlation with x exceeds that of y by 0.05")
 
 # %% [markdown]
-# A bell, and no denoising under it: the run begins at a wrong signal, sheds it, and learns $y$. The table of modes has
-# said so: the kernel of a noise input prefers neither $x$ nor $n$. That holds for this network, which knows one scale
-# only. A U-Net pools and upsamples; which patterns it prefers is the theme of lessons 02 and 05.
+# There is a bell, but no denoising in it: the run begins at a wrong signal, sheds it, and learns $y$. The table of
+# modes already said so, because the kernel of a noise input prefers neither $x$ nor $n$. That is true of this network,
+# which knows only one scale. A U-Net pools and upsamples; lessons 02 and 05 ask which patterns it prefers.
 
 # %% [markdown]
 # ## What went wrong: the rate of the paper
 #
-# Somebody reads "gradient descent with a learning rate of $5\cdot10^{-4}$" and Eq. (1), a **sum** of squares, and
-# trains. In the theorem's units that is $\beta = 10^{-3}$.
+# Suppose somebody reads "gradient descent with a learning rate of $5\cdot10^{-4}$" and Eq. (1), a **sum** of squares,
+# and trains. In the theorem's units that is $\beta = 10^{-3}$.
 
 # %%
 literal = {}
@@ -870,18 +890,18 @@ claim(all(literal["sum", name]["diverged"] for name in inputs), "with the sum, a
 claim(not any(literal["mean", name]["diverged"] for name in inputs), "with the mean, none of them does")
 claim(
     [name for name in inputs if literal["half", name]["diverged"]] == ["y"],
-    "with the one half, only the run from z = y diverges within 200 steps",
+    "with the factor one half, only the run from z = y diverges within 200 steps",
 )
 
 # %% [markdown]
-# Exercise 2 says beforehand what the theory allows: $\beta\lambda_1 < 2$. Of the three losses only the mean meets it.
-# The loss with the $\frac12$, the one of the theorem, does not; yet with two of its three inputs the network does not
-# diverge within 200 steps. The next section looks at that. We take the mean, the only loss for which the theorem's
-# own condition holds; that is our inference, the paper does not say it.
+# Exercise 2 has told us what the theory allows: $\beta\lambda_1 < 2$. Of the three losses only the mean meets this
+# condition. The loss with the $\frac12$, which the theorem uses, does not; yet for two of its three inputs the network
+# does not diverge within 200 steps. The next section looks at that. We take the mean because it is the only loss for
+# which the theorem's own condition is met. This is our inference; the paper does not say it.
 #
 # ### Three ways to leave the theory (stretch)
 #
-# **The step.** Above $2/\lambda_1$, Eq. 12 grows without bound. And a trained network?
+# **The step.** Above $2/\lambda_1$, Eq. 12 grows without bound. What does a trained network do?
 
 # %%
 f, params = as_function(conv_net(width, layers, seed=0), residual=True)
@@ -900,7 +920,7 @@ axis.legend()
 show(
     figure,
     alt="""Residual against steps for four step sizes. At beta lambda 1 the trained line follows the prediction. At
-        2.5 and 6 the prediction shoots up while the trained residual falls after some jumps. At 25 both leave
+        2.5 and 6 the prediction shoots up, while the trained residual falls after a few jumps. At 25 both leave
         the frame.""",
 )
 for factor, found in beyond.items():
@@ -916,15 +936,15 @@ claim(beyond[2.5]["kernel"] < 2.2, "its kernel has shrunk until the step is abou
 claim(beyond[25.0]["diverged"], "at 25 the network diverges too")
 
 # %% [markdown]
-# A network is not a linear model: it can jump to a place where its kernel is smaller (the "catapult"). And below the
-# limit the kernel does not stand still either: at $\beta\lambda_1=1$ it has **grown** during training ("progressive
-# sharpening"). Where such growth goes on until $\beta\lambda_1$ is about 2 and stays there, one speaks of the "edge of
-# stability". In the stored figure below the runs that start between 1 and 2 end near 2.
+# A network is not a linear model: it can jump to a place where its kernel is smaller (the "catapult"). Below the limit
+# the kernel does not stand still either: at $\beta\lambda_1=1$ it has **grown** during training ("progressive
+# sharpening"). Where such growth continues until $\beta\lambda_1$ is about 2 and stays there, one speaks of the "edge
+# of stability". In the stored figure below the runs that start between 1 and 2 end near 2.
 #
 # **The width** we have seen. **Adam** moves the weights by $-\beta D\,\nabla L$ with a diagonal $D$ that follows the
-# gradients, and so the output by $-\beta\,JDJ^T(f-y)$: another kernel, which changes at every step (and Adam's memory
-# comes on top). Its clock is another one as well. So we compare **paths** and not times: the largest distance of Adam's
-# outputs from the curve that Eq. 12 draws, at whatever time, until the residual has halved.
+# gradients, and so it moves the output by $-\beta\,JDJ^T(f-y)$. This is another kernel, which changes at every step
+# (and Adam's memory comes on top). Adam's pace is different as well, so we compare **paths** and not times: we take the
+# largest distance of Adam's outputs from the curve that Eq. 12 draws, at whatever time, until the residual has halved.
 
 # %%
 rates = pick(smoke=(1e-3,), laptop=(1e-4, 1e-3), paper=(1e-5, 1e-4, 1e-3))
@@ -944,8 +964,8 @@ show(
 )
 
 # %% [markdown]
-# Everything in practice (lessons 06 to 12) is trained by Adam, at small widths, for long. What the kernel teaches there
-# is a way to think, not a number to expect.
+# In practice (lessons 06 to 12) everything is trained by Adam, at small widths, for a long time. There the kernel
+# teaches a way to think; it gives no number to expect.
 
 # %% [markdown]
 # ## Quiz
@@ -962,19 +982,19 @@ quiz("04")
 #
 # Take out your predictions.
 #
-# 1. Almost nothing, the table of modes says. The fast modes hold the input.
-# 2. Look at the slopes of the width study, and take $16^s$.
-# 3. Zero in the mean over all networks, and for none of those that we drew: on average $g_0$ has twice the mean square
-#    of the input.
-# 4. $x$ with a little noise. What delays overfitting is the kernel of the input, smooth or rough, and not the distance.
+# 1. Almost nothing: the table of modes says that the fast modes contain the input.
+# 2. Look at the slopes of the width study, and compute $16^s$.
+# 3. Zero in the mean over all networks, but not for any network that we drew: on average $g_0$ has twice the mean
+#    square of the input.
+# 4. $x$ with a little noise. What delays overfitting is a kernel that comes from a smooth input, and not the distance.
 #
 # - You can compute a tangent kernel, as a matrix or as an operator, and read from it what is learned first.
-# - You can derive Eq. 12 and 13, and name the three assumptions: a kernel that stands still, an expectation, gradient
-#   descent.
-# - You can say why a smooth input delays overfitting, and a near one need not.
+# - You can derive Eq. 12 and 13, and name their three assumptions: a kernel that does not move, an expectation,
+#   gradient descent.
+# - You can say why a smooth input delays overfitting, and why a near one need not.
 #
-# Next: [04b aSeqDIP's dynamics](04b_aseqdip_dynamics.ipynb), where the input moves, or first
-# [05 Spectral bias](05_spectral_bias.ipynb) and [06 aSeqDIP](06_aseqdip.ipynb).
+# Next comes [04b aSeqDIP's dynamics](04b_aseqdip_dynamics.ipynb), where the input moves; or read
+# [05 Spectral bias](05_spectral_bias.ipynb) and [06 aSeqDIP](06_aseqdip.ipynb) first.
 
 # %% [markdown]
 # ## References

@@ -21,9 +21,9 @@ def small_nets():
 
 
 @exercise("ntk.kernel", small_nets, form=": flatten the output, (1, 1, m)", otherwise=(
-    "not J J^T: flatten the Jacobian of each tensor to (m, p), multiply it by its transpose, add over tensors"))
+    "not J J^T: flatten the Jacobian of each tensor to (m, p), multiply it by its transpose, and add up the tensors"))
 def kernel(f, params, z):
-    """A function (f, params, z) -> Theta = J J^T (m, m), J the derivative of all m outputs by all weights."""
+    """A function (f, params, z) -> Theta = J J^T (m, m), J the derivative of m outputs with respect to all weights."""
     blocks = torch.func.jacrev(lambda params: f(params, z).flatten())(params)
     blocks = {name: block.flatten(1) for name, block in blocks.items()}
     J = torch.cat(list(blocks.values()), dim=1)
@@ -31,10 +31,11 @@ def kernel(f, params, z):
     single = {name: block @ block.T for name, block in blocks.items()}
     return {
         None: ntk_matrix(f, params, z),
-        "that is J^T J: it has a row for each weight and says how weights interact. Theta has one for each output":
+        "that is J^T J: it has a row for each weight and says how weights interact. Theta has a row for each output":
             J.T @ J,
-        "that is J itself, of all tensors: the kernel is its product with its transpose": J,
-        "that is the derivative by the input z: the kernel needs the one by the weights": by_input @ by_input.T,
+        "that is J itself, for all tensors: the kernel is its product with its transpose": J,
+        "that is the derivative with respect to the input z: the kernel needs the one with respect to the weights":
+            by_input @ by_input.T,
         "some of the parameters are missing: the sum is over all tensors, biases and every layer included":
             [sum(part for name, part in single.items() if name.endswith(kind)) for kind in ("weight", "bias")]
             + list(single.values()),
@@ -52,9 +53,9 @@ def rate(v, m, loss):
     upside_down = {"half": 2 / v, "sum": 4 / v, "mean": 4 / (v * m)}
     return {
         None: right[loss],
-        "half of it: at 1 / lambda_max the fastest mode arrives in one step; it swings beyond, but shrinks, until "
+        "half of it: at 1 / lambda_max the fastest mode arrives in one step; it overshoots, but shrinks, until "
         "|1 - beta lambda_max| = 1": right[loss] / 2,
-        'the loss counts: the gradients of "sum" and "mean" are other multiples of f - y than that of "half"':
+        'the loss counts: "half", "sum" and "mean" have gradients that are different multiples of f - y':
             [2 / v] + [(right | {kind: 2 / v})[loss] for kind in ("sum", "mean")],
         "upside down: where the gradient is larger, the rate must be smaller":
             [upside_down[loss]] + [(right | {kind: upside_down[kind]})[loss] for kind in ("sum", "mean")],
@@ -74,7 +75,7 @@ def negated(params, *layers):
 
 
 def partnership(new, params):
-    """What new weights are to the old ones."""
+    """How new weights are related to the old ones."""
     f, _, z = deep_net(len(params["0.weight"]))
     if all_close(f(new, z), f(params, z)):
         return "the same output"
@@ -122,7 +123,7 @@ def error(values, beta, t, sigma):
 @exercise("ntk.error:left", REGISTRY["ntk.error"].cases, (
     "with z = x, Eq. 13 gives f_t - y = -M_t n: write it in eigenvectors of Theta, where n has the same energy "
     "sigma^2 in each"), form=": the mean over the m modes",
-          instead="return what of the data y = x + n is not fitted yet, E ||f_t - y||^2 / m, in place of the error "
+          instead="return what of the data y = x + n is not fitted yet, E ||f_t - y||^2 / m, instead of the error "
                   "E ||f_t - x||^2 / m",
           solution="lambda values, beta, t, sigma: sigma**2 * ((1 - beta * values) ** (2 * t)).mean()")
 def left(values, beta, t, sigma):
@@ -135,7 +136,7 @@ def left(values, beta, t, sigma):
         "that is the sum: the mean squared residual divides by m, the number of modes": right * len(values),
         "the residual is squared, so each mode's factor is squared as well":
             [sigma**2 * left.mean(), sigma**2 * left.abs().mean()],
-        "energies that are left and learned do not add up to sigma^2: (1 - q)^2 + q^2 is not 1":
+        "the energies left and learned do not add up to sigma^2: (1 - q)^2 + q^2 is not 1":
             sigma**2 * (1 - (1 - left).square()).mean(),
         "sigma is a standard deviation: the energy of the noise in a mode is sigma^2": right / sigma,
     }
