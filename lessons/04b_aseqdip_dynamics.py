@@ -11,9 +11,9 @@
 # **After this lesson you can**
 #
 # - derive what one stage of aSeqDIP does to its input: a target, a factor, and the swap;
-# - read aSeqDIP as gradient descent with a preconditioner and momentum, and `lam` as its friction;
+# - read aSeqDIP as gradient descent with a preconditioner and momentum, and read `lam` as its friction;
 # - prove three statements about it that need no approximation;
-# - say where the linear theory fails, and recognise an error that is small for a wrong reason.
+# - say where the linear theory fails, and recognise an error that is small for the wrong reason.
 #
 # **You need** lesson 04 (the kernel $\Theta$ and its modes), linear algebra with eigenvectors. Lesson 06 (aSeqDIP) can
 # come before or after.
@@ -41,27 +41,28 @@ banner()
 # %%
 show(
     drawings.spring(),
-    alt="""Left, a plane whose axes are the slow and the fast mode of the input. Three lines of dots go from 0 to the
+    alt="""Left, a plane whose axes are the slow and the fast mode of the input. Three lines of dots rise from 0 to the
         height of a star, the data y. One bends soon and creeps along towards the star. One overshoots the height of
         the star, then its place, and runs back and forth along the slow mode. One rises more slowly and swings
         less. Right, the slow mode against the stage: a slow rise, a wave from 0.4 to 1.8 around 1, and a wave that
-        dies.""",
+        dies out.""",
 )
 
 # %% [markdown]
-# **The input as a mass on a spring.** aSeqDIP with a linear network pulls its input towards the data $y$, the fast mode
-# quickly and the slow mode slowly. A network that ignores its input makes it creep there. One that passes its input on
-# gives it momentum: it shoots past $y$ and swings. The larger $\lambda$, the sooner the swinging dies. This lesson
-# derives that picture, and then asks how much of it a trained network obeys.
+# **The input as a mass on a spring.** aSeqDIP with a linear network pulls its input towards the data $y$, quickly in
+# the fast mode and slowly in the slow mode. If the network ignores its input, the input creeps there. If the network
+# passes its input on, the input has momentum: it shoots past $y$ and swings. The larger $\lambda$, the sooner the
+# swinging dies. This lesson derives that picture, and then asks how well a trained network obeys it.
 
 # %% [markdown]
 # ## Predict first
 #
 # Write your guesses down; the last section asks for them again.
 #
-# 1. aSeqDIP on a noisy signal, with a larger `lam`. Does the run end nearer to the noisy signal, or farther from it?
-# 2. A run has come to rest: the output is the input, and no step changes the weights. Which part do `lam` and `N` have
-#    in where it rests?
+# 1. You run aSeqDIP on a noisy signal, with a larger `lam`. Does the run end nearer to the noisy signal, or farther
+#    from it?
+# 2. A run has come to rest: the output is the input, and no step changes the weights. How do `lam` and `N` affect where
+#    it rests?
 # 3. Does a moving input reach the noisy signal sooner than a fixed one, or later?
 
 # %% [markdown]
@@ -72,33 +73,34 @@ show(
 #
 # $$f \leftarrow f - \beta\,\Theta\,\nabla_{\!f} L, \qquad \Theta = JJ^T . \tag{10}$$
 #
-# aSeqDIP moves its input. Recall the algorithm: for $k = 1, \dots, K$, do $N$ steps of size $\beta$ on
+# aSeqDIP moves its input. Recall the algorithm: for $k = 1, \dots, K$, take $N$ steps of size $\beta$ on
 #
 # $$L(\phi) = \|Af_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2 ,
 # \qquad\text{then}\quad z_k = f_{\phi_k}(z_{k-1}).$$
 #
 # The paper does not linearise it; what follows is this project's derivation. As in lesson 04, we take the network to
-# first order, with a $\Theta$ that stands still. Mind the symbols: here $\lambda$ is `lam`, and an eigenvalue of
-# $\Theta$ is $\theta$. The squares have no $\frac12$, so $2\beta$ stands where $\beta$ stood in lesson 04.
+# first order, with a $\Theta$ that does not change. Mind the symbols: here $\lambda$ is `lam`, and an eigenvalue of
+# $\Theta$ is $\theta$. The squares have no $\frac12$, so $2\beta$ takes the place of lesson 04's $\beta$.
 #
 # ## One stage
 #
-# Within a stage $z = z_{k-1}$ stays. Let $u$ be the output while the stage runs. The gradient of $L$ by $u$ is
+# Within a stage the input $z = z_{k-1}$ is fixed. Let $u$ be the output while the stage runs. The gradient of $L$ with
+# respect to $u$ is
 #
 # $$2A^H(Au-y) + 2\lambda(u-z) = 2\,(Hu - A^Hy - \lambda z), \qquad H = A^HA+\lambda I .$$
 #
-# It vanishes at $t(z) = H^{-1}(A^Hy+\lambda z)$, the minimiser of $\|Au-y\|^2+\lambda\|u-z\|^2$: the **proximal point**
-# of the data term. So the gradient is $2H(u-t)$, and by (10) a step is
+# It vanishes at $t(z) = H^{-1}(A^Hy+\lambda z)$, the minimiser of $\|Au-y\|^2+\lambda\|u-z\|^2$, which is called the
+# **proximal point** of the data term. So the gradient is $2H(u-t)$, and by (10) a step is
 #
 # $$u \leftarrow u - 2\beta\,\Theta H\,(u - t), \qquad\text{that is}\qquad u - t \leftarrow M\,(u-t), \quad
 # M = I - 2\beta\,\Theta H .$$
 #
-# The stage begins at $u_k = f_{\phi_{k-1}}(z_{k-1})$, the old network on the new input. After $N$ steps
+# The stage begins at $u_k = f_{\phi_{k-1}}(z_{k-1})$, the output of the old network for the new input. After $N$ steps
 #
 # $$z_k = t(z_{k-1}) + M^N\,\big(u_k - t(z_{k-1})\big). \tag{S}$$
 #
 # (For $\lambda = 0$ and an $A$ with a null space, $H$ has no inverse. Then any minimiser serves as $t$; the formula at
-# the end of the next section does not contain it.)
+# the end of the next section does not contain $t$.)
 #
 # ### Exercise 1: the proximal point
 #
@@ -118,7 +120,7 @@ check("stage.proximal", my_proximal)
 # %% [markdown]
 # ### Exercise 2: a whole stage
 #
-# Return $z_k$ by (S): the output after $N$ steps, from the output `u` $= u_k$ at which the stage begins. `theta` is
+# Return $z_k$ according to (S): the output after $N$ steps, when the stage begins at the output `u` $= u_k$. `theta` is
 # $\Theta$, and `my_proximal` may help.
 
 
@@ -139,7 +141,7 @@ check("stage.output", my_stage)
 #
 # (S) needs $u_k$. Two observations remove it.
 #
-# **The way of a stage.** Subtract $z = z_{k-1}$ from (S), with $\delta_k = u_k - z_{k-1}$:
+# **The move within a stage.** Subtract $z = z_{k-1}$ from (S), with $\delta_k = u_k - z_{k-1}$:
 #
 # $$z_k - z_{k-1} = (I-M^N)\,(t - z_{k-1}) + M^N\delta_k .$$
 #
@@ -147,9 +149,9 @@ check("stage.output", my_stage)
 #
 # $$H\,(t-z) = A^Hy+\lambda z - A^HAz-\lambda z = A^H(y-Az):$$
 #
-# $\lambda$ has cancelled.
+# so $\lambda$ has cancelled.
 #
-# **Two minutes.** Why must $\lambda$ cancel? Think of $z$ that fits the data, $Az = y$: where is $t(z)$ then?
+# **Two minutes.** Why must $\lambda$ cancel? Think of a $z$ that fits the data, $Az = y$: where is $t(z)$ then?
 #
 # **The swap.** By the update of the input, $z_{k-1} = f_{\phi_{k-1}}(z_{k-2})$. So
 # $\delta_k = f_{\phi_{k-1}}(z_{k-1}) - f_{\phi_{k-1}}(z_{k-2})$: the same network on two successive inputs. To first
@@ -160,10 +162,10 @@ check("stage.output", my_stage)
 # $$z_k = z_{k-1} + B_N\,A^H(y - Az_{k-1}) + M^N G\,v_{k-1}. \tag{P}$$
 #
 # The middle term is gradient descent on $\|Az-y\|^2$ with the network's kernel as **preconditioner**. The last one is
-# **momentum**. The weight $\lambda$ sits in $M$, in nothing else.
+# **momentum**. The weight $\lambda$ appears in $M$ and nowhere else.
 #
-# Is the algebra right? We compare it with a literal simulation: a model that is linear in weights and input, autograd's
-# gradient of $L$ as it is written, step by step, stage by stage. Nothing of the derivation is used there.
+# Is the algebra right? We compare it with a literal simulation, which uses nothing of the derivation: a model that is
+# linear in weights and input is trained with autograd's gradient of $L$ as written, step by step, stage by stage.
 
 # %%
 d = 12  # length of the test signals
@@ -207,7 +209,7 @@ claim(worst < 1e-10, "3 operators, 3 lam, 3 N: (P), the library's form and the s
 # %% [markdown]
 # ## One mode at a time
 #
-# For $A = I$ we have $H = (1+\lambda)I$, and each mode of $\Theta$ goes its own way if $G$ does not mix them. Let
+# For $A = I$ we have $H = (1+\lambda)I$, and each mode of $\Theta$ evolves on its own if $G$ does not mix them. Let
 # $\theta$ be its eigenvalue, $q = 1 - 2\beta(1+\lambda)\theta$ and $a = 1 - q^N$. Then $B_N = a/(1+\lambda)$, and the
 # error $e = z - y$ obeys
 #
@@ -215,7 +217,7 @@ claim(worst < 1e-10, "3 operators, 3 lam, 3 N: (P), the library's form and the s
 #
 # ### Exercise 3: a network that is blind to its input
 #
-# Let $G = 0$. Return the factor by which the error $e$ of a mode shrinks in a stage.
+# Let $G = 0$. Return the factor by which one stage multiplies the error $e$ of a mode.
 
 
 # %% tags=["exercise"]
@@ -234,21 +236,22 @@ check("stage.factor", my_factor)
 # $$\frac{\lambda + 1 - 2\beta(1+\lambda)\theta}{1+\lambda} = 1 - 2\beta\theta : \quad\lambda\text{ cancels.}$$
 #
 # For slow modes it cancels at any $N$, to first order in $\theta$. For very fast ones the factor tends to
-# $\frac{\lambda}{1+\lambda}$. So as a filter $\lambda$ brakes the **fast** modes only. What lies in them depends on the
-# input: for $z = x$ the signal, for $z = y$ most of the noise as well.
+# $\frac{\lambda}{1+\lambda}$. So, as a filter, $\lambda$ slows only the **fast** modes. What they contain depends on
+# the input: for $z = x$ the signal, for $z = y$ most of the noise as well.
 #
-# **A residual network** whose $g$ is blind, $G = 1$: a mass on a spring. In slow modes the spring is
-# $h \approx 2\beta N\theta$, and the friction is $a \approx h\,(1+\lambda)$. Without friction it would swing with the
-# frequency $\sqrt h$. So a slow mode, started at rest, **crosses** $y$ for the first time after about
-# $\frac{\pi}{2\sqrt h}$ stages; without momentum it needs about $\frac{\ln 2}{h}$ stages for the first half of the way,
-# which is far more. But it does not **stay** there: the swinging shrinks by about $1 - \frac{h\,(1+\lambda)}{2}$ a
-# stage. At $\lambda = 0$ this is slower than without momentum, $1 - h$; a larger $\lambda$ makes it faster.
+# **A residual network** whose $g$ is blind has $G = 1$, and is a mass on a spring. In slow modes the spring constant is
+# $h \approx 2\beta N\theta$, and the friction is $a \approx h\,(1+\lambda)$. Without friction the mode would swing with
+# the frequency $\sqrt h$. So a slow mode that starts at rest **crosses** $y$ for the first time after about
+# $\frac{\pi}{2\sqrt h}$ stages, while without momentum it needs about $\frac{\ln 2}{h}$ stages for only the first half
+# of the distance, which is far more. But it does not **stay** there: the swinging shrinks by the factor
+# $1 - \frac{h\,(1+\lambda)}{2}$, approximately, per stage. At $\lambda = 0$ this is slower than without momentum, where
+# the factor is $1 - h$; a larger $\lambda$ makes it faster.
 
 # %%
 show(
     figures_dynamics.plot_modes(),
     alt="""Error of a fast and a slow mode against stages. Left, blind to its input: the slow mode falls along one
-        curve for every lam, the fast one is slower for larger lam. Right, residual: the modes swing around zero;
+        curve for every lam, and the fast one is slower for larger lam. Right, residual: the modes swing around zero;
         the larger lam, the sooner the swinging dies.""",
 )
 slow, fast, lams = 1e-4, 0.15, (0.0, 1.0, 4.0)  # two eigenvalues theta, with 2 beta = 1
@@ -298,15 +301,15 @@ claim(ring[0] > blind_slow[0], "lam = 0: in the long run the swinging mode is sl
       needs="smoke")
 claim(
     all(abs(stage - torch.pi / (2 * h**0.5)) < 5 for stage in crossing.values()) and halfway[1] < halfway[0] / 10,
-    "but it crosses y first after pi / (2 sqrt h) stages, within 5, and is half-way more than 10 times sooner",
+    "but it first crosses y after pi / (2 sqrt h) stages, within 5, and is half-way more than 10 times sooner",
     needs="smoke",
 )
 
 # %% [markdown]
 # ## Three exact statements
 #
-# The linear theory is an approximation. The next three are not: they hold for any network and are shown on a trained
-# one. It is a residual network, trained by aSeqDIP from $z_0 = y$ for a few stages.
+# The linear theory is an approximation. The next three statements are not: they are true for any network, and we check
+# them on a trained one. It is a residual network, trained by aSeqDIP from $z_0 = y$ for a few stages.
 
 # %%
 m, layers, width = pick(smoke=24, laptop=100, paper=100), pick(smoke=3, laptop=5, paper=5), pick(8, 64, 64)
@@ -337,8 +340,9 @@ def gradient(f, z, lam, data=1.0):
 # **E1. What the autoencoding term sees.** At the first step of stage $k\ge2$ its gradient is
 # $2\lambda J^T(u_k - z_{k-1}) = 2\lambda J^T\delta_k$, and by the update of the input
 # $\delta_k = f_{\phi_{k-1}}(z_{k-1}) - f_{\phi_{k-1}}(z_{k-2})$. If the swap does not change the output, the gradient
-# is zero. Later in the stage, $u - z_{k-1}$ also holds the way made within the stage. Nothing else: no clean image, no
-# prior. The term opposes **motion**; and its anchor moves along. That is friction, not a spring.
+# is zero. Later in the stage, $u - z_{k-1}$ also contains what has moved within the stage. It contains nothing else,
+# neither a clean image nor a prior. So the term opposes **motion**, and its anchor moves along. That is friction, not a
+# spring.
 
 # %%
 swap = stages.output(f, weights, trained_z) - stages.output(f, weights, before)  # delta_k
@@ -354,17 +358,18 @@ claim(
 )
 
 # %% [markdown]
-# **Two minutes.** Which loss would a *spring* to $z_0$ have, and where would its anchor stand in later stages?
+# **Two minutes.** What loss would a *spring* to $z_0$ have, and where would its anchor be in later stages?
 #
-# **E2. Where it can come to rest.** Let $f(z^*) = z^*$ and let no step change the weights. The autoencoding term's
-# gradient is $2\lambda J^T(f(z^*)-z^*) = 0$ there. So the data term's must vanish alone:
+# **E2. Where a run can come to rest.** Let $f(z^*) = z^*$ and let no step change the weights. Then the gradient of the
+# autoencoding term is $2\lambda J^T(f(z^*)-z^*) = 0$. So the gradient of the data term must vanish alone:
 #
 # $$J^TA^H(Az^*-y) = 0 .$$
 #
-# $\lambda$ and $N$ are gone. Multiply by $J$: $\Theta\,A^H(Az^*-y) = 0$; if $\Theta$ has no zero eigenvalue,
-# $A^H(Az^*-y) = 0$. For denoising that is $z^* = y$, **noise and all**, whatever $\lambda$.
+# $\lambda$ and $N$ have dropped out. Multiply by $J$ to obtain $\Theta\,A^H(Az^*-y) = 0$; if $\Theta$ has no zero
+# eigenvalue, $A^H(Az^*-y) = 0$. For denoising that means $z^* = y$, **noise and all**, whatever $\lambda$.
 #
-# To see it, we make a fixed point: $f'(z) = z + g_\phi(z) - g_{\phi_{\rm trained}}(z)$ returns every $z$ as it is.
+# To see this, we construct a fixed point: $f'(z) = z + g_\phi(z) - g_{\phi_{\rm trained}}(z)$ returns every $z$
+# unchanged.
 
 # %%
 fixed = stages.centred(g, weights)
@@ -387,13 +392,13 @@ claim(at_measured.norm() < 1e-9 * by_lam[0].norm(), "E2: at z = y it rests, with
 # %% [markdown]
 # **E3. What Eq. (6) asks for.** The paper's remark 3.1 says that limit points solve $\min_\phi\|Af_\phi(z)-y\|^2$
 # subject to $z = f_\phi(z)$. Let $AA^Hy = y$, as in denoising, with masks, or with one coil. Take $z = A^Hy$ and a
-# network with $f(z) = z$. The constraint holds, and
+# network with $f(z) = z$. The constraint is met, and
 #
 # $$\|Af(z)-y\|^2 = \|AA^Hy-y\|^2 = 0 .$$
 #
-# No value can be smaller. So the noisy image itself, or the zero-filled one, **is a global minimiser** of (6). And a
-# network that starts there has gradient zero and never moves. (With gradient descent. Adam divides by the gradient's
-# size, so there a rounding error is enough to leave.)
+# No value can be smaller. So the noisy image itself, or the zero-filled one, **is a global minimiser** of (6), and a
+# network that starts there has gradient zero and never moves. (This is for gradient descent. Adam divides by the
+# gradient's size, so with Adam a rounding error is enough to leave.)
 
 # %%
 resting = {}
@@ -415,17 +420,17 @@ for name, moved in resting.items():
 # - "aSeqDIP is solving the optimization problem in (6)": by E3 a minimiser of (6) may be the noisy image. Solving (6)
 #   cannot be what makes a good image.
 #
-# If aSeqDIP's images are good, and lessons 06 to 12 look at that, it must come from the **path**, and from stopping on
-# it. These two sentences do not explain it.
+# So these two sentences do not explain good images. If aSeqDIP's images are good, which lessons 06 to 12 examine, the
+# reason must be the **path**, and stopping on it.
 
 # %% [markdown]
 # ## The linear theory against trained networks
 #
-# Now (P) with $\Theta$ and $G$ of the initial network, **frozen** for all stages, against aSeqDIP by gradient descent.
-# Two networks:
+# Now we compare (P), with $\Theta$ and $G$ of the initial network **frozen** for all stages, with aSeqDIP by gradient
+# descent. We use two networks:
 #
-# - "centred": $f(z) = z + g_\phi(z) - g_{\phi_0}(z)$. It starts as the identity, $G_0 = I$. It starts near $y$, at
-#   $z_0 = y + 0.3\cdot$ noise.
+# - "centred": $f(z) = z + g_\phi(z) - g_{\phi_0}(z)$. It begins as the identity, $G_0 = I$, and its run starts near
+#   $y$, at $z_0 = y + 0.3\cdot$ noise.
 # - "the paper's": $f(z) = z + g_\phi(z)$ as in experiment A.2 of lesson 04, from $z_0 = y$.
 
 # %%
@@ -443,12 +448,12 @@ for axis in figure.axes[:2]:
 show(
     figure,
     alt="""Distance of z from y against stages, trained and predicted by the frozen kernel. For the centred network
-        both fall together at first; later the trained one falls further, the predicted one swings. For the
+        both fall together at first; later the trained one falls further while the predicted one swings. For the
         paper's network the prediction leaves the frame at once, while the trained run jumps away from y and
         stays at the distance of the zero signal.""",
 )
 for name, one in found.items():
-    print(f"{name:>20}: error of the frozen prediction {one['error']:.2g} of the way made")
+    print(f"{name:>20}: error of the frozen prediction {one['error']:.2g} of the distance travelled")
 
 
 def frozen_radius(net, start, lam, N=2):
@@ -471,19 +476,19 @@ for name, (alone, whole) in radius.items():
 # %%
 claim(
     all(found[f"centred, lam = {lam}"]["error"] < 0.5 for lam in (0, 2)),
-    "centred: the frozen kernel is right to less than half of the way",
+    "centred: the error of the frozen kernel is less than half of the distance travelled",
 )
-claim(found["the paper's, lam = 1"]["error"] > 10, "the paper's network: its error is more than 10 times the way")
+claim(found["the paper's, lam = 1"]["error"] > 10, "the paper's network: it is more than 10 times this distance")
 claim(
     radius["the paper's, lam = 1"][1] > 1.5 and max(radius[f"centred, lam = {lam}"][1] for lam in (0, 2)) < 1.001,
-    "frozen, (P) grows by more than 1.5 a stage for the paper's network, and not by 0.001 for the centred one",
+    "frozen (P) grows by a factor over 1.5 a stage for the paper's network, and under 1.001 for the centred one",
 )
 
 # %% [markdown]
-# Half a success and a complete failure. The failure is the frozen recursion's own: with $G_0$ kept for all stages, (P)
-# is unstable and grows from stage to stage, whatever the network does. Is (S) wrong, the formula of **one** stage, or
-# is it the freezing? `one_stage_error` uses (S) with the network's current $\Theta$ and $u_k$ at each stage. Its error
-# is relative to the change that training makes in that stage.
+# This is half a success and a complete failure. The failure comes from the frozen recursion itself: with $G_0$ kept for
+# all stages, (P) is unstable and grows from stage to stage, whatever the network does. Is (S) wrong, the formula of
+# **one** stage, or is it the freezing? `one_stage_error` applies (S) with the network's current $\Theta$ and $u_k$ at
+# each stage. Its error is relative to the change that training makes in that stage.
 
 # %%
 few_stages = pick(smoke=3, laptop=6, paper=10)
@@ -502,8 +507,8 @@ claim(
 )
 
 # %% [markdown]
-# So (S) is a good description of what a stage does. What fails is to keep $\Theta$ and $G$ for all stages: $\Theta(z)$
-# follows $z$ (lesson 04: the fast modes hold the input), and $G = \partial f/\partial z$ changes with what was learned.
+# So (S) describes well what a stage does. What fails is keeping $\Theta$ and $G$ for all stages: $\Theta(z)$ follows
+# $z$ (lesson 04: the fast modes contain the input), and $G = \partial f/\partial z$ changes with what has been learned.
 #
 # ### Where does the paper's network go? (stretch)
 
@@ -530,11 +535,11 @@ claim(abs(error_of[-1] - signal.square().mean()) < 0.15, "its error is that of z
 claim(last[-1] < 0.05 * first[-1] and last[0] < 0.05 * first[0], "both eigenvalues have fallen below 5 %")
 
 # %% [markdown]
-# **A trap.** The error has fallen to about half of that of $y$. It looks like denoising. It is $z\to0$: the empty
-# signal has this error. After the first stages the swap returns less than it gets, and two steps a stage do not make up
-# for it. With $z$ the kernel shrinks, for the features of a ReLU network without normalisation scale with its input. So
-# the way back becomes slower and slower. That is E2's loophole, in practice: a $\Theta$ that is nearly zero. Whoever
-# looks at the error alone reports a success.
+# **A trap.** The error has fallen to about half of that of $y$. It looks like denoising, but in fact $z\to0$: the zero
+# signal has this error. After the first stages the network returns less than it gets, and two steps a stage do not make
+# up for it. As $z$ shrinks, so does the kernel, because the features of a ReLU network without normalisation scale with
+# its input. So the way back becomes slower and slower. This is E2's loophole in practice: a $\Theta$ that is nearly
+# zero. Anyone who looks only at the error reports a success.
 #
 # Would more steps in each stage help? Predict, run, and then change the numbers.
 
@@ -550,12 +555,12 @@ if (lam, N) == (1.0, 50):
     claim(to_measured < 0.3 < 0.8 < to_truth, "N = 50: z goes to y, nearer than 0.3, and its error is above 0.8")
 
 # %% [markdown]
-# It does not collapse: it goes towards $y$, where E2 lets it rest, noise and all.
+# It does not collapse. It goes towards $y$, where by E2 it can rest, noise and all.
 #
 # ### Friction, seen
 #
-# The centred network heads for $y$. There we can watch what $\lambda$ does, beside plain DIP (the input stays at
-# $z_0$).
+# The centred network heads for $y$. There we can watch what $\lambda$ does, and compare with plain DIP (whose input
+# stays at $z_0$).
 
 # %%
 held = stages.blind(centred, near_y)
@@ -575,25 +580,25 @@ axis.legend()
 show(
     figure,
     alt="""Squared distance from y against stages on a logarithmic axis. DIP with a fixed input falls slowly.
-        aSeqDIP falls sooner, in waves; the larger lam, the lower it ends.""",
+        aSeqDIP falls sooner, in waves; the larger lam, the lower the curve ends.""",
 )
 for name, values in distance.items():
     print(f"{name:>18}: {values[-1] / values[0]:.1e} of ||z_0 - y||^2 is left")
 
 # %%
 left = [float(values[-1]) for values in distance.values()]
-claim(left[0] > 2 * max(left[1:]), "DIP with a fixed input is the last: more than twice the distance of aSeqDIP")
+claim(left[0] > 2 * max(left[1:]), "DIP with a fixed input comes last: more than twice the distance of aSeqDIP")
 claim(left[1] > left[2] > left[3], "and the larger lam, the nearer to y: the noise is fitted more closely")
 
 # %% [markdown]
-# Here the moving input comes near to $y$ sooner than a fixed one, and a larger $\lambda$ brings it nearer. This is one
+# Here a moving input comes near $y$ sooner than a fixed one, and a larger $\lambda$ brings it nearer. This is one
 # network, one seed, one dimension, gradient descent, and a start near $y$.
 #
 # ### Does a moving input reach $y$ sooner or later?
 #
-# Sooner, says this figure. Lesson 06 will say: later, for a U-Net on images. Both can be true, and one lesson is enough
-# to see it. Run the same comparison with the paper's network from above, $z_0 = y$. It does not start at $y$: its first
-# output is $f_0(y) = y + g_0(y)$.
+# This figure says "sooner". Lesson 06 will say "later", for a U-Net on images. Both can be true, and this lesson can
+# show both. Run the same comparison with the paper's network from above, $z_0 = y$. Its first output is not $y$ but
+# $f_0(y) = y + g_0(y)$.
 
 # %%
 gone = {}
@@ -608,14 +613,14 @@ for name, net, lam in (("DIP, input fixed", stages.blind(f, measured), 0.0), ("a
 # %%
 fixed_end, *moving_ends = [float(values[-1]) for values in gone.values()]
 claim(fixed_end < 0.2, "the paper's network with its input fixed comes near to y, nearer than 0.2")
-claim(min(moving_ends) > 1, "with its input moving it does not, with lam = 0 and with lam = 1: it stays farther than 1")
+claim(min(moving_ends) > 1, "with its input moving it does not, for lam = 0 and for lam = 1: it stays farther than 1")
 
 # %% [markdown]
-# The order is reversed. Moving the input neither hastens nor delays by itself. It puts $M^NG\,v$ into (P), and it puts
-# $\Theta(z_k)$ in the place of $\Theta(z_0)$. The centred network starts with $G = I$, and there $G\,v$ is a momentum
-# towards $y$. The paper's network has another $G$, and its $z$ and its kernel shrink. So the linear theory, with both
-# frozen, cannot say for a network whether its noise comes sooner or later. And does $\lambda$ delay it for a U-Net on
-# images, with Adam? That is a question for an experiment: lesson 06 has a grid over `lam`, `N` and the input.
+# The order is reversed. Moving the input neither hastens nor delays by itself. It adds $M^NG\,v$ to (P), and it
+# replaces $\Theta(z_0)$ by $\Theta(z_k)$. The centred network starts with $G = I$, so its $G\,v$ is a momentum towards
+# $y$. The paper's network has a different $G$, and its $z$ and its kernel shrink. So the linear theory, which freezes
+# both, cannot tell whether a given network learns the noise sooner or later. Does $\lambda$ delay the noise for a U-Net
+# on images, with Adam? Only an experiment can answer that: lesson 06 has a grid over `lam`, `N` and the input.
 
 # %% [markdown]
 # ## Quiz
@@ -632,15 +637,16 @@ quiz("04b")
 #
 # Take out your predictions.
 #
-# 1. Nearer, for the centred network: `lam` is friction on the motion of $z$. The paper's, with $N = 2$, collapses.
-# 2. None: at rest both drop out, and in denoising the run rests at the noisy signal.
-# 3. Neither as such: this lesson has a network for each.
+# 1. Nearer, for the centred network: `lam` is friction on the motion of $z$. The paper's network, with $N = 2$,
+#    collapses.
+# 2. Not at all: at rest both drop out, and in denoising the run rests at the noisy signal.
+# 3. Neither as such: in this lesson one network does the one, and one the other.
 #
-# - You can split a stage into its pull, with the kernel as preconditioner, and its momentum.
+# - You can split a stage into a pull, with the kernel as preconditioner, and momentum.
 # - You can show that at rest `lam` and `N` drop out, and that the noisy image is a minimiser of Eq. (6).
-# - You know a small error that means nothing: look at the signal.
+# - You can recognise a small error that means nothing: look at the signal.
 #
-# Next: [05 Spectral bias](05_spectral_bias.ipynb), or [06 aSeqDIP](06_aseqdip.ipynb), where the U-Net takes its turn.
+# Next comes [05 Spectral bias](05_spectral_bias.ipynb), or [06 aSeqDIP](06_aseqdip.ipynb), which turns to the U-Net.
 
 # %% [markdown]
 # ## References
