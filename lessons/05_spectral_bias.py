@@ -11,13 +11,13 @@
 # **After this lesson you can**
 #
 # - split the error of a reconstruction into frequency bands, and measure which band Deep Image Prior learns first;
-# - explain the order by the network's kernel, and measure it on the real U-Net before any training;
+# - explain this order by the network's kernel, and measure the kernel on the real U-Net before any training;
 # - derive where gradient descent ends when samples are missing, $z_\infty = WA^{\mathsf T}(AWA^{\mathsf T})^{+}y$, and
 #   say exactly which images come back;
 # - say what a kernel puts into the null space of $A$, and when it puts nothing there;
 # - compare a Deep Decoder with a wide convolutional network on the same samples, with and without their own starts, and
-#   say what their frozen kernels explain, and what not;
-# - write the loss of Self-Guided DIP, whose input is learned too.
+#   say what their frozen kernels explain, and what they do not;
+# - write the loss of Self-Guided DIP, which also learns its input.
 #
 # **You need** lesson 02 (Deep Image Prior) and the kernel of lesson 04, or: linear algebra up to the pseudoinverse, the
 # discrete Fourier transform, and a training loop in PyTorch. The MRI operator of lesson 07 may stay a black box.
@@ -56,28 +56,28 @@ show(
 )
 
 # %% [markdown]
-# **Three bands of one picture.** In k-space the distance from the centre is the frequency. The two circles cut it into
-# three rings, each ring alone gives a picture, and the three pictures add up to the photograph. This lesson asks in
-# which order a network learns them.
+# **Three bands of one picture.** In k-space the distance from the centre is the frequency. The two circles cut k-space
+# into three rings. Each ring alone gives a picture, and the three pictures add up to the photograph. This lesson asks
+# in which order a network learns them.
 
 # %% [markdown]
 # ## Predict first
 #
 # Write your guesses down; the last section asks for them again.
 #
-# 1. Deep Image Prior reconstructs a brain from a quarter of its k-space. What is learned first: coarse shapes or fine
-#    detail? Is there a band that is never learned?
+# 1. Deep Image Prior reconstructs a brain from a quarter of its k-space. What does it learn first: coarse shapes or
+#    fine detail? Is there a band that it never learns?
 # 2. A network fits a few samples of a signal exactly. What does it draw where nothing was sampled: zero, noise, or
 #    something else?
-# 3. A square wave, a few Fourier samples of it, two networks: a wide convolutional network, and a Deep Decoder, which
+# 3. Two networks fit a few Fourier samples of a square wave: a wide convolutional network, and a Deep Decoder, which
 #    only upsamples and mixes channels. Which one draws the better square wave?
-# 4. Let the *input* of the network be learned along with the weights. It starts as noise. What does it look like later?
+# 4. Let the *input* of the network be learned along with the weights. It starts as noise. What will it look like later?
 
 # %% [markdown]
 # ## Three bands of an image
 #
-# Our scan is MRI at 4x. `bands.complex_truth` gives the complex image $x$ behind it; methods do not see it.
-# Cut k-space into three rings by the distance from its centre, as a share of the Nyquist frequency:
+# Our scan is MRI at 4x. `bands.complex_truth` gives the complex image $x$ behind it, which no method sees. Cut k-space
+# into three rings according to the distance from its centre, as a share of the Nyquist frequency:
 
 # %%
 size, coils = pick(smoke=48, laptop=64, paper=320), pick(smoke=2, laptop=8, paper=15)
@@ -102,12 +102,13 @@ for name, ring in rings.items():
     print(f"{name:>4}: from {inner:g} Nyquist, {ring.float().mean():.0%} of k-space, {share:.1%} of the energy")
 
 # %% [markdown]
-# The high band is most of k-space and next to nothing of the energy. PSNR, which is about energy, hardly sees it; your
-# eye does. So we give each band its own error,
+# The high band is most of k-space but contains next to none of the energy. PSNR, which measures energy, hardly sees it;
+# your eye does. So we give each band its own error,
 #
 # $$e_b(z) = \frac{\|M_bF(z-x)\|}{\|M_bFx\|},\qquad M_b = \text{the ring's mask.}$$
 #
-# An image without the band has $e_b = 1$, the truth has 0. More than 1 is worse than leaving the band empty.
+# An image without the band has $e_b = 1$, and the truth has $e_b = 0$. A value above 1 is worse than leaving the band
+# empty.
 #
 # ### Exercise 1: the error of a band
 #
@@ -125,7 +126,7 @@ check("spectral.band", my_band_error)
 
 # %% [markdown]
 # $F$ is unitary and the rings cover k-space without overlap, so squared errors add up: with $s_b$ the band's share of
-# the energy, $\|z-x\|^2/\|x\|^2 = \sum_b s_b\,e_b(z)^2$. The library's function, checked on the zero-filled image:
+# the energy, $\|z-x\|^2/\|x\|^2 = \sum_b s_b\,e_b(z)^2$. We check the library's function on the zero-filled image:
 
 # %% tags=["nbval-check-output"]
 start = case.observation.start
@@ -170,7 +171,7 @@ def draw_bands(curves, title):
 show(
     draw_bands(curves, f"DIP, MRI 4x, {size} x {size}"),
     alt="""Relative error of three bands against Adam steps, logarithmic. The low band falls first and deepest,
-        the middle band later and less, the high band last and least: it stays nearest to 1, the error without it.""",
+        the middle band later and less, the high band last and least: it stays nearest to 1, the error of no band.""",
 )
 
 
@@ -191,11 +192,11 @@ claim(reached[1] < reached[2], "the high band comes after the middle one, if at 
 claim(min(curves["low"]) < min(curves["mid"]) < min(curves["high"]), "the lower the band, the smaller its least error")
 
 # %% [markdown]
-# Low frequencies first, high frequencies last: this is **spectral bias**. It helps DIP to denoise, since noise is
-# spread over all of k-space and most of k-space is high. And it makes DIP blur, since edges live there too.
+# Low frequencies come first and high frequencies last: this is **spectral bias**. It helps DIP to denoise, because
+# noise is spread over all of k-space and most of k-space is high. It also makes DIP blur, because edges live there too.
 #
-# The same run with sliders; then set `snr` to 5 and watch the grain come. The panel lives only in a running notebook;
-# nothing after it depends on it.
+# Here is the same run with sliders. Set `snr` to 5 and watch the grain appear. The panel works only in a running
+# notebook; nothing after it depends on it.
 
 # %%
 from aseqdip_lite.widgets import panel
@@ -205,9 +206,9 @@ panel("mri", method="vanilla", methods=["vanilla"], size=size, coils=coils, **me
 # %% [markdown]
 # ### Stored: two noise levels, more pixels (stretch)
 #
-# The command `aseqdip experiment G2` runs the same measurement longer, with little and with more noise. Its signal to
-# noise ratio counts the sampled k-space alone; of the whole k-space, as `snr` counts today, 25 and 15 dB are some 19
-# and 9 dB.
+# The command `aseqdip experiment G2` runs the same measurement for longer, with little and with more noise. Its
+# signal-to-noise ratio counts only the sampled k-space. Counted over the whole of k-space, as `snr` does today, 25 and
+# 15 dB are about 19 and 9 dB.
 
 
 # %%
@@ -228,7 +229,7 @@ show(
     bands.figure(g2),
     alt="""Above, the three ring masks. Below, PSNR against Adam steps for two noise levels, and for each level
         the errors of the three bands: the low band falls first, then the middle one. The high one stays near 1 with
-        little noise, and rises far above 1 with more.""",
+        little noise and rises far above 1 with more.""",
 )
 for run in g2["runs"]:
     least = {name: min(errors) for name, errors in run["bands"].items()}
@@ -240,8 +241,8 @@ for run in g2["runs"]:
 # %% [markdown]
 # ## Why: the kernel
 #
-# Near its initial weights $\phi_0$ a network is almost linear in its weights. Write $\theta = \phi-\phi_0$ and $J$ for
-# the Jacobian of the output with respect to the weights:
+# Near its initial weights $\phi_0$ a network is almost linear in its weights. Write $\theta = \phi-\phi_0$, and let $J$
+# be the Jacobian of the output with respect to the weights:
 #
 # $$z(\theta) \approx z_0 + J\theta,\qquad z_0 = f_{\phi_0}.$$
 #
@@ -251,19 +252,19 @@ for run in g2["runs"]:
 # $$\theta_{t+1} = \theta_t - \beta J^{\mathsf T}(z_t-x) \quad\Longrightarrow\quad
 # z_{t+1} - x = (I-\beta W)\,(z_t-x),\qquad W = JJ^{\mathsf T}.$$
 #
-# The second equation is the first, multiplied by $J$. The weights have gone: all that is left of the network is the
-# matrix $W$, its **neural tangent kernel**. It is symmetric and has no negative eigenvalue. Let $Wv = \mu v$. The part
-# of the error along $v$ is multiplied by $1-\beta\mu$ in each step, so after $t$ steps a mode has been learned to
+# The second equation is the first, multiplied by $J$. The weights have dropped out: all that is left of the network is
+# the matrix $W$, its **neural tangent kernel**. It is symmetric and has no negative eigenvalue. Let $Wv = \mu v$. Each
+# step multiplies the part of the error along $v$ by $1-\beta\mu$, so after $t$ steps the learned share of a mode is
 #
 # $$1-(1-\beta\mu)^t .$$
 #
-# Large $\mu$ come early, small $\mu$ late, $\mu = 0$ never.
+# Modes with a large $\mu$ come early, those with a small $\mu$ late, and those with $\mu = 0$ never.
 #
 # **Two minutes.** With $\beta\mu = 0.1$, how much of a mode has been learned after 1, 10 and 100 steps?
 #
 # ### Exercise 2: half of a mode
 #
-# After how many steps has a mode been learned to one half? Return the real number $t$ for $0<\beta\mu<1$.
+# After how many steps has half of a mode been learned? Return the real number $t$ for $0<\beta\mu<1$.
 
 
 # %% tags=["exercise"]
@@ -277,7 +278,7 @@ check("spectral.steps", my_half_life)
 
 # %% [markdown]
 # If low frequencies lie along eigenvectors with large $\mu$, spectral bias is explained. Do they? Let us ask the real
-# U-Net, before any training. We cannot store its $W$, but `NTK` multiplies with it. For a random image $v$ of norm 1
+# U-Net, before any training. We cannot store its $W$, but `NTK` multiplies by it. For a random image $v$ of norm 1
 # inside a band, $v^{\mathsf T}Wv$ is a mean of eigenvalues, weighted by how much of $v$ lies along each: the **gain**
 # of the kernel in this band.
 
@@ -309,48 +310,49 @@ claim(
 )
 
 # %% [markdown]
-# An **untrained** network, with noise as its input, already prefers low frequencies. Its weights are random and its
+# So an **untrained** network, with noise as its input, already prefers low frequencies. Its weights are random and its
 # input is noise (one draw of both), so the order comes from the architecture.
 #
-# Compare the half-lives with the curves above and be careful: the order agrees, the ratios need not. A band is not one
-# mode, so a mean gain gives no exact half-life; Adam is not gradient descent; three quarters of k-space were not
+# Compare the half-lives with the curves above, but be careful: the order agrees, the ratios need not. A band is not a
+# single mode, so a mean gain gives no exact half-life; Adam is not gradient descent; three quarters of k-space were not
 # measured; and $W$ changes during training. The rest of the lesson is about the missing measurements.
 
 # %% [markdown]
 # ## What happens where nothing is measured
 #
-# Now $y = Ax$ with $A$ of shape $(p, n)$ and fewer samples than unknowns. Theorem 1 of the Self-Guided DIP paper treats
-# this case. The summary that this course works from breaks off before the theorem's conclusion, so we derive one; it
-# needs no assumption on the rank of $A$ or $W$.
+# Now $y = Ax$, where $A$ has shape $(p, n)$ and there are fewer samples than unknowns. Theorem 1 of the Self-Guided DIP
+# paper treats this case. The summary on which this course relies breaks off before the theorem's conclusion, so we
+# derive one; it needs no assumption on the rank of $A$ or $W$.
 #
-# Descent on $\tfrac12\|Az-y\|^2$ with $z = z_0 + J\theta$ moves
+# Gradient descent on $\tfrac12\|Az-y\|^2$ with $z = z_0 + J\theta$ takes the steps
 #
 # $$\theta \leftarrow \theta - \beta J^{\mathsf T}A^{\mathsf T}(Az-y).$$
 #
 # Put $M = AJ$ and $r = y - Az_0$. This is gradient descent on $\tfrac12\|M\theta-r\|^2$ from $\theta = 0$.
 #
-# 1. *$\theta$ never leaves the range of $M^{\mathsf T}$.* It starts at 0, and every step is $M^{\mathsf T}$ times
-#    something.
+# 1. *$\theta$ never leaves the range of $M^{\mathsf T}$.* It starts at 0, and every step is $M^{\mathsf T}$ times a
+#    vector.
 # 2. *It converges for $0 < \beta < 2/\mu_{\max}$*, with $\mu_{\max}$ the largest eigenvalue of
 #    $MM^{\mathsf T} = AWA^{\mathsf T}$: on the range of $M^{\mathsf T}$, all eigenvalues of
 #    $I-\beta M^{\mathsf T}M$ lie strictly between $-1$ and $1$.
 # 3. *The limit solves $M^{\mathsf T}(M\theta-r)=0$ and lies in the range of $M^{\mathsf T}$.* There is only one such
 #    $\theta$: the least-squares solution of least norm, $\theta_\infty = M^{+}r$.
-# 4. *$M^{+} = M^{\mathsf T}(MM^{\mathsf T})^{+}$* for every matrix (put in the singular value decomposition). Multiply
+# 4. *$M^{+} = M^{\mathsf T}(MM^{\mathsf T})^{+}$* for every matrix (insert the singular value decomposition). Multiply
 #    by $J$:
 #
 # $$z_\infty = z_0 + WA^{\mathsf T}\,(AWA^{\mathsf T})^{+}\,(y-Az_0) .$$
 #
-# With $z_0 = 0$: $\;z_\infty = WA^{\mathsf T}(AWA^{\mathsf T})^{+}y$. In the same way each eigenvalue $\mu$ of
-# $AWA^{\mathsf T}$ has let through $1-(1-\beta\mu)^t$ of its mode after $t$ steps: exercise 2 again, with another
-# matrix.
+# With $z_0 = 0$: $\;z_\infty = WA^{\mathsf T}(AWA^{\mathsf T})^{+}y$. In the same way, after $t$ steps each eigenvalue
+# $\mu$ of $AWA^{\mathsf T}$ has let through the share $1-(1-\beta\mu)^t$ of its mode: this is exercise 2 again, with a
+# different matrix.
 #
 # **Two minutes.** Take $A = I$ and an invertible $W$. What is $z_\infty$? And for $W = I$ and a mask as $A$?
 #
 # ### Exercise 3: write the limit
 #
-# For $z_0 = 0$. `W` (n, n), `A` (p, n) and `y` (p,) are in double precision. $AWA^{\mathsf T}$ may be singular; then
-# rounding turns zeros into tiny eigenvalues, so tell `torch.linalg.pinv`: `hermitian=True, rtol=1e-12`.
+# Return the limit for $z_0 = 0$. `W` (n, n), `A` (p, n) and `y` (p,) are in double precision. $AWA^{\mathsf T}$ may be
+# singular, and rounding then turns zeros into tiny eigenvalues, so call `torch.linalg.pinv` with
+# `hermitian=True, rtol=1e-12`.
 
 
 # %% tags=["exercise"]
@@ -363,8 +365,8 @@ def my_limit(W, A, y):
 check("spectral.limit", my_limit)
 
 # %% [markdown]
-# Is it true? A signal of 32 numbers, 7 Fourier samples of it (frequency 0 gives one number, each other one a cosine and
-# a sine), and a linear model with a random $J$. On one side gradient descent in the weights, on the other the formula.
+# Is it true? Take a signal of 32 numbers, 7 Fourier samples of it (frequency 0 gives one number, every other frequency
+# a cosine and a sine), and a linear model with a random $J$. Compare gradient descent in the weights with the formula.
 
 # %%
 n = 32
@@ -388,7 +390,7 @@ def distance(a, b):
 
 
 # %% tags=["nbval-check-output"]
-claim(distance(path[-1], limit(W, A, y)) < 1e-8, "2000 steps of descent end at the formula, within 1e-8", needs="smoke")
+claim(distance(path[-1], limit(W, A, y)) < 1e-8, "2000 steps of descent end at the limit, within 1e-8", needs="smoke")
 claim(
     distance(path[40], trajectory(W, A, y, beta, [40])[0]) < 1e-10,
     "and after 40 steps they are where 1 - (1 - beta mu)^40 says, within 1e-10",
@@ -403,10 +405,10 @@ claim(
 # - *Only if*: by the formula, $z_\infty$ is $WA^{\mathsf T}$ times something.
 # - *If*: let $x = WA^{\mathsf T}v$. Then
 #   $z_\infty = WA^{\mathsf T}(AWA^{\mathsf T})^{+}(AWA^{\mathsf T})\,v = WA^{\mathsf T}Pv$, where $P$ projects onto the
-#   range of $AWA^{\mathsf T}$. What $P$ takes away from $v$ lies in the
-#   null space of $AWA^{\mathsf T} = MM^{\mathsf T}$, which is the null space of
-#   $M^{\mathsf T} = J^{\mathsf T}A^{\mathsf T}$ (since $\|M^{\mathsf T}u\|^2 = u^{\mathsf T}MM^{\mathsf T}u$). But
-#   $WA^{\mathsf T} = J\,(J^{\mathsf T}A^{\mathsf T})$ maps that to 0. So $WA^{\mathsf T}Pv = WA^{\mathsf T}v = x$.
+#   range of $AWA^{\mathsf T}$. What $P$ takes away from $v$ lies in the null space of
+#   $AWA^{\mathsf T} = MM^{\mathsf T}$, which is the null space of $M^{\mathsf T} = J^{\mathsf T}A^{\mathsf T}$ (since
+#   $\|M^{\mathsf T}u\|^2 = u^{\mathsf T}MM^{\mathsf T}u$). But $WA^{\mathsf T} = J\,(J^{\mathsf T}A^{\mathsf T})$ maps
+#   this null space to 0. So $WA^{\mathsf T}Pv = WA^{\mathsf T}v = x$.
 #
 # The range has at most $p$ dimensions, one for each sample. Every other image comes back wrong.
 
@@ -416,13 +418,13 @@ basis = torch.linalg.qr(W @ A.T).Q  # (n, p): orthonormal basis of the range
 outside = float((x1 - basis @ (basis.T @ x1)).norm() / x1.norm())
 for name, signal in {"inside the range": inside, "at random": x1}.items():
     print(f"signal {name}: relative error of the limit {distance(limit(W, A, A @ signal), signal):.1e}")
-print(f"of the random signal, {outside:.0%} (by norm) lie outside of the range")
+print(f"of the random signal, {outside:.0%} (by norm) lie outside the range")
 
 # %% tags=["nbval-check-output"]
 claim(distance(limit(W, A, A @ inside), inside) < 1e-8, "a signal in the range comes back, within 1e-8", needs="smoke")
 claim(
     distance(limit(W, A, A @ x1), x1) > outside > 0.5,
-    "a random one does not: its error is at least its part outside of the range",
+    "a random one does not: its error is at least its part outside the range",
     needs="smoke",
 )
 
@@ -430,7 +432,8 @@ claim(
 # ### Exercise 4: a kernel for one image
 #
 # Return a kernel $W$, symmetric and without negative eigenvalues, under which **your** signal $x$ comes back exactly
-# from a few Fourier samples, whatever the others are. (One of the frequencies is 0, and the mean of $x$ is not 0.)
+# from a few Fourier samples, whatever the other frequencies are. (One of the frequencies is 0, and the mean of $x$ is
+# not 0.)
 
 
 # %% tags=["exercise"]
@@ -443,7 +446,8 @@ def my_kernel(x):
 check("spectral.kernel", my_kernel)
 
 # %% [markdown]
-# Perfect reconstruction from seven samples of thirty-two! Before you publish it, show the kernel another signal.
+# This is perfect reconstruction from seven samples of thirty-two! Before you publish it, show the kernel another
+# signal.
 
 # %%
 square = square_wave.square_wave(n)
@@ -459,7 +463,7 @@ for axis, (title, signal) in zip(figure.subplots(1, 2, sharey=True), shown.items
 show(
     figure,
     alt="""Two panels. From samples of the square wave the kernel gives the square wave. From samples of a ramp it
-        gives a square wave, too.""",
+        also gives a square wave.""",
 )
 
 # %% tags=["nbval-check-output"]
@@ -471,7 +475,7 @@ claim(
 )
 
 # %% [markdown]
-# Modify it: a kernel made for both. Predict which value of `mix` gives which error, then run.
+# Now modify it, so that the kernel is made for both signals. Predict which value of `mix` gives which error, then run.
 
 # %%
 mix = 0.1  # <- your turn: 0, 0.001, 1, 100
@@ -485,38 +489,38 @@ if mix == 0.1:
     claim(found_both < 1e-6, "both come back, within 1e-6", needs="smoke")
 
 # %% [markdown]
-# Without noise the weights do not matter, as long as they are not 0: the range of $WA^{\mathsf T}$ is the same. They
-# matter for *when* each part arrives, and for how noise is shared.
+# Without noise the weights of the two signals do not matter, as long as they are not 0, because the range of
+# $WA^{\mathsf T}$ stays the same. They affect *when* each part arrives, and how noise is shared.
 #
 # **A kernel recovers the images that it was made for, and draws them into others.** That is what a prior is. A network
-# with random weights is a prior, too; the question is what its $W$ was made for.
+# with random weights is also a prior; the question is what its $W$ was made for.
 
 # %% [markdown]
 # ## What fills the null space
 #
-# Where $AWA^{\mathsf T}$ is invertible, $Az_\infty = y$: the data are fitted to the last digit, their noise included.
-# If they have no noise, the whole error lies in the null space of $A$. What is there? With orthonormal rows
+# Where $AWA^{\mathsf T}$ is invertible, $Az_\infty = y$: the data are fitted exactly, including their noise. If they
+# have no noise, the whole error lies in the null space of $A$. What is there? With orthonormal rows
 # ($AA^{\mathsf T}=I$) the projector onto the null space is $I-A^{\mathsf T}A$, and
 #
 # $$(I-A^{\mathsf T}A)\,z_\infty = (I-A^{\mathsf T}A)\,WA^{\mathsf T}(AWA^{\mathsf T})^{-1}y .$$
 #
 # This is **interpolation**: of all $z$ in the range of $W$ with $Az = y$, the limit is the one with the least
-# $z^{\mathsf T}W^{+}z$. (In the weights: the one with the least $\|\theta\|$. "In the range" matters where $W$ is
-# singular: no weights of the linear model make a $z$ outside of it.)
+# $z^{\mathsf T}W^{+}z$. (In terms of the weights, it is the one with the least $\|\theta\|$. "In the range" matters
+# where $W$ is singular: no weights of the linear model make a $z$ outside the range.)
 #
 # When is it zero? Suppose $W$ commutes with $A^{\mathsf T}A$. Then
 #
 # $$WA^{\mathsf T} = WA^{\mathsf T}AA^{\mathsf T} = A^{\mathsf T}A\,WA^{\mathsf T},$$
 #
-# by $AA^{\mathsf T}=I$ and by commuting. So all of $WA^{\mathsf T}$, and with it $z_\infty$, lies in the range of
-# $A^{\mathsf T}$. The only signal there with $Az = y$ is $A^{\mathsf T}y$: the **zero-filled** one. A commuting kernel
-# fills nothing.
+# because $AA^{\mathsf T}=I$ and because they commute. So all of $WA^{\mathsf T}$, and with it $z_\infty$, lies in the
+# range of $A^{\mathsf T}$. The only signal there with $Az = y$ is $A^{\mathsf T}y$, the **zero-filled** one. A
+# commuting kernel fills in nothing.
 #
 # Which kernels commute? Sampling in Fourier space is diagonal in the Fourier basis. So are circulant matrices, the
-# convolutions. A convolutional network treats all places alike. If its input is noise of many channels, all places look
-# alike to it, too, and its kernel comes nearer to a circulant one. Two more things keep it away: its width is finite,
-# and it sees the ends of the signal, where it pads with zeros. To tell them apart, the last rows of the table have a
-# larger width, and circular padding, which joins the ends. `commutator` measures
+# convolutions. A convolutional network treats all places alike. If its input is noise of many channels, all places also
+# look alike to it, and its kernel comes closer to a circulant one. Two more things keep it away: its width is finite,
+# and it sees the ends of the signal, where it pads with zeros. To tell these two apart, the last rows of the table have
+# a larger width, and circular padding, which joins the ends. `commutator` measures
 # $\|WA^{\mathsf T}A-A^{\mathsf T}AW\|/\|W\|$:
 
 # %%
@@ -556,36 +560,38 @@ one, many, joined, wider, both = (mean[f"CNN, {kind}"] for kind in (
     "1 noise channels, width 32, zeros", "256 noise channels, width 32, zeros",
     "256 noise channels, width 32, circular", "256 noise channels, width 128, zeros",
     "256 noise channels, width 128, circular"))
-claim(max(rows["circulant"][0][:2]) < 1e-8, "a circulant kernel fills nothing into null(A), within 1e-8", needs="smoke")
+claim(max(rows["circulant"][0][:2]) < 1e-8, "a circulant kernel puts nothing into null(A), within 1e-8", needs="smoke")
 claim(one[0] > 1.2 * many[0], "1 noise channel: the mean commutator is more than 1.2 times that of 256", needs="smoke")
 claim(one[1] > 2 * many[1], "and the part filled into null(A) more than twice as large", needs="smoke")
 claim(min(one[2], many[2]) > zero_filled_error, "both are farther from the truth than the zero-filled signal", "smoke")
 claim(
     both[0] < min(joined[0], wider[0]) and max(joined[0], wider[0]) < many[0],
-    "256 channels: circular padding and a larger width each bring the commutator down, and both together most",
+    "256 channels: circular padding and a larger width each lower the commutator, and both together most",
     needs="smoke",
 )
-claim(wider[0] < joined[0], "the larger width brings more than circular padding does", needs="smoke")
+claim(wider[0] < joined[0], "the larger width lowers it more than circular padding does", needs="smoke")
 
 # %% [markdown]
-# So the ends are the smaller part: at width 32 most of the commutator is left even where there are no ends.
+# So the ends are the smaller part: at width 32 most of the commutator remains even where there are no ends.
 #
-# Read the last column with care. To fill **something** into the null space is easy; to fill in the right thing is
-# not. At width 32 the CNN's kernel would do better to leave it empty, and at width 128 what it fills in gains nothing.
+# Read the last column with care. It is easy to fill **something** into the null space; it is hard to fill in the right
+# thing. At width 32 the CNN's kernel would do better to leave it empty, and at width 128 what it fills in gains
+# nothing.
 
 # %% [markdown]
 # ## Deep Decoder against a wide CNN
 #
 # The Deep Decoder of Heckel and Hand has no convolution wider than a single pixel. Each layer mixes channels, upsamples
-# linearly by two, cuts off negative values and normalises each channel:
+# linearly by two, sets negative values to zero and normalises each channel:
 #
 # $$B_{i+1} = \operatorname{cn}\bigl(\operatorname{relu}(U_iB_iC_i)\bigr),\qquad \text{signal} = B_dC_d .$$
 #
-# $U_i$ couples neighbours, and nothing else does. A wide CNN, in contrast, has no coarse grid at all.
-# `square_wave.measure` gives both the same Fourier samples of a square wave, and asks three questions for each:
-# where does the **frozen kernel** lead (formula above), where does **gradient descent** on the real network lead (its
-# output at the start $f_0$ subtracted, so that $z_0=0$ for both), and where does **Adam**, as used in practice, with
-# $f_0$ kept? Descent and Adam then differ in two things. So with `starts` we also ask all three the other way round.
+# Only $U_i$ couples neighbours. A wide CNN, in contrast, has no coarse grid at all. `square_wave.measure` gives both
+# networks the same Fourier samples of a square wave, and asks three questions for each. Where does the **frozen
+# kernel** lead (by the formula above)? Where does **gradient descent** on the real network lead (with its initial
+# output $f_0$ subtracted, so that $z_0=0$ for both)? And where does **Adam** lead, as used in practice, with $f_0$
+# kept? Descent and Adam then differ in two things. So with `starts` we also ask all three questions with the other
+# choice of $f_0$.
 
 # %%
 g1_size = dict(
@@ -596,7 +602,7 @@ g1_size = dict(
 g1_live, g1_spectra = square_wave.measure(**g1_size)
 show(
     square_wave.figure(g1_live, g1_spectra),
-    alt="""Above: the Deep Decoder's reconstruction, close to the square wave, and that of the wide CNN, which swings
+    alt="""Above: the Deep Decoder's reconstruction, close to the square wave, and the wide CNN's, which swings
         about it; RMSE against steps. Below: spectra of the left singular vectors of both kernels, and their
         singular values, which fall much more steeply for the Deep Decoder.""",
 )
@@ -637,23 +643,23 @@ claim(deep["adam"] < zero_filled < wide["adam"], "Adam: Deep Decoder better, CNN
 claim(min(deep["limit"], wide["limit"]) > zero_filled, "frozen kernels: both limits worse than zero-filled")
 claim(min(deep["lazy"], wide["lazy"]) > 0.1, "both: descent leaves the kernel's path by more than 0.1 of the norm")
 claim(started["decoder"]["subtracted"][2] > zero_filled, "Deep Decoder, Adam, f_0 subtracted: worse than zero-filled")
-claim(min(started["decoder"]["kept"][:2]) > zero_filled, "Deep Decoder, f_0 kept: kernel limit and descent are, too")
-claim(min(error for way in started["cnn"].values() for error in way) > zero_filled, "CNN: all six are")
+claim(min(started["decoder"]["kept"][:2]) > zero_filled, "Deep Decoder, f_0 kept: so are kernel limit and descent")
+claim(min(error for way in started["cnn"].values() for error in way) > zero_filled, "CNN: so are all six ends")
 
 # %% [markdown]
 # `lazy` is the largest distance between the real gradient descent and the path that the frozen kernel predicts, as a
 # share of the signal's norm. If the theory were exact, it would be 0.
 #
-# - **In practice the Deep Decoder wins**: by Adam, from its own start. The CNN fills the gaps with the wrong waves.
+# - **In practice the Deep Decoder wins**: with Adam, from its own start. The CNN fills the gaps with the wrong waves.
 # - **The spectra show the bias.** The Deep Decoder's leading singular vectors are low frequencies, and its singular
 #   values fall steeply; the CNN's vectors mix frequencies, and its values fall slowly.
-# - **The frozen kernel does not explain the success.** Left to their kernels, *both* networks would end up farther
+# - **The frozen kernel does not explain the success.** With their kernels frozen, *both* networks would end farther
 #   from the truth than the zero-filled signal, with $f_0$ and without it. Plain descent leaves the predicted path: the
 #   kernel changes while the network learns. Theorem 1 says exactly where a frozen kernel leads. It does not say that
 #   the kernel of a network of usual size stays frozen.
-# - **The architecture alone does not explain it either.** Subtract the Deep Decoder's $f_0$, and Adam ends farther from
-#   the truth than the zero-filled signal. Keep $f_0$ and take plain descent, and within these steps that does, too
-#   (one seed).
+# - **The architecture alone does not explain it either.** If you subtract the Deep Decoder's $f_0$, Adam ends farther
+#   from the truth than the zero-filled signal. If you keep $f_0$ but use plain descent, the same happens within these
+#   steps (one seed).
 #
 # ### Stored: longer signals, wider networks, three seeds (stretch)
 
@@ -672,17 +678,17 @@ claim(min(deep["limit"], wide["limit"]) > nothing_filled, "stored: both limits w
 claim(min(deep["lazy"], wide["lazy"]) > 0.1, "stored: descent leaves the path by more than 0.1", "smoke")
 
 # %% [markdown]
-# ## Self-Guided DIP: learn the input, too
+# ## Self-Guided DIP: learn the input as well
 #
-# Lesson 03 showed that an input which holds the image helps, and that nobody has one. Self-Guided DIP lets descent find
-# it. Weights $\phi$ **and** input $z$ are the variables of
+# Lesson 03 showed that an input that contains the image helps, and that nobody has one. Self-Guided DIP lets descent
+# find it. Weights $\phi$ **and** input $z$ are the variables of
 #
 # $$\min_{\phi,\,z}\ \bigl\|A\,\mathbb E_\eta f_\phi(z+\eta)-y\bigr\|^2
 # + \alpha\,\bigl\|\mathbb E_\eta f_\phi(z+\eta)-z\bigr\|^2 .$$
 #
-# $\eta$ is fresh uniform noise in each step; a mean over three draws stands for $\mathbb E_\eta$. The second term asks
-# the network to return $z$ from noisy copies of $z$: it is a **denoiser** of the one image that it sees. In the
-# language of this lesson: the kernel $W$ depends on $z$, so learning $z$ changes the prior.
+# $\eta$ is fresh uniform noise in each step, and $\mathbb E_\eta$ is approximated by a mean over three draws. The
+# second term asks the network to return $z$ from noisy copies of $z$: the network becomes a **denoiser** of the one
+# image that it sees. In the language of this lesson, the kernel $W$ depends on $z$, so learning $z$ changes the prior.
 #
 # ### Exercise 5: the loss
 #
@@ -731,14 +737,14 @@ claim(g4["input"][-1] > g4["snapshots"][0]["psnr"] + 5, "stored: the input gains
 # %% [markdown]
 # ### What the second term does
 #
-# The stored experiment G3 runs the same scan with four weights $\alpha$. $\alpha = 0$ leaves the input free.
+# The stored experiment G3 runs the same scan with four weights $\alpha$. With $\alpha = 0$ the input is free.
 
 # %% tags=["stored-result"]
 g3 = experiment("G3")
 show(
     guidance.figure(g3),
     alt="""Left: PSNR of the moving average and of the raw output against the step for four weights alpha. Right:
-        the distance between input and output, the smaller the larger alpha.""",
+        the distance between input and output, which is smaller for larger alpha.""",
 )
 for run in g3["runs"]:
     step, best = run["best"]
@@ -751,7 +757,7 @@ claim(strongest["gap"][-1] < free["gap"][-1], "stored: input and output are clos
 # ## What went wrong: high frequencies first?
 #
 # A student reports the opposite of this lesson: "DIP learns high frequencies first, and the low ones never". Here is
-# the code. It measures the very images of our run; it runs without an error; and its bands share out k-space without
+# the code. It measures the very images of our run, it runs without an error, and its bands divide k-space without
 # overlap. Find the mistake before you read on.
 
 # %%
@@ -764,7 +770,7 @@ for image in images:
 show(
     draw_bands(wrong, "the student's figure"),
     alt="""The same axes. Now the curve called high falls first and deepest, while the curve called low never gets
-        below 1 and climbs in the end.""",
+        below 1 and climbs at the end.""",
 )
 for name, errors in wrong.items():
     print(f"{name:>4}: below 0.8 at step {first_below(errors, 0.8)}, least error {min(errors):.2f}")
@@ -773,18 +779,18 @@ for name, errors in wrong.items():
 claim(min(wrong["high"]) < min(wrong["low"]), "the student's high band ends below the student's low band")
 
 # %% [markdown]
-# `fft2` puts the zero frequency into the **corner** of the array; the rings are drawn around its **centre**. So "low"
-# selects the highest frequencies, and "high" holds everything outside of the inner rings, the true low ones
-# among them. `fftshift` (and `ifftshift` before the transform, for the image is centred as well) puts it right: that is
-# what `Fourier` does. Two tests would have found it: the band called low must hold most of the energy of a photograph
-# or a slice, and a constant image must lie in it alone.
+# `fft2` puts the zero frequency into the **corner** of the array, but the rings are drawn around its **centre**. So
+# "low" selects the highest frequencies, and "high" contains everything outside the inner rings, including the true low
+# frequencies. `fftshift` (and `ifftshift` before the transform, because the image is centred as well) corrects this,
+# and `Fourier` does just that. Two tests would have found the mistake: the band called low must contain most of the
+# energy of a photograph or a slice, and a constant image must lie entirely in it.
 
 # %% tags=["nbval-check-output"]
 constant = torch.ones_like(x)
 held = {name: float(F(constant)[0, 0][ring].norm() / constant.norm()) for name, ring in rings.items()}
 claim(held["low"] > 1 - 1e-5, "with Fourier, a constant image lies in the low band, within 1e-5", needs="smoke")
 unshifted = torch.fft.fft2(constant, norm="ortho")[0, 0][rings["low"]].norm() / constant.norm()
-claim(float(unshifted) < 1e-5, "with fft2 alone, nothing of it does, within 1e-5", needs="smoke")
+claim(float(unshifted) < 1e-5, "with fft2 alone, no part of it does, within 1e-5", needs="smoke")
 
 # %% [markdown]
 # ## Quiz
@@ -803,12 +809,13 @@ quiz("05")
 #
 # 1. Coarse shapes first. The high band is hardly learned at all: its error is never below 0.85, and an empty band has
 #    the error 1.
-# 2. Neither zero nor noise: an interpolation by the kernel. It is zero-filling only if the kernel commutes with the
+# 2. Neither zero nor noise: the kernel interpolates. This is zero-filling only if the kernel commutes with the
 #    sampling, and it is right only for images in the range of $WA^{\mathsf T}$.
-# 3. The Deep Decoder, when trained by Adam from its own start. Its frozen kernel alone does not do it.
-# 4. Like the image, with the second term at work: input and output come together. At $\alpha = 0$ they stay far apart.
+# 3. The Deep Decoder, when trained by Adam from its own start. Its frozen kernel alone does not achieve this.
+# 4. Like the image, when the second term is at work: input and output approach each other. At $\alpha = 0$ they stay
+#    far apart.
 #
-# - You can measure spectral bias by bands, and you check that the band called low holds the energy.
+# - You can measure spectral bias by bands, and you check that the band called low contains most of the energy.
 # - You can derive $z_\infty = WA^{\mathsf T}(AWA^{\mathsf T})^{+}y$ and say which images come back, and why all others
 #   do not.
 # - You can say what a theory with a frozen kernel explains (the order of the bands, interpolation) and what it does not

@@ -8,7 +8,7 @@ from ..theory.spectral import fourier_rows, limit
 from .drawing import draw
 from .table import exercise
 
-#: Length of the signals and frequencies that the samples of the checks hold: 7 numbers of 24.
+#: Length of the signals in the checks, and the sampled frequencies: 7 numbers of 24.
 N, FREQUENCIES = 24, (0, 1, 2, 5)
 
 
@@ -20,15 +20,15 @@ def band(k, truth, mask):
     error, size = (k - truth)[mask].norm(), truth[mask].norm()
     return {
         None: error / size,
-        "the norm below the bar is that of the truth in this band, too: an image without the band has error 1":
+        "divide by the norm of the truth in this band alone: an image without the band has error 1":
             error / truth.norm(),
         "that is the error of the whole k-space: the mask is missing": (k - truth).norm() / truth.norm(),
         "that is the square of the relative error: take the root": (error / size) ** 2,
-        "divide by the norm of the truth in the band: bands hold very different energies":
+        "divide by the norm of the truth in the band: bands have very different energies":
             [error, error / mask.sum() ** 0.5],
         "magnitudes alone miss errors of phase: subtract the complex numbers first":
             (k.abs() - truth.abs())[mask].norm() / size,
-        "that is what lies outside of the band: the mask is True inside":
+        "that is the error outside the band: the mask is True inside":
             (k - truth)[~mask].norm() / truth[~mask].norm(),
     }
 
@@ -40,10 +40,10 @@ def steps(beta, mu):
     right = math.log(0.5) / math.log1p(-beta * mu)
     return {
         None: right,
-        "that is the half-life of the flow, exp(-beta mu t): a good approximation where beta mu is small only":
+        "that is the half-life of the flow, exp(-beta mu t): a good approximation only where beta mu is small":
             math.log(2) / (beta * mu),
         "1 / (beta mu) steps let through 1 - 1/e of a slow mode, not half": 1 / (beta * mu),
-        "that is the largest stable rate turned round: at beta = 2 / mu a mode swings and never settles":
+        "that is the largest stable rate turned upside down: at beta = 2 / mu a mode swings and never settles":
             2 / (beta * mu),
         "upside down: the smaller mu, the more steps": 1 / right,
         "negative: both logarithms, of 1/2 and of 1 - beta mu, are below 0": -right,
@@ -69,15 +69,15 @@ def strict_inverse(S):
 @exercise("spectral.limit", kernels, tol=1e-5, form=": z is a signal", otherwise=lambda z, W, A, y: (
     "z = J theta with theta = (A J)^+ y; write (A J)^+ as (A J)^T (A J J^T A^T)^+, and J J^T as W"
     if torch.linalg.matrix_rank(W, rtol=1e-9) == N else
-    "right for an invertible A W A^T, wrong for one that is not: eigenvalues that are zero but for rounding were "
-    "inverted. Take torch.linalg.pinv with hermitian=True and rtol=1e-12"))
+    "right for an invertible A W A^T, wrong for one that is not: eigenvalues that are zero except for rounding "
+    "were inverted. Take torch.linalg.pinv with hermitian=True and rtol=1e-12"))
 def kernel_limit(W, A, y):
     """A function (W, A, y) -> z_inf = W A^T (A W A^T)^+ y, (n,); tried on full and deficient kernels."""
     S = A @ W @ A.T
     return {
         None: limit(W, A, y),
-        "that is the zero-filled signal A^T y: the kernel does not occur in it": A.T @ y,
-        "the weights theta are mapped to the signal by J: a factor W stands in front of A^T, not A^T alone":
+        "that is the zero-filled signal A^T y: it does not contain the kernel": A.T @ y,
+        "J maps the weights theta to the signal: the formula begins with W A^T, not with A^T alone":
             A.T @ (torch.linalg.pinv(S, hermitian=True, rtol=1e-12) @ y),
         "that is the direction of the first step of descent: (A W A^T)^+ is missing": W @ A.T @ y,
         "A W is not M = A J: the solution of least norm in theta uses J once, W = J J^T comes from J and J^T":
@@ -105,15 +105,15 @@ def behaviour(W, x):
 
 @exercise("spectral.kernel", lambda: [(draw(N, seed=seed) + 1.0,) for seed in (1, 2)], trait=behaviour,
           form=": a kernel of signals of 24 samples", otherwise=lambda W, x: (
-              f"||z_inf - x|| / ||x|| = {missing(W, x):.1e}: x must lie in the range of W A^T, and with every other "
-              "direction that W offers it has to share the samples"))
+              f"||z_inf - x|| / ||x|| = {missing(W, x):.1e}: x must lie in the range of W A^T, and it has to "
+              "share the samples with every other direction that W offers"))
 def kernel(x):
     """A function x -> W (n, n), symmetric and positive semidefinite, under which A x gives x back for a few samples."""
     return {
         None: torch.outer(x, x),
         "a kernel J J^T is symmetric and not 0": torch.outer(x, x.roll(1)),
         "a kernel J J^T has no negative eigenvalue": -torch.outer(x, x),
-        "this kernel fills nothing into null(A): z_inf is the zero-filled signal. It must know about x":
+        "this kernel puts nothing into null(A): z_inf is the zero-filled signal. It must know about x":
             torch.eye(N, dtype=x.dtype),
     }
 
@@ -140,11 +140,11 @@ def guided(f, A, y, z, etas, alpha):
 
     return {
         None: loss(mean),
-        "E stands inside the norms: average the outputs first, then form the loss once":
+        "E is inside the norms: average the outputs first, then form the loss once":
             sum(map(loss, outputs)) / len(outputs),
         "f is not linear: the mean of f(z + eta) is not f at the mean input": loss(f(middle)),
         "eta is missing: without noise the second term asks f for the identity only at z itself": loss(f(z)),
-        "the output is to equal the clean input z, not z + eta: that makes it a denoising term":
+        "the output should equal the clean input z, not z + eta: that makes it a denoising term":
             loss(mean, target=middle),
         "a sum over the draws: E is their mean": loss(sum(outputs)),
         "the second term is weighted by alpha": [loss(mean, weight=1.0), loss(mean, weight=0.0)],
@@ -155,17 +155,17 @@ def guided(f, A, y, z, etas, alpha):
 
 @exercise("spectral.steps:tenth", [(0.5, 0.2), (1e-3, 40.0), (2.0, 1e-3)], (
     "solve (1 - beta mu)^t = 1/10 for t: take the logarithm of both sides"),
-          instead="ask for nine tenths in place of half: 1 - (1 - beta mu)^t = 0.9",
+          instead="ask for nine tenths instead of half: 1 - (1 - beta mu)^t = 0.9",
           solution="lambda beta, mu: math.log(0.1) / math.log(1 - beta * mu)")
 def steps_to_a_tenth(beta, mu):
     """A function (beta, mu) -> number of steps, not rounded, after which a mode has 1 - (1 - beta mu)^t = 0.9."""
     right = math.log(0.1) / math.log1p(-beta * mu)
     return {
         None: right,
-        "that is the time of the flow, exp(-beta mu t): a good approximation where beta mu is small only":
+        "that is the time of the flow, exp(-beta mu t): a good approximation only where beta mu is small":
             math.log(10) / (beta * mu),
-        "that is when half has come: here a tenth may be left": math.log(0.5) / math.log1p(-beta * mu),
-        "that is when a tenth has come: nine tenths are asked for": math.log(0.9) / math.log1p(-beta * mu),
+        "that is when half has been learned: here only a tenth may be left": math.log(0.5) / math.log1p(-beta * mu),
+        "that is when a tenth has been learned: nine tenths are asked for": math.log(0.9) / math.log1p(-beta * mu),
         "upside down: the smaller mu, the more steps": 1 / right,
         "negative: both logarithms, of 1/10 and of 1 - beta mu, are below 0": -right,
         "do not round: the check asks for the real solution t of (1 - beta mu)^t = 1/10":
