@@ -13,12 +13,12 @@
 # - write aSeqDIP from the paper's equations in twenty lines, and reproduce the library's images bit for bit;
 # - say what happens at each step, stage and swap, and what the paper leaves open;
 # - show by numbers what the autoencoding term sees, and why Eq. (6) of the paper does not explain a good image;
-# - take a method of two ideas apart, by a control that the paper does not have;
+# - separate the two ideas of a method by a control that the paper does not have;
 # - judge the sentence "the autoencoding term delays overfitting" from a grid of runs, some of which ended too early,
-#   and keep a late onset apart from a slow run.
+#   and tell a late onset from a slow run.
 #
-# **You need** lesson 02 (Deep Image Prior). Lessons 03 (the input) and 04 (dynamics) help; what is used of them is said
-# again.
+# **You need** lesson 02 (Deep Image Prior). Lessons 03 (the input) and 04 (dynamics) help; what we use of them is
+# repeated here.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
 # To work through it, take 90 minutes; without the sections marked *stretch*, 75.
@@ -51,34 +51,34 @@ banner()
 show(drawings.stages(), alt=drawings.STAGES)
 
 # %% [markdown]
-# **The algorithm as a film.** Above is one stage. Two things pull at the output: the data $y$, and the input itself,
-# with the weight $\lambda$. Then the output takes the input's place. Below is the input after more and more stages of a
-# short run on a small picture.
+# **The algorithm as a film.** The upper row is one stage. Two things pull at the output: the data $y$, and the input
+# itself, with the weight $\lambda$. Then the output takes the input's place. The lower row is the input after more and
+# more stages of a short run on a small picture.
 
 # %% [markdown]
 # ## Predict first
 #
 # Write your guesses down; the last section asks for them again.
 #
-# 1. aSeqDIP replaces its input after two Adam steps, by the output of a network that has seen two steps. How much of
-#    the picture is left in the input?
-# 2. You could solve each stage **exactly** instead of taking a few steps. Does the image get better?
-# 3. Switch the autoencoding term off, `lam` = 0, and let the input move on. Is the result better or worse than with it?
-#    Does overfitting come sooner or later?
-# 4. Now double `lam`. Sooner or later?
+# 1. After two Adam steps, aSeqDIP replaces its input by the output of a network that has been trained for only these
+#    two steps. How much of the picture is left in the input?
+# 2. You could solve each stage **exactly** instead of taking a few steps. Would the image be better?
+# 3. Switch the autoencoding term off, `lam` = 0, but let the input move. Is the result better or worse than with the
+#    term? Does overfitting begin sooner or later?
+# 4. Now double `lam`. Does it begin sooner or later?
 # 5. aSeqDIP overfits later than DIP. It differs from DIP in two ways: its input moves, and it has `lam`. Which of the
 #    two is the reason?
 
 # %% [markdown]
 # ## From one equation to three
 #
-# Deep Image Prior trains a network on the measurements, with an input $z$ that stays:
+# Deep Image Prior trains a network on the measurements, with a fixed input $z$:
 #
 # $$\min_\phi\ \|A f_\phi(z) - y\|^2 . \tag{1}$$
 #
 # Lesson 03 asked what $z$ should be. Its answer: an input helps if it shows the image in the right place. The truth
-# does, and we do not have it. But soon the network's own **output** is nearer to the truth than $A^Hy$ is. So use the
-# output as the next input. aSeqDIP (Alkhouri, Liang et al., NeurIPS 2024) does this for $k = 1, \dots, K$, starting
+# does, but we do not have it. Soon, however, the network's own **output** is nearer to the truth than $A^Hy$ is. So use
+# the output as the next input. aSeqDIP (Alkhouri, Liang et al., NeurIPS 2024) does this for $k = 1, \dots, K$, starting
 # from $z_0 = A^Hy$:
 #
 # $$\phi_k \leftarrow \arg\min_\phi\ \|Af_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2 ,
@@ -88,7 +88,7 @@ show(drawings.stages(), alt=drawings.STAGES)
 #
 # $$\hat x = z_K \tag{5}$$
 #
-# Two ideas, and it is worth to keep them apart:
+# These are two ideas, and it is worth keeping them apart:
 #
 # - **the input moves**, Eq. (4);
 # - the **autoencoding term** with its weight $\lambda$: the output should be like the input, as in an autoencoder.
@@ -101,12 +101,12 @@ show(drawings.stages(), alt=drawings.STAGES)
 # | $z_k$ | `z` | input of stage $k+1$ |
 # | $x = f_\phi(z)$ | `x` | the network's output |
 #
-# The "argmin" is not meant. Algorithm 1 of the paper takes $N$ gradient steps; the published setting is $N = 2$,
-# $K = 2000$, `lam` = 1, Adam with rate $10^{-4}$. We shall see below that the difference is the whole point.
+# The "argmin" is not meant literally. Algorithm 1 of the paper takes $N$ gradient steps; the published setting is
+# $N = 2$, $K = 2000$, `lam` = 1, Adam with rate $10^{-4}$. We shall see below that this difference is the whole point.
 #
 # ### Exercise 1: the loss of a stage
 #
-# Write the loss in (3). `x` and `z` are complex images, shape (1, 1, H, W); `A(x)` is complex, too. Norms are sums
+# Write the loss in (3). `x` and `z` are complex images of shape (1, 1, H, W); `A(x)` is also complex. Norms are sums
 # over all entries.
 
 
@@ -148,7 +148,8 @@ def my_aseqdip(observation, f, lam, N, K, lr):
 
 
 # %% [markdown]
-# Is this the library's `ASeqDIP`? Same settings, same seed, a denoising task and a complex one:
+# Is this the library's `ASeqDIP`? We compare the two with the same settings and seed, on a denoising task and a complex
+# one:
 
 # %%
 size = pick(smoke=32, laptop=64, paper=128)
@@ -184,28 +185,28 @@ claim(
 )
 
 # %% [markdown]
-# The images are the same; the printed losses may differ in the last digits. Both add up the same squares, in another
-# order, so the sums are rounded differently. But the gradient of $\|r\|^2$ is $2r$, entry by entry, and the sum does
-# not occur in it.
+# The images are the same, but the printed losses may differ in the last digits. Both add up the same squares, but in a
+# different order, so the sums are rounded differently. The images do not notice, because the gradient of $\|r\|^2$ is
+# $2r$, entry by entry, and does not contain the sum.
 #
-# To get the same image, four things must be decided that the equations do not say:
+# To get the same image, one must decide four things that the equations do not say:
 #
 # - **One Adam for all stages.** The paper is silent; the authors' scripts keep one, and so does the library.
-# - **A fresh pass in (4).** Algorithm 1 says so, and the in-painting script does so. The scripts for denoising,
-#   deblurring and CT take the last `x` instead, which was computed before the last update.
-# - **The first weights.** Algorithm 1 prints $\phi_0\sim N(0, I)$. No U-Net trains from there; the library draws
-#   small weights, $N(0, 0.02^2)$, as all of the scripts but in-painting's do.
-# - **Which image is the answer.** Eq. (5) says the last one. All of the scripts but MRI's report the best PSNR on the
-#   way, which needs the truth.
+# - **A fresh pass in (4).** Algorithm 1 prescribes one, and the in-painting script follows it. The scripts for
+#   denoising, deblurring and CT instead take the last `x`, which was computed before the last update.
+# - **The first weights.** Algorithm 1 prints $\phi_0\sim N(0, I)$. No U-Net trains from there; the library draws small
+#   weights, $N(0, 0.02^2)$, as do all of the scripts except the one for in-painting.
+# - **Which image is the answer.** Eq. (5) says the last one. All of the scripts except the one for MRI report the best
+#   PSNR of the run, which needs the truth.
 #
-# The scripts are those of `sjames40/Aseq_DIP` at commit f6d4a66, which is younger than the paper; lesson 14 has their
-# lines.
+# The scripts are those of `sjames40/Aseq_DIP` at commit f6d4a66, which is younger than the paper; lesson 14 quotes
+# their lines.
 
 # %% [markdown]
 # ## Steps, stages, swaps
 #
-# A stage ends with a **swap**: $z_{k-1}$ goes, $z_k$ comes. We look at both terms of the loss at every step of the
-# first stages, with a long stage, $N = 6$, so that one sees it.
+# A stage ends with a **swap**: $z_k$ replaces $z_{k-1}$. We look at both terms of the loss at every step of the first
+# stages. The stages are long here, $N = 6$, so that one sees what happens.
 
 # %%
 N_slow = 6
@@ -224,18 +225,18 @@ axis.legend()
 show(
     figure,
     alt="""Data term and autoencoding term of six stages of six steps on a logarithmic axis. In the first stage they
-        are equal. At the first swap the autoencoding term drops by a factor of some hundred; from then on it ends each
+        are equal. At the first swap the autoencoding term drops by a factor of a few hundred; from then on it ends each
         stage higher than it began it and drops at each swap, a saw. The data term falls slowly and without jumps.""",
 )
 
 # %% [markdown]
-# In the first stage the two terms are one: $z_0 = y$ here, so $\|x - z_0\| = \|x - y\|$. Then comes the saw. Right
-# after a swap the output is nearly the new input, as it was just made from it; within the stage the output moves on,
-# away from an input that waits. The term measures how far the output has come since the swap.
+# In the first stage the two terms are equal, because $z_0 = y$ here and so $\|x - z_0\| = \|x - y\|$. Then the saw
+# begins. Right after a swap the output is nearly the new input, because that was just made from it; within the stage
+# the output moves away while the input waits. So the term measures how far the output has moved since the swap.
 #
 # ### Exercise 2: which input?
 #
-# Adam steps count from 1. With which input $z_k$ does step `step` take its gradient? Return $k$.
+# Adam steps count from 1. Which input $z_k$ does step `step` use for its gradient? Return $k$.
 
 
 # %% tags=["exercise"]
@@ -248,8 +249,8 @@ def my_input(step, N):
 check("aseqdip.input", my_input)
 
 # %% [markdown]
-# What does a swap cost? A backward pass costs about two forward passes, so a stage costs $3N + 1$ passes in place of
-# $3N$. Three of the authors' scripts save the one pass. The library has both, as `refresh="fresh"` and
+# What does a swap cost? A backward pass costs about two forward passes, so a stage costs $3N + 1$ passes instead of
+# $3N$. Three of the authors' scripts save this one pass. The library has both versions, as `refresh="fresh"` and
 # `refresh="stale"`. (A third, `"projected"`, is for MRI; lesson 07 has an exercise on it.)
 
 # %%
@@ -265,14 +266,14 @@ for N in (1, 2, 4, 10):
           f"z_1 differs by {gaps[0]:.1%}, z_{few} by {gaps[1]:.1%}")
 
 # %% [markdown]
-# The two are different algorithms, the more so the shorter the stage. With $N = 1$ the stale $z_1$ is the output of the
-# **untrained** network.
+# These are two different algorithms, and the shorter the stage, the more they differ. With $N = 1$ the stale $z_1$ is
+# the output of the **untrained** network.
 
 # %% [markdown]
 # ## If a stage were exact
 #
-# Take (3) at its word, for denoising, $A = I$, and a network that can produce any image. Then (3) does not know the
-# network any more. It asks for
+# Take (3) literally, for denoising, $A = I$, and a network that can produce any image. Then the network no longer
+# matters in (3), which asks for
 #
 # $$x = \arg\min_x\ \|x - y\|^2 + \lambda\|x - z_{k-1}\|^2 .$$
 #
@@ -280,7 +281,7 @@ for N in (1, 2, 4, 10):
 #
 # ### Exercise 3: exact stages
 #
-# Solve it, and go on: return $z_k$ after $k$ exact stages from $z_0$.
+# Solve it, and repeat: return $z_k$ after $k$ exact stages from $z_0$.
 
 
 # %% tags=["exercise"]
@@ -293,14 +294,15 @@ def my_exact(z0, y, lam, k):
 check("aseqdip.exact", my_exact)
 
 # %% [markdown]
-# Put in $z_0 = y$, as aSeqDIP does: $z_k = y$ for every $k$. **Exact stages give the noisy picture back.** (For a
-# general $A$ they are the proximal point method for $\|Ax-y\|^2$; its limit is a least-squares solution, and the
-# network does not occur in it.) So the few steps of a stage are no saving. They are the regulariser.
+# Insert $z_0 = y$, as aSeqDIP does: $z_k = y$ for every $k$. **Exact stages give the noisy picture back.** (For a
+# general $A$ they are the proximal point method for $\|Ax-y\|^2$; its limit is a least-squares solution and does not
+# depend on the network.) So taking only a few steps in a stage is not a way to save time. The few steps are the
+# regulariser.
 #
 # ## What the autoencoding term sees
 #
-# Lesson 04b derives three exact statements, E1 to E3. Here they are as numbers, for the real U-Net with BatchNorm.
-# First a short run, to have a network that has learned something.
+# Lesson 04b derives three exact statements, E1 to E3. Here we check them in numbers, for the real U-Net with BatchNorm.
+# We begin with a short run, to have a network that has learned something.
 
 # %%
 z_old, z_new = None, case.observation.start
@@ -317,10 +319,10 @@ def gradient(loss):
 
 
 # %% [markdown]
-# **E1.** At the first step of a stage the weights are those that made the input: $z_k = f(z_{k-1})$. The autoencoding
-# term is $\|f(z_k) - z_k\|^2 = \|f(z_k) - f(z_{k-1})\|^2$. It compares the network **with itself**, before and after
-# the swap. No picture, no prior: if the swap does not change the output, its gradient is zero. So the term acts like
-# friction on a motion. We take the gradient with the swap, and with the swap undone.
+# **E1.** At the first step of a stage the weights are still those that made the input, $z_k = f(z_{k-1})$. The
+# autoencoding term is $\|f(z_k) - z_k\|^2 = \|f(z_k) - f(z_{k-1})\|^2$. It compares the network **with itself**, before
+# and after the swap. It contains no picture and no prior: if the swap does not change the output, its gradient is zero.
+# So the term acts like friction on a motion. We compute its gradient with the swap, and with the swap undone.
 
 # %%
 with_swap = float(gradient(energy(f(z_new) - z_new)).norm())
@@ -332,14 +334,14 @@ print(f"gradient of the data term:         {of_data:.3g}")
 # %%
 claim(
     undone < 1e-3 * with_swap,
-    "E1: without the change by the swap its gradient is zero, within a relative 1e-3",
+    "E1: with the swap undone its gradient is zero, within a relative 1e-3",
     needs="smoke",
 )
 
 # %% [markdown]
-# **E2.** Where can aSeqDIP come to rest? At $f(z^*) = z^*$ the autoencoding term is at its least value 0, so its
-# gradient is zero, and what has to vanish is the data term's gradient alone. `lam` and `N` are gone. To see it, we
-# shift the network by a constant so that $z^*$ is a fixed point, $f'(z) = f(z) + (z^* - f(z^*))$, and vary `lam`.
+# **E2.** Where can aSeqDIP come to rest? At $f(z^*) = z^*$ the autoencoding term has its least value 0, so its gradient
+# is zero, and the data term's gradient must vanish alone. `lam` and `N` have dropped out. To see this, we shift the
+# network by a constant so that $z^*$ is a fixed point, $f'(z) = f(z) + (z^* - f(z^*))$, and vary `lam`.
 
 # %%
 shift = (z_new - f(z_new)).detach()
@@ -357,17 +359,17 @@ claim(
 )
 
 # %% [markdown]
-# **E3.** The paper's remark 3.1 describes the limit points by a problem of their own:
+# **E3.** The paper's remark 3.1 describes the limit points by another problem:
 #
 # $$\min_\phi\ \|Af_\phi(z) - y\|^2 \quad\text{subject to}\quad z = f_\phi(z) . \tag{6}$$
 #
-# Read it slowly. If $z$ is given, every admissible $\phi$ has the same objective, $\|Az - y\|^2$: there is nothing to
-# minimise. If $z$ is free, then (6) asks for the image $z$ of the least data term that some $f_\phi$ passes unchanged.
-# For which image is that?
+# Read it slowly. If $z$ is given, every admissible $\phi$ has the same objective, $\|Az - y\|^2$, so there is nothing
+# to minimise. If $z$ is free, then (6) asks for the image $z$ with the least data term among those that some $f_\phi$
+# passes unchanged. Which image is that?
 #
 # ### Exercise 4: a minimiser for free
 #
-# Let $AA^Hy = y$; that is true for denoising, in-painting and one-coil MRI. Return a $z$ such that a network with
+# Let $AA^Hy = y$, which is true for denoising, in-painting and one-coil MRI. Return a $z$ such that a network with
 # $f(z) = z$ solves (6). You may use `A(x)`, `A.adjoint(y)` and `A.in_shape`.
 
 
@@ -381,8 +383,8 @@ def my_minimiser(A, y):
 check("aseqdip.minimiser", my_minimiser)
 
 # %% [markdown]
-# So the noisy picture, or the zero-filled one, **is a global minimiser of (6)**. And a network that passes
-# it unchanged never moves. Here is one, $f(z) = z + (g_\phi(z) - g_{\phi_0}(z))$, run by our own loop:
+# So the noisy picture, or the zero-filled one, **is a global minimiser of (6)**. And a network that passes it unchanged
+# never moves. Here is such a network, $f(z) = z + (g_\phi(z) - g_{\phi_0}(z))$, run by our own loop:
 
 # %%
 class PassesAll(torch.nn.Module):
@@ -404,17 +406,17 @@ print(f"loss {loss:g}; z has moved by {float((z - y).norm() / y.norm()):g}")
 claim(torch.equal(z, y), "E3: this network is at rest at z = y, exactly, and (6) is solved with the value 0", "smoke")
 
 # %% [markdown]
-# Nobody would use this network. It is here to show that (6) cannot be the reason for a good image: the noisy picture
+# Nobody would use this network. It only shows that (6) cannot be the reason for a good image, because the noisy picture
 # solves it. Whatever is good about aSeqDIP's image must come from the **path**, and from ending on it. So we look at
 # paths.
 
 # %% [markdown]
 # ## Figure 4 in small: two ideas, four arms
 #
-# The paper's Fig. 4 compares Vanilla DIP, Self-Guided DIP (lesson 05), aSeqDIP with `lam` = 0 and aSeqDIP with `lam`
-# = 1, on MRI and CT. One comparison is missing: **the input fixed at $z_0$**, with and without `lam`. We have it for
-# free: aSeqDIP whose first stage is longer than the run, so that no swap ever comes. Our task is denoising, because
-# it overfits within the steps that a laptop has time for; the stored grid below has MRI.
+# The paper's Fig. 4 compares Vanilla DIP, Self-Guided DIP (lesson 05), aSeqDIP with `lam` = 0 and aSeqDIP with `lam` =
+# 1, on MRI and CT. One comparison is missing: **the input fixed at $z_0$**, with and without `lam`. We get it for free,
+# as aSeqDIP whose first stage is longer than the run, so that no swap ever comes. Our task is denoising, because it
+# overfits within as many steps as a laptop has time for; the stored grid below includes MRI.
 
 # %%
 steps = pick(smoke=20, laptop=500, paper=1200)
@@ -440,7 +442,7 @@ def run(method, case=case, carry=None):
 
 
 def moving(lam, N):
-    """aSeqDIP as it is."""
+    """aSeqDIP itself."""
     return ASeqDIP(lam=float(lam), N=N, lr=lr, network="lite").with_steps(steps)
 
 
@@ -492,25 +494,25 @@ show(
     draw_runs(["DIP, noise input", "fixed, lam 0", "moving, lam 0", "moving, lam 1"]),
     alt="""PSNR against Adam steps. DIP with noise and with the noisy picture as a fixed input rise fast, peak early
         and fall to the level of the noisy picture. With the input moving and lam 0 the curve rises, wavers far below
-        the others until two thirds of the run, then climbs, and is highest close to its end. With lam 1 it rises in
-        between, has the highest peak and falls a little.""",
+        the others until two thirds of the run, then climbs, and is highest close to its end. With lam 1 the curve
+        rises between them, has the highest peak and falls a little.""",
 )
 
 # %% [markdown]
 # "Onset" is the first step after which the PSNR, averaged over 50 steps, stays more than 0.1 dB below its maximum;
-# "lost" is how far the last step lies below the best. Go from arm to arm, one change at a time:
+# "lost" is how far the last step lies below the best. Compare the arms, one change at a time:
 #
-# - **from noise to $y$ as a fixed input**: no gain. Here the noisy picture is not a better input than noise.
+# - **replace noise by $y$ as the fixed input**: no gain. Here the noisy picture is not a better input than noise.
 # - **let it move** (fixed, lam 0 → moving, lam 0): the fall is gone, as far as this run goes. But so is the rise; the
-#   whole curve has become slow. There is no autoencoding term in either of the two.
-# - **add `lam`** (moving, lam 0 → moving, lam 1): the rise is much faster, and the peak is the highest of all. And the
+#   whole curve has become slow. Neither run has an autoencoding term.
+# - **add `lam`** (moving, lam 0 → moving, lam 1): the rise is much faster, and the peak is the highest of all. But the
 #   run **has begun to overfit**, which it had not without `lam`.
 
 # %%
 onset = {name: grid.overfitting_start(found["psnr"]) for name, found in runs.items()}
 claim(
     onset["fixed, lam 0"] and onset["fixed, lam 0"] < steps / 2 and onset["moving, lam 0"] is None,
-    "moving the input alone, lam = 0: the onset goes from the first half of the run to beyond its end",
+    "moving the input alone, lam = 0: the onset moves from the first half of the run to beyond its end",
 )
 claim(
     top("moving, lam 1")[1] > max(top(name)[1] for name in runs if name != "moving, lam 1") + 0.5,
@@ -523,13 +525,13 @@ claim(
 
 # %% [markdown]
 # The paper says that the term enforces similarity, "thus delaying the onset of noise overfitting decay". In this run
-# the term brings the onset forward, and gives a better peak in return. One picture, one seed. The grid below asks
-# again.
+# the term brings the onset forward, but gives a better peak in return. This is one picture and one seed; the grid below
+# asks again.
 #
 # ### Delay, or slowness?
 #
 # The run with the moving input and `lam` = 0 had no onset within these steps. Is that a merit of the moving input?
-# There is a cheaper way to have no onset: keep the input fixed, and go slowly. We take a fifth of the rate.
+# There is a cheaper way to have no onset: keep the input fixed, and go slowly. We take a fifth of the learning rate.
 
 # %%
 runs["fixed, lam 0, slow"] = run(ASeqDIP(lam=0.0, N=steps + 1, K=1, lr=lr / 5, network="lite"))
@@ -546,9 +548,8 @@ claim(
 )
 
 # %% [markdown]
-# So an onset that was not seen says little about a run that has not risen yet. Three things have to be kept apart: how
-# high a run rises, how long it takes to rise, and how long it **stays** up before it falls. We come back to the third
-# with the grid.
+# So an unseen onset says little about a run that has not risen yet. Three things must be kept apart: how high a run
+# rises, how long it takes to rise, and how long it **stays** up before it falls. We return to the third with the grid.
 #
 # ### A control that works only in MRI (stretch)
 #
@@ -556,8 +557,8 @@ claim(
 #
 # $$\|x - y\|^2 + \lambda\|x - y\|^2 = (1+\lambda)\,\|x - y\|^2 ,$$
 #
-# and Adam does not notice a factor in front of the loss. The two lines are the **same** run, but for rounding. What
-# they differ by is what rounding alone does to a run of this length:
+# and Adam does not notice a factor in front of the loss. The two lines are the **same** run, except for rounding. So
+# their difference is what rounding alone does to a run of this length:
 
 # %%
 a, b = (torch.tensor(runs[f"fixed, lam {lam}"]["psnr"]) for lam in (0, 1))
@@ -573,7 +574,7 @@ claim(
 
 # %% [markdown]
 # Keep the last number in mind: a difference of this size between two single runs means nothing. In MRI the two terms
-# are different, for $A^HA\ne I$, and the control is one.
+# differ, because $A^HA\ne I$, so there the control works.
 
 # %%
 show(
@@ -581,20 +582,20 @@ show(
                 case.truth, case.window),
     alt="""A woman in an orange space suit, three results beside the truth, and below four times the errors. With the
         input fixed the picture is full of grain. With the input moving and lam 0 it is free of grain, smooth like an
-        oil painting, and the face has no features; the error shows edges. With lam 1 the details are there, with
-        a little grain.""",
+        oil painting, and the face has no features; the error shows edges. With lam 1 the details are there, along
+        with a little grain.""",
 )
 print(f"moving, lam 0: {runs['moving, lam 0']['psnr'][-1]:.2f} dB; lam 1: {runs['moving, lam 1']['psnr'][-1]:.2f} dB")
 
 # %% [markdown]
-# Two different pictures: one has lost details, one has kept noise. A number, or an onset, does not say which of them
-# you want. And do not trust the number of `lam` = 0: change the seed in `run`, and see how far it moves.
+# These are two different pictures: one has lost details, the other has kept noise. Neither a PSNR nor an onset says
+# which of them you want. And do not trust the number for `lam` = 0: change the seed in `run`, and see how far it moves.
 
 # %% [markdown]
 # ### The same with sliders
 #
-# One plain cell first, then the panel with the same settings. Run it, move `lam`, `N` or `K`, run again: the
-# panel keeps both runs. (`panel("mri")` gives the scanner.) It lives only in a running notebook; nothing after it
+# First comes a plain cell, then the panel with the same settings. Run it, move `lam`, `N` or `K`, and run again: the
+# panel keeps both runs. (`panel("mri")` gives the scanner.) It works only in a running notebook; nothing after it
 # depends on it.
 
 # %%
@@ -611,7 +612,7 @@ panel("denoising", size=size, fill="zero", **mine.to_dict())
 # ## Modify: lam and N
 #
 # The paper's Fig. 9 varies `lam` in {0.5, 1, 2} (MRI, 10 000 steps: 1 is best, 0.5 falls first). Its Fig. 10 varies
-# $(N, K)$ at $NK = 4000$ (four tasks: $N = 2$ is best). The same in small: one picture, one seed.
+# $(N, K)$ at $NK = 4000$ (four tasks: $N = 2$ is best). Here is a small version, with one picture and one seed.
 
 # %%
 for lam in (0.5, 2):
@@ -621,14 +622,14 @@ report(by_lam)
 show(
     draw_runs(by_lam),
     alt="""PSNR against Adam steps for lam 0, 0.5, 1 and 2 with the input moving. With lam above 0 the curves rise
-        steeply and nearly together, peak in the middle and fall a little; with lam 0 it creeps along far below them
-        and is highest close to its end.""",
+        steeply and nearly together, peak in the middle and fall a little; with lam 0 the curve creeps along far below
+        them and is highest close to its end.""",
 )
 early_psnr = [runs[name]["psnr"][2 * steps // 5 - 1] for name in by_lam]
 print(f"after {2 * steps // 5} steps: " + ", ".join(f"{value:.2f}" for value in early_psnr) + " dB")
 claim(
     early_psnr[0] + 2 < early_psnr[1] < early_psnr[2] - 0.3,
-    "after two fifths of the run lam = 0 is more than 2 dB behind 0.5, and that more than 0.3 dB behind 1",
+    "after two fifths of the run lam = 0 is more than 2 dB behind 0.5, which is more than 0.3 dB behind 1",
 )
 claim(
     max(top(name)[1] for name in by_lam[1:]) - min(top(name)[1] for name in by_lam[1:]) < 1,
@@ -641,8 +642,8 @@ claim(
 )
 
 # %% [markdown]
-# `lam` makes the method **fast**. The peaks of 0.5, 1 and 2 lie close together here; at the grid's size, below, they do
-# not. In the paper's Fig. 9 0.5 falls first; here it does not fall before 1 does.
+# `lam` makes the method **fast**. The peaks of 0.5, 1 and 2 lie close together here; at the size of the grid below they
+# do not. In the paper's Fig. 9, 0.5 falls first; here it does not fall before 1 does.
 
 # %%
 for N in (1, 4):
@@ -665,13 +666,13 @@ claim(
 )
 
 # %% [markdown]
-# Too short is slow, too long is DIP, which overfits. The paper's $N = 2$ is a good choice here, too; whether 4 is
-# better or worse this run cannot say.
+# A stage that is too short makes the run slow, and one that is too long makes it DIP, which overfits. The paper's
+# $N = 2$ is also a good choice here; this run cannot say whether 4 is better or worse.
 
 # %% [markdown]
 # ## Where does the input go?
 #
-# How large is $z$, and how far is it from $z_0$? Both relative to $\|z_0\|$.
+# How large is $z$, and how far is it from $z_0$? Both are given relative to $\|z_0\|$.
 
 # %%
 x, z0 = torch.from_numpy(case.truth).permute(2, 0, 1)[None], case.observation.start.cpu()  # (H, W, 3) -> (1, 3, H, W)
@@ -691,9 +692,9 @@ axes[1].axhline(far, color="0.4", linewidth=0.8)
 axes[1].annotate("the truth", (0, far), va="top", fontsize=8)
 show(
     figure,
-    alt="""Two panels for four values of lam. Size of the input: it drops to a tenth at the first swap, comes back
+    alt="""Two panels for four values of lam. Size of the input: it drops to a tenth at the first swap, recovers
         within a fifth of the run and stays at the size of the truth. Distance from the start: nearly 1 after the first
-        swap, then falling, below the truth's distance in the end for larger lam, above it for lam 0.""",
+        swap, then falling; in the end it is below the truth's distance for larger lam and above it for lam 0.""",
 )
 print(f"the truth: size {size_of_truth:.2f}, distance from z_0 {far:.2f}")
 for name in by_lam:
@@ -704,7 +705,7 @@ for name in by_lam:
 # %%
 claim(
     all(min(runs[name]["norm"]) < 0.2 for name in by_lam),
-    "the first swaps take more than 80 % of the input's size away",
+    "the first swaps remove more than 80 % of the input's size",
     needs="smoke",
 )
 claim(
@@ -721,22 +722,22 @@ claim(
 )
 
 # %% [markdown]
-# The first swap replaces the picture by the output of a network that has seen two steps: almost nothing. Then the
-# output grows, and the input with it. It does not collapse to 0, as a small network of lesson 04b does: BatchNorm
-# makes the network blind to the size of its input (lesson 03), so a small input does not give a small output.
+# The first swap replaces the picture by the output of a network after two training steps, which is almost nothing. Then
+# the output grows, and the input with it. The input does not collapse to 0, as with a small network of lesson 04b:
+# BatchNorm makes the network blind to the size of its input (lesson 03), so a small input does not give a small output.
 #
-# The distance tells overfitting without a PSNR: a run whose $z$ is nearer to $y$ than $x$ is has taken noise in. All
-# come back towards $z_0 = y$. The run with `lam` = 0 is the last; the curves of 0.5, 1 and 2 lie nearly on each other.
+# The distance reveals overfitting without a PSNR: if $z$ is closer to $y$ than $x$ is, the run has fitted noise. All
+# runs come back towards $z_0 = y$. The run with `lam` = 0 comes last; the curves of 0.5, 1 and 2 nearly coincide.
 
 # %% [markdown]
 # ## The grid, stored
 #
-# One picture and one seed prove nothing. The question is worth a grid: two tasks, two images each, two seeds, `lam`
-# in {0, 0.5, 1, 2, 4}, $N$ in {1, 2, 4}, and as a control the input fixed with `lam` 0 and 1; 128 pixels, 1200 Adam
-# steps at rate 1e-3. MRI has so much noise that the run overfits in 1200 steps: 10 dB of the sampled k-space,
-# as the stored rows count it, or 4 dB of the whole; at the course's usual 20 dB nothing overfits so soon.
+# One picture and one seed prove nothing, and the question is worth a grid: two tasks, two images each, two seeds, `lam`
+# in {0, 0.5, 1, 2, 4}, $N$ in {1, 2, 4}, and as a control the input fixed with `lam` 0 and 1, all at 128 pixels and
+# 1200 Adam steps at rate 1e-3. The MRI data are so noisy that the runs overfit in 1200 steps: 10 dB of the sampled
+# k-space, as the stored rows count it, or 4 dB of the whole; at the course's usual 20 dB nothing overfits so soon.
 #
-# `scripts/grid.py` made it and keeps a line for each run.
+# `scripts/grid.py` made the grid and stores one line for each run.
 
 # %% tags=["stored-result"]
 by_key = {grid.key(row, grid.KEYS): row for row in stored("grid/grid")}
@@ -745,19 +746,19 @@ tasks = list(dict.fromkeys(row["task"] for row in rows))
 print(", ".join(f"{number} runs of {task}" for task, number in Counter(row["task"] for row in rows).items()))
 show(
     plot_grid(rows),
-    alt="""For each task four panels. PSNR against steps, one line a lam, with the input moving at N 2, where lam 0
+    alt="""For each task four panels. PSNR against steps, one line per lam, with the input moving at N 2, where lam 0
         rises slowest and lam 2 and 4 fastest, and with the input fixed, where it peaks within 150 steps and falls. The
         onset of overfitting against lam: below 200 with the fixed input, near the end for the moving one at lam 0,
         hollow where a run had not begun, and earlier for lam above 0. The size of the input against steps: it falls to
-        about half in the first steps and comes back to the size of the truth.""",
+        about half in the first steps and returns to the size of the truth.""",
 )
 
 # %% [markdown]
 # ### Exercise 5: onsets that were not seen
 #
-# Some runs had not begun to overfit when they ended; their onset is `None`. That is not a missing value, it is a fact:
-# later than the last step. For two runs that differ in `lam` alone, say whether the one with **more** `lam` overfits
-# "later", "earlier", or whether that is "undecided".
+# Some runs had not begun to overfit when they ended, so their onset is `None`. This is not a missing value but a fact:
+# the onset is later than the last step. For two runs that differ only in `lam`, say whether the one with **more** `lam`
+# overfits "later", "earlier", or whether this is "undecided".
 
 
 # %% tags=["exercise"]
@@ -774,9 +775,9 @@ def my_later(less, more):
 check("aseqdip.later", my_later)
 
 # %% [markdown]
-# `verdict` counts all such pairs. A run that never gets above the PSNR of $z_0$ has "failed": there is nothing to
-# overfit, and a late onset would be no merit. One comparison is left out: in denoising with the input fixed, `lam` = 0
-# and 1 are one run, but for rounding, as we saw.
+# `verdict` counts all such pairs. A run that never gets above the PSNR of $z_0$ has "failed": it has nothing to
+# overfit, so a late onset would be no merit. One comparison is left out: in denoising with the input fixed, `lam` = 0
+# and 1 are the same run, except for rounding, as we saw.
 
 # %% tags=["stored-result"]
 found = verdict(rows)
@@ -786,9 +787,9 @@ for sentence in found["sentences"]:
         print(sentence)
 
 # %% [markdown]
-# The table behind the sentences, as means over images and seeds, of the onset as medians. In the third column ">" says
-# that some of the runs had not begun to overfit: the number is a lower bound. "x" marks settings all of whose runs
-# failed.
+# Here is the table behind these sentences. PSNRs are means over images and seeds, onsets are medians. In the third
+# column ">" says that some of the runs had not begun to overfit, so the number is a lower bound. "x" marks settings all
+# of whose runs failed.
 
 
 # %%
@@ -829,8 +830,8 @@ for task in tasks:
 # %% [markdown]
 # ### Where the delay comes from
 #
-# Four settings of `lam` and input, and so four differences, each between runs of the same image and seed. Medians, in
-# steps; a run that had not begun counts as if it began after its last step.
+# There are four settings of `lam` and input, and so four differences, each between runs of the same image and seed. We
+# print medians, in steps; a run that had not begun to overfit counts as if it began after its last step.
 
 # %% tags=["stored-result"]
 for task in tasks:
@@ -844,7 +845,7 @@ for task in tasks:
                       f"({entry['pairs']} pairs{bound})")
 
 # %% [markdown]
-# And the input itself: does it shrink, how far does it go? At $N$ = 2:
+# What does the input itself do: does it shrink, and how far does it go? At $N$ = 2:
 
 # %% tags=["stored-result"]
 for cell in found["table"]:
@@ -858,23 +859,23 @@ claim(
 )
 
 # %% [markdown]
-# The input collapses at first, since the young network's output is small, and then grows back to about the size of the
-# truth. So a late onset here is no sign of a picture that has faded away.
+# The input collapses at first, because the young network's output is small, and then grows back to about the size of
+# the truth. So a late onset here is no sign of a picture that has faded away.
 #
-# Read the tables in three moves, always one change at a time.
+# Read the tables in three ways, always with one change at a time.
 #
-# 1. **Down the first column**, `lam` = 0: this is what the moving input does alone.
-# 2. **Along the first row**, input fixed: this is what `lam` does alone. In MRI it is a pull to $z_0$. For denoising
-#    this row is the control that is none: its entries are one run, but for rounding.
+# 1. **Down the first column**, `lam` = 0: this shows what the moving input does alone.
+# 2. **Along the first row**, input fixed: this shows what `lam` does alone. In MRI it is a pull to $z_0$. For denoising
+#    this row is no control: its entries are the same run, except for rounding.
 # 3. **Along the other rows**: this is what the paper's sentence is about.
 #
-# And read the onset only beside the peak. A run that stays bad for long has a late onset, too.
+# And read each onset only beside its peak. A run that stays bad for long also has a late onset.
 #
 # ### How long does a run stay up? (stretch)
 #
-# Delay and slowness can be told apart in part: take the steps between the **rise** (the first step at which the
-# averaged PSNR is within 1 dB of its maximum) and the onset. Medians over the runs that did not fail; ">" marks lower
-# bounds.
+# Delay and slowness can be separated in part: count the steps between the **rise** (the first step at which the
+# averaged PSNR is within 1 dB of its maximum) and the onset. The numbers are medians over the runs that did not fail;
+# ">" marks lower bounds.
 
 # %% tags=["stored-result"]
 stay = {}
@@ -898,14 +899,15 @@ for task in tasks:
     )
 
 # %% [markdown]
-# Both things are there. With the moving input a run is slower to rise: a part of its late onset is slowness. But once
-# up, it also stays up longer than with the fixed input. At `lam` = 0 there is least to go by: in MRI no run had begun
-# to fall, in denoising half of them failed.
+# Both effects are present. With the moving input a run rises more slowly, so a part of its late onset is slowness. But
+# once up, it also stays up longer than with the fixed input. At `lam` = 0 there is the least evidence: in MRI no run
+# had begun to fall, in denoising half of them failed.
 #
 # ### The verdict
 #
-# "The autoencoding term delays the onset of overfitting." Two questions hide in it: whether the term is there at all,
-# and how much it weighs. So pairs with `lam` = 0 are counted apart from pairs in which both have the term.
+# "The autoencoding term delays the onset of overfitting." This sentence contains two questions: does the presence of
+# the term delay the onset, and does a larger weight delay it? So we count pairs with `lam` = 0 separately from pairs in
+# which both runs have the term.
 
 # %% tags=["stored-result"]
 for task in tasks:
@@ -961,31 +963,31 @@ claim(
 
 # %% [markdown]
 # What speaks **for** the paper: aSeqDIP overfits much later than DIP with the same input, as in its Fig. 4. `lam`
-# matters, as in its Fig. 9: without it the moving input is slow and its peak is low. How high the peak is depends on
-# how much there is of it, most of all at $N$ = 1. And in denoising, once the term is there, more of it mostly means
-# later.
+# matters, as in its Fig. 9: without it the moving input is slow and its peak is low. The height of the peak depends on
+# the size of `lam`, most of all at $N$ = 1. And in denoising, once the term is present, a larger `lam` mostly means a
+# later onset.
 #
-# What speaks **against** its explanation: the runs with the moving input and `lam` = 0 that did not fail overfit late
-# without any term. Where they can be compared, adding the term mostly brings the onset forward, and raises the peak.
-# In MRI, among `lam` > 0, there is no order at all. So the sentence "the autoencoding term delays the onset of
-# overfitting" is not what these runs show. What they show is: **with the moving input runs rise later and stay up
-# longer, and the term makes the moving input worth having.**
+# What speaks **against** its explanation: with the moving input and `lam` = 0, those runs that did not fail overfit
+# late without any term. Where the two can be compared, adding the term mostly brings the onset forward, and raises the
+# peak. In MRI, among `lam` > 0, there is no order at all. So the sentence "the autoencoding term delays the onset of
+# overfitting" is not what these runs show. They show that **with the moving input runs rise later and stay up longer,
+# and that the term makes the moving input worth having.**
 #
-# What they **cannot** say: how much of the late onset at `lam` = 0 is slowness. With $N$ = 1 and in denoising with $N$
-# = 2 half of these runs or more failed, so they have no onset to compare. And they do not say *why* a moving input
-# delays. It is no law: lesson 04b has a network that comes near to the noisy signal sooner with a moving input, and one
-# that comes near to it only with a fixed one. What the moving input does depends on the network, through its kernel
-# $\Theta(z_k)$ and its response to a swap. The networks of lesson 04b are small and without normalisation; here is a
-# U-Net, with BatchNorm and Adam.
+# What they **cannot** say is how much of the late onset at `lam` = 0 is slowness. With $N$ = 1, and in denoising with
+# $N$ = 2, half of these runs or more failed, so they have no onset to compare. Nor do they say *why* a moving input
+# delays. The delay is no law: lesson 04b has a network that comes near the noisy signal sooner with a moving input, and
+# one that comes near it only with a fixed one. What the moving input does depends on the network, through its kernel
+# $\Theta(z_k)$ and its response to a swap. The networks of lesson 04b are small and without normalisation; here we have
+# a U-Net, with BatchNorm and Adam.
 #
-# The comparison that could have told the two ideas apart, an input that stays, is not in the paper. Our grid is small,
-# with narrow networks, a rate ten times the paper's and fewer steps; a different result at the paper's sizes is
-# possible. The command to find out is the same.
+# The comparison that could have told the two ideas apart, a fixed input, is not in the paper. Our grid is small, with
+# narrow networks, a rate ten times the paper's and fewer steps, so a different result at the paper's sizes is possible.
+# The same command can find out.
 
 # %% [markdown]
 # ## What went wrong, and why: a swap at every step
 #
-# Somebody reads "the input follows the output" and sets `N` = 1, `lam` = 0: why wait, and why hold back?
+# Somebody reads "the input follows the output" and sets `N` = 1, `lam` = 0. Why wait, and why hold back?
 
 # %%
 runs["moving, lam 0, N 1"] = run(moving(0, 1))
@@ -998,11 +1000,11 @@ print(f"after {half} steps: " + ", ".join(
 claim(
     max(runs[name]["psnr"][half - 1] for name in ("moving, lam 0, N 1", "lam 1, N 1"))
     < runs["moving, lam 1"]["psnr"][half - 1] - 3,
-    "half way, N = 1 is more than 3 dB behind N = 2 with lam = 1, with lam = 0 and with lam = 1",
+    "half way, N = 1 with lam = 0 and with lam = 1 is more than 3 dB behind N = 2 with lam = 1",
 )
 
 # %% [markdown]
-# A late onset, and half way a bad image: whoever reports the onset alone calls this a success.
+# The onset is late, and half way the image is bad: anyone who reports only the onset calls this a success.
 #
 # **First explanation: the picture is thrown away.** With $N = 1$ the first inputs are outputs of a network that has
 # learned nothing. Look at them.
@@ -1024,11 +1026,12 @@ for state in iterate(case.observation, moving(0, 1), seed=0, steps=pick(smoke=10
         print(f"z_{state.step:<3}: size {z.norm() / z0.norm():.2f}, correlation with the truth {like[state.step]:.2f}")
 
 # %% tags=["nbval-check-output"]
-claim(like[1] < likeness(z0) / 2, "the first swap takes more than half of the correlation with the truth away", "smoke")
+claim(like[1] < likeness(z0) / 2, "the first swap removes more than half of the correlation with the truth", "smoke")
 
 # %% [markdown]
-# It sounds right. It makes a prediction, too: if the network may learn something before the first swap, the failure
-# goes away. So we keep the input for the first steps, and only then let it move, with the same `N` = 1 and `lam` = 0.
+# This sounds right. It also makes a prediction: if the network may learn something before the first swap, the failure
+# should go away. So we keep the input fixed for the first steps, and only then let it move, with the same `N` = 1 and
+# `lam` = 0.
 
 # %%
 wait = pick(smoke=8, laptop=60, paper=100)
@@ -1040,7 +1043,7 @@ report(patient)
 show(
     draw_runs(patient),
     alt="""PSNR against Adam steps. With N 1 and lam 0 the curve creeps up in a wavy line. The run that
-        waits leaves the fixed input's curve at its first swap, falls by several dB to the creeping curve, and goes on
+        waits leaves the fixed input's curve at its first swap, falls by several dB to the creeping curve, and continues
         below it. N 2 with lam 1 is far above both.""",
 )
 
@@ -1050,11 +1053,11 @@ print(f"at the first swap {before:.2f} dB, then down to {after:.2f} dB")
 claim(after < before - 2, "the run that waited falls by more than 2 dB once its input moves: the explanation is wrong")
 
 # %% [markdown]
-# The prediction fails. The run had a better picture in its hands, and lost it **by moving**. And a far better run,
-# $N = 2$ with `lam` = 1, went through an input nearly as small. So the empty input is a fact, and it is not the reason.
+# The prediction fails. The run already had a better picture, and lost it **by moving**. And a far better run, $N = 2$
+# with `lam` = 1, went through an input nearly as small. So the empty input is a fact, but it is not the reason.
 #
-# **Second explanation: the swaps shake the output.** A swap changes the output by $\delta = f(z_k) - f(z_{k-1})$. By
-# E1 the autoencoding term at the first step of a stage is $\|\delta\|^2$, so every run has measured it:
+# **Second explanation: the swaps shake the output.** A swap changes the output by $\delta = f(z_k) - f(z_{k-1})$. By E1
+# the autoencoding term at the first step of a stage is $\|\delta\|^2$, so every run has measured it:
 
 # %%
 jumps = {}
@@ -1076,18 +1079,18 @@ claim(
 )
 claim(
     jumps["moving, lam 1"] < 0.6 * jumps["moving, lam 0"] and jumps["lam 1, N 1"] > 0.8 * jumps["moving, lam 0, N 1"],
-    "lam = 1 takes more than 40 % off the change with N = 2, and less than 20 % with N = 1",
+    "lam = 1 reduces the change by more than 40 % with N = 2, and by less than 20 % with N = 1",
 )
 
 # %% [markdown]
-# By and large this fits: the runs that are shaken are the bad ones. Among these three nothing can be told: their PSNRs
-# lie as close together as those of two runs that differ by rounding alone. With $N = 2$ `lam` = 1 damps the shaking, as
-# friction does; with $N = 1$ `lam` = 1 hardly does. A larger `lam` can rescue $N = 1$: in the grid, with `lam` = 4, its
-# peak is more than 5 dB above that with 0.5. In lesson 04b's linear theory the friction of a slow mode is about
-# $2\beta\theta N(1+\lambda)$, so a short stage asks for a larger `lam`. Fitting is less than proving: that shaking and
-# bad images go together in six runs does not show that one makes the other. Lesson 06b asks that, with more images,
-# seeds and controls. What this picture and this seed do show is that the first explanation, the one that sounded right,
-# does not hold.
+# By and large this fits: the runs that are shaken are the bad ones. Their order among these three says nothing: their
+# PSNRs lie as close together as those of two runs that differ by rounding alone. With $N = 2$, `lam` = 1 damps the
+# shaking, as friction does; with $N = 1$ it hardly does. A larger `lam` can rescue $N = 1$: in the grid its peak with
+# `lam` = 4 is more than 5 dB above that with 0.5. In lesson 04b's linear theory the friction of a slow mode is about
+# $2\beta\theta N(1+\lambda)$, so a short stage needs a larger `lam`. But a fit is not a proof: that shaking and bad
+# images go together in six runs does not show that one causes the other. Lesson 06b asks that, with more images, seeds
+# and controls. What this picture and this seed do show is that the first explanation, the one that sounded right, is
+# wrong.
 
 # %% [markdown]
 # ## Quiz
@@ -1104,19 +1107,19 @@ quiz("06")
 #
 # Take out your predictions.
 #
-# 1. Little: a tenth of its size, and with $N = 1$ a third of its correlation. And that does little harm.
+# 1. Little: a tenth of its size, and with $N = 1$ a third of its correlation with the truth. But that does little harm.
 # 2. No. For denoising exact stages return $y$. The few steps are the regulariser.
-# 3. Without the term our run was slower and softer, and it had not begun to overfit; nor had a fixed input at a lower
-#    rate.
+# 3. Without the term our run was slower and softer, and it had not begun to overfit; but neither had a fixed input at a
+#    lower rate.
 # 4. From 0 to 1: sooner, here and, in the median, in the grid. From one `lam` > 0 to a larger one: mostly later in
 #    denoising, in no order in MRI.
-# 5. Not `lam` alone: with the moving input runs rise later and stay up longer, and some do so at `lam` = 0. `lam`
-#    makes a moving input usable: with it the peak is higher.
+# 5. Not `lam` alone: with the moving input runs rise later and stay up longer, and some do so at `lam` = 0. `lam` makes
+#    a moving input usable, because with it the peak is higher.
 #
 # - You can write aSeqDIP from its equations, bit for bit, and name the four decisions that the equations leave open.
 # - You can show that at rest `lam` and `N` drop out, and that the noisy picture solves Eq. (6).
 # - You can name the control that separates two ideas, and run it.
-# - You can compare onsets some of which nobody has seen, and you do not take slowness for a delay.
+# - You can compare onsets when some of them were not seen, and you do not mistake slowness for a delay.
 
 # %% [markdown]
 # ## References

@@ -40,7 +40,7 @@ def energy(r):
 
 
 def with_gradient(loss, x, *rest):
-    """A loss and its gradient in x, None where no graph leads to x."""
+    """A loss and its gradient with respect to x, None where no graph leads to x."""
     known = loss.requires_grad and torch.autograd.grad(loss, x, retain_graph=True, allow_unused=True)[0]
     return loss, None if known is False else known
 
@@ -57,7 +57,7 @@ def loss(x, z, A, y, lam):
         None: data + lam * ae,
         "the loss has lost its graph: .item(), float() or .detach() cut it off, and no gradient reaches phi":
             (data + lam * ae).item(),
-        "the value is right, but x is cut off by .detach() in one of the terms: its gradient must hold both":
+        "the value is right, but x is cut off by .detach() in one of the terms: its gradient must include both":
             [data.detach() + lam * ae, data + lam * ae.detach()],
         "the loss is complex: ||r||^2 is the sum of |r|^2, and r * r or r.square() of a complex r is not |r|^2; "
         "r * r.conj() still needs .real":
@@ -65,13 +65,13 @@ def loss(x, z, A, y, lam):
         "sums, not means: y has more entries than x here, so means would change the balance that lam sets":
             r.abs().square().mean() + lam * gap.abs().square().mean(),
         "the norms are squared": r.norm() + lam * gap.norm(),
-        "the second term has the weight lam": [data, data + ae],
+        "the second term is weighted by lam": [data, data + ae],
         "lam belongs to the second term, not to the first": lam * data + ae,
         "the imaginary part counts too: |r|^2 = (Re r)^2 + (Im r)^2":
             r.real.square().sum() + lam * gap.real.square().sum(),
-        "compare the complex images, not their magnitudes: a wrong phase is an error too":
+        "compare the complex images, not their magnitudes: a wrong phase is also an error":
             data + lam * energy(x.abs() - z.abs()),
-        "the second term pulls x to the present input z, not to A^H y; they are the same in the first stage only":
+        "the second term pulls x to the current input z, not to A^H y; they are the same only in the first stage":
             data + lam * energy(x - A.adjoint(y)),
     }
 
@@ -86,8 +86,8 @@ def input_of_step(step, N):
         "that is the number of the stage; stage k has the input z_{k-1}": (step - 1) // N + 1,
         "that is the place of the step within its stage: count the whole stages before it instead":
             [(step - 1) % N, step % N],
-        "round down: between two swaps the input stays": (step - 1) / N,
-        "so it is for N = 1 only: the input changes once in N steps": step - 1,
+        "round down: between two swaps the input does not change": (step - 1) / N,
+        "that is right only for N = 1: the input changes once in N steps": step - 1,
     }
 
 
@@ -100,13 +100,13 @@ def exact_stages(z0, y, lam, k):
     factor, gap = lam / (1 + lam), z0 - y
     return {
         None: y + factor**k * gap,
-        "that is z_1: the next stage starts from it, so the factor comes once a stage": y + factor * gap,
-        "a stage too many or too few: z_0 is given, and z_1 comes after one stage":
+        "that is z_1: the next stage starts from it, so the factor appears once per stage": y + factor * gap,
+        "one stage too many or too few: z_0 is given, and z_1 comes after one stage":
             [y + factor ** (k + 1) * gap, y + factor ** (k - 1) * gap],
-        "the weights are exchanged: a large lam keeps x near z": y + (1 / (1 + lam)) ** k * gap,
+        "the weights are swapped: a large lam keeps x near z": y + (1 / (1 + lam)) ** k * gap,
         "2 (x - y) + 2 lam (x - z) = 0 gives x = (y + lam z) / (1 + lam): divide by the sum of both weights":
             y + lam**k * gap,
-        "y is the limit of many stages; after k of them something of z_0 is left": y,
+        "y is the limit of many stages; after k stages something of z_0 is left": y,
     }
 
 
@@ -132,8 +132,8 @@ def minimiser(A, y):
     """A function (A, y) -> z (1, *A.in_shape) with ||A z - y||^2 = 0, for A with A A^H y = y; tried on three tasks."""
     return {
         None: A.adjoint(y),
-        "z = 0 with f(0) = 0 fulfils the constraint, but its data term is ||y||^2": 0 * A.adjoint(y),
-        "y is not an image in MRI, A y is not y. What brings y back to where images live?": y,
+        "z = 0 with f(0) = 0 meets the constraint, but its data term is ||y||^2": 0 * A.adjoint(y),
+        "in MRI y is not an image, and A y is not y. What takes y back to the space of images?": y,
     }
 
 
@@ -156,9 +156,9 @@ def later(less, more):
             {"later": "earlier", "earlier": "later"}.get(right, right),
         "None is not step 0: the run had not begun to overfit at its end, so its onset is later than any seen":
             compared(0),
-        "one run overfits and the other has not begun: that is decided, the onset that was not seen is the later":
+        "one run overfits and the other has not begun: that is decided, the unseen onset is the later one":
             "undecided" if None in (less, more) else right,
-        "neither has begun: which of the two will be the later is not in the data":
+        "neither has begun: the data do not say which of the two will be the later":
             ["later" if more is None else right, "earlier" if less is None else right],
         "the same step: undecided":
             [right if None in (less, more) else compared(0, tie) for tie in ("later", "earlier")],
@@ -178,7 +178,7 @@ def loss_mu(x, z, A, y, mu):
         None: mu * data + ae,
         "the loss has lost its graph: .item(), float() or .detach() cut it off, and no gradient reaches phi":
             (mu * data + ae).item(),
-        "the value is right, but x is cut off by .detach() in one of the terms: its gradient must hold both":
+        "the value is right, but x is cut off by .detach() in one of the terms: its gradient must include both":
             [mu * data.detach() + ae, mu * data + ae.detach()],
         "the loss is complex: ||r||^2 is the sum of |r|^2, and r * r or r.square() of a complex r is not |r|^2; "
         "r * r.conj() still needs .real":
@@ -186,14 +186,14 @@ def loss_mu(x, z, A, y, mu):
         "sums, not means: y has more entries than x here, so means would change the balance that mu sets":
             mu * r.abs().square().mean() + gap.abs().square().mean(),
         "the norms are squared": mu * r.norm() + gap.norm(),
-        "the data term has the weight mu, the second none": [data, data + ae],
+        "the data term has the weight mu, the second has none": [data, data + ae],
         "that is the lesson's own convention: here mu belongs to the data term": data + mu * ae,
-        "dividing by mu is the weight of the second term of another loss: here mu multiplies the first": data + ae / mu,
+        "1 / mu is the weight of the second term of a different loss: here mu multiplies the first": data + ae / mu,
         "the imaginary part counts too: |r|^2 = (Re r)^2 + (Im r)^2":
             mu * r.real.square().sum() + gap.real.square().sum(),
-        "compare the complex images, not their magnitudes: a wrong phase is an error too":
+        "compare the complex images, not their magnitudes: a wrong phase is also an error":
             mu * data + energy(x.abs() - z.abs()),
-        "the second term pulls x to the present input z, not to A^H y; they are the same in the first stage only":
+        "the second term pulls x to the current input z, not to A^H y; they are the same only in the first stage":
             mu * data + energy(x - A.adjoint(y)),
     }
 
@@ -208,11 +208,11 @@ def exact_stages_mu(z0, y, mu, k):
     factor, gap = 1 / (1 + mu), z0 - y
     return {
         None: y + factor**k * gap,
-        "that is z_1: the next stage starts from it, so the factor comes once a stage": y + factor * gap,
-        "a stage too many or too few: z_0 is given, and z_1 comes after one stage":
+        "that is z_1: the next stage starts from it, so the factor appears once per stage": y + factor * gap,
+        "one stage too many or too few: z_0 is given, and z_1 comes after one stage":
             [y + factor ** (k + 1) * gap, y + factor ** (k - 1) * gap],
-        "the weights are exchanged: a large mu pulls x to y": y + (mu / (1 + mu)) ** k * gap,
+        "the weights are swapped: a large mu pulls x to y": y + (mu / (1 + mu)) ** k * gap,
         "2 mu (x - y) + 2 (x - z) = 0 gives x = (mu y + z) / (1 + mu): divide by the sum of both weights":
             y + mu**-k * gap,
-        "y is the limit of many stages; after k of them something of z_0 is left": y,
+        "y is the limit of many stages; after k stages something of z_0 is left": y,
     }
