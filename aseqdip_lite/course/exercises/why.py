@@ -8,7 +8,7 @@ from .table import exercise
 @exercise("why.noise", [(14.0, 0.9), (19.0, 0.5), (3.0, 0.75), (-6.0, 0.5)], (
     "first find beta theta t of the picture from s, then divide it by the quotient of the gains, 10^(R / 10)"))
 def noise(R, s):
-    """A function (R, s) -> share of the noise that is learned when the share s of the picture is, at R dB."""
+    """A function (R, s) -> share of the noise learned by the time that the share s of the picture is, at R dB."""
     quotient = 10 ** (-R / 10)  # of the noise's gain to the picture's
 
     def learned(power):
@@ -21,7 +21,7 @@ def noise(R, s):
         "10^(R / 20) is for amplitudes; a gain is a quotient of squares": learned(10 ** (-R / 20)),
         "the picture is R dB faster, so the noise has the smaller eigenvalue": learned(1 / quotient),
         "shares are not learned in proportion: what is left falls by a power, e^(-beta theta t)": s * quotient,
-        "that is what is left of the noise; asked for is what has been learned": 1 - learned(quotient),
+        "that is what is left of the noise; return what has been learned": 1 - learned(quotient),
         "1 - s of the picture is left, not s": 1 - s**quotient,
     }
 
@@ -29,7 +29,7 @@ def noise(R, s):
 SAME = [(1.0, 2, 1), (1.0, 2, 4), (7.0, 1, 2), (0.0, 6, 4), (0.5, 2, 4), (15.0, 1, 4)]
 
 
-@exercise("why.same", SAME, "solve M (1 + lam') = N (1 + lam) for lam'; a weight below 0 is none")
+@exercise("why.same", SAME, "solve M (1 + lam') = N (1 + lam) for lam'; a weight below 0 does not count")
 def same(lam, N, M):
     """A function (lam, N, M) -> the weight that has with stages of M steps the P of (lam, N), or None."""
     other = N * (1 + lam) / M - 1
@@ -37,26 +37,26 @@ def same(lam, N, M):
         None: other if other >= 0 else None,
         "a weight below 0 rewards the output for leaving the input: there is no such setting, return None": other,
         "even lam' = 0 gives P = M, and where M is above N (1 + lam) no weight fits: return None": max(other, 0.0),
-        "that is 1 + lam' : take the 1 away": N * (1 + lam) / M,
-        "P = N (1 + lam), not N lam: at lam = 0 there is friction, too": N * lam / M,
-        "the stages are exchanged: longer stages need a smaller weight": [max(M * (1 + lam) / N - 1, 0.0),
+        "that is 1 + lam': subtract 1": N * (1 + lam) / M,
+        "P = N (1 + lam), not N lam: at lam = 0 there is friction as well": N * lam / M,
+        "the stages are swapped: longer stages need a smaller weight": [max(M * (1 + lam) / N - 1, 0.0),
                                                                          M * (1 + lam) / N - 1],
     }
 
 
-@exercise("why.same:damped", SAME, "solve M / rho = N (1 + lam) for rho; a share above 1 is none",
-          instead="damp the input instead: the new setting has lam = 0 and stages of M steps. Return the rho for which "
-                  "P / rho is that of lam and N with rho = 1, or None if it would be above 1",
+@exercise("why.same:damped", SAME, "solve M / rho = N (1 + lam) for rho; a share above 1 does not count",
+          instead="damp the input instead: the new setting has lam = 0 and stages of M steps. Return the rho with the "
+                  "same P / rho as lam and N with rho = 1, or None if it would be above 1",
           solution="lambda lam, N, M: M / (N * (1 + lam)) if M <= N * (1 + lam) else None")
 def same_damped(lam, N, M):
     """A function (lam, N, M) -> rho that has at lam = 0 with stages of M steps the P / rho of (lam, N, 1), or None."""
     rho = M / (N * (1 + lam))
     return {
         None: rho if rho <= 1 else None,
-        "above 1 the input goes farther than its way, which is no damping: return None": rho,
+        "above 1 the input overshoots its way, which is no damping: return None": rho,
         "with rho = 1 the pace is still too slow: return None where no share fits": min(rho, 1.0),
         "upside down: the more friction, the smaller rho": N * (1 + lam) / M,
-        "that is the lesson's own question: here a rho is asked for": N * (1 + lam) / M - 1,
+        "that answers the lesson's own question: return a rho here": N * (1 + lam) / M - 1,
         "the pace of lam and N is N (1 + lam) steps, not N lam": lambda: M / (N * lam),
     }
 
@@ -65,7 +65,7 @@ def same_damped(lam, N, M):
                          (0.0, 10, 1.0, 0.1)], tol=1e-9, otherwise=(
     "count the stages first: the least whole k with (1 - rho / (1 + lam))^k <= left; each costs 3 N + 1 passes"))
 def passes(lam, N, rho, left):
-    """A function (lam, N, rho, left) -> passes until at most the share `left` of the error of a mode is left."""
+    """A function (lam, N, rho, left) -> passes until at most the share `left` of a mode's error remains."""
     kept, price = 1 - rho / (1 + lam), 3 * N + 1
 
     def stages(factor, share):
@@ -76,13 +76,13 @@ def passes(lam, N, rho, left):
         None: right * price,
         "those are the stages: each costs 3 N + 1 passes": right,
         "those are Adam steps: a step costs three passes, and each stage one more": right * N,
-        "a pass backwards costs two, so a step costs three": right * (N + 1),
+        "a backward pass costs two, so a step costs three": right * (N + 1),
         "the fresh pass at the end of each stage is missing": right * 3 * N,
-        "the fresh pass comes once a stage, not once in all": right * 3 * N + 1,
-        "damped by rho the input goes only that share of its way at a swap":
+        "the fresh pass comes once per stage, not once in all": right * 3 * N + 1,
+        "with damping the input goes only the share rho of its way at a swap":
             lambda: stages(1 - 1 / (1 + lam), left) * price,
         "c = rho / (1 + lam), not rho / lam": lambda: stages(1 - rho / lam, left) * price,
         "the error is multiplied by 1 - c each stage, not by c": lambda: stages(1 - kept, left) * price,
-        "the share that is left is `left`, not 1 - left": lambda: stages(kept, 1 - left) * price,
+        "the remaining share is `left`, not 1 - left": lambda: stages(kept, 1 - left) * price,
         "in whole stages: round the number of stages up": lambda: price * math.log(left) / math.log(kept),
     }
