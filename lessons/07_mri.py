@@ -14,11 +14,11 @@
 # - explain what undersampling does to an image, and show what $A$ cannot see;
 # - run and compare zero-filled, SENSE, L1-wavelet and total variation reconstructions, Deep Image Prior and aSeqDIP;
 # - write aSeqDIP as a loop of a dozen lines from its two equations;
-# - tell by a control whether the method, its network or its learning rate makes two runs differ;
-# - predict what `lam`, `N` and `K` do, test it, and say when `lam` means something else than you think.
+# - use a control to tell whether method, network or learning rate makes two runs differ;
+# - predict what `lam`, `N` and `K` do, test your predictions, and say when `lam` does not mean what you think.
 #
-# **You need** lessons 01 (operators), 02 (Deep Image Prior) and 06 (aSeqDIP), or: linear algebra with complex
-# vectors, and a training loop in PyTorch.
+# **You need** lessons 01 (operators), 02 (Deep Image Prior) and 06 (aSeqDIP), or: linear algebra with complex vectors,
+# and a training loop in PyTorch.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on a machine with two CPU cores (measured); not yet
 # measured on a GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 70.
@@ -55,16 +55,16 @@ banner()
 # %%
 show(
     drawings.coils(),
-    alt="""Left, a head with four coils around it, numbered 1 to 4. Right, for the coils 1 and 3 a row of four pictures
-        with arrows. The sensitivity, white beside the coil and dark far from it; times x, the head, brighter beside
-        the coil; F, its k-space, bright in the centre; M, the same with most columns white: only a solid centre and
-        some single columns are left.""",
+    alt="""Left, a head with four coils around it, numbered 1 to 4. Right, for each of the coils 1 and 3 a row of four
+        pictures joined by arrows: the sensitivity, white beside the coil and dark far from it; after multiplication by
+        x, the head, brighter beside the coil; after F, its k-space, bright in the centre; after M, the same with most
+        columns white, so that only a solid centre and some single columns are left.""",
 )
 
 # %% [markdown]
-# **How a scanner measures.** Each coil receives best what lies near to it; its sensitivity $S$ says how well. The
-# Fourier transform $F$ turns what it sees into its k-space, and the mask $M$ keeps some of the columns: $y = MFSx$.
-# White columns are not measured. The shades of k-space are logarithmic.
+# **How a scanner measures.** Each coil receives the signal of nearby tissue best; its sensitivity $S$ says how well it
+# receives each pixel. The Fourier transform $F$ turns the coil's picture into its k-space, and the mask $M$ keeps some
+# of the columns: $y = MFSx$. White columns are not measured. The gray levels of k-space are logarithmic.
 
 # %% [markdown]
 # ## Predict first
@@ -72,15 +72,16 @@ show(
 # Write your guesses down; the last section asks for them again.
 #
 # 1. We keep every fourth column of k-space. Is the picture blurred, noisy, or something else?
-# 2. Eight coils and a quarter of the columns: $y$ holds twice as many numbers as $x$ has pixels. Is $x$ then known?
-# 3. Deep Image Prior and aSeqDIP both fit a network to the same data. Which one has the better image after one tenth of
-#    the steps? Which one at the end? Are both better than the best classic method?
-# 4. What happens to aSeqDIP if somebody leaves out `norm="ortho"` in the FFT?
+# 2. With eight coils and a quarter of the columns, $y$ contains twice as many numbers as $x$ has pixels. Is $x$ then
+#    known?
+# 3. Deep Image Prior and aSeqDIP both fit a network to the same data. Which has the better image after a tenth of the
+#    steps, and which at the end? Are both better than the best classic method?
+# 4. What happens to aSeqDIP if somebody leaves `norm="ortho"` out of the FFT?
 
 # %% [markdown]
 # ## One scan
 #
-# `load_case` simulates a scan. It keeps the truth apart from the observation: methods see the observation alone.
+# `load_case` simulates a scan. It keeps the truth apart from the observation, and methods see only the observation.
 #
 # | symbol | code | meaning |
 # |---|---|---|
@@ -103,22 +104,23 @@ sens_maps, mask = A.sens_maps, A.mask
 print(type(A).__name__, "maps a", "complex" if A.in_complex else "real", "image to k-space")
 print("share of sampled columns:", round(float(mask.mean()), 2))
 print("methods see:", ", ".join(field for field in vars(observation)))
-print("is the truth among it?", hasattr(observation, "truth"))
+print("is the truth among them?", hasattr(observation, "truth"))
 
 # %% [markdown]
 # ### How strong is the noise?
 #
-# The noise $n$ comes from the receiver: the warm body in the coil, and the amplifiers. It is complex and white, with
-# standard deviation $\sigma$ in the real and in the imaginary part of each sample. A receiver does not know which
-# columns we shall skip, so $\sigma$ must not depend on the mask. We set it by the signal to noise ratio of the
-# **whole** k-space, sampled or not,
+# The noise $n$ arises in the receiver: its amplifiers are noisy, and its coil picks up the thermal noise of the warm
+# body. It is complex and white, with standard deviation $\sigma$ in the real and in the imaginary part of each sample.
+# The receiver does not know which columns we shall skip, so $\sigma$ must not depend on the mask. We set it through the
+# signal-to-noise ratio of the **whole** k-space, sampled or not,
 #
 # $$\mathrm{SNR} = 10\log_{10}\frac{\|FSx\|^2}{\mathbb E\,\|n\|^2} , \qquad
 # \mathbb E\,\|n\|^2 = 2\sigma^2 \cdot \text{coils} \cdot HW .$$
 #
-# Suppose somebody takes the ratio over the **samples** instead. The centre of k-space holds most of the signal and is
-# always sampled, so a sparser mask has the higher mean signal, and with it the noise would rise: skip a column, and the
-# amplifier gets noisier. The same scan at 4x and at 8x shows it:
+# Suppose that somebody takes the ratio over the **samples** instead. The centre of k-space contains most of the signal
+# and is always sampled, so a sparser mask has a higher mean signal. At a fixed ratio the noise would rise with it, as
+# if skipping a column made the amplifier noisier. The same scan with a quarter of the columns (4x) and with an eighth
+# (8x) shows the effect:
 
 # %%
 case8 = load_case("mri", "brain-070", acceleration=8, size=size, coils=coils, seed=0)
@@ -141,13 +143,13 @@ claim(
 )
 claim(
     of_samples["8x"] > of_samples["4x"] + 1 > case.settings["snr"] + 2,
-    "the samples have a higher SNR than the whole k-space: more than 1 dB at 4x, and at 8x 1 dB more",
+    "the SNR of the samples exceeds that of the whole k-space by more than 1 dB at 4x, and is 1 dB higher still at 8x",
     needs="smoke",
 )
 
 # %% [markdown]
-# The last number of each line is the signal energy in the samples over that of their noise, in dB. To keep it fixed, we
-# would have to add more noise at 8x than at 4x. Now the pictures:
+# The last number of each line is the energy of the signal in the samples relative to that of their noise, in dB. To
+# keep it fixed, we would have to add more noise at 8x than at 4x. Now the pictures:
 
 # %%
 k_space = y[0, 0].abs().cpu()
@@ -167,8 +169,9 @@ show(
 # %% [markdown]
 # ## The forward operator, built by hand
 #
-# Three steps, three lines. The image is **centred**, so the shifts are part of $F$; `norm="ortho"` makes $F$ a unitary
-# matrix, $F^HF = I$. Hold on to that word: the last third of this lesson shows what happens without it.
+# The operator takes three steps, one line of code each. The image is **centred**, so the shifts are part of $F$, and
+# `norm="ortho"` makes $F$ a unitary matrix, $F^HF = I$. Remember this argument: the section "What went wrong" shows
+# what happens without it.
 
 
 # %%
@@ -189,7 +192,7 @@ def forward(x):
 
 
 # %% [markdown]
-# Same numbers as the library's operator?
+# Does it give the same numbers as the library's operator?
 
 # %%
 generator = torch.Generator().manual_seed(1)
@@ -205,22 +208,22 @@ claim(
 # %% [markdown]
 # ## The adjoint, and how to know that it is right
 #
-# The adjoint is the map with $\langle Ax, y\rangle = \langle x, A^Hy\rangle$ for all $x$ and $y$. Move one factor
-# after the other to the other side:
+# The adjoint is the map with $\langle Ax, y\rangle = \langle x, A^Hy\rangle$ for all $x$ and $y$. To find it, move the
+# factors to the other side one after another:
 #
 # $$\langle MFSx,\,y\rangle = \langle FSx,\,My\rangle = \langle Sx,\,F^{-1}My\rangle
 # = \langle x,\,S^HF^{-1}My\rangle .$$
 #
 # - $M$ is a real diagonal matrix, so $M^H = M$.
 # - $F$ is unitary, so $F^H = F^{-1}$.
-# - $Sx$ has the parts $s_c\,x$, so $\langle Sx, u\rangle = \sum_c \sum_r \overline{s_c(r)\,x(r)}\,u_c(r)$, and hence
-#   $S^Hu = \sum_c \overline{s_c}\,u_c$: conjugate, multiply, sum over coils.
+# - $Sx$ consists of the parts $s_c\,x$, so $\langle Sx, u\rangle = \sum_c \sum_r \overline{s_c(r)\,x(r)}\,u_c(r)$, and
+#   hence $S^Hu = \sum_c \overline{s_c}\,u_c$: conjugate, multiply, sum over coils.
 
 # %% [markdown]
-# ### Exercise 1: write it
+# ### Exercise 1: write the adjoint
 #
-# `ifft` undoes `fft`. Return $A^Hy$ of shape (1, 1, H, W). The check tries your function on maps that are not
-# normalised and on a $y$ that is not masked.
+# `ifft` is the inverse of `fft`. Return $A^Hy$ of shape (1, 1, H, W). The check tries your function on maps that are
+# not normalised and on a $y$ that is not masked.
 
 
 # %% tags=["exercise"]
@@ -234,8 +237,8 @@ def my_adjoint(y, sens_maps, mask):
 check("mri.adjoint", my_adjoint)
 
 # %% [markdown]
-# A wrong adjoint does not crash; it gives wrong gradients without a word. So we test the definition itself, on random
-# $x$ and $y$: the **dot test**.
+# A wrong adjoint does not crash; it silently gives wrong gradients. So we test the definition itself on random $x$ and
+# $y$. This is the **dot test**.
 
 # %%
 v = torch.randn((1, *A.out_shape), generator=generator, dtype=torch.complex64).to(device())
@@ -256,7 +259,7 @@ claim(
 # %% [markdown]
 # ## What undersampling does: aliasing
 #
-# Take one coil with $S = 1$ and keep every $R$-th column, the zero frequency among them. A comb in k-space is a sum of
+# Take one coil with $S = 1$ and keep every $R$-th column, including the zero frequency. A comb in k-space is a sum of
 # waves,
 #
 # $$m(j) = \frac1R\sum_{r=0}^{R-1} e^{2\pi i\,r\,j/R}, \qquad j = \text{column counted from the centre},$$
@@ -267,7 +270,7 @@ claim(
 #
 # **Two minutes.** Draw the copies of a head for $R = 2$ and for $R = 4$.
 #
-# Not blur and not noise: $R$ copies of the picture on top of each other. That is **aliasing**.
+# The result is neither blurred nor noisy: it is $R$ copies of the picture on top of each other. This is **aliasing**.
 
 # %%
 R = 4
@@ -285,9 +288,9 @@ claim(
 )
 
 # %% [markdown]
-# Columns at **random** have no period, so the copies have no place to sit: they spread sideways into something that
-# looks like noise. The fully sampled **centre** keeps the contrast; where it outweighs the rest, the image looks
-# blurred. This is the mask of our scan.
+# **Random** columns have no period, so the copies have no fixed places: they spread sideways into something that looks
+# like noise. The fully sampled **centre** preserves the contrast; where it outweighs the rest, the image looks blurred.
+# The mask of our scan has both.
 
 # %%
 random_columns = ifft(mask.cpu() * fft(image))
@@ -307,11 +310,11 @@ show(
 # %% [markdown]
 # ## What A cannot see
 #
-# With one coil, $S = 1$, we have $A = MF$, and $F$ is unitary: the null space of $A$ is exactly the set of images whose
-# k-space lives on the columns that were not sampled. Its dimension is $H$ times the number of missing columns, here
-# three quarters of all dimensions. Whatever lies in it can be added to an image without any effect on $y$.
+# With one coil and $S = 1$ we have $A = MF$ with a unitary $F$. So the null space of $A$ is exactly the set of images
+# whose k-space is zero on all sampled columns. Its dimension is $H$ times the number of missing columns, here three
+# quarters of all dimensions. Anything in it can be added to an image without any effect on $y$.
 #
-# **Two minutes.** How does a picture look whose k-space lies on one single column?
+# **Two minutes.** What does a picture look like if its k-space is zero except on one single column?
 #
 # ### Exercise 2: hide something
 #
@@ -330,8 +333,8 @@ def my_unseen(A):
 check("mri.unseen", my_unseen)
 
 # %% [markdown]
-# Noise is easy to hide. Let us hide anatomy: we take the missing columns from **another** slice of the same head.
-# The two images below give the same measurements.
+# Noise is easy to hide. Now let us hide anatomy: we take the missing columns from **another** slice of the same head.
+# The first and the last image below give the same measurements.
 
 # %%
 one_coil = MRIOperator(torch.ones((1, size, size), dtype=torch.complex64), mask.cpu())
@@ -347,7 +350,7 @@ pictures = {
 }
 show(
     plot_images(pictures, None, (0, 1)),
-    alt="""Left: the slice x. Middle: another slice of the same head, nearer to its top. Right:
+    alt="""Left: the slice x. Middle: another slice of the same head, nearer the top. Right:
         the impostor, which shows the ventricles and folds of the other slice over the
         coarse contrast of x.""",
 )
@@ -362,15 +365,15 @@ claim(
 # %% [markdown]
 # ## Why coils help, and why they do not suffice
 #
-# Each coil sees the image weighted by its own sensitivity, so the copies that alias onto each other carry different
-# weights, and the mixture can be solved for. How well? The mask acts on columns only, so the Fourier transform along
-# each column is unitary and commutes with $M$. What remains is one small system **for each image row** $r$:
+# Each coil sees the image weighted by its own sensitivity, so the copies that alias onto each other have different
+# weights in each coil, and one can solve for them. How well? The mask acts on whole columns, so it commutes with the
+# Fourier transform along each column, which is unitary. What remains is one small system **for each image row** $r$:
 #
 # $$\|Ax\|^2 = \sum_r \|B_r\,x_r\|^2, \qquad
 # B_r = \begin{pmatrix} M_W F_W\,\mathrm{diag}(s_1(r,\cdot)) \\ \vdots \\ M_W F_W\,\mathrm{diag}(s_C(r,\cdot))
 # \end{pmatrix}.$$
 #
-# So we can look at **all** singular values of $A$, one row at a time.
+# So we can compute **all** singular values of $A$, one row at a time.
 
 
 # %%
@@ -396,7 +399,7 @@ spectra = {
 }
 
 # %% [markdown]
-# First a check that the row systems are what we claim, on an image that is zero outside of one row:
+# First we check this claim about the row systems on an image that is zero outside one row:
 
 # %%
 only_row = torch.zeros(1, 1, size, size, dtype=torch.complex64)
@@ -446,18 +449,19 @@ claim(
 claim(fewer < more, "at 8x they see fewer than at 4x", needs="smoke")
 
 # %% [markdown]
-# So the count of numbers in $y$ says little. Coil maps are **smooth**: in k-space they mix a column with its near
-# neighbours only, and the middle of a wide gap in the mask stays dark, whatever the number of coils. In between lie
-# directions that are seen faintly; plain least squares divides the noise by their small singular values.
+# So counting the numbers in $y$ says little. Coil maps are **smooth**: in k-space they mix a column only with its near
+# neighbours, so the middle of a wide gap in the mask stays unseen, whatever the number of coils. Between the seen and
+# the unseen directions lie those that are seen faintly; plain least squares divides the noise by their small singular
+# values.
 #
-# What the coils leave open, a **prior** must fill: small energy, few wavelets, or the structure of a network.
+# A **prior** must fill in what the coils leave open: small energy, few wavelets, or the structure of a network.
 
 # %% [markdown]
 # ### Where do the maps come from? (stretch)
 #
-# We simulated the coils, so we know them. A scanner does not. ESPIRiT estimates them from the fully sampled centre of
-# $y$. That leaves one phase per pixel open, the same for all coils, so we compare
-# $|\langle s^{\rm true}(r), s^{\rm ESPIRiT}(r)\rangle|$ over coils: it is 1 where the two agree.
+# We simulated the coils, so we know their maps; a scanner does not. ESPIRiT estimates them from the fully sampled
+# centre of $y$. The estimate leaves one phase per pixel open, the same for all coils. So we compare
+# $|\langle s^{\rm true}(r), s^{\rm ESPIRiT}(r)\rangle|$ over coils, which is 1 where the two agree.
 
 # %%
 estimated = espirit_maps(y[0].cpu(), mask.cpu())
@@ -473,29 +477,29 @@ pictures = {
 }
 show(
     plot_images(pictures, None, (0, 1)),
-    alt="""Magnitudes of two coil maps, each true and by ESPIRiT: inside the head they look alike,
-        brighter towards the coil. In the corners, where there is no signal, the estimate is an
-        arbitrary gray, whether the true map is dark there or, as |s2| at the lower right, at
-        its brightest. The last panel, the agreement, is white over the
-        head and turns gray in the corners.""",
+    alt="""Magnitudes of two coil maps, each the true one and the one by ESPIRiT: inside the head they
+        look alike, brighter towards the coil. In the corners, where there is no signal, the estimate
+        is an arbitrary gray, whether the true map is dark there or, like |s2| at the lower right, at
+        its brightest. The last panel, the agreement, is white over the head and turns gray in the
+        corners.""",
 )
-print(f"median agreement inside of the head: {float(agreement[inside].median()):.4f}")
+print(f"median agreement inside the head: {float(agreement[inside].median()):.4f}")
 print(f"smallest agreement in the air around it: {float(agreement[air].min()):.4f}")
 rejected = float((estimated.abs().sum(dim=0) == 0).float().mean())
 print(f"pixels that ESPIRiT rejects: {rejected:.1%}")
 
 # %%
 claim(
-    agreement[inside].median() > 0.95, "the median agreement inside of the head is above 0.95"
+    agreement[inside].median() > 0.95, "the median agreement inside the head is above 0.95"
 )
 claim(rejected < 0.01, "ESPIRiT rejects less than 1 % of the pixels")
 
 # %% [markdown]
 # ESPIRiT can set its maps to zero where there is no signal. With so few calibration lines its kernel is too small to
-# tell such places: it rejects hardly any, and in the air the maps are arbitrary.
+# recognise such places: it rejects hardly any, and in the air the maps are arbitrary.
 #
-# The rest of this lesson uses the true maps. That flatters every method alike; `load_case(..., maps="espirit")` does
-# not. At 8x the centre is narrower. Is it wide enough for ESPIRiT's kernel?
+# The rest of this lesson uses the true maps, which flatters every method alike; `load_case(..., maps="espirit")` takes
+# the estimated ones. At 8x the centre is narrower. Is it wide enough for ESPIRiT's kernel?
 
 # %%
 try:
@@ -507,17 +511,17 @@ except InputError as error:
 # %% [markdown]
 # ## Four classic answers
 #
-# - **zero-filled** solves nothing: $A^Hy$.
+# - **zero-filled** solves nothing: it returns $A^Hy$.
 # - **SENSE** asks for small energy: $\min_x \frac12\|Ax-y\|^2 + \frac\lambda2\|x\|^2$.
-# - **L1-wavelet** asks for few wavelets: $\min_x \frac12\|Ax-y\|^2 + \lambda\|\Psi x\|_1$, with $\Psi$ a wavelet
-#   transform. Its wavelets sit on a grid, which leaves blocks in the image. So each iteration moves the grid by a
-#   random shift, and the blocks average out (**cycle spinning**). With the grid $\Psi$ changes from step to step, so no
-#   fixed objective is minimised: the formula is that of a grid that stays.
-# - **TV** asks for few edges: $\min_x \frac12\|Ax-y\|^2 + \lambda\,\mathrm{TV}(x)$, with the sum over the pixels of
-#   the length of the gradient.
+# - **L1-wavelet** asks for few wavelets: $\min_x \frac12\|Ax-y\|^2 + \lambda\|\Psi x\|_1$, where $\Psi$ is a wavelet
+#   transform. The wavelets sit on a grid, which leaves blocks in the image. So each iteration moves the grid by a
+#   random shift, and the blocks average out (**cycle spinning**). Then $\Psi$ changes from step to step, and no fixed
+#   objective is minimised; the formula is the one for a grid that stays.
+# - **TV** asks for few edges: $\min_x \frac12\|Ax-y\|^2 + \lambda\,\mathrm{TV}(x)$, where $\mathrm{TV}$ sums the length
+#   of the gradient over the pixels.
 #
-# Each $\lambda$ is its own, found by a recorded search on another slice; they have nothing to do with the `lam` of
-# aSeqDIP.
+# Each method has a $\lambda$ of its own, found by a recorded search on another slice; none of them is related to the
+# `lam` of aSeqDIP.
 
 # %%
 results = {
@@ -553,8 +557,8 @@ compare(
     results,
     alt="""Zero-filled, SENSE, L1-wavelet, TV and the truth; below, the central box enlarged; below
         that, four times the error in the box. The dark ventricle is missing in the zero-filled
-        image, faint in SENSE and visible in L1-wavelet and TV; its error is the weakest
-        with L1-wavelet.""",
+        image, faint in SENSE and visible in L1-wavelet and TV; its error is weakest with
+        L1-wavelet.""",
 )
 
 # %%
@@ -564,10 +568,10 @@ claim(
     score["l1_wavelet"] > score["sense"] + 1,
     "the wavelet prior gains more than 1 dB over SENSE",
 )
-claim(score["tv"] > score["sense"] + 1, "and so does TV")
+claim(score["tv"] > score["sense"] + 1, "TV gains more than 1 dB over SENSE as well")
 
 # %% [markdown]
-# How much is the moving grid worth? The same wavelets and the same weight, on a grid that stays:
+# How much is the moving grid worth? We run the same wavelets with the same weight on a grid that stays:
 
 # %%
 still = configure("l1_wavelet", "mri", profile(), fixed_grid=True)
@@ -576,19 +580,19 @@ print(f"L1-wavelet: fixed grid {fixed_grid:.2f} dB, cycle spinning {score['l1_wa
 claim(score["l1_wavelet"] > fixed_grid + 1, "cycle spinning gains more than 1 dB")
 
 # %% [markdown]
-# The residual box is where reading an MR image begins: PSNR averages over the head and its background, a box shows
+# Reading an MR image begins with the error boxes: PSNR averages over the head and its background, whereas a box shows
 # **which** structure is wrong. Look for edges in the error: noise has none.
 #
-# ### The classics at their size
+# ### The classic methods at a larger size
 #
-# 128 pixels and 8 coils are there for the networks, which would take four times as long with twice the side. The
-# classics need no such mercy. So we give them 256 pixels, 15 coils as in the paper, and **equispaced** columns: the
-# dense centre and a comb, as in the brain scans of fastMRI. Random columns stand beside it for comparison.
+# We use 128 pixels and 8 coils for the sake of the networks, which would take four times as long at twice the side. The
+# classic methods are fast enough for more. So we give them 256 pixels, 15 coils as in the paper, and **equispaced**
+# columns: a dense centre and a comb, as in the brain scans of fastMRI. For comparison we also run random columns.
 #
-# One more method is in the table. `pnp`, **plug-and-play**, needs no training either: non-local means, a denoiser of
-# 2005 (lesson 09), takes the place of the prior in an iteration that alternates denoising and fitting the data.
+# The table has one more method. `pnp`, **plug-and-play**, needs no training either: non-local means, a denoiser of 2005
+# (lesson 09), replaces the prior in an iteration that alternates denoising and fitting the data.
 #
-# Which of the two masks do you expect to be better: for zero filling, and for the methods that know the coils?
+# Which of the two masks do you expect to be better for zero filling, and which for the methods that know the coils?
 
 # %%
 large, many = pick(smoke=80, laptop=256, paper=320), pick(smoke=4, laptop=15, paper=15)
@@ -612,7 +616,7 @@ compare(
     alt="""Zero-filled, SENSE, L1-wavelet, TV, plug-and-play and the truth at 256 pixels with 15 coils; below,
         the central box enlarged, and four times the error in it. The zero-filled image is smeared,
         SENSE grainy. With L1-wavelet, TV and plug-and-play the grain is gone and the ventricle stands
-        out, the flattest with plug-and-play; what errors are left follow edges.""",
+        out, flattest with plug-and-play; the errors that are left follow edges.""",
 )
 
 # %%
@@ -628,7 +632,7 @@ for pattern, found in large_score.items():
     )
 claim(
     min(large_score["equispaced"][name] - score[name] for name in ("l1_wavelet", "tv")) > 3,
-    "wavelets and TV have more than 3 dB over their values at 128 pixels with 8 coils",
+    "wavelets and TV are more than 3 dB above their values at 128 pixels with 8 coils",
 )
 gain = {name: value - large_score["random"][name] for name, value in large_score["equispaced"].items()}
 print("equispaced - random: " + ", ".join(f"{name} {value:+.2f} dB" for name, value in gain.items()))
@@ -638,22 +642,24 @@ claim(
 )
 
 # %% [markdown]
-# Which mask is better depends on who asks. Zero filling shows the aliasing as it is, a smear or folded copies; which of
-# them costs more PSNR can turn with the size and the draw of the mask. A method that knows the coils can unfold the
-# copies. Smooth maps reach near neighbours only, and a comb has no wide gap: every missing column lies near a measured
-# one. Random columns leave wide gaps, and their middle stays dark. That speaks for the comb, and with SENSE, wavelets
-# and TV it is the better one here. But plug-and-play knows the coils as well, and is better with random columns: the
-# prior has a say, too. (One slice, and one draw of each mask.)
+# Which mask is better depends on the method. Zero filling shows the aliasing as it is, as a smear or as folded copies;
+# which of the two costs more PSNR can change with the size and the draw of the mask. A method that knows the coils can
+# unfold the copies. Smooth maps reach only near neighbours, and a comb has no wide gaps: every missing column lies near
+# a measured one. Random columns leave wide gaps, whose middle stays unseen. This speaks for the comb, and with SENSE,
+# wavelets and TV the comb is better here. But plug-and-play knows the coils as well, and it is better with random
+# columns, so the prior matters too. (This is one slice, and one draw of each mask.)
 #
-# The tables at 128 and at 256 pixels are of different problems, so their difference is no gain of a method. The slice
-# was measured with 217 x 181 pixels: at 256 it is slightly enlarged, and the outer k-space is nearly empty. The same
-# 8 % of the columns make a centre of 20 lines instead of 10, and there are nearly twice as many coils. The lesson from
-# it is another one: at 128 pixels **every** method looks poor. Do not carry a decibel from there to a scanner.
+# The tables at 128 and at 256 pixels belong to different problems, so their difference is not a gain of any method. The
+# slice was measured with 217 x 181 pixels; at 256 it is slightly enlarged, and its outer k-space is nearly empty. The
+# same 8 % of the columns make a centre of 20 lines instead of 10, and there are nearly twice as many coils. What the
+# two tables do teach is that at 128 pixels **every** method looks poor. Do not transfer decibels from there to a
+# scanner.
 
 # %% [markdown]
 # ## Deep Image Prior
 #
-# A U-Net $f_\phi$ with random weights, a fixed noise input $z$, and nothing but the data (Eq. 1 of the paper):
+# Take a U-Net $f_\phi$ with random weights and a fixed noise input $z$, and fit it to the data alone (Eq. 1 of the
+# paper):
 #
 # $$\min_\phi\ \|A f_\phi(z) - y\|^2 .$$
 #
@@ -702,7 +708,7 @@ def my_aseqdip(observation, method, seed):
 
 
 # %% [markdown]
-# Is this what the library does? Same settings, same seed, twenty steps:
+# Does the library do the same? We compare twenty steps with the same settings and the same seed:
 
 # %%
 aseqdip = configure("aseqdip", "mri", profile(), steps, refresh="fresh")
@@ -721,19 +727,20 @@ claim(
 )
 
 # %% [markdown]
-# Two details that are easy to get wrong:
+# Two details are easy to get wrong:
 #
-# - **One Adam object lives through all stages.** A new one per stage would forget its averages every $N$ steps.
-# - **Eq. 4 is a fresh forward pass.** `x` in the loop was computed before the last update; using it as the next $z$ is
-#   one update stale (the library calls it `refresh="stale"`).
+# - **One Adam object lives through all stages.** A new one for each stage would forget its averages every $N$ steps.
+# - **Eq. 4 is a fresh forward pass.** `x` in the loop was computed before the last update, so it would be one update
+#   out of date as the next $z$ (the library calls this `refresh="stale"`).
 #
-# If the stages come to rest, $z = f_\phi(z)$: the answer is a fixed point of the network, an image that the network,
-# as an autoencoder, passes unchanged. The autoencoding term pulls towards that, the data term ties it to $y$.
+# If the stages come to rest, then $z = f_\phi(z)$: the answer is a fixed point of the network, an image that the
+# network, as an autoencoder, returns unchanged. The autoencoding term pulls towards such an image, and the data term
+# ties it to $y$.
 
 # %% [markdown]
-# ### Watch it
+# ### Watch a run
 #
-# `iterate` yields a state after each Adam step. To pause, stop pulling.
+# `iterate` yields a state after each Adam step. To pause a run, stop asking for states.
 
 # %%
 moments = pick(smoke=(2, 6, 12), laptop=(4, 20, 60, 120), paper=(10, 100, 400, 1000))
@@ -769,7 +776,7 @@ compare(
 
 # %% [markdown]
 # Look at the boxes before you believe the table. Is the image with the highest PSNR the one with the sharpest
-# ventricle? Do PSNR and SSIM agree? Which of the errors are structure, which are grain?
+# ventricle? Do PSNR and SSIM agree? Which of the errors are structure, and which are grain?
 #
 # ### Two curves that answer prediction 3
 
@@ -820,10 +827,11 @@ claim(
 # %% [markdown]
 # ### Method, network or rate? A control
 #
-# The two curves differ in three things: the method, the network (a U-Net, `lite`, against `lite-half`, which does most
-# of its work at half the size) and the learning rate. Each method has the settings that its own search found, which is
-# fair for the end of a run. It does not tell **why** DIP is ahead early. A control changes one thing at a time: both
-# methods with the same network and the same rate, from the same seed, for a part of the steps.
+# The two runs differ in three things: the method, the network (the U-Net `lite` against `lite-half`, which does most of
+# its work at half the size) and the learning rate. Each method has the settings that its own search found, which is a
+# fair way to compare the ends of the runs. But it does not tell us **why** DIP is ahead early. A control changes one
+# thing at a time: here both methods get the same network and the same rate, from the same seed, for a part of the
+# steps.
 #
 # Predict: how much of DIP's early lead is left when aSeqDIP and DIP share network and rate?
 
@@ -876,19 +884,19 @@ claim(
 )
 
 # %% [markdown]
-# So DIP's early lead is not due to its network or to its rate: with both equal it is larger. It belongs to what else
-# differs, that is to the method: the input, noise or $A^Hy$, that stays or moves, and the autoencoding term. The rate
-# matters for who is ahead later: with its own, smaller one aSeqDIP has overtaken all three runs of DIP by the last
-# column of the table; at DIP's rate it stays behind.
+# So DIP's early lead is not due to its network or its rate: with both equal the lead is larger. It comes from what
+# still differs, which is the method: the input, which is noise or $A^Hy$ and stays or moves, and the autoencoding term.
+# The rate matters for who is ahead later. With its own, smaller rate aSeqDIP has overtaken all three runs of DIP by the
+# last column of the table; with DIP's rate it stays behind.
 #
-# Note what the control does **not** say. A rate that suits one method need not suit the other, so equal rates are no
-# fairer a race than tuned ones: they answer another question. And it is one slice and one seed.
+# Note what the control does **not** say. A rate that suits one method need not suit the other, so a race at equal rates
+# is no fairer than one at tuned rates; it answers a different question. And this is one slice and one seed.
 
 # %% [markdown]
 # ### Do networks beat the classics?
 #
-# Compare with wavelets on the fixed grid alone, and you would say so. With a moving grid, or with TV, it is another
-# story.
+# If you compared only with wavelets on the fixed grid, you would say yes. With a moving grid, or with TV, the answer
+# changes.
 
 # %%
 ssim = {name: result.metrics["ssim"]["final"] for name, result in results.items()}
@@ -899,14 +907,14 @@ for name in ("DIP", "aSeqDIP"):
 claim(score["aSeqDIP"] > fixed_grid + 1, "aSeqDIP is more than 1 dB above the wavelets on a fixed grid")
 claim(score["tv"] > score["DIP"] + 1, "TV is more than 1 dB above DIP")
 claim(abs(score["aSeqDIP"] - score["tv"]) < 1, "aSeqDIP and TV are less than 1 dB apart")
-claim(ssim["aSeqDIP"] > ssim["tv"] + 0.01, "and by SSIM aSeqDIP is ahead, by more than 0.01")
-claim(ssim["DIP"] > ssim["tv"], "by SSIM DIP is above TV, too")
+claim(ssim["aSeqDIP"] > ssim["tv"] + 0.01, "by SSIM aSeqDIP is ahead of TV, by more than 0.01")
+claim(ssim["DIP"] > ssim["tv"], "by SSIM DIP is above TV as well")
 
 # %% [markdown]
-# So on this scan the two measures disagree: by PSNR DIP is below wavelets and TV, and aSeqDIP within 1 dB of TV; by
-# SSIM both networks are above TV. What a comparison says depends on how much care its baselines got. Here is the
-# course's own comparison, at a larger size and with the full budget: each cell is PSNR in dB and SSIM, the mean over
-# three seeds. All its slices come from one head, so they are no independent patients.
+# So on this scan the two measures disagree. By PSNR DIP is below wavelets and TV, and aSeqDIP is within 1 dB of TV; by
+# SSIM both networks are above TV. The verdict of a comparison depends on how much care its baselines received. Here is
+# the course's own comparison, at a larger size and with the full budget. Each cell gives PSNR in dB and SSIM, as means
+# over three seeds. All its slices come from one head, so they do not count as independent patients.
 
 # %% tags=["stored-result"]
 rows = stored("compare_mri")["rows"]
@@ -945,27 +953,28 @@ for name, (psnr, ssim) in ahead.items():
 
 for name in ("sense", "l1_wavelet"):
     claim(ahead[name][0].min() > 0.3, f"stored: on each slice aSeqDIP is more than 0.3 dB above {name}", "smoke")
-claim(ahead["tv"][0].min() > 0, "stored: on each slice aSeqDIP has the higher mean PSNR than TV", "smoke")
-claim(ahead["tv"][1].min() > 0, "stored: on each slice aSeqDIP has the higher mean SSIM than TV", "smoke")
+claim(ahead["tv"][0].min() > 0, "stored: on each slice aSeqDIP has a higher mean PSNR than TV", "smoke")
+claim(ahead["tv"][1].min() > 0, "stored: on each slice aSeqDIP has a higher mean SSIM than TV", "smoke")
 claim(-1 < ahead["pnp"][0].mean() < 0,
-      "stored: in the mean plug-and-play is above aSeqDIP, by less than 1 dB", "smoke")
+      "stored: in the mean over the slices plug-and-play is above aSeqDIP, by less than 1 dB", "smoke")
 
 # %% [markdown]
-# aSeqDIP has a higher mean PSNR and SSIM than TV on each slice. Plug-and-play has a higher mean PSNR than both, in a
-# small share of aSeqDIP's time. Are these leads findings? Three seeds draw three masks, and the differences change with
-# them. How large a mean difference another draw of the seeds makes of two equal methods, `docs/RESULTS.md` computes:
-# the **noise floor**. Plug-and-play's lead lies within it, on each slice and in the mean: the two are level. The mean
-# lead over TV lies above it, but most of that lead is one slice, and on the other four the two are level. That aSeqDIP
-# is the best method here that needs no training, this table does **not** say.
+# On each slice aSeqDIP has a higher mean PSNR and SSIM than TV. Plug-and-play has a higher mean PSNR than both, in a
+# small fraction of aSeqDIP's time. Are these leads findings? Three seeds draw three masks, and the differences change
+# with them. `docs/RESULTS.md` computes the **noise floor**: how large a mean difference between two equal methods
+# another draw of the seeds can make. Plug-and-play's lead lies within it, on each slice and in the mean, so the two are
+# level. The mean lead over TV lies above it, but most of that lead comes from one slice; on the other four the two are
+# level. So this table does **not** say that aSeqDIP is the best method here that needs no training.
 #
-# The run above is one image, one seed, and a laptop's budget: it is **no** ranking. Which of DIP and aSeqDIP ends
+# The run above is one image, one seed and a laptop's budget, so it is **not** a ranking. Which of DIP and aSeqDIP ends
 # higher can change with the seed, the slice and the number of steps. Lesson 12 compares the methods on several slices
 # and seeds, each with settings found by a search of equal budget.
 #
 # ### Is the noise fitted? (stretch)
 #
-# The truth itself misses $y$ by the noise: $\mathbb E\,\|Ax - y\|^2 = \mathbb E\,\|n\|^2 = 2\sigma^2 \cdot$ (number of
-# samples), where $\sigma$ is the standard deviation per real component. A fit far below this line has learned noise.
+# Even the truth misses $y$ by the noise: $\mathbb E\,\|Ax - y\|^2 = \mathbb E\,\|n\|^2 = 2\sigma^2 \cdot$ (number of
+# samples), where $\sigma$ is the standard deviation per real component. If a fit lies far below this value, it has
+# learned noise.
 
 # %%
 samples = y.shape[1] * y.shape[2] * int(mask.sum())
@@ -992,10 +1001,10 @@ for name in ("DIP", "aSeqDIP"):
 #
 # The authors' MRI script puts the data into the next input (`sjames40/Aseq_DIP` at f6d4a66, `Aseq_DIP_MRI.py`, lines
 # 141 and 149-151): before an output $f$ becomes the next input, its sampled k-space is replaced by the data,
-# $k = (1-M)FSf + My$ and $z = S^HF^{-1}k$. Write it for maps with $\sum_c|s_c|^2 = 1$. It fits into one line with `A`
-# and `A.adjoint`. (The library's `refresh="projected"` does it with a fresh output. The script takes the one from
-# before the last update, and keeps $z$ in other units than $f$; lesson 14.)
-# Before you run the next cell: does the result fit the data, $Az = y$, with one coil? With eight?
+# $k = (1-M)FSf + My$ and $z = S^HF^{-1}k$. Write this step for maps with $\sum_c|s_c|^2 = 1$. It fits into one line
+# with `A` and `A.adjoint`. (The library's `refresh="projected"` does it with a fresh output. The script takes the
+# output from before the last update, and keeps $z$ in different units from $f$; see lesson 14.) Before you run the next
+# cell, predict: does the result fit the data, $Az = y$, with one coil? With eight?
 
 
 # %% tags=["exercise"]
@@ -1008,7 +1017,7 @@ def my_projection(f, y, A):
 check("mri.project", my_projection)
 
 # %% [markdown]
-# The next cell measures the share of the residual that is left, $\|Az - y\|\,/\,\|Af - y\|$, for a random $f$ and for
+# The next cell measures what share of the residual is left, $\|Az - y\|\,/\,\|Af - y\|$, for a random $f$ and for
 # $f = A^Hy$.
 
 
@@ -1029,16 +1038,17 @@ claim(left_by_one < 1e-5, "with one coil nothing is left, within 1e-5: a project
 claim(min(left_over.values()) > 0.1, "with several coils more than 10 % is left")
 
 # %% [markdown]
-# So it is a **projection** onto the images that fit the data with one coil only. In general it is one step of gradient
-# descent on $\frac12\|Af - y\|^2$ with step 1, a **Landweber step**: combining the coils, $S^H$, mixes the replaced
-# samples with each other. What is left of $A^Hy$ lies in the directions that the singular values call faint.
+# So only with one coil is this a **projection** onto the images that fit the data. In general it is one step of
+# gradient descent on $\frac12\|Af - y\|^2$ with step size 1, a **Landweber step**, because combining the coils, $S^H$,
+# mixes the replaced samples with each other. What is left for $f = A^Hy$ lies in the directions that have small
+# singular values.
 
 # %% [markdown]
 # ## Modify: lam, N, K
 #
-# The settings of the full run come from a search. The paper takes `lam` = 1 and `N` = 2; start from there, with a
-# smaller learning rate, since the input moves at every second step, and with fewer steps. `N` and `K` share the budget:
-# $NK$ Adam steps in all.
+# The settings of the full run come from a search. The paper takes `lam` = 1 and `N` = 2. Start from these, with fewer
+# steps, and with a smaller learning rate because the input moves at every second step. `N` and `K` share the budget:
+# there are $NK$ Adam steps in all.
 
 # %%
 paper = replace(aseqdip, lam=1.0, N=2, lr=3e-4).with_steps(pick(smoke=6, laptop=300, paper=1000))
@@ -1063,12 +1073,12 @@ if (lam, N) == (0.0, 2):
     claim(after < before - 2, "without the autoencoding term it is more than 2 dB worse at this step")
 
 # %% [markdown]
-# Without it nothing holds the output near its own input, and the input moves under the network every second step. Now
-# try `lam, N = 0.0, 10`: the input stays where it is for longer. Does `N` do part of the work of `lam`?
+# Without this term nothing holds the output near its own input, and the input moves at every second step. Now try
+# `lam, N = 0.0, 10`, which leaves the input in place for longer. Does `N` do part of the work of `lam`?
 #
-# The same with sliders: Run repeats the run with the published `lam` and `N`, then move `lam`, `N`, `K`, or set
-# `refresh` to `projected`, which is exercise 3. The panel lives only in a running notebook. Nothing after it depends on
-# it.
+# The panel below does the same with sliders. Run repeats the run with the published `lam` and `N`; then move `lam`, `N`
+# or `K`, or set `refresh` to `projected`, which is exercise 3. The panel works only in a running notebook, and nothing
+# after it depends on it.
 
 # %%
 from aseqdip_lite.widgets import panel
@@ -1076,7 +1086,7 @@ from aseqdip_lite.widgets import panel
 panel("mri", size=size, coils=coils, **paper.to_dict())
 
 # %% [markdown]
-# ## Eight times fewer (stretch)
+# ## Eight times fewer columns (stretch)
 
 # %%
 steps8 = pick(smoke=8, laptop=500, paper=4000)
@@ -1094,7 +1104,7 @@ compare(
     case8,
     best8,
     alt="""L1-wavelet, TV, DIP and aSeqDIP at 8x and the truth. L1-wavelet and TV are streaked, DIP
-        is grainy, aSeqDIP smooth; in all four the enlarged box has lost the shape of the
+        is grainy, aSeqDIP is smooth; in all four the enlarged box has lost the shape of the
         ventricle, which shows in the error boxes.""",
 )
 
@@ -1105,24 +1115,24 @@ for name in ("zero_filled", "sense", "l1_wavelet", "tv"):
     claim(lost > 2, f"{name} loses more than 2 dB from 4x to 8x")
 score8 = {name: results8[name].metrics["psnr"]["final"] for name in best8}
 spread = max(score8.values()) - min(score8.values())
-print(f"at 8x the best and the last of {', '.join(score8)} are {spread:.2f} dB apart")
+print(f"at 8x the best and the worst of {', '.join(score8)} are {spread:.2f} dB apart")
 claim(spread < 1, "at 8x these four are less than 1 dB apart")
 
 # %% [markdown]
-# The singular values said so: at 8x fewer directions are seen. What a method shows there comes from its
-# prior, and a prior that invents **plausible** structure is more dangerous than one that leaves streaks. That is one
+# The singular values predicted this: at 8x fewer directions are seen. What a method shows in the others comes from its
+# prior, and a prior that invents **plausible** structure is more dangerous than one that leaves streaks. This is one
 # more reason why these pictures are for teaching.
 
 # %% [markdown]
 # ## What went wrong, and why: an FFT that is not normalised
 #
-# Somebody drops `norm="ortho"`. Nothing crashes: $F$ and $y$ both grow by the factor $c = \sqrt{HW}$, and without
-# noise a perfect image still has data term zero. The authors' MRI script does this, too (lines 53-57), in a loss
-# without squares (lesson 14). With squares the data term is now
+# Somebody leaves out `norm="ortho"`. Nothing crashes: $F$ and $y$ both grow by the factor $c = \sqrt{HW}$, and without
+# noise a perfect image still has a data term of zero. The authors' MRI script does this as well (lines 53-57), in a
+# loss without squares (lesson 14). With squares the data term becomes
 #
 # $$\|cAf - cy\|^2 = c^2\,\|Af - y\|^2 ,$$
 #
-# while the autoencoding term has not changed.
+# while the autoencoding term does not change.
 #
 # ### Exercise 4: which lam means the same?
 #
@@ -1139,7 +1149,7 @@ def same_lam(lam, H, W):
 check("mri.lam", same_lam)
 
 # %% [markdown]
-# We run the mistake. `c * A` is the library's operator times a number, and its adjoint follows by itself.
+# Now we run the mistake. `c * A` is the library's operator times a number, and its adjoint is scaled automatically.
 
 # %%
 c = math.sqrt(size * size)
@@ -1169,22 +1179,23 @@ scores = dict(zip(pictures, (f"{value:.2f} dB" for value in (before, wrong, fixe
 show(
     plot_images(pictures, case.truth, case.window, scores),
     alt="""aSeqDIP with the orthonormal FFT, with the unnormalised FFT and the same lam, and with
-        lam times H W; the truth; below, four times the errors. The second picture is the worst,
-        the third is like the first.""",
+        lam times H W; the truth; below, four times the errors. The second picture is the worst;
+        the third looks like the first.""",
 )
 claim(wrong < before - 2, "the unnormalised FFT costs more than 2 dB at this step")
-claim(fixed > wrong + 2, "lam times H W wins more than 2 dB back")
+claim(fixed > wrong + 2, "lam times H W recovers more than 2 dB")
 
 # %% [markdown]
-# The dot test passed all the same: the operator is fine, its **scale** has moved, and `lam` with it. Adam hides the
-# rest, since a loss times a constant leaves its steps almost unchanged. So a method without `lam` should not notice:
+# The dot test still passes: the operator is correct, but its **scale** has changed, and with it the meaning of `lam`.
+# Adam hides the rest, because a loss times a constant leaves its steps almost unchanged. So a method without `lam`
+# should not notice:
 
 # %%
 few = pick(smoke=6, laptop=20, paper=20)
 _, unnoticed = run_on(unnormalised, dip.with_steps(few))
 reference = results["DIP"].curve["psnr"][few - 1]
 print(f"DIP after {few} steps: orthonormal {reference:.2f} dB, unnormalised {unnoticed:.2f} dB")
-claim(abs(unnoticed - reference) < 0.5, "Deep Image Prior is the same with both, within 0.5 dB")
+claim(abs(unnoticed - reference) < 0.5, "Deep Image Prior gives the same PSNR with both, within 0.5 dB")
 
 # %% [markdown]
 # Whenever you read "lam = 1", ask in which units.
@@ -1205,19 +1216,19 @@ quiz("07")
 # Take out your predictions.
 #
 # 1. Something else: every fourth column **folds** the image. Random columns spread the copies until they look like
-#    noise, and a dense centre makes them look like blur.
-# 2. No: more numbers than unknowns is not enough. Smooth coil maps reach only near neighbours in k-space, so some
+#    noise, and a dense centre makes the result look blurred.
+# 2. No: more numbers than unknowns are not enough. Smooth coil maps reach only near neighbours in k-space, so some
 #    directions stay unseen, and others are seen faintly.
-# 3. DIP is ahead early; aSeqDIP overtakes it. With the same network and rate DIP's early lead is even larger, so it is
-#    the method's. By PSNR DIP ends below TV and below wavelets on a moving grid, and aSeqDIP
-#    is within 1 dB of TV; by SSIM both are above TV. In the stored comparison plug-and-play is level with aSeqDIP by
-#    PSNR, and above it by SSIM on four of five slices. And the box may choose another winner than all of them.
-# 4. `lam` changes its meaning with the scale of $A$, and no error message tells.
+# 3. DIP is ahead early; aSeqDIP overtakes it. With the same network and rate DIP's early lead is even larger, so it
+#    comes from the method. By PSNR DIP ends below TV and below wavelets on a moving grid, and aSeqDIP is within 1 dB of
+#    TV; by SSIM both are above TV. In the stored comparison plug-and-play is level with aSeqDIP by PSNR, and above it
+#    by SSIM on four of five slices. And the error box may suggest yet another winner.
+# 4. `lam` changes its meaning with the scale of $A$, and no error message says so.
 #
 # - You can write $A$ and $A^H$ for a scanner's sampling and *prove* them right with the dot test.
-# - You can say whose noise it is: $\sigma$ belongs to the receiver, not to the mask.
+# - You can say where the noise comes from: $\sigma$ belongs to the receiver, not to the mask.
 # - You can name what a measurement cannot see, and show two images that it cannot tell apart.
-# - You can write aSeqDIP from its equations, bit for bit.
+# - You can write aSeqDIP from its equations, and check it against the library.
 # - You can tell a fair claim ("one slice, one seed, this budget") from a ranking, and ask how strong the baselines
 #   were.
 

@@ -172,7 +172,7 @@ def test_check_prints_the_verdict_and_knows_its_exercises(capsys):
     check("mri.lam", lambda lam, H, W: lam)
     right, wrong = capsys.readouterr().out.splitlines()
     assert "mri.lam: right" in right
-    assert "mri.lam: not yet: only the data term holds A" in wrong
+    assert "mri.lam: not yet: only the data term contains A" in wrong
     with pytest.raises(InputError, match="unknown exercise 'mri.lamb': did you mean 'mri.lam'?"):
         check("mri.lamb", 1)
 

@@ -41,7 +41,7 @@ AXES = ": batch and channel axes stay, and the adjoint ends with a sum over coil
                                   for A, generator in (small_operator(normalised=False),
                                                        small_operator(2, False, OTHER))],
           tol=1e-4, form=AXES, otherwise=(
-    "not A^H y: undo the three steps in reverse order, each by its adjoint: M, then F^H, then S^H"))
+    "not A^H y: apply the adjoints of the three steps in reverse order: M, then F^H, then S^H"))
 def adjoint(y, s, mask):
     """A^H as a function of (y, sens_maps, mask); tried on maps that are not normalised and y that is not masked."""
     A = MRIOperator(s, mask)
@@ -60,14 +60,14 @@ def adjoint(y, s, mask):
         "the coil maps are not conjugated: the adjoint of a multiplication by s multiplies by conj(s)":
             (s * F._adjoint(M(y))).sum(dim=1, keepdim=True),
         "F is used twice: the adjoint of the orthonormal F is its inverse, not F again": S._adjoint(F._apply(M(y))),
-        "a mean over coils: the adjoint of copying an image to all coils is their sum": right / len(s),
-        "divided by sum |S|^2: that is an inverse of S, but the adjoint divides by nothing":
+        "a mean over coils: the adjoint of copying an image to all coils is the sum over coils": right / len(s),
+        "divided by sum |S|^2: that gives an inverse of S, but the adjoint divides by nothing":
             right / s.abs().square().sum(dim=0),
-        "the shifts are missing: k-space has its centre in the middle, so ifftshift comes before the FFT, fftshift "
-        "after": [factor * shifted(*moves) for moves in ((0, 0), (0, 2), (1, 0)) for factor in (1, root, 1 / root)],
-        "fftshift and ifftshift are exchanged: they are one for even sides only, and ifftshift comes before the FFT":
+        "the shifts are missing: k-space has its centre in the middle, so ifftshift comes before the FFT and fftshift "
+        "after it": [factor * shifted(*moves) for moves in ((0, 0), (0, 2), (1, 0)) for factor in (1, root, 1 / root)],
+        "fftshift and ifftshift are exchanged: they agree for even sides only, and ifftshift comes before the FFT":
             [shifted(2, 1), shifted(2, 2), shifted(1, 1)],
-        'a factor sqrt(HW): F is orthonormal, norm="ortho", and only then its adjoint is its inverse':
+        'a factor sqrt(HW): F is orthonormal, norm="ortho", and only then is its adjoint its inverse':
             [right / root, right * root],
     }
 
@@ -87,7 +87,7 @@ def unseen(A):
     return {
         None: w - A.adjoint(A(w)),
         "zero is in every null space: find an image that is not zero": 0 * w,
-        "all of it is measured: you kept the sampled columns, take the others": A.adjoint(A(w)),
+        "all of it is measured: you kept the sampled columns, so take the others": A.adjoint(A(w)),
     }
 
 
@@ -99,7 +99,7 @@ def lam(lam, H, W):
         None: lam * H * W,
         "the norm is squared: a factor sqrt(HW) in A and y is a factor HW in the data term": lam * (H * W) ** 0.5,
         "upside down: the data term grew, so lam has to grow with it to keep their ratio": lam / (H * W),
-        "only the data term holds A: it changes with the FFT's factor, the autoencoding term does not": lam,
+        "only the data term contains A: it changes with the FFT's factor, but the autoencoding term does not": lam,
     }
 
 
@@ -114,7 +114,7 @@ def project(f, y, A):
         "that is the zero-filled image: where nothing was measured, keep the k-space of f": A.adjoint(y),
         "that is only the correction: add it to f": A.adjoint(y - A(f)),
         "the sign: the correction leads from A f towards y": f + A.adjoint(A(f) - y),
-        "the sampled k-space of f is still in it: replace it by y, do not add y to it": f + A.adjoint(y),
+        "the sampled k-space of f is still there: replace it by y instead of adding y to it": f + A.adjoint(y),
     }
 
 
@@ -130,5 +130,5 @@ def lam_forward(lam, H, W):
         "the norm is squared: a factor 1 / sqrt(HW) in A and y is a factor 1 / (HW) in the data term":
             lam / (H * W) ** 0.5,
         "upside down: the data term shrank, so lam has to shrink with it to keep their ratio": lam * (H * W),
-        "only the data term holds A: it changes with the FFT's factor, the autoencoding term does not": lam,
+        "only the data term contains A: it changes with the FFT's factor, but the autoencoding term does not": lam,
     }
