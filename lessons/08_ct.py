@@ -10,9 +10,9 @@
 #
 # **After this lesson you can**
 #
-# - go from counted photons to line integrals and back, in Hounsfield units;
-# - write a projector and its exact adjoint in a few lines, and prove the pair;
-# - derive filtered back-projection from the Fourier slice theorem, filter included;
+# - convert between counted photons, line integrals and Hounsfield units;
+# - write a projector and its exact adjoint in a few lines, and prove that they are a pair;
+# - derive filtered back-projection from the Fourier slice theorem, including its filter;
 # - say how many views a picture needs, and where the streaks begin if there are fewer;
 # - run and compare FBP, SIRT, CGLS, total variation, Deep Image Prior and aSeqDIP, also where a radiologist looks;
 # - find an inverse crime, and a bias that no averaging removes.
@@ -21,7 +21,7 @@
 # decomposition, Fourier transforms, and a training loop in PyTorch.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
-# GPU. To work through it, take two hours.
+# GPU. To work through it, take two hours; without the sections marked *stretch*, 105 minutes.
 #
 # **Data** a CT slice that comes with pydicom (MIT); one slice of Colin27 (Holmes et al. 1998; BSD-3-Clause), read as
 # attenuation; stored results of the course. The slices are real, their projections are simulated. Code BSD-3-Clause,
@@ -65,15 +65,16 @@ show(
     alt="""Left, a slice through a head in a dashed circle, the field of view. Five parallel rays cross it obliquely
         and end on a thick line, the detector; a thin curve beyond it is the profile. Middle, above: of 100 photons
         nearly all arrive beside the head and about one behind the most bone; crosses mark rays on which none
-        arrived. Middle, below: the line integral is highest there, and the values made of the counts scatter widely
-        around it. Right, the sinogram, with a line at the row of this view.""",
+        arrived. Middle, below: the line integral is highest behind the most bone, and the values computed from the
+        counts scatter widely around it. Right, the sinogram, with a line at the row of this view.""",
 )
 
 # %% [markdown]
-# **How a CT scan measures.** Left is one *view*: parallel rays cross the object within the *field of view*, and each
-# ends in one place of the *detector*. Middle: the detector counts photons. Bone starves a ray; where hardly any photons
-# arrive, the counts are mostly chance, and the logarithm makes a noisy line integral of them. Right: the profiles of
-# all views, one row each, are the *sinogram*. The marked row belongs to the view on the left.
+# **How a CT scan measures.** Left: in one *view*, parallel rays cross the object within the *field of view*, and each
+# ends at one place of the *detector*. Middle: the detector counts photons. Rays through much bone lose most of theirs;
+# where hardly any photons arrive, the counts are mostly chance, and the logarithm turns them into a noisy line
+# integral. Right: the profiles of all views, one per row, form the *sinogram*. The marked row belongs to the view on
+# the left.
 
 # %% [markdown]
 # ## Predict first
@@ -82,15 +83,16 @@ show(
 #
 # 1. A picture is 100 pixels wide. From how many directions must one look at it: 10, 50, 150, 1000?
 # 2. Filtered back-projection from 30 views: is the picture blurred, noisy, or something else?
-# 3. SIRT, which has no prior but "nothing is darker than air", is of 1972, total variation of 1992, aSeqDIP of 2024.
-#    Which of them comes closest to a real head? To a phantom made of ellipses?
-# 4. A scan with very few photons is noisy. We repeat it a hundred times and average the data. What is left?
+# 3. SIRT, whose only prior is that nothing is darker than air, dates from 1972, total variation from 1992 and aSeqDIP
+#    from 2024. Which of them comes closest to a real head, and which to a phantom made of ellipses?
+# 4. A scan with very few photons is noisy. We repeat it a hundred times and average the data. What is left of the
+#    error?
 
 # %% [markdown]
 # ## From photons to line integrals
 #
-# Tissue takes away the same **share** of the photons in each thin layer: $dI = -\mu I\,ds$. The solution is the law of
-# Beer and Lambert: of $I_0$ photons that were sent along a ray,
+# Each thin layer of tissue removes a fixed **share** of the photons that reach it: $dI = -\mu I\,ds$. The solution is
+# the law of Beer and Lambert: of $I_0$ photons that were sent along a ray,
 #
 # $$I = I_0\,\exp\Big(-\int_{\rm ray}\mu\,ds\Big)$$
 #
@@ -98,14 +100,14 @@ show(
 #
 # $$p = -\log(I/I_0) = \int_{\rm ray}\mu\,ds .$$
 #
-# Data in this form are called *post-log*. Two simplifications: all photons have one energy here, and none is
+# Data in this form are called *post-log*. We make two simplifications: all photons have the same energy, and none is
 # scattered into another ray.
 #
 # Three units are in use for the same picture:
 #
 # - attenuation $\mu$ per mm, which the physics needs; for water at 70 keV it is `MU_WATER`;
-# - attenuation relative to water, $x = \mu/\mu_{\rm water}$: air 0, water 1. All images of this course;
-# - Hounsfield units, $\mathrm{HU} = 1000\,(x - 1)$: air -1000, water 0, bone some hundreds to 2000.
+# - attenuation relative to water, $x = \mu/\mu_{\rm water}$: air is 0 and water 1. All images of this course use it;
+# - Hounsfield units, $\mathrm{HU} = 1000\,(x - 1)$: air is -1000, water 0, and bone some hundreds to 2000.
 #
 # ### Exercise 1: count
 #
@@ -125,9 +127,9 @@ check("ct.photons", my_photons)
 # %% [markdown]
 # ## One scan
 #
-# `load_case` simulates a scan with parallel rays, and without noise unless it is asked for. Outside of the disc
-# inscribed in the square, the field of view, the image counts as empty. `start` says what the first image of aSeqDIP
-# is made of; "paper" is $A^Ty$, as published.
+# `load_case` simulates a scan with parallel rays, without noise unless you ask for it. The field of view is the disc
+# inscribed in the square; outside it the image counts as empty. `start` says what the first input of aSeqDIP is made
+# of; "paper" is $A^Ty$, as published.
 #
 # | symbol | code | meaning |
 # |---|---|---|
@@ -139,7 +141,8 @@ check("ct.photons", my_photons)
 # | $A = R/\lVert R\rVert$ | `A` | the forward operator of this course |
 # | $y$ | `y` | measurements, $Ax$ and what the simulation adds |
 #
-# The paper writes $A = CR$: $R$ holds 180 views, and $C$ keeps some of them. Here $R$ holds just those that are kept.
+# The paper writes $A = CR$, where $R$ has 180 views and $C$ keeps some of them. Here $R$ has only the views that are
+# kept.
 
 # %%
 size, views = pick(smoke=48, laptop=96, paper=512), 30
@@ -185,22 +188,22 @@ show(
         None,
         (0, 1),
     ),
-    alt="""Left: a slice through a head, gray soft tissue inside of white bone, black air. Middle: the
-        same in a window for soft tissue: bone all white, the folds of the cerebellum become visible.
-        Right: the sinogram, one row a view: smooth bands that swing from side to side.""",
+    alt="""Left: a slice through a head, gray soft tissue inside white bone, black air. Middle: the same
+        in a window for soft tissue: the bone is all white, and the folds of the cerebellum become visible.
+        Right: the sinogram, one row per view: smooth bands that swing from side to side.""",
 )
 
 # %% [markdown]
-# The two pictures on the left are one and the same array. The second **window** spreads 300 of the about 2700
-# Hounsfield units over all shades of gray. Keep it in mind: PSNR is measured on the whole range, the brain is read in
-# a narrow one.
+# The two pictures on the left show the same array. The second **window** spreads 300 of the roughly 2700 Hounsfield
+# units over all gray levels. Keep this in mind: PSNR is measured on the whole range, but the brain is read in a narrow
+# one.
 
 # %% [markdown]
 # ## A projector in ten lines
 #
-# A view at the angle $\theta$ sends each pixel to the position $s = X\cos\theta + Y\sin\theta$ of the detector. It
-# seldom hits a bin's middle. So we share its value out to the two nearest bins: the one on its left gets the share
-# $1 - w$, the next one $w$, where $w$ is the distance from the left one's middle. Nothing else is needed.
+# A view at the angle $\theta$ sends each pixel to the position $s = X\cos\theta + Y\sin\theta$ of the detector. This is
+# seldom the middle of a bin, so we share the pixel's value out to the two nearest bins: the one on its left gets the
+# share $1 - w$, the next one $w$, where $w$ is the distance from the middle of the left bin. Nothing else is needed.
 
 
 # %%
@@ -224,8 +227,8 @@ def project(x, angles, detector):
 
 
 # %% [markdown]
-# The library does it more carefully: a pixel is a square, its shadow is a trapezoid, and each bin gets the area of the
-# trapezoid above it. These **strip integrals** are exact for an image made of squares. They make a sparse matrix, which
+# The library works more carefully: a pixel is a square, its shadow is a trapezoid, and each bin gets the area of the
+# trapezoid above it. These **strip integrals** are exact for an image made of squares. They form a sparse matrix, which
 # is built once and kept with its transpose.
 
 # %%
@@ -242,7 +245,7 @@ claim(difference < 0.02, "our projector and the library's agree within 2 %", nee
 # ### Exercise 2: the adjoint
 #
 # The adjoint of "share out" is "read with the same shares": if $x_i$ goes into bin $j$ with the weight $R_{ji}$, then
-# $(R^Ty)_i = \sum_j R_{ji}\,y_j$. So each pixel reads, in every view, the two bins it was shared out to. Return the
+# $(R^Ty)_i = \sum_j R_{ji}\,y_j$. So in every view each pixel reads the two bins that it was shared out to. Return the
 # back-projection (size, size) of `y` (views, detector). You may use `shares`.
 
 
@@ -260,8 +263,8 @@ def my_backproject(y, angles, size):
 check("ct.backproject", my_backproject)
 
 # %% [markdown]
-# The dot test of lesson 01 on the library's pair, and on a pair that is wrong by little: its forward map, with the
-# back-projection of a projector that turns the image and adds it up along the rays.
+# We run the dot test of lesson 01 on the library's pair, and on a pair that is slightly wrong: the library's forward
+# map with the back-projection of another projector, which turns the image and adds it up along the rays.
 
 # %% tags=["nbval-check-output"]
 strips = MatrixProjector(48, equal_angles(views))
@@ -274,14 +277,15 @@ for name, pair in {"strips, own adjoint": strips, "strips, another's": Pair(stri
         print(f"{name:>20}: FAIL")
 
 # %% [markdown]
-# Why insist? Every gradient of this lesson passes through $A^T$, thousands of times. With another projector's
-# back-projection it is the gradient of no function at all, and lesson 01 ("What went wrong") shows the error that
-# adds up. A stored matrix has the exact adjoint for nothing: its transpose.
+# Why insist on this? Every gradient of this lesson passes through $A^T$, thousands of times. With the back-projection
+# of another projector it is not the gradient of any function, and lesson 01 ("What went wrong") shows how the error
+# adds up. A stored matrix gives the exact adjoint for free: its transpose.
 
 # %% [markdown]
 # ## Why A is divided by its norm
 #
-# $R$ adds up a pixel a ray and a ray a view: its norm grows with both numbers.
+# Each ray sums the pixels on its path, and each view adds more rays. So the norm of $R$ grows with the width of the
+# image and with the number of views.
 
 # %%
 norms = {}
@@ -295,13 +299,13 @@ by_views = (norms[size, 30] / norms[size, 18]) ** 2
 by_size = (norms[size, 18] / norms[size // 2, 18]) ** 2
 print(f"||R||^2 grows by {by_views:.3f} from 18 to 30 views, by {by_size:.3f} from {size // 2} to {size} pixels")
 claim(abs(by_views - 30 / 18) < 0.02, "||R||^2 grows like the number of views, within 0.02", needs="smoke")
-claim(abs(by_size - 2) < 0.05, "and like the width of the image, within 0.05", needs="smoke")
+claim(abs(by_size - 2) < 0.05, "||R||^2 grows like the width of the image, within 0.05", needs="smoke")
 
 # %% [markdown]
 # ### Exercise 3: which lam means the same?
 #
-# aSeqDIP minimises $\|Af - y\|^2 + \lambda\|f - z\|^2$. Somebody takes $R$ in place of $A = R/\|R\|$, and
-# $\|R\|\,y$ in place of $y$. Return the weight that has the same minimisers as `lam` has with $A$.
+# aSeqDIP minimises $\|Af - y\|^2 + \lambda\|f - z\|^2$. Somebody takes $R$ instead of $A = R/\|R\|$, and $\|R\|\,y$
+# instead of $y$. Return the weight that has the same minimisers as `lam` has with $A$.
 
 
 # %% tags=["exercise"]
@@ -314,23 +318,23 @@ def my_lam(lam, norm):
 check("ct.lam", my_lam)
 
 # %% [markdown]
-# Without the division `lam` would mean something else at each size and each number of views. With $\|A\| = 1$ it means
-# the same as in MRI, where $\|A\| \le 1$ by itself.
+# Without the division `lam` would have another meaning for each size and each number of views. With $\|A\| = 1$ it
+# means the same as in MRI, where $\|A\| \le 1$ without any division.
 
 # %% [markdown]
 # ## The Fourier slice theorem
 #
-# Call $p_\theta(s)$ the view at the angle $\theta$, and $\hat x$ the two-dimensional Fourier transform of the image.
-# With $\vec\theta = (\cos\theta, \sin\theta)$ the view collects all points $r$ with $r\cdot\vec\theta = s$. Take its
-# one-dimensional transform:
+# Let $p_\theta(s)$ be the view at the angle $\theta$, and $\hat x$ the two-dimensional Fourier transform of the image.
+# With $\vec\theta = (\cos\theta, \sin\theta)$, the value at $s$ collects all points $r$ with $r\cdot\vec\theta = s$.
+# Take the one-dimensional transform of the view:
 #
 # $$\hat p_\theta(\sigma) = \int e^{-2\pi i\sigma s}\Big(\int_{r\cdot\vec\theta = s}\!\!\! x(r)\,dt\Big)ds
 # = \int_{\mathbb R^2} x(r)\,e^{-2\pi i\,\sigma\vec\theta\cdot r}\,dr = \hat x(\sigma\vec\theta).$$
 #
-# The first equality is the definition. In the second, $s$ and $t$ (along the ray) are the coordinates $X$ and $Y$ in
-# a turned frame, so $ds\,dt = dr$, and $s = r\cdot\vec\theta$. **Each view is a slice of k-space** through its middle.
+# The first equality is the definition. In the second, $s$ and $t$ (along the ray) are the coordinates $X$ and $Y$ in a
+# rotated frame, so $ds\,dt = dr$, and $s = r\cdot\vec\theta$. **Each view is a slice of k-space** through its middle.
 #
-# For $\theta = 0$ this is exact on the pixels, too: the view is the sum of each column.
+# For $\theta = 0$ the theorem is exact on pixels as well: the view is the sum of each column.
 
 # %% tags=["nbval-check-output"]
 column_sums = x.sum(dim=0)
@@ -373,10 +377,13 @@ show(
         the view lies on the gray line of the slice at low frequencies and falls somewhat below it at
         high ones.""",
 )
-claim(misfit < 0.02, "below 0.1 cycles per pixel view and slice agree within 2 %", needs="smoke")
+claim(misfit < 0.02, "below 0.1 cycles per pixel, view and slice agree within 2 %", needs="smoke")
 
 # %% [markdown]
-# Towards the right end they part: a bin has a width, and it averages the fastest waves away.
+# Towards the right end the two curves part, because a bin has a width and averages out the fastest waves.
+#
+# **Two minutes.** Which number of the image is $\hat p_\theta(0)$, and how does it depend on $\theta$? (It is
+# $\hat x(0)$, the integral over the whole image, so it is the same for every view.)
 
 # %% [markdown]
 # ## Filtered back-projection, step by step
@@ -388,8 +395,8 @@ claim(misfit < 0.02, "below 0.1 cycles per pixel view and slice agree within 2 %
 # = \int_0^\pi\!\int_{-\infty}^{\infty}\hat p_\theta(\sigma)\,|\sigma|\,
 # e^{2\pi i\sigma\,r\cdot\vec\theta}\,d\sigma\,d\theta .$$
 #
-# **Step 2: read it from the inside.** The inner integral is a view whose frequencies are multiplied by $|\sigma|$,
-# evaluated where $r$ falls on the detector: the **ramp filter**. The outer integral adds that up over the views. That
+# **Step 2: read it from the inside.** The inner integral is a view whose frequencies are multiplied by $|\sigma|$, the
+# **ramp filter**, evaluated where $r$ falls on the detector. The outer integral adds this up over the views, and that
 # is the adjoint! With $V$ views, $d\theta = \pi/V$:
 #
 # $$x \approx \frac{\pi}{V}\,R^T(h * p).$$
@@ -406,7 +413,7 @@ claim(misfit < 0.02, "below 0.1 cycles per pixel view and slice agree within 2 %
 # ### Exercise 4: the ramp filter
 #
 # Return $(h * y)(j) = \sum_i h(j - i)\,y(i)$ along the last axis of `y` (..., D), in the same shape. Nothing wraps
-# around. A matrix of D x D numbers is allowed.
+# around. You may use a matrix of D x D numbers.
 
 
 # %% tags=["exercise"]
@@ -423,8 +430,8 @@ def my_ramp(y):
 check("ct.ramp", my_ramp)
 
 # %% [markdown]
-# Now build it up, with many views: back-projection alone, with the ramp, and with a ramp that is sampled in the wrong
-# place, as $|\sigma|$ on the grid of an FFT. The last one looks like the same thing.
+# Now we build it up with many views: back-projection alone, with the ramp, and with a ramp that is sampled in the wrong
+# place, as $|\sigma|$ on the grid of an FFT. The two ramps look like the same thing.
 
 # %%
 many = 180
@@ -467,20 +474,20 @@ claim(abs(shift["R$^T$ (h * p)"]) < 5, "with h the mean error is below 5 HU", ne
 claim(shift["|sigma| on the FFT's grid"] < -50, "with the careless ramp it is below -50 HU", needs="smoke")
 
 # %% [markdown]
-# The careless ramp sets frequency 0 of each view to 0, and its kernel repeats with the length of the FFT. Both are
-# gone when $h$ is sampled in space and the view is padded with zeros. The picture *looks* all right, and every number
-# in it is wrong: in CT the numbers are the diagnosis.
+# The careless ramp sets frequency 0 of each view to 0, and its kernel repeats with the length of the FFT. Both faults
+# are gone when $h$ is sampled in space and the view is padded with zeros. The careless picture *looks* all right, but
+# its numbers are wrong, and in CT the numbers are the diagnosis.
 
 # %% [markdown]
 # ## Fewer views: where streaks come from
 #
-# The slices lie like the spokes of a wheel. At the rim of k-space, $|k| = 1/2$, neighbours are $\pi/(2V)$ apart. An
-# object of width $N$ is known from samples of its transform that are $1/N$ apart (Nyquist). So no more than $1/N$ may
-# lie between the spokes at the rim.
+# The slices lie like the spokes of a wheel. At the rim of k-space, $|k| = 1/2$, neighbouring spokes are $\pi/(2V)$
+# apart. An object of width $N$ is known from samples of its transform that are $1/N$ apart (Nyquist). So at the rim the
+# spokes may be at most $1/N$ apart.
 #
 # ### Exercise 5: how many views?
 #
-# Solve for $V$. Return the number of views for an image of `N` pixels width.
+# Solve for $V$. Return the number of views for an image that is `N` pixels wide.
 
 
 # %% tags=["exercise"]
@@ -493,8 +500,8 @@ def my_views(N):
 check("ct.views", my_views)
 
 # %% [markdown]
-# Look at a single point, reconstructed by FBP, and at its transform. The transform of a point is 1 everywhere, so what
-# is dark in it was not seen. The point itself shows what each pixel does to all others.
+# Look at a single point, reconstructed by FBP, and at its transform. The transform of a true point has the magnitude 1
+# everywhere, so whatever is dark was not seen. The reconstructed point shows what each pixel does to all others.
 
 # %%
 row = column = size // 2
@@ -530,16 +537,17 @@ show(
     figure,
     alt="""Four panels. The transform of FBP from 18 views: bright spokes with dark gaps that widen
         outwards. A point from 18 views: gray and smooth within a dashed circle, a star of rays outside
-        of it. The same with 30 views: more spokes, and a larger circle.""",
+        it. The same with 30 views: more spokes, and a larger circle.""",
 )
 
 # %% [markdown]
-# Each point is clean in its neighbourhood, and throws rays from a certain distance on. Which distance? The response at
+# Each point is clean in its neighbourhood, and throws rays beyond a certain distance. Which distance? The response at
 # the distance $d$ is, up to a factor, the mean over the views of $h(d\cos(\varphi - \theta))$. The frequency
-# $\sigma \le 1/2$ of $h$ contributes $\cos(2\pi\sigma d\cos(\varphi - \theta))$, which as a function of $\theta$ holds
-# harmonics up to about $2\pi\sigma d \le \pi d$ and hardly any above. A mean over $V$ angles of half a turn is exact up
-# to the harmonic $2V$, which it cannot tell from a constant. So streaks begin where $\pi d = 2V$: at $d = 2V/\pi$, the
-# dashed circle. An object of width $N$ has no two points farther apart than $N$. With $d = N$ this is exercise 5 again.
+# $\sigma \le 1/2$ of $h$ contributes $\cos(2\pi\sigma d\cos(\varphi - \theta))$, which as a function of $\theta$
+# contains harmonics up to about $2\pi\sigma d \le \pi d$ and hardly any above. A mean over $V$ angles of half a turn is
+# exact up to the harmonic $2V$, which it cannot tell from a constant. So streaks begin where $\pi d = 2V$, that is at
+# $d = 2V/\pi$, the dashed circle. No two points of an object of width $N$ are farther apart than $N$. With $d = N$ this
+# is exercise 5 again.
 
 # %%
 for v, response in responses.items():
@@ -548,7 +556,7 @@ for v, response in responses.items():
         ring = ((radius - share * 2 * v / math.pi).abs() < 1) & (radius < size / 2)
         strength[share] = float(response[ring.numpy()].std() / response.max())
     print(f"{v} views: spread on the ring at 0.5 and 1.25 x 2V/pi: {strength[0.5]:.4f}, {strength[1.25]:.4f}")
-    claim(strength[1.25] > 5 * strength[0.5], f"{v} views: streaks are 5 times stronger outside of the circle")
+    claim(strength[1.25] > 5 * strength[0.5], f"{v} views: streaks are more than 5 times stronger outside the circle")
 
 # %%
 counts = pick(smoke=(18, 30, 90, 180), laptop=(18, 30, 60, 90, 151, 180), paper=(18, 30, 60, 90, 180, 360, 805))
@@ -557,16 +565,16 @@ print(f"pi N / 2 = {math.pi * size / 2:.0f} views")
 for v, value in by_count.items():
     print(f"{v:>4} views: FBP {value:.2f} dB")
 claim(by_count[30] > by_count[18] + 2, "30 views are more than 2 dB better than 18")
-claim(by_count[180] < by_count[90] + 0.5, "above 90 views less than 0.5 dB is left to win")
+claim(by_count[180] < by_count[90] + 0.5, "beyond 90 views there is less than 0.5 dB to gain")
 
 # %% [markdown]
-# The rule is on the safe side: a head has little energy at the rim of k-space, so PSNR is satisfied earlier.
+# The rule is on the safe side: a head has little energy at the rim of k-space, so fewer views are enough for its PSNR.
 
 # %% [markdown]
 # ## What A cannot see
 #
-# Streaks are what **FBP** puts into the gaps. What do the data themselves say about them? Count first: rays that meet
-# the field of view against pixels in it. The rank of $R$ is at most the number of rays.
+# Streaks are what **FBP** puts into the gaps. What do the data themselves say about the gaps? First compare the number
+# of rays that meet the field of view with the number of pixels in it: the rank of $R$ is at most the number of rays.
 
 # %%
 matrix = strip_matrix(size, angles, detector).astype(np.float64)
@@ -576,7 +584,7 @@ print(f"{rays} rays, {unknowns} pixels: at least {1 - rays / unknowns:.0%} of al
 claim(rays < unknowns / 2, "30 views see less than half of all directions")
 
 # %% [markdown]
-# The singular values tell which directions are seen faintly. For the whole set we need a small image, with
+# The singular values tell us which directions are seen faintly. To compute all of them we need a small image, with
 # proportionally fewer views: as sparse as 30, 60, 151 and 300 views at 96 pixels.
 
 # %%
@@ -604,9 +612,12 @@ show(
 )
 
 # %% [markdown]
-# So there are impostors (lesson 01). Here is one: we take from **another** head what 30 views do not see of it, and
-# put it into ours. `lsmr` finds the shortest image with the same data as that other head, which is all that is seen
-# of it; the rest is invisible.
+# So there are impostors (lesson 01). To make one, we take the part of **another** head that 30 views do not see, and
+# add it to ours. `lsmr` finds the image of smallest norm with the same data as that other head. This is the part that
+# is seen; the rest is invisible.
+#
+# **Two minutes.** Which loses the larger share of its norm in this way, a whole head or a disc with a radius of one
+# pixel? (The next cell prints both. Which of the two is smooth?)
 
 # %%
 other = load_case("ct", "ct-brain-064", size=size, views=views).truth.astype(np.float64)
@@ -647,8 +658,8 @@ for r in (1, 2, 4, 8):
 claim(gap < 1e-4, "x and the impostor have the same measurements within a relative 1e-4", needs="smoke")
 
 # %% [markdown]
-# More than half of all *directions* is unseen, but only a small part of a *head*: heads are mostly smooth. What the
-# gaps swallow is small and sharp. That is what one looks for in a scan.
+# More than half of all *directions* are unseen, but only a small part of a *head*, because heads are mostly smooth.
+# What the gaps swallow is small and sharp, and that is what one looks for in a scan.
 
 # %% [markdown]
 # ## Four classic answers
@@ -656,13 +667,13 @@ claim(gap < 1e-4, "x and the impostor have the same measurements within a relati
 # - **FBP** solves nothing, and puts streaks into the gaps.
 # - **CGLS** solves the least-squares problem $\min_x \|Ax - y\|^2$ by conjugate gradients from $x = 0$, and stops
 #   early.
-# - **SIRT** lets every ray hand its error back to the pixels on its way, again and again, and sets what is negative
-#   to 0: $x \leftarrow \max(0,\ x + CA^T\!R'(y - Ax))$ with the inverse row sums $R'$ and column sums $C$ of $A$.
-#   Attenuation is never negative: this is knowledge, and the only prior here besides the early stop. (CGLS can only be
-#   clipped at 0 when it has stopped.)
-# - **TV** asks for few edges: $\min_{x\ge0} \frac12\|Ax - y\|^2 + \lambda\,\mathrm{TV}(x)$, with the sum over the
-#   pixels of the length of the gradient (Rudin, Osher and Fatemi, 1992). Its $\lambda$ has nothing to do with the `lam`
-#   of aSeqDIP.
+# - **SIRT** lets every ray pass its error back to the pixels on its path, again and again, and sets negative values to
+#   0: $x \leftarrow \max(0,\ x + CA^T\!R'(y - Ax))$ with the inverse row sums $R'$ and column sums $C$ of $A$.
+#   Attenuation is never negative; this knowledge is the only prior here besides the early stop. (CGLS can be clipped at
+#   0 only after it has stopped.)
+# - **TV** asks for few edges: $\min_{x\ge0} \frac12\|Ax - y\|^2 + \lambda\,\mathrm{TV}(x)$, where $\mathrm{TV}$ sums
+#   the length of the gradient over the pixels (Rudin, Osher and Fatemi, 1992). Its $\lambda$ is not related to the
+#   `lam` of aSeqDIP.
 
 # %%
 tissue = (np.abs(hounsfield(case.truth) - 40) < 60) & (case.support > 0)  # brain, muscle, fluids
@@ -711,21 +722,21 @@ def compare(results, alt):
 compare(
     results,
     alt="""FBP, CGLS, SIRT, TV and the truth; below, a box at the base of the skull enlarged, and four
-        times its error. FBP has streaks through the whole head and in the air around it. CGLS has
-        weaker ones, SIRT weaker ones still and clean air. TV has none; its error lies on the edges
-        of the bone.""",
+        times its error. FBP has streaks through the whole head and in the air around it. Those of CGLS
+        are weaker, and those of SIRT weaker still, with clean air. TV has none; its error lies on the
+        edges of the bone.""",
 )
 score = {name: result.metrics["psnr"]["final"] for name, result in results.items()}
 claim(score["cgls"] > score["fbp"] + 1, "CGLS gains more than 1 dB over FBP")
 claim(score["sirt"] > score["cgls"] + 1, "SIRT gains more than 1 dB over CGLS")
-claim(score["tv"] > score["sirt"] + 1, "and TV gains more than 1 dB over SIRT")
+claim(score["tv"] > score["sirt"] + 1, "TV gains more than 1 dB over SIRT")
 
 # %% [markdown]
 # ### When to stop
 #
-# SIRT and CGLS find large structures first and then fit what no image on this grid explains; after some iterations they
-# get worse, although the data have no noise. This is **semi-convergence**: the number of iterations is the
-# regularisation, as it will be with DIP. Each point below is a run of its own.
+# SIRT and CGLS first find large structures and then fit what no image on this grid explains. So after some iterations
+# they get worse, although the data have no noise. This is **semi-convergence**: the number of iterations is the
+# regularisation, as it will be with DIP. Each point below is a separate run.
 
 # %%
 counts = {"cgls": (2, 5, 10, 15, 30, 100, 300), "sirt": (10, 30, 100, 200, 400, 1600)}
@@ -755,10 +766,11 @@ for name, (at, values) in by_iterations.items():
 # %% [markdown]
 # ## Deep Image Prior
 #
-# A network with random weights, a fixed noise input $z$, and the data: $\min_\phi \|Af_\phi(z) - y\|^2$. The recorded
-# search, on other images, gave it half of these steps; it gets as many as aSeqDIP here, so that we can compare curves.
-# That overfits. So beside its last image the tables and pictures show its **blind pick**, the step around which the
-# outputs vary least (lesson 02), and the section on that pick has its PSNR at the step where the search would stop.
+# DIP fits a network with random weights and a fixed noise input $z$ to the data: $\min_\phi \|Af_\phi(z) - y\|^2$. The
+# recorded search, on other images, gave it half of these steps; here it gets as many as aSeqDIP, so that we can compare
+# curves. This overfits. So besides its last image the tables and pictures show its **blind pick**, the step around
+# which the outputs vary least (lesson 02). The section on that pick also gives the PSNR at the step where the search
+# would stop.
 
 # %%
 steps = pick(smoke=25, laptop=1000, paper=4000)
@@ -770,8 +782,8 @@ print(results["DIP"])
 # %% [markdown]
 # ## aSeqDIP
 #
-# The start is $z_0 = cA^Ty$ with the number $c$ that fits the data best: the unfiltered blur from above. Then, for
-# $k = 1, \dots, K$:
+# The start is $z_0 = cA^Ty$ with the number $c$ that fits the data best: this is the unfiltered blur from above. Then,
+# for $k = 1, \dots, K$:
 #
 # $$\phi_k \leftarrow N \text{ Adam steps on } \|A f_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2
 # \quad\text{from } \phi_{k-1} \tag{3}$$
@@ -810,8 +822,8 @@ claim(
 
 # %% [markdown]
 # The network, `lam`, `N` and the rate are the course's defaults, from a recorded search on two other images
-# (`docs/SEARCH.md`). The search gave it 2400 steps; it makes fewer here, for the sake of your time. The network
-# `lite-half` is a U-Net of which most works at half the size of the image, with one layer at full size.
+# (`docs/SEARCH.md`). The search gave aSeqDIP 2400 steps; here it takes fewer, to save your time. The network
+# `lite-half` is a U-Net that does most of its work at half the size of the image, with one layer at full size.
 
 # %%
 print(aseqdip)
@@ -832,7 +844,7 @@ claim(min(score["sirt"], score["tv"]) > score["aSeqDIP"] + 1, "SIRT and TV are m
 claim(score["aSeqDIP"] > score["DIP"] + 0.5, "aSeqDIP is more than 0.5 dB above DIP's last image")
 
 # %% [markdown]
-# Now the same images where the brain is read.
+# Now look at the same images in the window in which the brain is read.
 
 # %%
 shown = {name: picture(*answer) for name, answer in answers(results).items()}
@@ -842,19 +854,19 @@ show(
                 {name: f"{error:.0f} HU" for name, error in soft.items()}),
     alt="""FBP, CGLS, SIRT, TV, DIP, its blind pick, aSeqDIP and the truth in the window of soft tissue, each
         with its error in HU. FBP, CGLS and SIRT are covered with streaks and both images of DIP with
-        grain. TV shows flat patches, aSeqDIP soft blotches inside of a thickened skull. None of them
+        grain. TV shows flat patches, aSeqDIP soft blotches inside a thickened skull. None of them
         shows the folds of the cerebellum.""",
 )
 claim(min(soft.values()) > 20, "in soft tissue even the best of them is off by more than 20 HU")
-claim(soft["tv"] == min(soft.values()), "the best of them there is TV")
+claim(soft["tv"] == min(soft.values()), "in soft tissue TV is the best of them")
 claim(soft["DIP"] > soft["fbp"] + 20, "DIP's error in soft tissue is more than 20 HU larger than FBP's")
 
 # %% [markdown]
-# PSNR divides by the brightest bone. What there is to see in soft tissue are differences of a few tens of HU, the size
-# of the errors. **A high PSNR of a head does not mean that its brain can be read.**
+# PSNR is relative to the brightest bone. In soft tissue the differences to be seen are a few tens of HU, which is the
+# size of the errors. **A high PSNR of a head does not mean that its brain can be read.**
 #
-# The data are noiseless, so where does DIP's grain come from? Split each error into what the 30 views see of it and
-# what they do not.
+# The data are noiseless, so where does DIP's grain come from? Split each error into the part that the 30 views see and
+# the part that they do not.
 
 # %%
 hidden_share = {}
@@ -866,9 +878,8 @@ claim(min(hidden_share.values()) > 0.7, "more than 70 % of each error's norm is 
 claim(hidden_share["DIP"] > hidden_share["aSeqDIP"], "DIP's error is unseen to a larger share than aSeqDIP's")
 
 # %% [markdown]
-# Most of every error lies where the data say nothing. DIP has fitted what is seen; in the rest the network decides, and
-# it decided for grain. aSeqDIP put less there. A larger share of its error is still *seen*: it has not finished
-# fitting.
+# Most of every error lies where the data say nothing. DIP has fitted what is seen; the network decides about the rest,
+# and it chose grain. aSeqDIP put less there. A larger share of its error is still *seen*: it has not finished fitting.
 #
 # ### Curves
 
@@ -892,8 +903,8 @@ show(
 # %% [markdown]
 # ### The blind pick against the oracle
 #
-# Which step is the answer? *final*: the last one. *blind*: where the outputs of the last 100 steps vary least, which
-# needs no truth. *oracle*: the best one, which needs the truth (lesson 02).
+# Which step is the answer? *final* is the last one. *blind* is the one where the outputs of the last 100 steps vary
+# least; it needs no truth. *oracle* is the best one; it needs the truth (lesson 02).
 
 # %%
 for name in ("DIP", "aSeqDIP"):
@@ -909,27 +920,30 @@ print(f"DIP is best at step {peak} and loses {lost['DIP']:.2f} dB from there, aS
 claim(lost["DIP"] > 0.5, "DIP's last image is more than 0.5 dB below its best")
 claim(300 < peak < 850, "DIP is best between steps 300 and 850")
 claim(scores_of["DIP"]["oracle"] - tuned < lost["DIP"],
-      "at the search's budget DIP is nearer to its best than at the end")
+      "at the search's budget DIP is closer to its best than at the end")
 claim(lost["aSeqDIP"] < 0.3, "aSeqDIP's last image is less than 0.3 dB below its best")
 claim(score["aSeqDIP"] > max(tuned, scores_of["DIP"]["blind"] or 0) + 0.5,
-      "aSeqDIP is more than 0.5 dB above DIP at the search's budget and above its blind pick, too")
+      "aSeqDIP is more than 0.5 dB above DIP at the search's budget and above DIP's blind pick")
 
 # %% [markdown]
-# There is no noise in these data, and yet DIP has to be stopped. The inverse crime below has a candidate for what it
-# fits. The blind pick misses the best step, since the outputs never stop varying. The step at which the search, on
-# other images, would stop comes nearer here. aSeqDIP is best at or near its last step, which says that the
-# budget was too small, not that it is done. With photon noise this changes: `load_case(..., i0=10000)`.
+# These data have no noise, and yet DIP has to be stopped. The section on the inverse crime below has a candidate for
+# what it fits. The blind pick misses the best step, because the outputs never stop varying. The step at which the
+# search, on other images, would stop comes nearer here. aSeqDIP is best at or near its last step, which says that the
+# budget was too small, not that the run is done. With photon noise this changes: `load_case(..., i0=10000)`.
 #
-# One image, one seed: this is no ranking.
+# This is one image and one seed, not a ranking.
 #
 # ### Two controls: the same network and rate, another start
 #
 # DIP and aSeqDIP each have the settings that a search found for them. So they differ in three things at once: in the
-# method, in the **network** and in the **learning rate**. Which of them makes the lead? We give DIP aSeqDIP's network
-# and rate, and leave the rest alone.
+# method, in the **network** and in the **learning rate**. Which of the three makes the lead? We give DIP the network
+# and the rate of aSeqDIP, and change nothing else.
 #
-# The second question is $z_0$. $A^Ty$ is a blur, and FBP is at hand for nothing; the task has it as `start="fbp"`. The
-# same run of aSeqDIP, begun there.
+# **Two minutes.** aSeqDIP ends 2 dB above DIP's last image. Predict how much of this lead is left with equal network
+# and rate. (The next cell prints it. Where was DIP when the search would have stopped it?)
+#
+# The second question is about $z_0$. $A^Ty$ is a blur, and FBP is available for free; the task offers it as
+# `start="fbp"`. We repeat the run of aSeqDIP from there.
 
 # %%
 as_aseqdip = replace(dip, network=aseqdip.network, lr=aseqdip.lr)
@@ -952,31 +966,31 @@ show(
     plot_curves({name: curve(result) for name, result in controls.items()}),
     alt="""PSNR against Adam steps of the four runs of the table. DIP with its own settings rises first, is best
         near step 500 and falls. With aSeqDIP's network and rate it rises later, is ahead of aSeqDIP for most
-        of the run and stays near its best. aSeqDIP from A^T y is level with it in the end, from FBP lower.""",
+        of the run and stays near its best. aSeqDIP from A^T y is level with it at the end, from FBP it ends lower.""",
 )
 ends = {name: result.metrics["psnr"]["final"] for name, result in controls.items()}
 print(f"aSeqDIP is above DIP's last image by {score['aSeqDIP'] - score['DIP']:.2f} dB, with the same network and rate "
       f"by {score['aSeqDIP'] - ends[control]:.2f} dB")
-print(f"FBP in place of A^T y: {ends[begun] - score['aSeqDIP']:+.2f} dB at the end")
+print(f"FBP instead of A^T y: {ends[begun] - score['aSeqDIP']:+.2f} dB at the end")
 claim(ends[control] > score["DIP"] + 1, "with aSeqDIP's network and rate DIP ends more than 1 dB higher than before")
-claim(abs(ends[control] - score["aSeqDIP"]) < 0.8, "and less than 0.8 dB from aSeqDIP")
+claim(abs(ends[control] - score["aSeqDIP"]) < 0.8, "with them DIP ends less than 0.8 dB from aSeqDIP")
 claim(controls[begun].curve["psnr"][early - 1] < controls[begun].metrics["psnr"]["start"] - 5,
       "after 100 steps the run that began at FBP is more than 5 dB below its own start")
 claim(abs(ends[begun] - score["aSeqDIP"]) < 1.5, "at the end the two starts are less than 1.5 dB apart")
 
 # %% [markdown]
-# - **Network and rate.** The second line of the table is the fair rival: it differs from aSeqDIP in the method alone,
-#   a fixed noise input and no autoencoding term. A part of the 2 dB had been DIP's overfitting: where the search
-#   would stop it, it is nearer. With aSeqDIP's network and rate it comes nearer still, and at this step the two are
-#   level. But look at the curves: DIP has arrived, and aSeqDIP still rises. A control after 1000 of 2400 steps says
-#   who is ahead now, not who will be. A comparison of two methods with settings of their own says which *package* of
-#   method, network, rate and budget is better; only a control says which of its parts.
-# - **The start.** FBP begins far above the blur, and after 100 steps nothing is left of that: the first swap puts the
-#   output of a hardly trained network in the place of $z_0$ (lesson 10 takes this apart). Here it even ends lower, but
-#   that is one image and one seed.
+# - **Network and rate.** The second line of the table is the fair rival: it differs from aSeqDIP only in the method,
+#   with a fixed noise input and no autoencoding term. Part of the 2 dB was DIP's overfitting: at the step where the
+#   search would stop it, DIP is nearer. With aSeqDIP's network and rate it comes nearer still, and at this step the two
+#   are level. But look at the curves: DIP has arrived, and aSeqDIP still rises. A control after 1000 of 2400 steps says
+#   who is ahead now, not who will be. If each method has its own settings, a comparison says which *package* of method,
+#   network, rate and budget is better; only a control says which of its parts makes the difference.
+# - **The start.** FBP begins far above the blur, but after 100 steps nothing is left of this lead: the first swap
+#   replaces $z_0$ by the output of a hardly trained network (lesson 10 takes this apart). Here the run from FBP even
+#   ends lower, but that is one image and one seed.
 #
-# So run both to the end. The stored control did, at 128 x 128 on the five images of the stored comparison below: DIP
-# with aSeqDIP's network and rate, both for the 2400 steps of aSeqDIP's search.
+# So we need both runs up to their end. The stored control has them, at 128 x 128 on the five images of the stored
+# comparison below: DIP with aSeqDIP's network and rate, and both for the 2400 steps of aSeqDIP's search.
 
 # %% tags=["stored-result"]
 arrived = {(row["image"], row["seed"]): row["answers"] for row in stored("compare_ct")["rows"]
@@ -996,19 +1010,19 @@ last, best = np.transpose(list(lead.values()))
 print(f"aSeqDIP is above DIP's last image by {last.min():.1f} to {last.max():.1f} dB, "
       f"above DIP's best one by {best.min():.1f} to {best.max():.1f} dB")
 claim(last.min() > 2, "stored: on each of the five images aSeqDIP ends more than 2 dB above DIP", "smoke")
-claim(best.min() > 1, "stored: and more than 1 dB above the best image that DIP passes", "smoke")
+claim(best.min() > 1, "stored: aSeqDIP ends more than 1 dB above the best image that DIP passes", "smoke")
 
 # %% [markdown]
-# At the end they are far apart. Equal network, equal rate, equal budget: what is left is the method. Even the best
-# image that DIP passes, which needs the truth to be found, is worse than the last one of aSeqDIP. Level after 1000
-# steps was no finding about the two methods; it was a moment of a race. All three were found for aSeqDIP: what DIP
-# would do with a rate and a budget found for it at this length, this control does not ask.
+# At the end they are far apart. Network, rate and budget are equal, so what is left is the method. Even the best image
+# that DIP passes, which needs the truth to be found, is worse than the last one of aSeqDIP. So the tie after 1000 steps
+# was not a finding about the two methods; it was a moment of a race. Network, rate and budget were all found for
+# aSeqDIP. This control does not ask what DIP would do with a rate and a budget found for it at this length.
 
 # %% [markdown]
 # ## Modify: lam and N
 #
-# The search chose the settings that you see above, on two other images. Before you run: `lam` ten times larger, at the
-# same step - better or worse?
+# The search chose the settings that you see above, on two other images. Before you run the next cell: with `lam` ten
+# times larger, is the image at the same step better or worse?
 
 # %%
 lam, N = 10 * aseqdip.lam, aseqdip.N  # <- your turn
@@ -1023,11 +1037,11 @@ if (lam, N) == (10 * aseqdip.lam, aseqdip.N):
     claim(after < before - 1, "with ten times the lam it is more than 1 dB worse at this step")
 
 # %% [markdown]
-# The term holds the output at the last input, and the first input is a blur. `lam` is a brake (lesson 06). Now try
-# `lam = 0` with `N = 2`, where nothing holds.
+# The autoencoding term ties the output to the last input, and the first input is a blur: `lam` is a brake (lesson 06).
+# Now try `lam = 0` with `N = 2`, where nothing holds the output.
 #
-# The same with sliders: Run gives the numbers of the cell above, then move `lam`, `N`, `K` and `views`, or set `i0`.
-# The panel lives only in a running notebook. Nothing after it depends on it.
+# The panel below does the same with sliders. Run gives the numbers of the cell above; then move `lam`, `N`, `K` and
+# `views`, or set `i0`. The panel works only in a running notebook, and nothing after it depends on it.
 
 # %%
 from aseqdip_lite.widgets import panel
@@ -1035,7 +1049,7 @@ from aseqdip_lite.widgets import panel
 panel("ct", size=size, views=views, start="paper", **mine.to_dict())
 
 # %% [markdown]
-# ## Eighteen views
+# ## Eighteen views (stretch)
 
 # %%
 case18 = load_case("ct", "ct-head", size=size, views=18, start="paper").to(device())
@@ -1050,7 +1064,7 @@ compare(
     {name: results18[name] for name in ("sirt", "tv", "DIP", "aSeqDIP")},
     alt="""SIRT, TV, DIP's last image, its blind pick and aSeqDIP from 18 views and the truth; below, the box
         and four times its error. SIRT is streaked, DIP grainy. TV is crisp but patchy; in aSeqDIP the
-        bone is thick and blurred. The small cells of the bone have run together in all.""",
+        bone is thick and blurred. In all of them the small cells of the bone have run together.""",
 )
 
 # %%
@@ -1064,11 +1078,11 @@ claim(min(others) > 2, "all but aSeqDIP lose more than 2 dB from 30 to 18 views"
 claim(lost["aSeqDIP"] < min(others) - 1, "aSeqDIP loses less than each of them, by more than 1 dB")
 
 # %% [markdown]
-# aSeqDIP's line is odd: it loses nothing, as if fewer views did not matter to it. Nobody should
-# believe that. What limits a run that has not arrived is the number of **steps**, and not yet the number of views. If
-# that is the reason, the distance in PSNR between 30 and 18 views must grow with the budget. The stored search of
-# aSeqDIP's settings ran 18 and 30 views on two other images, three seeds each, and kept the PSNR at several budgets.
-# Here is its winner, the settings above.
+# aSeqDIP's line is odd: it loses nothing, as if fewer views did not matter to it. Nobody should believe that. A run
+# that has not arrived is limited by the number of **steps**, and not yet by the number of views. If that is the reason,
+# the gap in PSNR between 30 and 18 views must grow with the budget. The stored search of aSeqDIP's settings ran 18 and
+# 30 views on two other images, with three seeds each, and recorded the PSNR at several budgets. Here are the numbers of
+# its winner, which has the settings above.
 
 # %% tags=["stored-result"]
 searched, by_budget = configure("aseqdip", "ct"), {}
@@ -1084,15 +1098,15 @@ for image in ("ct-brain", "ct-spine"):
         print(f"{image}, {label}".rjust(26) + "".join(f"{value:12.2f}" for value in values))
 gaps = {image: by_budget[image, 30] - by_budget[image, 18] for image in ("ct-brain", "ct-spine")}
 claim(max(gap[0] for gap in gaps.values()) < 1, "stored: after 500 steps 30 views are less than 1 dB better", "smoke")
-claim(min(gap[-1] for gap in gaps.values()) > 1.5, "stored: after 2400 steps more than 1.5 dB, on both images", "smoke")
+claim(min(gap[-1] for gap in gaps.values()) > 1.5, "stored: after 2400 steps they are more than 1.5 dB better", "smoke")
 fallen = by_budget["ct-brain", 18]
 claim(fallen.max() > fallen[-1] + 0.5, "stored: ct-brain with 18 views ends more than 0.5 dB below its best", "smoke")
 
 # %% [markdown]
-# So it is. Early in a run 30 views are worth hardly more than 18, because neither run has used what its views say. At
-# the end of the searched budget they are worth more than 2 dB on the spine and more than 3 dB on the brain. And one
-# budget does not suit both: with 18 views the brain has passed its best by then, while with 30 it still rises. Only
-# methods that have arrived say what fewer views cost.
+# The gap does grow. Early in a run 30 views are worth hardly more than 18, because neither run has used what its views
+# say. At the end of the searched budget they are worth more than 2 dB on the spine and more than 3 dB on the brain. And
+# one budget does not suit both: with 18 views the brain is past its best by then, while with 30 it still rises. Only
+# methods that have arrived can say what fewer views cost.
 
 # %% [markdown]
 # ## Five images, three seeds: the stored comparison
@@ -1138,7 +1152,7 @@ claim(min(ahead(image, "aseqdip", "fbp").min() for image in images) > 1,
       "stored: aSeqDIP is more than 1 dB above FBP on all images with all seeds", "smoke")
 pnp = {image: ahead(image, "pnp", "aseqdip").mean() for image in images}
 claim(sum(gap > 0.3 for gap in pnp.values()) == 4 and abs(pnp["chest-4"]) < 0.1,
-      "stored: plug-and-play is more than 0.3 dB above aSeqDIP's mean on four images, on chest-4 it is level", "smoke")
+      "stored: plug-and-play is more than 0.3 dB above aSeqDIP's mean on four images, level on chest-4", "smoke")
 claim(min(ahead(image, "sirt", "aseqdip").min() for image in ("ct-brain-064", "shepp-logan")) > 0.5,
       "stored: on the two phantoms SIRT is more than 0.5 dB above aSeqDIP with all seeds", "smoke")
 claim(max(ahead(image, "sirt", "aseqdip").mean() for image in REAL) < 0,
@@ -1163,23 +1177,29 @@ winners = [method for by_image in first.values() for method in by_image.values()
 claim("aseqdip" not in winners,
       "stored: aSeqDIP's mean is the highest on no image, neither by PSNR nor by SSIM", "smoke")
 claim({first[metric][image] for metric in first for image in REAL} == {"tv"},
-      "stored: on the three real slices TV's is, by both", "smoke")
+      "stored: on the three real slices TV's mean is the highest, by both", "smoke")
 below_sirt = [image for image in images if means["ssim"][image]["aseqdip"] < means["ssim"][image]["sirt"]]
 claim(below_sirt == ["ct-brain-064"], "stored: by SSIM aSeqDIP's mean is below SIRT on ct-brain-064 alone", "smoke")
 
 # %% [markdown]
-# Read it slowly. The numbers are PSNR in dB (standard deviation) and SSIM. `pnp` is plug-and-play: the denoiser
-# non-local means takes the place of the prior in an iteration that alternates denoising and fitting the data.
+# Read the table slowly. The numbers are PSNR in dB (standard deviation) and SSIM. `pnp` is plug-and-play: the denoiser
+# non-local means replaces the prior in an iteration that alternates denoising and fitting the data.
 #
-# - By both measures a **classic method is first on every image**, in a small share of aSeqDIP's time: TV on the three
-#   real CT slices; on ct-brain-064, an MRI slice read as attenuation and so a phantom, SIRT; on Shepp-Logan SIRT by
-#   PSNR (by a hair) and TV by SSIM. Against FBP aSeqDIP wins everywhere; with FBP as the only baseline one would have
-#   come to another conclusion.
-# - SIRT knows no more than that nothing is below 0, and stops early. On the two phantoms it is above aSeqDIP by PSNR,
-#   on the three real slices below it. Plug-and-play is above aSeqDIP's mean on four of the five, and level on one.
-# - "TV likes piecewise constant images" is the tempting explanation of its rank. It fails: Shepp-Logan is piecewise
-#   constant like nothing else, and by PSNR TV is *behind* there. Is TV's weight wrong for that image? One can measure
-#   it.
+# - By both measures a **classic method is first on every image**, in a small fraction of aSeqDIP's time: TV on the
+#   three real CT slices; SIRT on ct-brain-064, which is an MRI slice read as attenuation and so a phantom; on
+#   Shepp-Logan SIRT by PSNR (by a hair) and TV by SSIM. Against FBP aSeqDIP wins everywhere, so with FBP as the only
+#   baseline one would have drawn another conclusion.
+# - SIRT knows only that nothing is below 0, and stops early. On the two phantoms it is above aSeqDIP by PSNR, on the
+#   three real slices below it. Plug-and-play is above aSeqDIP's mean on four of the five images, and level on one.
+# - "TV likes piecewise constant images" is the tempting explanation of its rank. It fails: no image here is more
+#   piecewise constant than Shepp-Logan, and by PSNR TV is *behind* there.
+#
+# Five images rank nothing. What one may say is: *with settings from one recorded search, a classic method had the
+# highest mean PSNR on each of five images, and no method had it on all.*
+#
+# ### Is TV's weight wrong for Shepp-Logan? (stretch)
+#
+# That can be measured: we run TV with its searched weight, and with five and twenty times that weight.
 
 # %%
 weights = tuple(factor * configure("tv", "ct").lamda for factor in (1, 5, 20))  # the first is the search's
@@ -1193,28 +1213,26 @@ gain = {image: scores[1] - scores[0] for image, scores in by_weight.items()}
 
 # %%
 claim(gain["shepp-logan"] > 2, "five times the weight gains TV more than 2 dB on Shepp-Logan")
-claim(max(gain["ct-brain-064"], gain["ct-head"]) < 0, "and loses on the two others")
+claim(max(gain["ct-brain-064"], gain["ct-head"]) < 0, "on the two others TV loses with it")
 claim(by_weight["shepp-logan"][1] > max(finals["shepp-logan", m].max() for m in METHODS),
-      "with it TV is above all methods of the table on Shepp-Logan")
+      "on Shepp-Logan TV with this weight is above all methods of the table")
 claim(max(by_weight["ct-brain-064"]) < finals["ct-brain-064", "sirt"].min(),
       "on ct-brain-064 none of the weights brings TV up to SIRT")
 
 # %% [markdown]
-# With five times the weight TV gains more than 2 dB on Shepp-Logan, which puts it **first** there by PSNR, too. The
-# recorded search chose the weight on two other images, and it did not carry over to this one. The truth chose here, and
-# for TV alone, so this is a diagnosis and no comparison. It says that "SIRT, or aSeqDIP, has the better prior for
-# Shepp-Logan" is not supported. On ct-brain-064 the weight is not the reason: an MRI slice has texture, and few edges
-# is the wrong wish for it.
-#
-# Five images rank nothing. What one may say: *with settings from one recorded search, a classic method had the highest
-# mean PSNR on each of five images, and no method had it on all.*
+# With five times the weight TV gains more than 2 dB on Shepp-Logan, which puts it **first** there by PSNR as well. The
+# recorded search chose the weight on two other images, and it did not carry over to this one. Here the truth chose the
+# weight, and for TV alone, so this is a diagnosis and not a comparison. It says that "SIRT, or aSeqDIP, has the better
+# prior for Shepp-Logan" is not supported. On ct-brain-064 the weight is not the reason: an MRI slice has texture, so it
+# is wrong to ask for few edges there.
 
 # %% [markdown]
 # ## The inverse crime, measured
 #
 # Our data were projected from a grid twice as fine. So no image on the coarse grid explains them exactly, not even the
-# truth, which is the mean of 2 x 2 fine pixels. Reality is like that. It is easier to write `y = A(x)`, and many do:
-# the **inverse crime**. How much does it flatter? A weaker TV shows most, for it follows the data more closely.
+# truth, which is the mean of 2 x 2 fine pixels. Reality is like this. It is easier to write `y = A(x)`, and many people
+# do; this is the **inverse crime**. How much does it flatter a method? A weaker TV shows the effect best, because it
+# follows the data more closely.
 
 # %%
 truth = (torch.from_numpy(case.truth)[None, None] / observation.scale).to(device())
@@ -1235,24 +1253,24 @@ for name, (honest, criminal) in flattered.items():
 # %%
 (honest, criminal), (weak_honest, weak_criminal) = flattered["TV"], flattered["TV, lamda / 10"]
 claim(weak_criminal > weak_honest + 2, "the crime flatters the weaker TV by more than 2 dB")
-claim(weak_criminal > criminal and weak_honest < honest, "it turns the order of the two weights round")
+claim(weak_criminal > criminal and weak_honest < honest, "the crime reverses the order of the two weights")
 (honest, criminal), (long_honest, long_criminal) = flattered["SIRT"], flattered[f"SIRT, {long} iterations"]
-claim(long_honest < honest and long_criminal > criminal, "and it takes SIRT's semi-convergence away")
+claim(long_honest < honest and long_criminal > criminal, "the crime takes SIRT's semi-convergence away")
 
 # %% [markdown]
-# The second claim is the worse one. The crime not only raises the numbers: with criminal data one would choose the
-# weaker regularisation, and real data would punish that choice. The third says what SIRT fits when it goes on for too
-# long: the part of the data that no image on this grid explains.
+# The second claim is the more serious one. The crime does not only raise the numbers: with criminal data one would
+# choose the weaker regularisation, and real data would punish that choice. The third claim says what SIRT fits when it
+# runs for too long: the part of the data that no image on this grid explains.
 #
-# Nor does it raise everything alike. SIRT and TV gain nothing with the settings that a search on honest data chose.
-# aSeqDIP after so few steps is far from fitting its data; its difference is within the spread over its seeds in the
-# table above, so it says nothing either way.
+# Nor does the crime raise all numbers alike. SIRT and TV gain nothing with the settings that a search on honest data
+# chose. aSeqDIP after so few steps is far from fitting its data. Its difference is within the spread over its seeds in
+# the table above, so it says nothing either way.
 
 # %% [markdown]
 # ## What went wrong, and why: the logarithm of too few photons
 #
 # A scan at a very low dose is noisy. So it is repeated many times, each scan is turned into line integrals, and the
-# sinograms are **averaged**. The noise goes. The picture is still wrong.
+# sinograms are **averaged**. The noise averages out, but the picture is still wrong.
 #
 # $N \sim \mathrm{Poisson}(\nu)$ photons arrive where $\nu = I_0e^{-p}$ are expected, and the data are
 # $\hat p = -\log(N/I_0)$. With $N = \nu + \delta$, $\mathbb E\,\delta = 0$, $\mathbb E\,\delta^2 = \nu$, expand the
@@ -1261,9 +1279,13 @@ claim(long_honest < honest and long_criminal > criminal, "and it takes SIRT's se
 # $$\mathbb E\,\hat p = p - \mathbb E\Big[\frac\delta\nu - \frac{\delta^2}{2\nu^2} + \dots\Big]
 # = p + \frac{1}{2\nu} + \dots$$
 #
-# The logarithm is bent, so it turns noise into **bias**: dense rays look denser. Where hardly anything arrives it is
-# the other way round: $N = 0$ has no logarithm, it is counted as one photon, and $\hat p$ cannot exceed $\log I_0$.
-# Both can be computed exactly, as a sum over all $N$.
+# The logarithm is curved, so it turns noise into **bias**: dense rays look denser. Where hardly any photons arrive it
+# is the other way round: $N = 0$ has no logarithm, so it is counted as one photon, and $\hat p$ cannot exceed
+# $\log I_0$. Both effects can be computed exactly, as a sum over all $N$.
+#
+# **Two minutes.** In each of two scans, 10 photons are expected on a ray. By $1/(2\nu)$, how large is the bias of the
+# mean of the two logarithms, and how large is that of the logarithm of the summed counts? (0.05; and 0.025, because the
+# sum has $\nu = 20$.)
 
 
 # %%
@@ -1307,11 +1329,11 @@ enough = expected > 20
 relative = float((bias[enough] * 2 * expected[enough] - 1).abs().max())
 claim(relative < 0.1, "above 20 expected photons the bias is 1 / (2 nu) within 10 %", needs="smoke")
 claim(bias[expected > 3].min() > 0, "above 3 expected photons line integrals are too large", needs="smoke")
-claim(expected.min() < 1.6 and bias.min() < 0, "the thickest rays are too small")
+claim(expected.min() < 1.6 and bias.min() < 0, "on the thickest rays line integrals are too small")
 
 # %% [markdown]
-# FBP is linear. So the expected image of FBP is the FBP of the expected data, and the bias can be seen without any
-# noise at all:
+# FBP is linear. So the expected image of FBP is the FBP of the expected data, and we can look at the bias without any
+# noise:
 
 # %%
 R90 = operator.projector.to(double=True)
@@ -1340,7 +1362,7 @@ show(
         and grainy; and the bias in HU, bright over the head, with dark bands between the dense bones.""",
 )
 inside = low_dose.support * (low_dose.truth > 0.5) > 0
-print(f"bias inside of the head at {i0} photons a ray: mean {shift[inside].mean():.0f} HU, "
+print(f"bias inside the head at {i0} photons a ray: mean {shift[inside].mean():.0f} HU, "
       f"from {np.quantile(shift[inside], 0.05):.0f} to {np.quantile(shift[inside], 0.95):.0f} HU (5 % to 95 %)")
 off = {name: 1000 * (image_of(data) - clean)[inside] for name, data in (("mean", average), ("summed", summed))}
 print(f"mean of {scans} logarithms: {off['mean'].mean():.1f} HU off on average, summed counts: "
@@ -1353,16 +1375,17 @@ for photons in pick(smoke=(100,), laptop=(30, 300, 1000), paper=(30, 300, 1000))
 
 # %%
 claim(shift[inside].mean() > 10, "at 100 photons a ray the head is more than 10 HU too dense on average")
-claim(abs(off["summed"].mean()) < 3, "with summed counts it is right within 3 HU on average")
+claim(abs(off["summed"].mean()) < 3, "with summed counts the head is right within 3 HU on average")
 
 # %% [markdown]
 # The order of two lines of code decides. *Log, then average* keeps the bias for ever. *Sum the counts, then log* is a
-# scan with all photons together, and its bias is $1/(2\nu)$ with the large $\nu$. The same photons, the same formula.
-# Its grain is not smaller, see the numbers: by grain alone nobody finds the wrong picture. At 30 photons a ray the sign
-# turns round, because the thick rays are starved.
+# scan with all photons together, and its bias is $1/(2\nu)$ with the large $\nu$. Both use the same photons and the
+# same formula. As the numbers show, the sum does not have less grain, so nobody finds the wrong picture by its grain
+# alone. At 30 photons a ray the sign of the bias is reversed, because rays through the most bone receive hardly any
+# photons.
 #
-# The bias sits in $y$. No prior removes it, neither TV's nor a network's: they are asked to fit $y$. What helps is
-# a data term that knows about counts (the Poisson likelihood), or weights $\nu$ that trust dense rays less; neither
+# The bias is in $y$. No prior removes it, neither TV's nor a network's, because they are asked to fit $y$. What helps
+# is a data term that knows about counts (the Poisson likelihood), or weights $\nu$ that trust dense rays less; neither
 # is part of this course.
 
 # %% [markdown]
@@ -1380,13 +1403,13 @@ quiz("08")
 #
 # Take out your predictions.
 #
-# 1. About 150, $\pi N/2$, so that the spokes leave no gap at the rim. PSNR of a head is content with fewer.
-# 2. Something else: streaks. Each point is clean within $2V/\pi$ pixels and throws rays beyond.
-# 3. By mean PSNR TV was ahead on the three real slices and SIRT on the two phantoms, on the one made of ellipses only
-#    because TV's weight did not suit it. aSeqDIP was first on none of the five.
-# 4. A bias: the logarithm makes dense rays denser. Count first, then take the logarithm.
+# 1. About 150, $\pi N/2$, so that the spokes leave no gap at the rim. For the PSNR of a head fewer are enough.
+# 2. Something else: streaks. Each point is clean within $2V/\pi$ pixels and throws rays beyond that.
+# 3. By mean PSNR TV was first on the three real slices and SIRT on the two phantoms; on the one made of ellipses TV is
+#    first with another weight. aSeqDIP was first on none of the five.
+# 4. A bias: the logarithm makes dense rays look denser. Sum the counts first, then take the logarithm.
 #
-# - You can write a projector, its adjoint and FBP from scratch, and *prove* them against a library.
+# - You can write a projector, its adjoint and FBP from scratch, and check them against a library.
 # - You can name what 30 views do not see, and show two heads that they cannot tell apart.
 # - You can read a CT image in HU, and a PSNR with suspicion.
 # - You can tell data that flatter a method from data that test it.

@@ -11,7 +11,7 @@ from .table import exercise
 
 
 @exercise("ct.photons", [(1e4, 0.0, 100.0), (1e4, 1000.0, 30.0), (5e3, -1000.0, 200.0), (2e4, -500.0, 50.0)], (
-    "attenuation relative to water is 1 + HU / 1000; times MU_WATER and mm it is the integral p of I0 exp(-p)"))
+    "attenuation relative to water is 1 + HU / 1000; times MU_WATER and mm it is the integral p in I0 exp(-p)"))
 def photons(i0, hu, mm):
     """A function (i0, hu, mm) -> expected photons behind `mm` millimetres of tissue of `hu` Hounsfield units."""
     relative = 1 + hu / 1000
@@ -20,14 +20,14 @@ def photons(i0, hu, mm):
         None: i0 * math.exp(-p),
         "your water absorbs nothing: 0 HU is water and -1000 is air, so the attenuation is 1 + HU / 1000":
             i0 * math.exp(-MU_WATER * hu / 1000 * mm),
-        "1 + HU / 1000 is relative to water: times the attenuation of water, MU_WATER per mm":
+        "1 + HU / 1000 is relative to water: multiply it by the attenuation of water, MU_WATER per mm":
             i0 * math.exp(-relative * mm),
         "that is the line integral, which is left after the logarithm: the detector counts I0 exp(-integral)": p,
         "more photons come out than went in: the exponent is negative": i0 * math.exp(p),
-        "each layer takes a share of what is left, not of I0: that makes an exponential, no straight line":
+        "each layer takes a share of what is left, not of I0: that makes an exponential, not a straight line":
             i0 * (1 - p),
         "mm and cm: MU_WATER is per mm, as the path is in mm": [i0 * math.exp(-p / 10), i0 * math.exp(-p * 10)],
-        "the law has the base e, math.exp; a power of 10 or 2 makes another attenuation of MU_WATER":
+        "the base of the law is e, math.exp; a power of 10 or 2 would need another value for MU_WATER":
             [i0 * 10**-p, i0 * 2**-p],
     }
 
@@ -51,7 +51,7 @@ def smear(y, angles, size, first=lambda w: 1 - w, second=lambda w: w):
 @exercise("ct.backproject", lambda: [(draw(len(angles), detector, seed=3), angles, size)  # without symmetry
                                      for angles, size, detector in (((0.0, 0.4, 1.1, 2.3), 9, 15),
                                                                     ((0.2, 0.9, 1.9), 10, 17))], otherwise=(
-    "each pixel reads, in every view, the two bins that it was shared out to, times its shares, and adds up"))
+    "in every view each pixel reads the two bins that it was shared out to, times its shares, and adds them up"))
 def backproject(y, angles, size):
     """A function (y, angles, size) -> the adjoint (size, size) of the lesson's `project`, from y (views, D)."""
     right = smear(y, angles, size)
@@ -65,7 +65,7 @@ def backproject(y, angles, size):
         "upside down: row 0 is the top of the image, so Y falls from row to row": right.flip(0),
         "the shares are exchanged: `project` gave 1 - w to the left bin and w to the next one":
             smear(y, angles, size, lambda w: w, lambda w: 1 - w),
-        "one bin a pixel: `project` gave shares to two bins, so read both, times the same shares":
+        "one bin per pixel: `project` gave shares to two bins, so read both, times the same shares":
             [smear(y, angles, size, lambda w: 1, lambda w: 0),
              smear(y, angles, size, lambda w: (w <= 0.5).to(w), lambda w: (w > 0.5).to(w))],
     }
@@ -78,7 +78,7 @@ def lam(lam, norm):
     return {
         None: lam * norm**2,
         "the data term is squared: a factor norm in A and y is a factor norm^2 in it": lam * norm,
-        "upside down: with R alone the data term is larger, so lam has to be larger too": [lam / norm**2, lam / norm],
+        "upside down: with R alone the data term is larger, so lam must be larger as well": [lam / norm**2, lam / norm],
         "the data term grows with R, the autoencoding term does not: lam has to follow": lam,
     }
 
@@ -108,7 +108,7 @@ def ramp(y):
         "for even n the integral is 0: cos(pi n) - 1 vanishes there": y @ kernel(n, even=1.0),
         "one side only: h(-n) = h(n), each bin has neighbours to its left and to its right":
             [y @ h.tril(), y @ h.triu()],
-        "wrapped around: bins at one end hear from the other end; zero-pad to 2 D before an FFT":
+        "wrapped around: bins at one end receive values from the other end; zero-pad to 2 D before an FFT":
             y @ kernel(torch.minimum(n.abs(), D - n.abs())),
         "|sigma| sampled in frequency: its kernel repeats with the FFT's length, and the mean of each view is lost; "
         "sample h(n) in space instead": [in_frequency(D), in_frequency(2 * D)],
@@ -130,7 +130,7 @@ def views(N):
         None: math.pi * N / 2,
         "twice too many: bins of width 1 carry frequencies up to 1/2 only, where the spokes are pi / (2 V) apart":
             math.pi * N,
-        "as many as pixels: the right order, but the gap at the rim is pi / V times the radius, and pi is not 2": N,
+        "as many as pixels: the right size, but the gap at the rim is pi / V times the radius, and pi is not 2": N,
         "upside down: that is how far from a point the first streaks begin if there are N views": 2 * N / math.pi,
         "counting equations against unknowns: the outermost spokes must be no farther apart than 1 / N":
             math.pi / 4 * N,
@@ -146,7 +146,7 @@ def lam_normed(lam, norm):
     return {
         None: lam / norm**2,
         "the data term is squared: a factor 1 / norm in A and y is a factor 1 / norm^2 in it": lam / norm,
-        "upside down: with R / norm the data term is smaller for a large norm, so lam has to be smaller too":
+        "upside down: with R / norm the data term is smaller for a large norm, so lam has to be smaller as well":
             [lam * norm**2, lam * norm],
         "the data term changes with R, the autoencoding term does not: lam has to follow": lam,
     }
