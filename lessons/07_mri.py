@@ -1073,7 +1073,7 @@ if (lam, N) == (0.0, 2):
     claim(after < before - 2, "without the autoencoding term it is more than 2 dB worse at this step")
 
 # %% [markdown]
-# Without this term nothing holds the output near its own input, and the input moves at every second step. Now try
+# Without this term nothing keeps the output near its own input, and the input moves at every second step. Now try
 # `lam, N = 0.0, 10`, which leaves the input in place for longer. Does `N` do part of the work of `lam`?
 #
 # The panel below does the same with sliders. Run repeats the run with the published `lam` and `N`; then move `lam`, `N`

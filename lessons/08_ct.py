@@ -1038,7 +1038,7 @@ if (lam, N) == (10 * aseqdip.lam, aseqdip.N):
 
 # %% [markdown]
 # The autoencoding term ties the output to the last input, and the first input is a blur: `lam` is a brake (lesson 06).
-# Now try `lam = 0` with `N = 2`, where nothing holds the output.
+# Now try `lam = 0` with `N = 2`, where nothing ties it.
 #
 # The panel below does the same with sliders. Run gives the numbers of the cell above; then move `lam`, `N`, `K` and
 # `views`, or set `i0`. The panel works only in a running notebook, and nothing after it depends on it.

@@ -10,7 +10,7 @@
 #
 # **After this lesson you can**
 #
-# - say why the task with the simplest operator has nothing to hold on to but a prior and a stop;
+# - say why the task with the simplest operator has nothing to rely on but a prior and a stop;
 # - derive what a Gaussian filter, total variation and non-local means do to a picture and to its noise, and run them;
 # - measure the noise level, and the error of a denoised picture, **without the truth**;
 # - show that in denoising `lam` can act only through the moving input, and what it then does to the target;
@@ -48,27 +48,29 @@ banner()
 # %%
 show(
     drawings.denoised(),
-    alt="""Five pictures of a man with a camera. The truth; in noise; denoised by total variation, with flat patches;
-        what was taken away, nearly plain noise; and the error of the answer, with the outlines of the man and of
-        the camera's stand.""",
+    alt="""Five pictures of a man with a camera: the truth; the truth in noise; the picture denoised by total variation,
+        with flat patches; what was taken away, which is nearly plain noise; and the error of the answer, with the
+        outlines of the man and of the camera's stand.""",
 )
 
 # %% [markdown]
-# **Denoising in one row.** A classic method, total variation, has taken something away from $y$, and we want that to be
-# the noise and nothing else. Compare the last two pictures: in what was taken away the noise hides all outlines, the
-# error shows them. There the method has mistaken picture for noise.
+# **Denoising in one row.** A classic method, total variation, has taken something away from $y$, and we want this to be
+# the noise and nothing else. Compare the last two pictures: in what was taken away the noise hides all outlines, but
+# the error shows them. There the method has mistaken picture for noise.
 
 # %% [markdown]
 # ## Predict first
 #
 # Write your guesses down; the last section asks for them again.
 #
-# 1. $A = I$ hides nothing: no null space, no small singular value. Is denoising the easiest of our five tasks?
-# 2. You have one noisy picture and nothing else. Can you measure how strong the noise is? Can you measure how large
-#    the **error** of a denoised picture is?
+# 1. $A = I$ hides nothing: it has no null space and no small singular value. Is denoising the easiest of our five
+#    tasks?
+# 2. You have one noisy picture and nothing else. Can you measure how strong the noise is? Can you measure how large the
+#    **error** of a denoised picture is?
 # 3. aSeqDIP has the term $\lambda\|f(z) - z\|^2$. If the input stays at $z = y$, what does $\lambda$ change?
-# 4. Non-local means is from 2005: no network, no iteration, less than a second. Does aSeqDIP beat it?
-# 5. Somebody stores the noisy picture as an ordinary 8-bit file, which cuts off values below 0 and above 1. Harmless?
+# 4. Non-local means dates from 2005: no network, no iteration, less than a second. Does aSeqDIP beat it?
+# 5. Somebody stores the noisy picture as an ordinary 8-bit file, which cuts off values below 0 and above 1. Is this
+#    harmless?
 
 # %% [markdown]
 # ## A noisy picture
@@ -78,7 +80,7 @@ show(
 # | $x$ | `x` | the truth, RGB in [0, 1], shape (1, 3, H, W) |
 # | $n$ | `n` | white Gaussian noise of standard deviation $\sigma = 25/255$ |
 # | $y = x + n$ | `y` | what we are given; $A = I$ |
-# | $m$ | `m` | how many numbers $y$ holds, three a pixel |
+# | $m$ | `m` | how many numbers $y$ contains, three per pixel |
 # | $h$ | `h` | a denoiser: any map from noisy pictures to pictures |
 
 # %%
@@ -103,13 +105,12 @@ def error(image):
 
 
 # %% [markdown]
-# How good is $y$? The mean squared error of $y$ is $\frac1m\sum n_i^2$, whose expectation is $\sigma^2$. The peak is
-# 1, so
+# How good is $y$? Its mean squared error is $\frac1m\sum n_i^2$, whose expectation is $\sigma^2$. The peak is 1, so
 #
 # $$\mathrm{PSNR}(y) \approx 10\log_{10}\frac{1}{\sigma^2} = -20\log_{10}\sigma .$$
 #
-# How far is it from that? The relative standard deviation of $\|n\|^2$ is $\sqrt{2/m}$ (lesson 02), and
-# $10\log_{10}(1 + \varepsilon) \approx 4.34\,\varepsilon$.
+# How far is the PSNR of one $y$ from this? The relative standard deviation of $\|n\|^2$ is $\sqrt{2/m}$ (lesson 02),
+# and $10\log_{10}(1 + \varepsilon) \approx 4.34\,\varepsilon$.
 
 # %%
 expected = -20 * math.log10(sigma)
@@ -120,9 +121,9 @@ print(f"as the library shows it: {psnr(y):.2f} dB")
 claim(abs(unclipped - expected) < 4 * spread, "the PSNR of y is -20 log10(sigma), within four deviations", "smoke")
 
 # %% [markdown]
-# The last number is higher, for the library clips to [0, 1] before it measures: what cannot be shown does not count.
-# Since $x$ lies in [0, 1], clipping moves no pixel away from it. **Methods get the unclipped $y$**; the section "What
-# went wrong" shows why.
+# The last number is higher, because the library clips to [0, 1] before it measures: what cannot be shown does not
+# count. Since $x$ lies in [0, 1], clipping moves no pixel away from it. **Methods get the unclipped $y$**; the section
+# "What went wrong" shows why.
 
 # %%
 closer = ((y.clamp(0, 1) - x).abs() <= (y - x).abs()).all()
@@ -136,8 +137,9 @@ claim(closer, "clipping moves no pixel of y away from the truth", "smoke")
 #
 # $$f = y, \qquad\text{with all of its noise.}$$
 #
-# And that is the trouble. The filters of lesson 01b damp faint directions. If all are alike, all get the same factor:
-# the picture becomes darker, and its noise weaker. What is the best such factor $c$, chosen **with** the truth?
+# This is the trouble. The filters of lesson 01b damp faint directions. If all directions are equally strong, all get
+# the same factor: the picture becomes darker, and its noise weaker. What is the best such factor $c$, chosen **with**
+# the truth?
 
 # %%
 c = float((x * y).sum() / (y * y).sum())  # argmin over c of ||c y - x||^2
@@ -145,9 +147,9 @@ print(f"best factor {c:.3f}: {error(c * y):.3f} of m sigma^2 is left of an error
 claim(error(c * y) > 0.9 * error(y), "the best multiple of y takes away less than 10 % of the error", "smoke")
 
 # %% [markdown]
-# So a denoiser must know something that neither $A$ nor $y$ says: **what pictures look like**. There are two places for
-# it. A classic method writes it into a formula. An untrained network has it in its structure, and then somebody must
-# stop in time, since the minimiser is $y$ for the network too.
+# So a denoiser must know something that neither $A$ nor $y$ says: **what pictures look like**. This knowledge can be in
+# one of two places. A classic method writes it into a formula. An untrained network has it in its structure, and then
+# somebody must stop in time, because for the network as well the minimiser is $y$.
 
 # %% [markdown]
 # ## Three classic answers
@@ -156,8 +158,8 @@ claim(error(c * y) > 0.9 * error(y), "the best multiple of y takes away less tha
 #
 # "Neighbours are alike": replace each pixel by a weighted mean of its neighbours, with weights
 # $g_{ij} \propto e^{-(i-j)^2/2w^2}$ that add up to 1. In 2D the weight is a product of one for rows and one for
-# columns, so with the matrix $G$ of weights along a line, a picture becomes $G\,y\,G^T$. At a border the weights that
-# fall outside are left out, and the rest again adds up to 1:
+# columns. So with the matrix $G$ of the weights along a line, a picture becomes $G\,y\,G^T$. At a border the weights
+# that fall outside are left out, and the others are rescaled so that they add up to 1 again:
 
 
 # %%
@@ -175,14 +177,15 @@ def blur(image, w):
 
 
 # %% [markdown]
-# What does it cost, what does it gain? Write $h(y) = Hy$ for a linear denoiser. Its error is $Hx - x + Hn$, the
-# first part fixed, the second random with mean zero. Hence
+# What does the filter cost, and what does it gain? Write $h(y) = Hy$ for a linear denoiser. Its error is the sum of
+# $Hx - x$, which is fixed, and $Hn$, which is random with mean zero. Hence
 #
 # $$\mathbb E\,\|h(y) - x\|^2 = \underbrace{\|Hx - x\|^2}_{\text{bias: what the blur takes}} +
 # \underbrace{\sigma^2\,\|H\|_F^2}_{\text{noise that is left}} . \tag{1}$$
 #
 # $\|H\|_F^2$ is the sum of all squared weights. With three channels and a separable filter it is $3\,\|G\|_F^4$. Far
-# from a border it is $\sum_{ij}g_i^2g_j^2 \approx 1/(4\pi w^2)$ a pixel: a width of one pixel leaves 8 % of the noise.
+# from a border it is $\sum_{ij}g_i^2g_j^2 \approx 1/(4\pi w^2)$ per pixel: a width of one pixel leaves 8 % of the
+# noise.
 
 # %%
 widths = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.4, 2.0)
@@ -197,26 +200,26 @@ w_best = min(zip(measured, widths, strict=True))[1]
 print(f"least error at w = {w_best}, PSNR {psnr(blur(y, w_best)):.2f} dB")
 
 # %% [markdown]
-# The best filter is hardly a blur at all. The bias comes from edges, and one width must serve sky and eyelashes alike.
+# The best filter hardly blurs at all. The bias comes from edges, and one width must serve sky and eyelashes alike.
 #
-# **Two minutes.** By (1), which width is best for a picture that is black all over? Which one for $\sigma = 0$? (Black:
-# the wider the better, there is no bias. $\sigma = 0$: no blur at all.)
+# **Two minutes.** By (1), which width is best for a picture that is black all over, and which for $\sigma = 0$? (Black:
+# the wider the better, because there is no bias. $\sigma = 0$: no blur at all.)
 #
 # ### Total variation
 #
-# "Pictures are flat with few edges". For a gray picture: $\min_f\ \frac12\|f - y\|^2 + \lambda\,\mathrm{TV}(f)$, where
-# $\mathrm{TV}$ adds up the lengths of the gradients. Why does it keep edges? A step from 0 to 1 costs 1 along a line,
-# whether it is sharp or spread over ten pixels. So nothing is gained by smearing it; squared gradients would charge the
-# sharp one ten times as much.
+# "Pictures are flat with few edges". For a gray picture this asks for
+# $\min_f\ \frac12\|f - y\|^2 + \lambda\,\mathrm{TV}(f)$, where $\mathrm{TV}$ adds up the lengths of the gradients. Why
+# does it keep edges? A step from 0 to 1 costs 1 along a line, whether it is sharp or spread over ten pixels. So nothing
+# is gained by smearing it, whereas squared gradients would charge ten times as much for the sharp step.
 #
-# What does it take away? **Contrast, and the more the smaller the thing.** A disc of radius $r$ and height $a$ has
-# $\mathrm{TV} = 2\pi r\,a$, height times circumference. If the noiseless disc of height 1 comes back with the height
+# What does it take away? **Contrast, and more of it from smaller things.** A disc of radius $r$ and height $a$ has
+# $\mathrm{TV} = 2\pi r\,a$, height times circumference. If the noiseless disc of height 1 is returned with the height
 # $a$, the objective is $\frac12\pi r^2(1-a)^2 + 2\pi r\,\lambda a$. Its derivative in $a$ is zero at
 #
 # $$1 - a = \frac{2\lambda}{r} .$$
 #
-# Every disc loses the same amount, whatever its height; a low one disappears. (That the answer is a disc again takes a
-# proof, Strong and Chan 2003.) On pixels:
+# A disc of this radius loses the same amount whatever its height, so a low one disappears. (It takes a proof that the
+# answer is a disc again, Strong and Chan 2003.) On pixels:
 
 # %%
 lamda = configure("tv", "denoising", "laptop").strength * sigma  # the library's weight for this noise level
@@ -230,11 +233,12 @@ for r in (2, 4, 8, 16):
     claim(abs(lost - 2 * lamda / r) < 0.25 * 2 * lamda / r, f"r = {r}: 2 lamda / r within 25 %", "smoke")
 
 # %% [markdown]
-# A freckle of radius 2 loses about 0.08 in height, four fifths of the noise's standard deviation. That is the price.
+# A freckle of radius 2 loses about 0.08 in height, four fifths of the standard deviation of the noise. This is the
+# price.
 #
 # In colour the library takes, at each pixel, **one** length of the differences of all three channels together, so an
-# edge that all three share costs less than three edges at three places. What that is worth, we ask of our picture, with
-# the weight of separate channels chosen **with** the truth:
+# edge that all three share costs less than three edges at three places. To see what this is worth, we denoise our
+# picture with separate channels, and choose their weight **with** the truth:
 
 # %%
 picture = y[0].permute(1, 2, 0).cpu().numpy()  # (1, 3, H, W) -> (H, W, 3)
@@ -254,11 +258,11 @@ for strength in (0.4, 0.5, 0.6, 0.7, 0.85, 1.0):
 #
 # $$\mathbb E\,d^2_{\text{noisy}} = d^2_{\text{clean}} + 2\sigma^2 ,$$
 #
-# as the difference of two independent noises has the variance $2\sigma^2$. Subtract it, and weigh by
-# $e^{-(d^2 - 2\sigma^2)_+/(s\sigma)^2}$. Here $s$ is the `strength`. It is no linear filter: the weights are made from
-# the noisy picture itself. A pixel without doubles keeps its noise, and its detail.
+# because the difference of two independent noises has the variance $2\sigma^2$. Subtract this, and use the weights
+# $e^{-(d^2 - 2\sigma^2)_+/(s\sigma)^2}$, where $s$ is the `strength`. This filter is not linear, because its weights
+# are made from the noisy picture itself. A pixel without look-alikes keeps its noise, and its detail.
 #
-# ### The three of them
+# ### The three methods compared
 
 # %%
 settings = {name: configure(name, "denoising", "laptop") for name in ("tv", "nlm")}
@@ -280,18 +284,18 @@ show(
     plot_images({"y": case.display(y)} | {name: case.display(image) for name, image in answers.items()},
                 case.truth, case.window, {name: f"{value:.2f} dB" for name, value in score.items()}),
     alt="""A woman in a space suit: the noisy picture, the Gaussian filter, total variation, non-local means and the
-        truth; below, four times the errors. The Gaussian picture is still grainy with a little blur, total variation
-        is smooth with lost edges and detail, non-local means has the cleanest wall.""",
+        truth; below, four times the errors. The Gaussian picture is still grainy and a little blurred, total variation
+        is smooth but has lost edges and detail, non-local means has the cleanest wall.""",
 )
 claim(
     score["non-local means"] > score["TV"] > score["Gaussian"] + 0.8 and score["Gaussian"] > score["y"] + 3,
-    "non-local means is first, then TV, more than 0.8 dB above the Gaussian filter, and that is far above y",
+    "non-local means is first, then TV, more than 0.8 dB above the Gaussian filter, which is more than 3 dB above y",
 )
-claim(score["TV"] > max(separate.values()) + 0.3, "TV of all colours is more than 0.3 dB above TV channel by channel")
+claim(score["TV"] > max(separate.values()) + 0.3, "TV of all channels is more than 0.3 dB above TV channel by channel")
 
 # %% [markdown]
 # Two of the settings above are not honest: `w_best` was chosen with the truth in sight, and $\sigma$ was handed to us.
-# Can we do without?
+# Can we do without this help?
 
 # %% [markdown]
 # ## The noise level from y alone
@@ -301,11 +305,11 @@ claim(score["TV"] > max(separate.values()) + 0.3, "TV of all colours is more tha
 # $$v = \tfrac12(a - b - c + d) .$$
 #
 # On noise, $v$ has the variance $\frac14\cdot4\sigma^2 = \sigma^2$. On a picture it is zero wherever the picture is
-# flat, or a ramp in any direction, or an upright edge: only a corner or fine texture is left. It is the **diagonal
-# Haar wavelet coefficient**. So most of the $v$ are noise, and some are picture and may be large. A standard deviation
-# would count these with their squares. The **median** of $|v|$ hardly moves: replace 5 % of the numbers by infinity,
-# and it goes from the 50th to about the 53rd percentile. Half of a normal variable lies within 0.6745 standard
-# deviations, therefore
+# flat, or a ramp in any direction, or has a vertical or horizontal edge, so that only corners and fine texture are
+# left. It is the **diagonal Haar wavelet coefficient**. So most of the $v$ are noise, and some are picture and may be
+# large. A standard deviation would count these with their squares. The **median** of $|v|$ hardly moves: if 5 % of the
+# numbers are replaced by infinity, it goes from the 50th to about the 53rd percentile. Half of a normal variable lies
+# within 0.6745 standard deviations, therefore
 #
 # $$\hat\sigma = \frac{\mathrm{median}\,|v|}{0.6745} .$$
 #
@@ -359,39 +363,39 @@ claim(
 claim(min(guesses.values()) > 0.98 * sigma, "no estimate is more than 2 % too low: texture can only add")
 
 # %% [markdown]
-# The error has a sign. Fine texture is in the $v$ too, and it adds to them; the last column is what the formula takes
-# for noise where there is none. In a small picture more pixels are fine texture. Lesson 02 showed what a wrong $\sigma$
-# does to the discrepancy principle: 20 % cost more than 1 dB. Ours is far from that.
+# The error has a sign: fine texture is in the $v$ as well, and it adds to them. The last column shows what the formula
+# takes for noise where there is none. In a small picture a larger share of the pixels is fine texture. Lesson 02 showed
+# what a wrong $\sigma$ does to the discrepancy principle: an error of 20 % cost more than 1 dB. Ours is far from that.
 
 # %% [markdown]
 # ## The error of an answer, without the truth
 #
-# It sounds impossible: to know $\|h(y) - x\|^2$ without $x$. For Gaussian noise it is not. Write $h$ for $h(y)$ and
+# Knowing $\|h(y) - x\|^2$ without $x$ sounds impossible. For Gaussian noise it is not. Write $h$ for $h(y)$ and
 # $x = y - n$:
 #
 # $$\|h - x\|^2 = \|h - y + n\|^2 = \|h - y\|^2 + 2\langle h, n\rangle - 2\langle y, n\rangle + \|n\|^2 .$$
 #
-# Take expectations. $\mathbb E\langle y, n\rangle = \mathbb E\langle x, n\rangle + \mathbb E\|n\|^2 = m\sigma^2$. What
-# is left is $\mathbb E\langle h, n\rangle$, how much the answer follows the noise. Take one entry of it, with the
-# others held fixed, and $p(n_i) \propto e^{-n_i^2/2\sigma^2}$, for which $n_i\,p = -\sigma^2\,p'$:
+# Take expectations: $\mathbb E\langle y, n\rangle = \mathbb E\langle x, n\rangle + \mathbb E\|n\|^2 = m\sigma^2$. What
+# is left is $\mathbb E\langle h, n\rangle$, which says how much the answer follows the noise. Take one entry of it,
+# with the others held fixed, and $p(n_i) \propto e^{-n_i^2/2\sigma^2}$, for which $n_i\,p = -\sigma^2\,p'$:
 #
 # $$\mathbb E\,h_i\,n_i = \int h_i\,n_i\,p\,\mathrm dn_i = -\sigma^2\int h_i\,p'\,\mathrm dn_i
 # = \sigma^2\int \frac{\partial h_i}{\partial n_i}\,p\,\mathrm dn_i = \sigma^2\,\mathbb E\,\frac{\partial h_i}{\partial
 # y_i} ,$$
 #
-# by partial integration ($h_i\,p \to 0$ far out), and since $y_i$ moves with $n_i$. This is **Stein's lemma**. Sum
+# by partial integration ($h_i\,p \to 0$ far out), and because $y_i$ moves with $n_i$. This is **Stein's lemma**. Sum
 # over $i$:
 #
 # $$\mathbb E\,\|h(y) - x\|^2 = \mathbb E\Big[\,\|h(y) - y\|^2 - m\sigma^2 + 2\sigma^2\,\mathrm{div}\,h(y)\,\Big],
 # \qquad \mathrm{div}\,h = \sum_i\frac{\partial h_i}{\partial y_i} . \tag{2}$$
 #
-# The bracket is **SURE**, Stein's unbiased risk estimate (1981). The truth does not occur in it. Two tests: for
-# $h(y) = y$ it is $0 - m\sigma^2 + 2\sigma^2m = m\sigma^2$, right. For $h(y) = 0$ it is $\|y\|^2 - m\sigma^2$, whose
-# mean is $\|x\|^2$, right.
+# The bracket is **SURE**, Stein's unbiased risk estimate (1981). The truth does not occur in it. Two checks: for
+# $h(y) = y$ it is $0 - m\sigma^2 + 2\sigma^2m = m\sigma^2$, and for $h(y) = 0$ it is $\|y\|^2 - m\sigma^2$, whose mean
+# is $\|x\|^2$. Both are right.
 #
-# **Two minutes.** What does (2) say of the best multiple of $y$, $h(y) = cy$? Its divergence is $cm$. (The bracket is
-# $(1 - c)^2\|y\|^2 - m\sigma^2 + 2\sigma^2cm$, least at $c = 1 - m\sigma^2/\|y\|^2$. The factor chosen with the truth
-# was $1 - \langle n, y\rangle/\|y\|^2$, and $m\sigma^2$ is the mean of $\langle n, y\rangle$.)
+# **Two minutes.** What does (2) say about the best multiple of $y$, $h(y) = cy$? Its divergence is $cm$. (The bracket
+# is $(1 - c)^2\|y\|^2 - m\sigma^2 + 2\sigma^2cm$, least at $c = 1 - m\sigma^2/\|y\|^2$. The factor chosen with the
+# truth was $1 - \langle n, y\rangle/\|y\|^2$, and $m\sigma^2$ is the mean of $\langle n, y\rangle$.)
 #
 # ### Exercise 2: SURE
 #
@@ -409,15 +413,15 @@ check("denoising.sure", my_sure)
 
 # %% [markdown]
 # For a linear $h(y) = Hy$ the divergence is the trace of $H$. Our Gaussian filter is $G\,y\,G^T$, so a pixel's own
-# weight is $G_{ii}G_{jj}$, and the sum over three channels is $3\,(\operatorname{tr}G)^2$, exactly.
+# weight is $G_{ii}G_{jj}$, and the sum over three channels is exactly $3\,(\operatorname{tr}G)^2$.
 #
 # For any other $h$ there is a probe. Let $b$ be random with independent entries of mean 0 and variance 1. For a matrix
 # $J$
 #
 # $$\mathbb E\,\langle b, Jb\rangle = \sum_{ij}J_{ij}\,\mathbb E\,b_ib_j = \sum_iJ_{ii} = \operatorname{tr}J ,$$
 #
-# and for a small $\varepsilon$ the Jacobian acts as $Jb \approx (h(y + \varepsilon b) - h(y))/\varepsilon$. Two runs of
-# the denoiser, and no derivative (Ramani, Blu and Unser, 2008).
+# and for a small $\varepsilon$ the Jacobian acts as $Jb \approx (h(y + \varepsilon b) - h(y))/\varepsilon$. This takes
+# two runs of the denoiser, and no derivative (Ramani, Blu and Unser, 2008).
 #
 # ### Exercise 3: divergence by a probe
 #
@@ -461,14 +465,14 @@ claim(
 )
 claim(
     max(abs(s - e) for s, e in zip(estimated, measured, strict=True)) < 0.03,
-    "SURE is the true error within 0.03 m sigma^2, for every width",
+    "SURE agrees with the true error within 0.03 m sigma^2, for every width",
 )
 w_sure = min(zip(estimated, widths, strict=True))[1]
 claim(w_sure == w_best, "the width of least SURE is the width of least error")
 
 # %% [markdown]
-# Non-local means is not linear, and its weights depend on $y$. The probe does not mind. We choose its strength without
-# the truth:
+# Non-local means is not linear, because its weights depend on $y$, but the probe works for it as well. We choose its
+# strength without the truth:
 
 # %%
 strengths = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
@@ -481,7 +485,7 @@ for s in strengths:
     print(f"strength {s:.1f}: SURE {rows[-1][0]:.3f}, true error {rows[-1][1]:.3f}, {rows[-1][2]:.2f} dB")
 chosen, best = min(rows), max(rows, key=lambda row: row[2])
 print(f"SURE chooses {chosen[3]}, {chosen[2]:.2f} dB; best {best[3]}, {best[2]:.2f} dB")
-claim(chosen[2] > best[2] - 0.1, "the strength that SURE chooses loses less than 0.1 dB to the best of the list")
+claim(chosen[2] > best[2] - 0.1, "the strength that SURE chooses is less than 0.1 dB below the best of the list")
 
 # %%
 figure = Figure(figsize=(6.4, 3.4), layout="constrained")
@@ -495,24 +499,24 @@ axis.grid(alpha=0.3)
 axis.legend()
 show(
     figure,
-    alt="""Error of the Gaussian filter against its width. The noise that is left falls, the bias rises, their sum, the
-        true error, has its least value near a width of 0.7. The circles of SURE lie on the curve of the true error.""",
+    alt="""Error of the Gaussian filter against its width. The noise that is left falls and the bias rises; their sum,
+        the true error, is least near a width of 0.7. The circles of SURE lie on the curve of the true error.""",
 )
 
 # %% [markdown]
-# One more look at (2), with an old friend. Lesson 02 measured the share of the noise in an answer,
-# $a = \langle h - x, n\rangle/\|n\|^2$. By Stein's lemma $\mathbb E\langle h, n\rangle =
-# \sigma^2\,\mathbb E\,\mathrm{div}\,h$, so
+# Equation (2) has one more use. Lesson 02 measured the share of the noise in an answer,
+# $a = \langle h - x, n\rangle/\|n\|^2$. By Stein's lemma
+# $\mathbb E\langle h, n\rangle = \sigma^2\,\mathbb E\,\mathrm{div}\,h$, so
 #
 # $$a \approx \frac{\mathrm{div}\,h}{m} .$$
 #
-# **The divergence is the share of the noise, measured without the truth.**
+# **Divided by $m$, the divergence is the share of the noise, measured without the truth.**
 
 # %%
 share_nlm = float(((answers["non-local means"] - x) * n).sum()) / energy
 by_probe_nlm = probed(lambda v: denoise(settings["nlm"], v), y, b) / m
 print(f"non-local means: share of the noise {share_nlm:.3f}, divergence / m {by_probe_nlm:.3f}")
-claim(abs(share_nlm - by_probe_nlm) < 0.03, "the two agree within 0.03")
+claim(abs(share_nlm - by_probe_nlm) < 0.03, "share and divergence / m agree within 0.03")
 
 # %% [markdown]
 # ## aSeqDIP when A is the identity
@@ -520,8 +524,8 @@ claim(abs(share_nlm - by_probe_nlm) < 0.03, "the two agree within 0.03")
 # $$\|f_\phi(z_{k-1}) - y\|^2 + \lambda\,\|f_\phi(z_{k-1}) - z_{k-1}\|^2, \qquad z_k = f_{\phi_k}(z_{k-1}), \qquad
 # z_0 = y . \tag{3}$$
 #
-# Both terms are now distances of the **same** picture $f$ to a given picture. In MRI one lives in k-space. Here the two
-# merge.
+# Both terms are now distances of the **same** picture $f$ from a given picture. In MRI one of them lives in k-space;
+# here the two merge.
 #
 # ### Exercise 4: complete the square
 #
@@ -543,8 +547,8 @@ def my_target(y, z, lam):
 check("denoising.target", my_target)
 
 # %% [markdown]
-# So in denoising, aSeqDIP is **Deep Image Prior with a target that moves**. The number $c$ has no gradient, and the
-# factor $1 + \lambda$ is one that Adam divides away. All that $\lambda$ does is in the target
+# So in denoising, aSeqDIP is **Deep Image Prior with a target that moves**. The number $c$ has no gradient, and Adam
+# divides the factor $1 + \lambda$ away. Everything that $\lambda$ does is in the target
 #
 # $$t_k = \frac{y + \lambda z_k}{1 + \lambda} . \tag{4}$$
 #
@@ -578,32 +582,34 @@ claim(
 )
 
 # %% [markdown]
-# **Input fixed at $y$**: $t = (y + \lambda y)/(1+\lambda) = y$ and $c = 0$. $\lambda$ has dropped out, and the method
-# is DIP with $y$ as its input. **At rest**, $f(z) = z = y$, the loss is 0 for every $\lambda$ (lesson 04b, E2).
+# **Input fixed at $y$**: here $t = (y + \lambda y)/(1+\lambda) = y$ and $c = 0$. So $\lambda$ drops out, and the method
+# is DIP with $y$ as its input. **At rest**, where $f(z) = z = y$, the loss is 0 for every $\lambda$ (lesson 04b, E2).
 #
-# **What the target is like.** Let $a_k$ be the share of the noise in $z_k$. (4) mixes shares as it mixes pictures, and
-# $y$ has the share 1, so the target has
+# **What the target is like.** Let $a_k$ be the share of the noise in $z_k$. Equation (4) mixes shares as it mixes
+# pictures, and $y$ has the share 1, so the target has the share
 #
 # $$\frac{1 + \lambda a_k}{1 + \lambda} . \tag{5}$$
 #
-# **Two minutes.** The input holds 10 % of the noise. How much does the target hold for $\lambda = 1$, how much for 4?
+# **Two minutes.** The input contains 10 % of the noise. How much does the target contain for $\lambda = 1$, and how
+# much for $\lambda = 4$?
 #
-# As long as the input is cleaner than $y$, so is the target, and the more so the larger $\lambda$. With $a_k = 0.1$ it
-# holds 55 % of the noise for $\lambda = 1$ and 28 % for $\lambda = 4$. But what the input has lost of the picture the
-# target has lost too, up to the part $1/(1+\lambda)$ that $y$ puts back in each stage.
+# As long as the input is cleaner than $y$, so is the target, and a larger $\lambda$ makes it cleaner. With $a_k = 0.1$
+# it contains 55 % of the noise for $\lambda = 1$ and 28 % for $\lambda = 4$. But what the input has lost of the
+# picture, the target has lost as well, except for the part $1/(1+\lambda)$ that $y$ puts back in each stage.
 
 # %% [markdown]
-# ## Run them
+# ## Four runs
 #
-# Four runs on the same $y$, with the same U-Net, the same seed and the same learning rate:
+# We make four runs on the same $y$, with the same U-Net, the same seed and the same learning rate:
 #
 # - DIP with a noise input; DIP with $y$ as its input;
 # - aSeqDIP with the paper's `lam` = 1, `N` = 2, and with `lam` = 4, `N` = 2, which the course's recorded search found
-#   on another picture (`stored("tuning_denoising")`).
+#   on other pictures (`stored("tuning_denoising")`).
 #
 # Along each run we follow the PSNR, the data term and the share of the noise, and keep the image at four moments:
-# *final*; *oracle*, by the truth; *blind*, where the moving variance of the last `window` outputs is least; *level*,
-# where the data term first reaches $m\sigma^2$ (the discrepancy principle). Lesson 02 explains all four.
+# *final*, the last step; *oracle*, the best step by the truth; *blind*, where the moving variance of the last `window`
+# outputs is least; *level*, where the data term first reaches $m\sigma^2$ (the discrepancy principle). Lesson 02
+# explains all four.
 
 # %%
 lr = 3e-4
@@ -662,16 +668,16 @@ for name in ("y", "non-local means"):
 figure.axes[0].set_ylim(bottom=score["y"] - 3 if max(max(run["psnr"]) for run in runs.values()) > score["y"] else None)
 show(
     figure,
-    alt="""PSNR against Adam steps for four runs, best steps circled, and two horizontal lines. DIP with either input
-        rises first, peaks early and falls towards the line of y. Both aSeqDIP runs rise later and peak higher, lam 4
-        the highest, above the line of non-local means. After their peaks both sink slowly.""",
+    alt="""PSNR against Adam steps for four runs, with the best steps circled, and two horizontal lines. DIP with either
+        input rises first, peaks early and falls towards the line of y. Both aSeqDIP runs rise later and peak higher,
+        lam 4 the highest, above the line of non-local means. After their peaks both sink slowly.""",
 )
 
 # %% [markdown]
-# ### What the paper says of this figure
+# ### What the paper says about this figure
 #
-# Its figure of PSNR curves for denoising comes with two statements: aSeqDIP is the highest; overfitting starts earlier
-# than in MRI, but the curve falls very little. We check them one by one.
+# The paper makes two statements about its PSNR curves for denoising: aSeqDIP is the highest; and overfitting starts
+# earlier than in MRI, but the curve falls very little. We check them one by one.
 #
 # **aSeqDIP is the highest.** Of the four runs, yes:
 
@@ -691,10 +697,10 @@ claim(
 print(f"best of lam 4 - non-local means: {peak[lam4] - score['non-local means']:+.2f} dB")
 
 # %% [markdown]
-# Remember the last line: one picture, one seed. A section below asks again.
+# The last line is for one picture and one seed. A section below asks again with more of both.
 #
 # **The curve falls very little.** Our runs end soon after their peaks, too soon to say. The recorded search has longer
-# ones, on two other pictures: 1500 steps with our rate and network at 128 x 128, 25/255 and 15/255 of noise.
+# runs on two other pictures: 1500 steps with our rate and network at 128 x 128, with noise of 25/255 and of 15/255.
 
 # %% tags=["nbval-check-output"]
 search = stored("tuning_denoising")
@@ -713,18 +719,18 @@ claim(
 )
 claim(
     all(falls[name, 1.0] > falls[name, 4.0] for name in ("chelsea", "rocket")),
-    "stored: with lam = 4 they fall less than with lam = 1",
+    "stored: with lam = 4 both fall less than with lam = 1",
     needs="smoke",
 )
 
 # %% [markdown]
-# So this half does not hold here: with the published `lam` a picture loses more than 2 dB. (The paper's network is
-# wider and its rate is a third of ours; its curve may fall later.) A larger `lam` falls less. "Earlier than in MRI" has
-# to wait for the section on stored results.
+# So this statement is not confirmed here: with the published `lam` both pictures lose more than 2 dB. (The paper's
+# network is wider and its rate is a third of ours; its curve may fall later.) With a larger `lam` the curve falls less.
+# "Earlier than in MRI" has to wait for the section on stored results.
 #
 # ### What lam did
 #
-# The share of the noise in the input, and by (5) in the target:
+# The figure shows the share of the noise in the output, which becomes the input, and by (5) in the target:
 
 # %%
 figure = plot_curves(
@@ -738,8 +744,8 @@ figure.axes[0].legend(loc="center left", bbox_to_anchor=(0, 0.6))
 show(
     figure,
     alt="""Share of the noise against Adam steps for lam 1 and lam 4, in the output and in the target. The outputs start
-        near zero and rise slowly, lam 1 faster. The targets lie above, that of lam 1 beyond 0.5, that of lam 4 beyond
-        0.2.""",
+        near zero and rise slowly, faster with lam 1. The targets lie above them, with lam 1 beyond 0.5, with lam 4
+        beyond 0.2.""",
 )
 for lam, name in ((1, lam1), (4, lam4)):
     at = runs[name]["at"]["oracle"]
@@ -753,18 +759,19 @@ for lam, name in ((1, lam1), (4, lam4)):
 # %%
 ends = {name: runs[name]["share"][-1] for name in (lam1, lam4)}
 print(f"share of the noise at the end: lam 1 {ends[lam1]:.3f}, lam 4 {ends[lam4]:.3f}")
-claim(ends[lam4] < ends[lam1], "at the end lam = 4 has taken up less noise than lam = 1")
+claim(ends[lam4] < ends[lam1], "by the end lam = 4 has taken up less noise than lam = 1")
 
 # %% [markdown]
 # At its best step the target of `lam` = 4 is itself a far better picture than $y$: the network is taught by what it has
-# made before, with a little of $y$ mixed in. The target is all in which the two runs differ, so it is the reason for
-# the slower uptake. But a target with less noise is also a target **nearer** to the output, for the signal as for the
-# noise. Which of the two it is, these runs do not tell.
+# made before, with a little of $y$ mixed in. The two runs differ only in the target, so the target is the reason for
+# the slower uptake. But a target with less noise is also **nearer** to the output, for the signal as well as for the
+# noise. These runs do not tell which of the two reasons it is.
 #
 # ### The same with sliders
 #
 # The panel starts with the settings of the last run, so its Run gives the numbers of "aSeqDIP, lam 4" above. Move `lam`
-# or `N`, and run again: it keeps both curves. It lives only in a running notebook; nothing after it depends on it.
+# or `N`, and run again: the panel keeps both curves. It works only in a running notebook, and nothing after it depends
+# on it.
 
 # %%
 from aseqdip_lite.widgets import panel
@@ -775,25 +782,25 @@ panel("denoising", "astronaut", size=size, fill="zero", **tuned.to_dict())
 # %% [markdown]
 # ## Stopping without the truth
 #
-# Nothing but the stop keeps the noise out. Three rules that do not see $x$:
+# Only the stop keeps the noise out. Here are three rules that do not see $x$:
 #
-# 1. **variance**: the output where the moving variance is least. Needs nothing. It is the library's blind pick.
-# 2. **level**: the first output with $\|f - y\|^2 \le m\sigma^2$. Needs $\sigma$.
-# 3. **SURE**: the output of least estimated error (2). Needs $\sigma$ and a divergence.
+# 1. **variance**: the output where the moving variance is least. It needs nothing. It is the library's blind pick.
+# 2. **level**: the first output with $\|f - y\|^2 \le m\sigma^2$. It needs $\sigma$.
+# 3. **SURE**: the output of least estimated error (2). It needs $\sigma$ and a divergence.
 #
-# The third needs a thought. What is $h$ here? The map from $y$ to the output after $t$ steps **of training**. Its
-# divergence is not that of the network at fixed weights, since the weights have seen $y$, too. But the probe does not
-# ask how $h$ works: **train twice**, on $y$ and on $y + \varepsilon b$, with the same seed, and compare the outputs at
-# each step. Lesson 02 has shown that training amplifies tiny differences, so a tiny $\varepsilon$ would measure that
-# alone. With a Gaussian $b$ a large $\varepsilon$ is allowed: Stein's lemma, read with $\varepsilon b$ in place of $n$,
-# gives
+# The third rule needs some thought. What is $h$ here? It is the map from $y$ to the output after $t$ steps **of
+# training**. Its divergence is not that of the network at fixed weights, because the weights have seen $y$ as well. But
+# the probe does not ask how $h$ works: **train twice**, on $y$ and on $y + \varepsilon b$, with the same seed, and
+# compare the outputs at each step. Lesson 02 has shown that training amplifies tiny differences, so a tiny
+# $\varepsilon$ would measure only that. With a Gaussian $b$ a large $\varepsilon$ is allowed: Stein's lemma, read with
+# $\varepsilon b$ instead of $n$, gives
 #
 # $$\frac1\varepsilon\,\mathbb E_b\,\langle b, h(y + \varepsilon b)\rangle
 # = \mathbb E_b\,\mathrm{div}\,h(y + \varepsilon b) ,$$
 #
-# the exact divergence, at a slightly noisier picture. Subtracting $h(y)$ changes nothing in the mean, since $\mathbb
-# E\langle b, h(y)\rangle = 0$, and takes most of the spread away. We take $\varepsilon = \sigma/2$ and DIP with its
-# noise input.
+# the exact divergence, at a slightly noisier picture. Subtracting $h(y)$ does not change the mean, because
+# $\mathbb E\langle b, h(y)\rangle = 0$, and it removes most of the spread. We take $\varepsilon = \sigma/2$ and DIP
+# with its noise input.
 
 # %%
 eps = sigma / 2
@@ -831,7 +838,7 @@ show(
 )
 
 # %% [markdown]
-# And what do the rules cost? Decibels lost against the oracle of the same run:
+# What do the rules cost? The table gives the decibels lost against the oracle of the same run:
 
 # %%
 lost = {}
@@ -860,20 +867,20 @@ claim(
 )
 
 # %% [markdown]
-# - **level** stops too early, each time. Lesson 02 said why: where the residual is $m\sigma^2$, at least half of the
-#   error is missing image. In the two aSeqDIP runs that costs 0.07 and 0.17 dB, in the two DIP runs 0.40 and 1.21: on
-#   this picture.
-# - **variance** depends on its window, here of 100 outputs, and takes any calm for the end. In the DIP runs it speaks
-#   late, long after the peak, when much is lost. A plateau on the way up can mislead it, too. In this run with
-#   `lam` = 4 it costs 0.06 dB; over the six stored pictures below, with another network, 0.3 to 1.0 dB.
+# - **level** stops too early each time. Lesson 02 said why: where the residual is $m\sigma^2$, at least half of the
+#   error is missing image. On this picture this costs 0.07 and 0.17 dB in the two aSeqDIP runs, and 0.40 and 1.21 dB in
+#   the two DIP runs.
+# - **variance** depends on its window, here of 100 outputs, and takes any calm for the end. In the DIP runs it picks a
+#   step long after the peak, when much is lost. A plateau on the way up can also mislead it. In this run with `lam` = 4
+#   it costs 0.06 dB; over the six stored pictures below, with another network, 0.3 to 1.0 dB.
 # - **SURE** comes close to the best, and its whole curve lies on that of the true error. It costs a second run, and it
-#   needs $\sigma$ and noise that is Gaussian.
+#   needs $\sigma$ and Gaussian noise.
 #
-# ### Black or gray (stretch)
+# ### A start from black or from gray (stretch)
 #
 # Why do both runs of aSeqDIP rise so late? The output of a fresh network is near zero, and zero is **black** in our
-# case (`fill="zero"`): the run has to find the light first. Lessons 10 and 11 meet the same black start. Subtract the
-# mean of $y$ (`fill="mean"`), and nothing else:
+# case (`fill="zero"`), so the run has to become bright first. Lessons 10 and 11 meet the same black start. Now we
+# subtract the mean of $y$ (`fill="mean"`), and change nothing else:
 
 # %%
 centred = load_case("denoising", "astronaut", size=size, sigma=25, seed=0, fill="mean").to(device())
@@ -898,20 +905,20 @@ claim(
 )
 
 # %% [markdown]
-# From black the larger `lam` has the higher peak. From gray only `lam` = 1 gains, so a good part of that lead was
-# not the merit of `lam`: the black start had cost `lam` = 1 more. A comparison of two settings compares everything
-# that they meet on their way.
+# From black the larger `lam` has the higher peak. From gray only `lam` = 1 gains, so a good part of that lead was not
+# due to `lam`: the black start had cost `lam` = 1 more. A comparison of two settings compares everything that they meet
+# on their way.
 
 # %% [markdown]
 # ## Six pictures, three seeds
 #
 # One picture and one seed rank nothing. `stored("compare_denoising")` contains six pictures at 128 x 128 with three
-# seeds each. aSeqDIP has the course's default there: the network `lite-half`, `lam` = 4 and a budget of 800 steps, from
-# a recorded search on other pictures. The strengths of TV and of non-local means come from a search, too.
+# seeds each. There aSeqDIP has the course's default: the network `lite-half`, `lam` = 4 and a budget of 800 steps, from
+# a recorded search on other pictures. The strengths of TV and of non-local means come from a search as well.
 #
-# A fourth classic method stands beside them: **BM3D** (Dabov, Foi, Katkovnik and Egiazarian, 2007). It stacks similar
-# patches, takes a transform of the whole stack, and shrinks what is small there, so what the patches share is kept,
-# edge and texture alike. The package `bm3d` is free for non-commercial use only, so it is no part of this course's
+# The table has a fourth classic method: **BM3D** (Dabov, Foi, Katkovnik and Egiazarian, 2007). It stacks similar
+# patches, takes a transform of the whole stack, and shrinks what is small there. So what the patches share is kept,
+# edges and texture alike. The package `bm3d` is free for non-commercial use only, so it is not part of this course's
 # installation. Its scores on the same $y$ are stored.
 
 # %% tags=["stored-result"]
@@ -937,7 +944,7 @@ for name in PICTURES:
 claim(
     [name for name, leads in classic_leads.items() if leads["nlm"] < table[name, "nlm"]["to_aseqdip"]["floor"]]
     == ["hubble"] and classic_leads["hubble"]["nlm"] < -0.3,
-    "non-local means is above aSeqDIP's final image by more than the noise floor, but on hubble, where it is below",
+    "non-local means is above aSeqDIP's final image by more than the noise floor, except on hubble, where it is below",
     "smoke",
 )
 claim(
@@ -948,24 +955,24 @@ claim(
 claim(
     [name for name, leads in classic_leads.items() if leads["tv"] > 0.5] == ["camera", "grass", "hubble"]
     and max(leads["tv"] for leads in classic_leads.values() if leads["tv"] <= 0.5) < 0,
-    "TV is more than 0.5 dB above it on camera, grass and hubble, and below it on the three others",
+    "TV is more than 0.5 dB above aSeqDIP on camera, grass and hubble, and below it on the three others",
     "smoke",
 )
 
 # %% [markdown]
-# Non-local means is above aSeqDIP's final image on five pictures in the mean over the seeds, each time by more than the
-# **noise floor**, what other seeds alone may make of such a difference; on *hubble*, a dark sky full of dots, it is
-# below. Even the **oracle** is above the filter on that picture only. BM3D is above by more than 1 dB on all. And TV, a
-# convex problem of 1992 with one searched number, is more than 0.5 dB above aSeqDIP on three pictures; on the three
-# others it is below, on one of them by less than the noise floor. TV and non-local means take about a second, aSeqDIP a
-# minute.
+# In the mean over the seeds, non-local means is above aSeqDIP's final image on five pictures, each time by more than
+# the **noise floor**, the difference that other seeds alone can make. On *hubble*, a dark sky full of dots, it is
+# below. Even aSeqDIP's **oracle** is above the filter on that picture only. BM3D is more than 1 dB above aSeqDIP on all
+# six. And TV, a convex problem of 1992 with one searched number, is more than 0.5 dB above aSeqDIP on three pictures;
+# on the three others it is below, on one of them by less than the noise floor. TV and non-local means take about a
+# second, aSeqDIP a minute.
 #
 # ### What the stop is worth (stretch)
 #
-# The final image is not always that of the last step. $\sigma$ is known here, so aSeqDIP's answer comes from no later
-# step than the one at which the discrepancy principle of lesson 02 holds. (The course added that rule after it had seen
-# these runs.) What is that worth? And how much *earlier* than in MRI does denoising overfit? The stored comparisons say
-# what the final image and the last step lose to the oracle:
+# The final image is not always that of the last step. Since $\sigma$ is known here, aSeqDIP's answer comes from no
+# later step than the one at which the discrepancy principle of lesson 02 is met. (The course added this rule after it
+# had seen these runs.) What is the rule worth? And how much *earlier* than in MRI does denoising overfit? The stored
+# comparisons say how much the final image and the last step lose to the oracle:
 
 # %% tags=["nbval-check-output"]
 for task in ("mri", "denoising"):
@@ -982,18 +989,18 @@ print(f"the last step loses most on {worst}")
 claim(worst == "hubble", "the last step loses most on hubble", "smoke")
 
 # %% [markdown]
-# MRI loses next to nothing, with more steps. In denoising the last step's loss is mostly one picture's: hubble, whose
-# peak lies near step 180 of 800 (`docs/RESULTS.md`). So denoising overfits earlier there, and on grass with two seeds
-# of three; on the others the budget ends near the peak, and cannot tell. (Rates and `N` differ, so it is no
-# controlled comparison.) On hubble the discrepancy principle stops near the peak, without the truth; on most of the
-# others the misfit never falls so far.
+# MRI loses next to nothing, although it has more steps. In denoising most of the last step's loss comes from one
+# picture, hubble, whose peak lies near step 180 of 800 (`docs/RESULTS.md`). So denoising overfits earlier there, and on
+# grass with two seeds of three; on the others the budget ends near the peak, so it cannot tell. (Rates and `N` differ,
+# so this is not a controlled comparison.) On hubble the discrepancy principle stops near the peak, without the truth;
+# on most of the others the misfit never falls so far.
 #
 # ### Why does the filter of 2005 win? (stretch)
 #
 # Three explanations come to mind. Two can be tested here.
 #
-# **"Non-local means was told $\sigma$, aSeqDIP was not."** Take it away: $\hat\sigma$ from $y$, and the strength of
-# least SURE, with that $\hat\sigma$.
+# **"Non-local means was told $\sigma$, aSeqDIP was not."** So we take this knowledge away: we use $\hat\sigma$ from
+# $y$, and the strength of least SURE with that $\hat\sigma$.
 
 # %%
 def from_y_alone(noisy):
@@ -1018,12 +1025,12 @@ for name in ("astronaut", "coffee", "retina"):
           f"from y alone {alone[name]:.2f} dB (sigma {level:.4f}, strength {s})")
 claim(
     all(alone[name] > given[name] - 0.3 for name in given),
-    "without being told it loses less than 0.3 dB on each picture: this is not the reason",
+    "without being told, it loses less than 0.3 dB on each picture: this is not the reason",
 )
 
 # %% [markdown]
-# **"It wins where the picture is flat."** A flat area is full of doubles, so the mean is over many pixels. We sort the
-# pixels of our picture by the size of the truth's gradient into four quarters, and look at the errors in each.
+# **"It wins where the picture is flat."** A flat area is full of look-alikes, so the mean is over many pixels. We sort
+# the pixels of our picture by the size of the truth's gradient into four quarters, and look at the errors in each.
 
 # %%
 def slope_of(truth):
@@ -1049,7 +1056,8 @@ claim(theirs[0] < ours[0], "in the flat quarter non-local means has the smaller 
 claim(theirs[3] > ours[3], "in the steep quarter aSeqDIP with lam = 4 has the smaller error")
 
 # %% [markdown]
-# This one fits. It makes a prediction for the stored table: the flatter a picture, the larger the filter's lead.
+# This explanation fits. It makes a prediction for the stored table: the flatter a picture, the larger the filter's
+# lead.
 
 # %% tags=["nbval-check-output"]
 from scipy.stats import spearmanr
@@ -1065,11 +1073,11 @@ claim(abs(rank_correlation) < 0.5, "the rank correlation of flatness and lead is
 
 # %% [markdown]
 # The prediction does not come true. The flattest picture, the retina, has the third smallest lead, and *grass*, where
-# hardly a pixel is flat, the second largest; on *hubble*, which is flat, too, the network leads. What holds from
-# quarter to quarter of one picture need not hold from picture to picture, where much else differs.
+# hardly a pixel is flat, has the second largest; on *hubble*, which is also flat, the network leads. What is true from
+# quarter to quarter of one picture need not be true from picture to picture, where much else differs.
 #
-# **"128 pixels are too few, and the network too small."** The paper has 512 x 512 and a network with about four times
-# the weights. We have not run it, so we cannot say.
+# **"128 pixels are too few, and the network is too small."** The paper has 512 x 512 pixels and a network with about
+# four times the weights. We have not run it, so we cannot say.
 #
 # ### Look at the boxes
 #
@@ -1093,18 +1101,18 @@ show(
 )
 
 # %% [markdown]
-# Non-local means has the cleanest wall. In the face there are no doubles: some pixels keep their noise, as bright
-# specks, and where it does average, eyes and mouth go. The networks keep more of the face, and add something of their
-# own: smooth areas in a wrong colour (look at the hair). Nobody takes a speck for hair. A smooth area is harder to
-# doubt.
+# Non-local means has the cleanest wall. In the face it finds no look-alikes: some pixels keep their noise, as bright
+# specks, and where it does average, eyes and mouth disappear. The networks keep more of the face, and add something of
+# their own: smooth areas in a wrong colour (look at the hair). Nobody takes a speck for hair, but a smooth area is
+# harder to doubt.
 
 # %% [markdown]
 # ## What went wrong, and why: the noise that was cut off
 #
-# Somebody stores $y$ as a picture file. Files hold values from 0 to 1, so $y$ is clipped. The authors' denoising script
-# clips its $y$, too (`sjames40/Aseq_DIP` at f6d4a66, `Aseq_DIP_denoising.py`, line 92). It looks harmless, even
-# helpful: clipping moved no pixel away from the truth, and the PSNR of the start is the same to the last digit, since
-# the library clips what it shows. Then we denoise.
+# Somebody stores $y$ as a picture file. Such files have values from 0 to 1, so $y$ is clipped. The authors' denoising
+# script clips its $y$ as well (`sjames40/Aseq_DIP` at f6d4a66, `Aseq_DIP_denoising.py`, line 92). This looks harmless,
+# even helpful: clipping moved no pixel away from the truth, and the PSNR of the start is the same to the last digit,
+# because the library clips what it shows. Now we denoise.
 
 # %%
 def clipped_pairs(name, side):
@@ -1129,7 +1137,7 @@ for name in ("astronaut", "retina"):
 # %%
 claim(
     all(abs(cost[name, "y"]) < 1e-3 for name in ("astronaut", "retina")),
-    "the PSNR of y itself cannot see it, within 0.001 dB",
+    "the PSNR of y itself does not show the clipping, within 0.001 dB",
     needs="smoke",
 )
 claim(
@@ -1139,15 +1147,15 @@ claim(
 claim(cost["retina", "non-local means"] > 1.5, "non-local means loses more than 1.5 dB on the retina")
 
 # %% [markdown]
-# Up to 2 dB, from data that are closer to the truth. Why? Take a black pixel, $x = 0$. Its noise was as often below as
-# above. Clipping removes the lower half: what is left has the mean
+# The loss is up to 2 dB, from data that are closer to the truth. Why? Take a black pixel, $x = 0$. Its noise was as
+# often below as above. Clipping removes the lower half, and what is left has the mean
 #
 # $$\mathbb E\max(n, 0) = \int_0^\infty n\,\frac{e^{-n^2/2\sigma^2}}{\sqrt{2\pi}\,\sigma}\,\mathrm dn
 # = \frac{\sigma}{\sqrt{2\pi}} ,$$
 #
-# ten gray levels of 255 here. It is the same in every black pixel, so it is **no noise any more but an offset, and no
-# average removes it**. A denoiser does its duty and returns the mean: dark gray. Above black, at $x = c\sigma$, the
-# mean is $x\,\Phi(c) + \sigma\,\varphi(c)$, with $\Phi$ and $\varphi$ of the normal distribution.
+# ten gray levels of 255 here. This mean is the same in every black pixel, so it is **no longer noise but an offset, and
+# no average removes it**. A denoiser does its duty and returns the mean, a dark gray. Above black, at $x = c\sigma$,
+# the mean is $x\,\Phi(c) + \sigma\,\varphi(c)$, with $\Phi$ and $\varphi$ of the normal distribution.
 
 # %%
 dark = x < 0.02
@@ -1167,7 +1175,7 @@ for label, both in pairs.items():
 claim(abs(offset["y"][1] - predicted) < 0.05 * predicted, "the offset of dark pixels is as predicted, within 5 %")
 claim(
     all(abs(after - before - predicted) < 0.1 * predicted for before, after in offset.values()),
-    "all three denoisers pass it on, within 10 % of the prediction",
+    "all three denoisers pass the offset on, within 10 % of the prediction",
 )
 
 # %%
@@ -1184,16 +1192,16 @@ show(
 )
 before, after = haar_sigma(y), haar_sigma(y.clamp(0, 1))
 print(f"sigma estimated from y {before:.4f}, from the clipped y {after:.4f} (true {sigma:.4f})")
-claim(after < before - 0.003, "the estimate of sigma falls, too, by more than 0.003")
+claim(after < before - 0.003, "the estimate of sigma falls as well, by more than 0.003")
 
 # %% [markdown]
-# All that this lesson derived rests on $y = x + n$ with $\mathbb E\,n = 0$: the two parts of (1), SURE, the discrepancy
-# principle. Clipped noise has another mean and another variance in every gray level. Clip what you **show**, never what
-# you **fit**.
+# Everything that this lesson derived rests on $y = x + n$ with $\mathbb E\,n = 0$: the two parts of (1), SURE, the
+# discrepancy principle. Clipped noise has another mean and another variance at every gray level. Clip what you
+# **show**, never what you **fit**.
 #
-# And look at the left picture once more, the good one. Its PSNR is far above all that we reached on the astronaut. But
-# where are the blood vessels? At this size and noise they are fine texture without doubles, and the mean has removed
-# them. A high PSNR of a flat picture can hide that the one thing was lost for which somebody took it.
+# Now look once more at the left picture, the good one. Its PSNR is far above all that we reached on the astronaut. But
+# where are the blood vessels? At this size and noise level they are fine texture without look-alikes, and the mean has
+# removed them. The high PSNR of a flat picture can hide the loss of the one thing for which the picture was taken.
 
 # %% [markdown]
 # ## Quiz
@@ -1210,19 +1218,19 @@ quiz("09")
 #
 # Take out your predictions.
 #
-# 1. It is the task with nothing to hold on to. The data decide the image completely, and are wrong.
+# 1. No: it is the task with the least to rely on. The data decide the image completely, and they are wrong.
 # 2. Yes to both. The median of the diagonal differences gives $\sigma$, a little too large where there is fine texture.
-#    SURE gives the error of any denoiser, from two runs of it, if the noise is Gaussian and $\sigma$ is known.
+#    SURE estimates the error of any denoiser, from two runs of it, if the noise is Gaussian and $\sigma$ is known.
 # 3. Nothing: it is a factor in front of the loss. `lam` acts only through the input that moves, and then as a mixture:
 #    the target is $(y + \lambda z)/(1 + \lambda)$.
-# 4. In our one run they are within 1 dB of each other. In the stored table the filter is above the final image on
-#    five of six pictures by more than the noise floor, and above the oracle on five. In our picture it wins where it
-#    is flat, and the network at steep places. BM3D, of 2007, is more than 1 dB ahead on each picture; total
+# 4. In our one run they are within 1 dB of each other. In the stored table the filter is above the final image on five
+#    of six pictures by more than the noise floor, and above the oracle on five. In our picture the filter wins in the
+#    flat places, and the network in the steep ones. BM3D, of 2007, is more than 1 dB ahead on each picture; total
 #    variation, of 1992, is ahead on three, and below on the three others.
-# 5. Not harmless. Clipped noise is an offset in the dark that none of the three denoisers removes.
+# 5. No. Clipped noise is an offset in the dark that none of the three denoisers removes.
 #
 # - You can split an error into bias and noise, and choose a filter's width without the truth.
-# - You can train twice, and know how much of the noise a run has fitted and where to stop it.
+# - You can train twice to learn how much of the noise a run has fitted and where to stop it.
 # - You can name a stopping rule, what it needs, and what it costs.
 # - You can say "two filters of 2005 and 2007 are better here", and what you have and have not found out about the
 #   reason.

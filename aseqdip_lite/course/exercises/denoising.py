@@ -28,7 +28,7 @@ def edgy_pictures():
 
 @exercise("denoising.sigma", edgy_pictures, tol=0.02, trait=lambda sigma, y: sigma * (abs(sigma) > 0.02),
           form=": the median is over all blocks", otherwise=(
-    "w = (a - b - c + d) / 2 for each 2 x 2 block, then the median of |w| over all blocks, divided by 0.6745"))
+    "v = (a - b - c + d) / 2 for each 2 x 2 block, then the median of |v| over all blocks, divided by 0.6745"))
 def sigma(y):
     """A function y -> the noise level from the median of |diagonal Haar coefficients|; tried on y with edges.
 
@@ -38,15 +38,15 @@ def sigma(y):
     median = w.abs().median()
     return {
         None: [median / QUARTILE, torch.stack([part.abs().median() for part in w[0]]).median() / QUARTILE],
-        "that is the spread of the picture itself: take differences first, which the picture hardly has": y.std(),
-        "edges count with their squares in a standard deviation: take the median of the sizes":
+        "that is the spread of the picture itself: take differences first, in which it hardly appears": y.std(),
+        "edges count with their squares in a standard deviation: take the median of the absolute values":
             [w.std(), w.square().mean().sqrt()],
-        "the median of |w| is 0.6745 sigma, not sigma: half of a normal variable's values lie within that": median,
+        "the median of |v| is 0.6745 sigma, not sigma: half of a normal variable's values lie within that": median,
         "upside down: the median is smaller than sigma, so divide it by 0.6745": median * QUARTILE,
-        "the four signs of a block: their sum has the variance 4 sigma^2, so divide it by 2":
+        "a block's four numbers, with their signs, have a sum of variance 4 sigma^2, so divide it by 2":
             [median / 2 / QUARTILE, 2 * median / QUARTILE],
         "signs cancel: take the absolute values before the median": w.median() / QUARTILE,
-        "right on noise alone, but y holds the picture too: take the diagonal differences of its 2 x 2 blocks":
+        "right on noise alone, but y contains the picture as well: take the diagonal differences of its 2 x 2 blocks":
             (y - y.median()).abs().median() / QUARTILE,
     }
 
@@ -90,7 +90,7 @@ def sure(residual, divergence, noise_std, m):
     noise, pull = m * noise_std**2, 2 * noise_std**2 * divergence
     return {
         None: residual - noise + pull,
-        "that is the error of a pixel: here the sum over all of them is asked for, ||h(y) - x||^2":
+        "that is the error per pixel: here the sum over all of them is asked for, ||h(y) - x||^2":
             (residual - noise + pull) / m,
         "the divergence is missing: h(y) depends on the noise, so <h(y), n> is not 0 on average": residual - noise,
         "test it with h(y) = y: residual 0, divergence m, and the error is m sigma^2, not 2 m sigma^2": residual + pull,
@@ -145,7 +145,7 @@ def sure_of_a_pixel(residual, divergence, noise_std, m):
     return {
         None: (residual - noise + pull) / m,
         "that is the sum over all pixels: here the mean squared error of one is asked for": residual - noise + pull,
-        "the residual is a sum, too: each of its parts is divided by m": residual - (noise - pull) / m,
+        "the residual is a sum over all pixels as well: so divide it by m": residual - (noise - pull) / m,
         "the divergence is a sum over the pixels: divide it by m as well": (residual - noise) / m + pull,
         "the divergence is missing: h(y) depends on the noise, so <h(y), n> is not 0 on average":
             (residual - noise) / m,
