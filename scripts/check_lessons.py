@@ -1,5 +1,6 @@
 """What a stored notebook of a lesson must fulfil. Each check takes the notebook and returns a list of faults."""
 
+import ast
 import base64
 import io
 import json
@@ -29,7 +30,7 @@ def faults(notebook, expected, solved, profile="laptop"):
     """
     found = in_step(notebook, expected) + sealed(notebook, profile) + answered(notebook, solved)
     for check in (execution_counts, no_errors, checked_cells, figures, no_widget_state, no_machine_paths, one_title,
-                  exercises_checked, quiz_of_today):
+                  exercises_checked, quiz_of_today, alts_of_today):
         found += check(notebook)
     title = expected.cells[0].source.splitlines()[0].lstrip("# ")
     return [f"{title}: {fault}" for fault in found]
@@ -177,4 +178,17 @@ def quiz_of_today(notebook):
         name = re.search(r'^quiz\("(\w+)"\)', cell.source, re.MULTILINE)
         if name and "data" in output and output.data.get("text/html") != quiz(name[1])._repr_html_():
             found.append(f"{cell.id} shows an earlier quiz: build the lesson again")
+    return found
+
+
+def alts_of_today(notebook):
+    """Each alt text that a cell states is stored with its picture; one that is put together at run time is left out."""
+    found = []
+    for cell in code_cells(notebook):
+        stored = {image.get("alt") for output in cell.outputs
+                  for image in Images(output.get("data", {}).get("text/html", "")).found}
+        if stored:
+            stated = {" ".join(node.value.value.split()) for node in ast.walk(ast.parse(cell.source))
+                      if isinstance(node, ast.keyword) and node.arg == "alt" and isinstance(node.value, ast.Constant)}
+            found += [f"{cell.id} stores another alt text than '{alt[:40]}...'" for alt in sorted(stated - stored)]
     return found

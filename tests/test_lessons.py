@@ -119,6 +119,7 @@ def sharp_png():
 
 drop_alt = change_html(lambda html: html.split(" alt=")[0] + ">")
 shorten_alt = change_html(lambda html: html.split(" alt=")[0] + ' alt="figure">')
+other_alt = change_html(lambda html: html.replace('alt="', 'alt="Not so: '))
 huge_picture = change_html(lambda html: html.replace('" alt', 4 * "A" * 300_000 + '" alt'))
 remote_picture = other_picture("https://site.org/a.png")
 sharp_picture = other_picture(sharp_png())
@@ -187,6 +188,7 @@ def ask_otherwise(notebook):
     ("exercises_checked", too_few_exercises, "exercises, not 3 to 5"),
     ("exercises_checked", leave_marks, "has marks of a solution left"),
     ("quiz_of_today", ask_otherwise, "shows an earlier quiz"),
+    ("alts_of_today", other_alt, "stores another alt text"),
 ])
 def test_check_finds_its_fault(lesson, check, mutate, fault):
     notebook, _ = lesson
