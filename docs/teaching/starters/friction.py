@@ -16,9 +16,9 @@ size, steps = pick(32, 64, 128), pick(12, 1200, 4000)
 # %% [markdown]
 # ## What theory says
 #
-# In the linear model of lesson 04b a stage makes the share $a \approx 2\beta\theta N(1+\lambda)$ of the way to its
+# In the linear model of lesson 04b a stage covers the share $a \approx 2\beta\theta N(1+\lambda)$ of the distance to its
 # target in a slow mode, while the spring $h \approx 2\beta\theta N$ does not contain $\lambda$. Two pairs
-# $(N, \lambda)$ with the same $N(1+\lambda)$ therefore have the same friction a stage, and different springs.
+# $(N, \lambda)$ with the same $N(1+\lambda)$ therefore have the same friction per stage, but different springs.
 
 # %%
 case = load_case("denoising", "coffee", size=size, seed=0)
@@ -46,8 +46,8 @@ show(plot_curves({f"N {N}, lam {lam:g}": (result.curve["step"], result.curve["ps
 # %% [markdown]
 # ## Where to go on
 #
-# If the product alone counted, the four curves would agree against one of two axes: steps, or stages. Which one does
-# the theory name? And the theory is about gradient descent: what does Adam change?
+# If only the product counted, the four curves would agree when plotted against one of two axes: steps, or stages. Which
+# axis does the theory name? And the theory is about gradient descent: what does Adam change?
 
 # %%
 # your turn: draw the curves against stages (step / N), then repeat with pairs of another product

@@ -19,7 +19,7 @@ WIDTHS = pick((0, 1), (0, 1, 2), (0, 1, 2))  # pixels by which the kernel is wid
 # %% [markdown]
 # ## The case, and what a method is told about it
 #
-# The picture was blurred by one kernel. The method gets another one: the true kernel, widened by $w$ pixels to each
+# The picture was blurred by one kernel. The method gets another one: the true kernel, widened by $w$ pixels on each
 # side with weights that fall off linearly. The truth and the measurements stay the same.
 
 # %%

@@ -16,7 +16,7 @@ size, coils, steps = pick(32, 128, 192), pick(2, 8, 8), pick(6, 1600, 4000)
 # %% [markdown]
 # ## The cases
 #
-# The same slice, coils, noise level and acceleration. Only the choice of columns differs.
+# Slice, coils, noise level and acceleration are the same. Only the choice of columns differs.
 
 # %%
 cases = {pattern: load_case("mri", "brain-070", size=size, coils=coils, acceleration=4, pattern=pattern, seed=0)

@@ -66,9 +66,9 @@ show(plot_images(answers, None, (0, 1)),
 # %% [markdown]
 # ## Where to go on
 #
-# Your photographs have no scene to compare with. In the profile `laptop` the estimate is too high even here, where all
-# is simulated. Compare $\sigma^2$ with the noise that the second exposure really has. Why is it smaller? What else
-# spoils the estimate outdoors: light that changes, a camera that moves, noise that is not white?
+# Your photographs have no true scene to compare with. In the profile `laptop` the estimate is too high even here, where
+# everything is simulated. Compare $\sigma^2$ with the noise that the second exposure really has. Why is that noise
+# smaller? What else spoils the estimate outdoors: light that changes, a camera that moves, noise that is not white?
 
 # %%
 # your turn: put your two exposures in, and take the noise level from their difference as a check of the estimate
