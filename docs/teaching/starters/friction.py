@@ -16,8 +16,8 @@ size, steps = pick(32, 64, 128), pick(12, 1200, 4000)
 # %% [markdown]
 # ## What theory says
 #
-# In the linear model of lesson 04b a stage covers the share $a \approx 2\beta\theta N(1+\lambda)$ of the distance to its
-# target in a slow mode, while the spring $h \approx 2\beta\theta N$ does not contain $\lambda$. Two pairs
+# In the linear model of lesson 04b a stage covers the share $a \approx 2\beta\theta N(1+\lambda)$ of the distance to
+# its target in a slow mode, while the spring $h \approx 2\beta\theta N$ does not contain $\lambda$. Two pairs
 # $(N, \lambda)$ with the same $N(1+\lambda)$ therefore have the same friction per stage, but different springs.
 
 # %%

@@ -50,8 +50,8 @@ show(plot_curves({name: (range(1, len(psnr) + 1), psnr) for name, (psnr, _) in r
 # %% [markdown]
 # ## Where to go on
 #
-# A window that was chosen on this picture by the PSNR was chosen with the truth. On which pictures may you choose it, and
-# on which may you report it?
+# A window that was chosen on this picture by the PSNR was chosen with the truth. On which pictures may you choose it,
+# and on which may you report it?
 
 # %%
 # your turn: the price of each window over ten seeds of the weights (`seed=`), with its spread
