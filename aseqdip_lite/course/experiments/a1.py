@@ -25,8 +25,8 @@ def measure(widths, expectation, limits_sizes):
 
 
 def judge(ours):
-    """Not tested: the theorem is about infinite width, and the paper measures nothing. Our own two bars: the mean error
-    falls with width, beyond two standard errors, for every kind of run, and ends below `ENOUGH`, 5 %."""
+    """Not tested: the theorem is about infinite width, and the paper measures nothing. We set two bars of our own: for
+    every kind of run the mean error falls with width, beyond two standard errors, and it ends below `ENOUGH`, 5 %."""
     found = ours["widths"]
     rows = {kind: np.array([[run["relative"] for run in row] for row in runs]) for kind, runs in found["runs"].items()}
     ends = {kind: values[-1].mean() for kind, values in rows.items()}

@@ -15,8 +15,8 @@ def measure(images, size, missing, steps, seeds=1, progress=True):
 
 
 def judge(ours):
-    """Not tested: the published rivals are diffusion models, which T4 runs, and not this experiment; and 3 % of 128 x
-    128 pixels are 491 known ones, where the paper's 512 x 512 leave 7,864."""
+    """Not tested: the published rivals are diffusion models, which T4 runs and this experiment does not; and 3 % of 128
+    x 128 pixels are 491 known pixels, where the paper's 512 x 512 leave 7,864."""
     rows = ours["rows"]
     finals = {arm: mean(rows_of(rows, arm), "final") for arm in ARMS}
     images = len({row["image"] for row in rows})

@@ -85,9 +85,9 @@ def network_input(kind, sigma, x, generator):
 
 
 def judge(ours):
-    """Three claims: the curve of x* + delta falls from its least to its greatest sigma; the curve of noise alone does;
-    x* + delta lies above noise at every sigma, where one sigma that disagrees decides, and after it one that is
-    undecided."""
+    """Three claims: the curve of x* + delta falls from its least to its greatest sigma; so does the curve of noise
+    alone; and x* + delta lies above noise at every sigma. The last claim has the verdict of any sigma that disagrees,
+    else of any sigma that is undecided."""
     truth, noise = (dict(zip(ours["sigmas"], ours["best"][kind], strict=True)) for kind in KINDS)
 
     def gaps(upper, lower):

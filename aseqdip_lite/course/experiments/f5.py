@@ -57,8 +57,8 @@ def row(picture, case, box):
 
 
 def judge(ours):
-    """Undecided: one image a task. The classic methods are not in the paper's figure; against vanilla DIP the tasks are
-    counted where aSeqDIP has the smaller error in the box."""
+    """Undecided: there is one image per task. The classic methods are not in the paper's figure; the rule counts the
+    tasks on which aSeqDIP has a smaller error in the box than vanilla DIP."""
     errors = {task: {name: row["box"] for name, row in found["rows"].items()} for task, found in ours.items()}
     won = [task for task, by_method in errors.items() if min(by_method, key=by_method.get) == "aseqdip"]
     ahead = sum(by_method["aseqdip"] < by_method["vanilla"] for by_method in errors.values())
@@ -102,5 +102,5 @@ register(Experiment(
     profiles=dict(smoke=dict(size=32, coils=2, steps=2, progress=False), laptop=dict(size=128, steps=1500),
                   paper=dict(size=256, coils=15, steps=4000)),
     measure=measure, judge=judge, figure=figure,
-    alt="five rows of pictures, one a task: start, a classic method, vanilla DIP, aSeqDIP and the truth, each with a "
-        "framed box whose error is shown below it"))
+    alt="Five rows of pictures, one for each task: start, a classic method, vanilla DIP, aSeqDIP and the truth, each "
+        "with a framed box whose error is shown below it"))

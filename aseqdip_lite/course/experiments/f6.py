@@ -11,8 +11,8 @@ ENOUGH = 10
 
 
 def judge(ours):
-    """A demonstration. Agree if overfitting from the truth comes at least `ENOUGH`, 10, times later than from noise in
-    every draw of the noise; disagree if it comes no later."""
+    """A demonstration. Agree if, in every draw of the noise, overfitting comes at least `ENOUGH`, 10, times later with
+    the truth as input than with noise; disagree if it comes no later."""
     ratios = [found["ratio"] for found in ours["ratios"]["overfitting"]]
     bound = "at least " if any(found["is_bound"] for found in ours["ratios"]["overfitting"]) else ""
     text = "With the truth as input overfitting takes some 25 times more steps"

@@ -8,8 +8,8 @@ from .verdicts import claim
 
 
 def judge(ours):
-    """Not tested: the paper's autoencoder is a U-Net that was trained on 3000 scans, ours has no skips and has seen
-    other slices of the same head. Our best gain on the zero-filled image is told."""
+    """Not tested: the paper's autoencoder is a U-Net that was trained on 3000 scans; ours has no skips and has seen
+    other slices of the same head. Our best gain over the zero-filled image is reported."""
     mean, lams = np.array(ours["mean"]), ours["lams"]
     best = int(mean.argmax())
     claims = [claim("A trained autoencoder serves as a reconstructor", "not tested",

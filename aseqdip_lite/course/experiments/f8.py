@@ -23,7 +23,7 @@ def measure(images, size, sigma, steps, seeds=1, progress=True):
 
 def judge(ours):
     """Three claims: aSeqDIP peaks above the best other method, each with its own searched settings; from there it loses
-    less than `LITTLE`, 0.5 dB; that it overfits earlier than in MRI is not tested, for no MRI is run here."""
+    less than `LITTLE`, 0.5 dB; and it overfits earlier than in MRI, which is not tested, because no MRI is run here."""
     rows = ours["rows"]
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     peaks = {arm: mean(rows_of(rows, arm), "oracle") for arm in arms}

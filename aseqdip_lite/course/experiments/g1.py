@@ -8,8 +8,8 @@ from .verdicts import claim, graded
 
 
 def judge(ours):
-    """A demonstration, two claims: the best RMSE of the Deep Decoder lies below that of the zero-filled signal in every
-    draw of the network, and the wide CNN's above it in every draw."""
+    """A demonstration with two claims: the best RMSE of the Deep Decoder lies below that of the zero-filled signal in
+    every draw of the network, and that of the wide CNN lies above it in every draw."""
     draws = {name: [min(curve) for curve in found["adam"]] for name, found in ours["networks"].items()}
     best = {name: float(np.mean([min(curve) for curve in found["adam"]])) for name, found in ours["networks"].items()}
     zero = float(np.mean(ours["zero_filled"]))

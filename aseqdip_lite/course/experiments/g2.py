@@ -8,8 +8,8 @@ from .verdicts import claim, graded
 
 
 def judge(ours):
-    """A demonstration on one image. Agree if at each noise level the low band is learned before the mid band, and that
-    before the high band; disagree if at each the high band is learned before the low one."""
+    """A demonstration on one image. Agree if at each noise level the low band is learned before the mid band, and the
+    mid band before the high band; disagree if at each level the high band is learned before the low band."""
     orders = [[math.inf if run["learned"][band] is None else run["learned"][band] for band in bands.BANDS]
               for run in ours["runs"]]
     ordered = [low < mid <= high for low, mid, high in orders]

@@ -9,8 +9,9 @@ FALL = 0.1
 
 
 def judge(ours):
-    """A demonstration on one image, two claims: the best positive alpha peaks above alpha = 0 by more than the noise
-    floor; and it loses less by the last step, which can be told if alpha = 0 loses `FALL`, 0.1 dB, at all."""
+    """A demonstration on one image with two claims: the best positive alpha peaks above alpha = 0 by more than the
+    noise floor; and it loses less by the last step, which can be judged only if alpha = 0 loses at least `FALL`, 0.1
+    dB."""
     def peak(run):
         return run["best"][1]
 

@@ -78,8 +78,8 @@ def slower(run, other):
 
 
 def judge(ours):
-    """Two claims on lam 1 against lam 0, at one learning rate: lam 1 needs more steps to each share of the noise, image
-    by image and seed by seed; and its best PSNR is above that of lam 0."""
+    """Two claims on lam 1 against lam 0 at one learning rate: lam 1 needs more steps to reach each share of the noise,
+    on each image and with each seed; and its best PSNR is above that of lam 0."""
     runs, words, means = ours["runs"], [], {}
     for arm in ARMS:
         speed, way = against(runs, arm, "step"), against(runs, arm, "rest")

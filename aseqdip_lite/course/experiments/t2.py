@@ -139,8 +139,9 @@ def first(part, among, text):
 
 def judge(ours):
     """One claim for each task and setting: aSeqDIP ends above the best method of the DIP family that the paper's own
-    table lists for the task and that ran here. If some did not run, this cannot agree. Beside it stand
-    its places by the mean in the whole family and among all methods that ran, of which the paper claims nothing."""
+    table lists for the task and that was run here. If some of these were not run, the verdict cannot be "agree". The
+    table also gives its places by the mean, in the whole family and among all methods that were run, about which the
+    paper claims nothing."""
     claims, over_all, places = [], [], []
     for part in ours["parts"]:
         table, listed = means(part), PUBLISHED[part["task"]]

@@ -83,12 +83,13 @@ def final(row):
 
 
 def judge(ours):
-    """Written on 2026-11-30, before the runs. A claim for each part and each of the two diffusion models, with one
-    sample as in the paper: it and aSeqDIP end in the published order. Each by the rule on differences, of the PSNR at
-    the end. DDNM needs a pseudo-inverse, which the nonlinear blur does not have: the published number there is not
-    tested. The mean of four samples and the classic method, chosen on tuning pictures, are told and not judged. Where
-    the published pictures are faces and the priors were trained on faces, ours are four pictures of any kind, and the
-    prior was trained on a few others: a "disagree" is about this prior, and not about the published one."""
+    """Written on 2026-11-30, before the runs. There is a claim for each part and each of the two diffusion models, with
+    one sample as in the paper: the model and aSeqDIP end in the published order. Each is judged by the rule on
+    differences, of the PSNR at the end. DDNM needs a pseudo-inverse, which the nonlinear blur does not have, so the
+    published number there is not tested. The mean of four samples and the classic method, chosen on tuning pictures,
+    are reported and not judged. The published pictures are faces and the priors were trained on faces; ours are four
+    pictures of any kind, and the prior was trained on a few others. So a "disagree" is about this prior, and not about
+    the published one."""
     claims = []
     for part, published in PUBLISHED.items():
         for rival in ("DDNM", "DPS"):

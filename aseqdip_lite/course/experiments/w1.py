@@ -151,12 +151,12 @@ def collapse(task, found):
 
 
 def judge(ours):
-    """Written on 2026-11-30, before the runs; the claims are ours. For each task, first: N (1 + lam) as a factor with
-    six levels predicts, on the image that is left out, `SHARE`, 0.75, of the variance of the peak within images, at
-    least `LEAD`, 0.2, more than N alone and than 1 + lam alone with as many free parameters, and more than both on each
-    image (agree); less than `HALF`, 0.5, or no more than one of the others (disagree). Second: of each product the two
-    settings that are farthest apart differ by at most `ALIKE`, 0.5 dB, noise floor included (agree); those of one
-    product by more, noise floor taken off (disagree)."""
+    """Written on 2026-11-30, before the runs; the claims are ours. For each task there are two. First: N (1 + lam) as a
+    factor with six levels predicts, on the image that is left out, `SHARE`, 0.75, of the variance of the peak within
+    images, at least `LEAD`, 0.2, more than N alone and than 1 + lam alone with as many free parameters, and more than
+    both on each image (agree); or it predicts less than `HALF`, 0.5, or no more than one of the others (disagree).
+    Second: for every product, the two settings that are farthest apart differ by at most `ALIKE`, 0.5 dB, noise floor
+    included (agree); or those of one product differ by more, noise floor subtracted (disagree)."""
     claims = [make(task, found) for task, found in ours["tasks"].items() for make in (law, collapse)]
     words = [f"{task}: per doubling of N {found['slopes']['N']:+.2f} dB, of 1 + lam "
              f"{found['slopes']['1 + lam']:+.2f} dB; of the runs {100 * np.mean(found['late']):.0f} % peak in the last "

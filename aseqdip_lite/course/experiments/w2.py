@@ -142,14 +142,15 @@ def lost(row):
 
 
 def judge(ours):
-    """Written on 2026-11-30, before the runs; the claims are ours. For each task, on lam 1 from its own start: the mean
-    ratio of the moved inputs is above that of the first input; it is lower at the later half of them than at the
-    earlier; and it rises more than with lite-half: all by the rule on differences (in dB of a gain). Over both tasks,
-    with lite: within an image the greatest ratio goes with the height of the peak, and its step with the peak's step;
-    agree if the mean rank correlation is at least `STRONG`, 0.5, and its 95 % interval above 0, disagree if the
-    interval is below 0.5. The same of the ratio that needs no truth. Changed on the same day, after the runs: the first
-    three had the greatest ratio in place of the mean, and the second could not have failed, since no last value is
-    above the greatest; the greatest of eleven is above one by chance as well."""
+    """Written on 2026-11-30, before the runs; the claims are ours. For each task, on lam 1 from its own start, there
+    are three, all judged by the rule on differences (in dB of a gain): the mean ratio of the moved inputs is above that
+    of the first input; it is lower in the later half of them than in the earlier half; and it rises more than with
+    lite-half. Over both tasks, with lite: within an image the greatest ratio goes with the height of the peak, and its
+    step with the step of the peak; agree if the mean rank correlation is at least `STRONG`, 0.5, and its 95 % interval
+    above 0, disagree if the interval is below 0.5. The same is asked of the ratio that needs no truth. Changed on the
+    same day, after the runs: the first three claims used the greatest ratio instead of the mean. With it the second
+    could not have failed, because no last value is above the greatest, and the greatest of eleven values lies above a
+    single one by chance as well."""
     claims = []
     for task in dict.fromkeys(row["task"] for row in ours["rows"]):
         rows = [row for row in ours["rows"] if (row["task"], row["arm"]) == (task, "lam 1")]

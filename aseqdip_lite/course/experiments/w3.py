@@ -101,13 +101,13 @@ def alike(text, found):
 
 def judge(ours):
     """Written on 2026-11-30, before the runs; the claims are ours, on lam 0 with rho 0.25, for each task. By the rule
-    on differences it peaks above lam 0 undamped, above a fixed input at a fifth of the rate (so that slowness is not
-    all), and above the better of two averages of the undamped outputs (so that averaging is not all). Its peak is that
-    of lam 1 within `ALIKE`, 0.5 dB, noise floor included (agree), or differs by more, noise floor taken off (disagree).
-    As N (1 + lam) / rho of `theory.friction` has it, rho 0.5 peaks as lam 1 does, by the same rule. Lam 1 overfits
-    before it, by the rule on orders, over all images and seeds. Added on the same day, after the runs: a claim that an
-    arm peaks lower is undecided if at least half of its runs peak in the last tenth of their steps, for more steps
-    might have raised them."""
+    on differences, this arm peaks above undamped lam 0, above a fixed input at a fifth of the rate (so slowness alone
+    does not explain it), and above the better of two averages of the undamped outputs (so averaging alone does not
+    explain it). Its peak equals that of lam 1 within `ALIKE`, 0.5 dB, noise floor included (agree), or differs by more,
+    noise floor subtracted (disagree). By the same rule rho 0.5 peaks as lam 1 does, which follows from N (1 + lam) /
+    rho in `theory.friction`. Lam 1 overfits before this arm, by the rule on orders, over all images and seeds. Added on
+    the same day, after the runs: a claim that an arm peaks lower is undecided if at least half of its runs peak in the
+    last tenth of their steps, because more steps might have raised them."""
     claims, words = [], []
     for task in dict.fromkeys(row["task"] for row in ours["rows"]):
         rows = [row for row in ours["rows"] if row["task"] == task]
