@@ -13,10 +13,10 @@ PAGE = ROOT / "docs" / "QUIZZES.md"
 
 HEAD = """# Quizzes
 
-Made by `python scripts/quizzes_page.py` from `aseqdip_lite/course/quizzes/`, one file a lesson;
-`tests/test_quizzes.py` holds that the page is current. Near its end each lesson asks these questions, by `quiz("06")`
-for lesson 06. A reader's answers are checked at once, and stored nowhere. Here each question stands with its answer,
-why it is right, and what the quiz says to wrong answers.
+This page is made by `python scripts/quizzes_page.py` from `aseqdip_lite/course/quizzes/`, one file per lesson;
+`tests/test_quizzes.py` checks that it is current. Near its end each lesson asks these questions, lesson 06 for example
+with `quiz("06")`. A reader's answers are checked at once and are not stored. Here each question comes with its answer,
+the reason why it is right, and what the quiz says to wrong answers.
 """
 
 
