@@ -148,7 +148,7 @@ def robust_peak(image):
     magnitude = image.abs().flatten().cpu().numpy()
     peak = float(np.quantile(magnitude, 0.995)) or float(magnitude.max())
     if not np.isfinite(peak) or peak <= 0:
-        raise InputError(f"the measurements hold no usable signal: the peak of |A^H y| is {peak}")
+        raise InputError(f"the measurements contain no usable signal: the peak of |A^H y| is {peak}")
     return peak
 
 

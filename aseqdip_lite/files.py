@@ -76,7 +76,7 @@ def check_free(folder, names):
     for path in (os.path.join(folder, name) for name in names):
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(os.lstat(path).st_mode):
-                raise InputError(f"{path} is in the way, it is no file: remove it, or choose another --out")
+                raise InputError(f"{path} is in the way and is not a file: remove it, or choose another --out")
 
 
 def settle(folder):

@@ -35,7 +35,7 @@ def main(out, workers, size, steps):
     found, missing = verdict(rows), len(grid(**settings)) - len(rows)
     print("\n".join(found["sentences"]))
     if missing:
-        print(f"stopped: {missing} runs are missing; start the same command again to go on", file=sys.stderr)
+        print(f"stopped: {missing} runs are missing; start the same command again to continue", file=sys.stderr)
         sys.exit(130)
     (out / "verdict.json").write_text(to_json(found))
     with rc_context(STYLE):

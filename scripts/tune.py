@@ -128,7 +128,7 @@ def main(name, workers, write):
     try:
         search(name, workers, write)
     except KeyboardInterrupt:
-        raise SystemExit("interrupted: started again, it goes on here") from None
+        raise SystemExit("interrupted: start it again to continue here") from None
 
 
 def search(name, workers, write):

@@ -384,8 +384,8 @@ def test_slices_of_a_file(tmp_path, fastmri):
     ("mri --steps 0", "steps must be a whole number of at least 1 and below 2^63, got 0"),
     ("mri --steps -5", "steps must be a whole number of at least 1 and below 2^63, got -5"),
     ("mri --steps 1e3", "Invalid value for '--steps': '1e3' is not a valid integer."),
-    ("mri --steps 6 --K 50", "--K 50 contradicts --steps 6: give one of the two"),
-    ("mri --method sense --steps 6 --iterations 5", "--iterations 5 contradicts --steps 6: give one of the two"),
+    ("mri --steps 6 --K 50", "--K 50 contradicts --steps 6: give only one of the two"),
+    ("mri --method sense --steps 6 --iterations 5", "--iterations 5 contradicts --steps 6: give only one of the two"),
     ("mri --seed -1", "seed must be a whole number of at least 0 and below 2^63, got -1"),
     ("mri --seed 9223372036854775808", "seed must be a whole number of at least 0 and below 2^63, got 9223372036854"),
     ("mri --data-seed -1", "seed must be a whole number of at least 0 and below 2^63, got -1"),
@@ -567,7 +567,7 @@ def test_an_operation_without_a_deterministic_form_is_said_in_one_line(tmp_path,
 
     monkeypatch.setattr("aseqdip_lite.run.engine.reconstruct", fail)
     said = refused(tmp_path / "a", "run", "mri", "--deterministic", *TINY)
-    assert said == ("--deterministic cannot be had here: sum_cuda does not have a deterministic implementation, "
+    assert said == ("--deterministic is not available here: sum_cuda does not have a deterministic implementation, "
                     "but you set it")
     with pytest.raises(RuntimeError):
         aseqdip("run", "mri", *TINY, "--out", tmp_path / "b")

@@ -213,7 +213,7 @@ def test_pages_and_tags_of_a_tiff(tmp_path, monkeypatch):
     path.write_bytes(tiff({}, next_page=408))
     assert "in a circle" in error_of(load_file, path)
     path.write_bytes(tiff(dict.fromkeys(range(40_000, 40_005))))
-    assert "more than the file holds" in error_of(load_file, path)
+    assert "more than the file contains" in error_of(load_file, path)
     monkeypatch.setattr(bounds, "MOST_TAGS", 12)
     assert "tags: save the page alone" in error_of(load_file, path)
     path.write_bytes(tiff({}, next_page=10**6))
@@ -231,7 +231,7 @@ def test_members_of_an_npz(tmp_path):
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         with zipfile.ZipFile(path, "w", method) as archive:
             archive.writestr("image.npy", array)
-        assert "not packed as numpy packs" in error_of(load_file, path)
+        assert "is not packed as by numpy" in error_of(load_file, path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("image.npy", array)
     data = bytearray(path.read_bytes())

@@ -290,9 +290,9 @@ def test_bad_settings(settings, message):
 
 @pytest.mark.parametrize("image, message", [
     (KSpace("scan.h5", np.ones((1, 32, 32), dtype=np.complex64)),
-     "scan.h5 is no picture of attenuation: ct needs real values (H, W), not k-space"),
+     "scan.h5 is not a picture of attenuation: ct needs real values (H, W), not k-space"),
     (Image("c.npy", np.full((32, 32), 1j, dtype=np.complex64)),
-     "c.npy is no picture of attenuation: ct needs real values (H, W), not k-space"),
+     "c.npy is not a picture of attenuation: ct needs real values (H, W), not k-space"),
     (Image("corner.npy", np.eye(1, 1024, dtype=np.float32).reshape(32, 32)),
      "corner.npy is empty inside the field of view, the disc inscribed in the square"),
     (Image("wide.npy", np.ones((16, 2049), dtype=np.float32)),

@@ -109,7 +109,7 @@ def test_a_comparison_over_the_scheduler_is_that_of_one_process(cluster, tmp_pat
 def test_an_address_that_fails_leaves_no_open_client_to_the_garbage_collector(address):
     """It would be closed while any code runs; under the lock of Dask's loops, which closing takes, that never ends."""
     said = error_of(sweep, square, dict(job=dict(x=1, budget=1)), scheduler=address, progress=False)
-    assert said.startswith(f"no Dask scheduler answers at {address}: start one by `dask schedul")
+    assert said.startswith(f"no Dask scheduler answers at {address}: start one with `dask schedul")
     clients = [thing for thing in gc.get_objects() if type(thing) is Client]
     assert all(client.status in ("closed", "newly-created") for client in clients)
 
@@ -117,7 +117,7 @@ def test_an_address_that_fails_leaves_no_open_client_to_the_garbage_collector(ad
 def test_a_scheduler_without_workers_is_a_clear_error():
     with LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as empty:
         said = error_of(sweep, square, dict(job=dict(x=1, budget=1)), scheduler=empty.scheduler_address, progress=False)
-        assert said == (f"the scheduler at {empty.scheduler_address} has no workers: start them by "
+        assert said == (f"the scheduler at {empty.scheduler_address} has no workers: start them with "
                         f"`dask worker {empty.scheduler_address} --nthreads 1`")
 
 

@@ -317,7 +317,7 @@ def test_a_unit_that_is_no_text_is_refused(tmp_path):
     with h5py.File(path, "a") as stored:
         stored["exchange/theta"].attrs["units"] = 3.0
     assert error_of(load_file, path) == (
-        f"{path}: the attribute 'units' of '/exchange/theta' is no text: write one, or delete it")
+        f"{path}: the attribute 'units' of '/exchange/theta' is not text: write text, or delete it")
 
 
 def test_angles_that_the_views_contradict_are_named(tmp_path):

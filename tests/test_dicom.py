@@ -148,7 +148,7 @@ def test_a_number_that_is_none_is_named_by_its_tag(tmp_path):
     for right, wrong, name in ((b"1.0 ", b"1,0 ", "RescaleSlope"), (b"0.5\\0.5 ", b"0,5\\0,5 ", "PixelSpacing")):
         assert content.count(right) == 1
         path.write_bytes(content.replace(right, wrong))
-        assert fault(path).startswith(f"its {name} is no number, ")
+        assert fault(path).startswith(f"its {name} is not a number, ")
 
 
 def test_pixels_that_are_not_square_without_a_spacing(tmp_path):
@@ -224,7 +224,7 @@ def test_unknown_compression_is_named(tmp_path):
     jpeg2000.save_as(tmp_path / "ls.dcm", enforce_file_format=True)
     message = fault(tmp_path / "ls.dcm")
     assert message.startswith("cannot decode the pixels (JPEG-LS Lossless Image Compression; ")
-    assert message.endswith("if the file is whole, pydicom's guide lists the decoder to install")
+    assert message.endswith("if the file is intact, pydicom's guide lists the decoder to install")
 
 
 def test_shipped_slices_come_from_the_wheel():

@@ -157,7 +157,7 @@ def test_the_image_itself_is_no_reference(smoke_case):
 
 def test_a_reference_of_another_size_is_refused(tmp_path, smoke_case):
     np.save(tmp_path / "small.npy", np.eye(20, dtype=np.float32))
-    with pytest.raises(InputError, match=r"has 20 x 20 pixels, the case 64 x 64: bring it to that size"):
+    with pytest.raises(InputError, match=r"has 20 x 20 pixels, the case 64 x 64: resize it to that"):
         reference_like(str(tmp_path / "small.npy"), smoke_case("mri").observation.start)
 
 

@@ -65,7 +65,7 @@ def test_a_disk_that_is_full_in_mid_run_ends_nothing(case, tmp_path, capsys):
     before, whole = contents(tmp_path), run(case)
     with file_limit(files.PROBE):
         result = run(case, out=tmp_path, resume=True)
-    assert capsys.readouterr().err == (f"no checkpoint at step 4 in {tmp_path}: File too large; the run goes on and "
+    assert capsys.readouterr().err == (f"no checkpoint at step 4 in {tmp_path}: File too large; the run continues and "
                                        "tries again at the next one\n")
     assert result.metrics["stop_reason"] == "budget" and torch.equal(result.answer, whole.answer)
     assert contents(tmp_path) == before
@@ -127,8 +127,8 @@ def test_a_folder_that_becomes_read_only_in_mid_run(case, tmp_path, monkeypatch,
     result = run(case, out=tmp_path, resume=True)
     assert capsys.readouterr().err.startswith(f"no checkpoint at step 8 in {tmp_path}: Read-only file system; ")
     said = error_of(lambda: result.save(tmp_path))
-    assert said == (f"cannot write the result to {tmp_path}: Read-only file system; nothing there was changed, make "
-                    "room and go on (run: with --resume), or choose another folder")
+    assert said == (f"cannot write the result to {tmp_path}: Read-only file system; nothing there was changed; make "
+                    "room and continue (run: with --resume), or choose another folder")
     assert contents(tmp_path) == before
 
 
@@ -136,7 +136,7 @@ def test_a_folder_that_becomes_read_only_in_mid_run(case, tmp_path, monkeypatch,
 def test_a_folder_in_the_way_of_a_file_changes_nothing(name, case, tmp_path):
     (tmp_path / name).mkdir()
     said = error_of(lambda: run(case, steps=2).save(tmp_path))
-    assert said.startswith(f"{tmp_path / name} is in the way, it is no file: remove it")
+    assert said.startswith(f"{tmp_path / name} is in the way and is not a file: remove it")
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
@@ -343,7 +343,7 @@ def test_a_checkpoint_that_is_wrong_in_one_field_is_refused(name, case, parts, t
     path, (where, change) = tmp_path / "checkpoint.pt", HOSTILE[name]
     torch.save(edited(parts, (where, change)), path)
     said = error_of(lambda: restore(case, path))
-    assert "the checkpoint is damaged (" in said or "steps are made already" in said
+    assert "the checkpoint is damaged (" in said or "steps are already done" in said
 
 
 def test_what_is_taken_over_has_memory_of_its_own(case, parts, tmp_path):

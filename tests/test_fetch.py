@@ -142,7 +142,7 @@ def test_another_file_of_that_name_is_refused_and_left_alone(cache, content):
     cache.mkdir()
     path = cache / "thing.bin"
     path.write_bytes(content)
-    words = (f"{path} is damaged or another file than the registered thing (size or sha256 differ): delete it or move "
+    words = (f"{path} is damaged or not the registered thing (size or sha256 differ): delete it or move "
              "it away, and fetch it again")
     assert error_of(lambda: fetch.find("thing")) == error_of(lambda: fetch.fetch("thing")) == words
     assert path.read_bytes() == content
@@ -227,8 +227,8 @@ def test_an_endless_answer_is_cut_off(server, cache):
 def test_offline(registered, cache):
     registered(url="https://127.0.0.1:1/thing.bin")
     assert error_of(lambda: fetch.fetch("thing")) == (
-        "thing could not be fetched from 127.0.0.1 (ConnectionError): is this machine online? thing.bin is also taken "
-        "from the folder that ASEQDIP_DATA names")
+        "thing could not be fetched from 127.0.0.1 (ConnectionError): is this machine online? thing.bin is also sought "
+        "in the folder that ASEQDIP_DATA names")
     assert files(cache) == []
 
 

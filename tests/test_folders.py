@@ -147,7 +147,7 @@ def test_a_mixture_of_two_results_is_seen(case, tmp_path):
     for name in ("recon.npy", "curve.csv", "metrics.json"):
         write_together(tmp_path / "mixed", contents(tmp_path / "a") | {name: (tmp_path / "b" / name).read_bytes()})
         assert "is not of the run that metrics.json tells of" in error_of(read_saved, tmp_path / "mixed")
-    assert "holds no sound result" in error_of(read_saved, tmp_path)
+    assert "contains no valid result" in error_of(read_saved, tmp_path)
 
 
 def test_each_stretch_keeps_its_own_provenance(case, tmp_path, monkeypatch):

@@ -532,7 +532,7 @@ def test_the_variant_that_is_assigned_goes_before_the_one_in_the_notebook():
 @pytest.mark.parametrize("content", ["[]", "{", '{"ada": -1}', '{"ada": "7"}', '{"ada": true}', "[" * 10**5])
 def test_a_file_of_variants_that_is_none_is_refused_in_one_line(tmp_path, content):
     (tmp_path / "each.json").write_text(content)
-    assert "holds no variants" in error_of(read_variants, tmp_path / "each.json")
+    assert "has no variants" in error_of(read_variants, tmp_path / "each.json")
 
 
 TRIED = [(name, number) for name, number, _ in ENTRIES if number < 2 or name == "aseqdip.loss"]

@@ -229,11 +229,11 @@ def test_a_row_of_another_kind_is_refused(row, tmp_path):
 
 
 def test_what_is_no_file_of_rows_is_refused(tmp_path):
-    assert "it is no file" in error_of(Store, tmp_path, ("x",))
+    assert "it is not a file" in error_of(Store, tmp_path, ("x",))
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
     for name in ("fifo", "nowhere"):
-        assert "it is no file" in error_of(Store, tmp_path / name, ("x",))
+        assert "it is not a file" in error_of(Store, tmp_path / name, ("x",))
     assert "plain JSON" in error_of(Store(None, ("x",)).add, dict(x={1, 2}))
     (tmp_path / "deep").write_text("[" * 100_000 + "\n")
     assert "line 1 is damaged" in error_of(Store, tmp_path / "deep", ("x",))

@@ -99,7 +99,7 @@ def test_an_npz_says_what_its_array_is(tmp_path):
     np.savez(tmp_path / "a.npz", kspace=pictures)
     np.testing.assert_allclose(load_file(tmp_path / "a.npz").kspace, pictures, rtol=1e-6)
     assert error_of(load_file, save(tmp_path, pictures)).startswith(
-        f"{tmp_path / 'a.npy'}: looks like pictures of coils: not its energy, but that of its Fourier transform lies "
+        f"{tmp_path / 'a.npy'}: looks like coil images: its Fourier transform, not the array itself, has its energy "
         "in one spot; save k-space")
 
 
@@ -362,8 +362,8 @@ def test_the_header_is_read_by_its_schema(tmp_path, words, shape):
 
 
 @pytest.mark.parametrize("words, fault", [
-    ("<ismrmrdHeader", "is no ISMRMRD header in XML"), ("", "is no ISMRMRD header in XML"),
-    (header((64, 48), ("many", 40)), "is no ISMRMRD header in XML"),
+    ("<ismrmrdHeader", "is not an ISMRMRD header in XML"), ("", "is not an ISMRMRD header in XML"),
+    (header((64, 48), ("many", 40)), "is not an ISMRMRD header in XML"),
     (header((64, 48), (-3, 40)), "asks for a picture of -3 x 40"),
     (header((64, 48), (32, 40), '<!DOCTYPE a [<!ENTITY b "cc"><!ENTITY d "&b;&b;">]>'), "or defines entities"),
     ("<a>" + "x" * 2**20 + "</a>", "is too large or defines entities"),
@@ -491,7 +491,7 @@ def test_masks_that_measure_nothing_name_the_way_out(tmp_path):
     mask = np.arange(W) % 2 == 0
     assert error_of(load_file, save(tmp_path, kspace, mask=mask)).endswith(": save 1 - mask")
     assert error_of(load_file, save(tmp_path, kspace, mask=0.5 * ~mask)).endswith(
-        "zeros and ones only: save mask > 0 if all above 0 was measured")
+        "only zeros and ones: save mask > 0 if all above 0 was measured")
 
 
 @pytest.mark.parametrize("zero", [True, False])

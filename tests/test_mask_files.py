@@ -95,12 +95,12 @@ def test_inverted_polarity_is_named_and_turned(tmp_path):
     scattered = np.random.default_rng(0).random(HOLE.shape) < 0.05
     assert len(read_mask(save(tmp_path / "s.png", scattered), HOLE.shape)[1]) == 1
     assert error_of(load_case, "inpainting", invert_mask=True) == (
-        "invert_mask turns a mask of your own: give --mask FILE, too")
+        "invert_mask inverts a mask of your own: also give --mask FILE")
 
 
 @pytest.mark.parametrize("array, words", [
     (np.full(HOLE.shape, 255, np.uint8), "fully known, the mask has no black: there is no hole to fill"),
-    (np.zeros(HOLE.shape, np.uint8), "nothing is known, the mask has no white: all is hole"),
+    (np.zeros(HOLE.shape, np.uint8), "nothing is known, the mask has no white: all is a hole"),
     (np.uint8(128 + 127 * ~HOLE), "fully known, the mask has no black: there is no hole to fill"),
     (np.uint8(6 * COLUMNS), "it is gray in most places, as a photo is: a mask is black in the hole, white elsewhere"),
 ])
@@ -110,9 +110,9 @@ def test_masks_without_a_hole_or_with_nothing_else(tmp_path, array, words):
 
 
 @pytest.mark.parametrize("array, words", [
-    (np.ones((2, *HOLE.shape), complex), "a mask must hold finite real numbers"),
+    (np.ones((2, *HOLE.shape), complex), "a mask must contain finite real numbers"),
     (np.ones((4, *HOLE.shape)), "a mask must have shape (H, W) or (H, W, 3), got (4, 32, 40)"),
-    (np.where(HOLE, np.nan, 1), "a mask must hold finite real numbers"),
+    (np.where(HOLE, np.nan, 1), "a mask must contain finite real numbers"),
 ])
 def test_arrays_that_are_no_mask(tmp_path, array, words):
     np.save(tmp_path / "m.npy", array if array.ndim == 2 or array.dtype.kind != "c" else array[0])

@@ -397,4 +397,4 @@ def test_bad_scans():
     assert error_of(lambda: MRI().observe(scan(mask=np.zeros(64)))) == "scan: the sampling mask is empty"
     dark = Image("dark", np.zeros((32, 32), np.float32))
     assert error_of(lambda: MRI().observe(dark)) == (
-        "the measurements hold no usable signal: the peak of |A^H y| is 0.0")
+        "the measurements contain no usable signal: the peak of |A^H y| is 0.0")

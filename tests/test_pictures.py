@@ -159,7 +159,7 @@ def test_of_several_pictures_slice_chooses_one(tmp_path, suffix):
         assert image.name == f"a.{suffix}[{index}]"
         np.testing.assert_array_equal(np.atleast_3d(image.array)[..., 0], pages[index].astype(np.float32) / 255)
     assert fault(tmp_path / f"a.{suffix}") == (
-        "holds 3 pictures: choose one by --slice, from 0 to 2, or save it alone")
+        "holds 3 pictures: choose one with --slice, from 0 to 2, or save it alone")
     assert fault(tmp_path / f"a.{suffix}", 3) == "slice 3 does not exist: there are slices 0 to 2"
 
 

@@ -47,7 +47,7 @@ def test_a_run_stores_what_it_has_made(number, tmp_path):
     process.send_signal(number)
     process.send_signal(number)  # a terminal that closes sends several
     code, said = ended(process)
-    assert code == 130 and said == "interrupted: the partial result is stored; go on with --resume\n"
+    assert code == 130 and said == "interrupted: the partial result is stored; continue with --resume\n"
     assert json.loads((tmp_path / "metrics.json").read_text())["stop_reason"] == "interrupted"
 
 
@@ -81,7 +81,7 @@ def test_a_comparison_that_is_terminated_marks_partial_runs_and_leaves_no_proces
     for pid in [*below] * group + [process.pid]:
         os.kill(pid, signal.SIGTERM)
     code, said = ended(process)
-    assert code == 130 and said == "interrupted: start the same command again to go on\n"
+    assert code == 130 and said == "interrupted: start the same command again to continue\n"
     until(lambda: not alive(below), 20)
     report = json.loads((tmp_path / "compare.json").read_text())
     assert [row["stop_reason"] for row in report["rows"]] == ["interrupted"] * 2 and report["summary"] == []

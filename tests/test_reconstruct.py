@@ -163,7 +163,7 @@ def test_resumed_run_may_have_a_larger_budget_but_no_smaller_one_than_its_steps(
     assert_same(longer, run(tiny_mri, ASeqDIP(K=5)))
     assert_same(run(tiny_mri, ASeqDIP(K=5), out=tmp_path, resume=True), longer)
     said = error_of(lambda: run(tiny_mri, ASeqDIP(K=2), out=tmp_path, resume=True))
-    assert "10 steps are made already, more than the 4 asked for" in said
+    assert "10 steps are already done, more than the 4 asked for" in said
 
 
 def test_without_resume_a_run_starts_anew(tiny_mri, tmp_path):
@@ -379,7 +379,7 @@ def test_interrupted_run_stores_the_partial_result_and_resumes(uninterrupted, tm
     process.send_signal(signal.SIGINT)
     code, output, errors = finish(process)
     assert code == 130
-    assert errors.strip() == "interrupted: the partial result is stored; go on with --resume"
+    assert errors.strip() == "interrupted: the partial result is stored; continue with --resume"
     partial = json.loads((tmp_path / "metrics.json").read_text())
     assert partial["stop_reason"] == "interrupted" and 50 <= partial["steps"] < STEPS
     assert (tmp_path / "recon.png").stat().st_size > 0 and np.load(tmp_path / "recon.npy").shape == (32, 32)

@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match="cannot write to .*: No space left on device; mend that and start again"):
+    with pytest.raises(InputError, match="cannot write to .*: No space left on device; correct that and start again"):
         filled(file, ROWS[2:])
     assert file.read_bytes() == before
 

@@ -41,7 +41,7 @@ def test_too_small_a_limit_on_memory_is_refused_before_pytorch_is_loaded(mebibyt
     found = subprocess.run([*command, "--out", tmp_path / "out"], timeout=60, text=True, capture_output=True,
                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
     assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1)
-    assert "raise it by `ulimit -v`" in found.stderr and not (tmp_path / "out").exists()
+    assert "raise it with `ulimit -v`" in found.stderr and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("error", [
@@ -73,7 +73,7 @@ def make(path, kind):
 def test_what_is_no_file_under_a_name_of_a_run_is_refused_before_it(name, kind, tmp_path):
     make(tmp_path / name, kind)
     said = refused("run", *CLASSIC, "--out", tmp_path)
-    assert f"{tmp_path / name} is in the way, it is no file: remove it, or choose another --out" in said
+    assert f"{tmp_path / name} is in the way and is not a file: remove it, or choose another --out" in said
     assert os.listdir(tmp_path) == [name]
 
 
@@ -166,7 +166,7 @@ def test_the_moving_variance_begins_where_it_is_said_to(every, window, tiny_mri)
     (("experiment", "F6", "--out", ""), "--out is empty"),
     (("run", *TINY, "--out", "a\nb"), "the name of the out folder, a\\nb, holds the character '\\n': rename it"),
     (("compare", *TINY, "--methods", "vanilla,vanilla"), "vanilla is named twice in --methods: name each method once"),
-    (("compare", *TINY, "--methods", "nlm", "--steps", "20"), "leave it out: no Adam steps are made by nlm"),
+    (("compare", *TINY, "--methods", "nlm", "--steps", "20"), "leave it out: no Adam steps are taken by nlm"),
     (("compare", *TINY, "--lr", "1"), "--lr belongs to a method"),
     (("run", "ct", "--profile", "smoke", "--window", "1e-300"), "window must be at least 0.001"),
 ])

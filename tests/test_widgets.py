@@ -530,7 +530,7 @@ def test_two_runs_on_images_of_different_size_are_shown():
     view.run_sync()
     view.controls["size"].value = 48
     view.run_sync()
-    assert view.message.value.startswith("The run has made all its steps") and len(alts(view)) == 5
+    assert view.message.value.startswith("The run has taken all its steps") and len(alts(view)) == 5
     assert not any("minus" in alt for alt in alts(view))
 
 
@@ -641,7 +641,7 @@ async def test_a_new_panel_says_that_a_run_goes_on_elsewhere_and_how_to_end_it()
     lost.buttons["Run"].click()
     await until(lambda: lost.session.steps >= 1)
     view = tiny_panel(N=1, K=1)
-    assert "run of another panel goes on, aseqdip at step" in view.message.value and "Run here" in view.message.value
+    assert "run of another panel continues, aseqdip at step" in view.message.value and "Run here" in view.message.value
     view.controls["lam"].value = 2.0
     assert "goes on" in view.message.value
     view.buttons["Run"].click()

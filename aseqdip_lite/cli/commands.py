@@ -32,9 +32,9 @@ def main(context):
 
     Start with:  aseqdip run mri      then:  aseqdip lab
 
-    Exit codes: 0 all is done; 1 a run diverged, its network died, or its process was killed each time, or what is
-    printed as the result could not be written; 2 refused, the line says why; 130 ended by Ctrl-C, TERM or HUP, what was
-    made is stored.
+    Exit codes: 0 done; 1 a run diverged, its network died, its process was killed each time, or the printed result
+    could not be written; 2 refused, for the reason that the line gives; 130 ended by Ctrl-C, TERM or HUP, with the
+    partial result stored.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -45,34 +45,34 @@ def main(context):
 @click.argument("task")
 @click.option("--method", default="aseqdip", show_default=True, help="How to reconstruct; see `aseqdip list`.")
 @click.option("--image", default=None,
-              help="A name that `aseqdip list images` shows, a file: .npy, .npz, .png, .jpg, .tif, .h5, .dcm, or a "
-              "folder of DICOM.")
+              help="A name shown by `aseqdip list images`, a file (.npy, .npz, .png, .jpg, .tif, .h5, .dcm), or a "
+              "folder of DICOM files.")
 @click.option("--slice", "slice_index", type=int, default=None,
               help="Slice of a volume [the middle one]; page of a .tif, which has no default.")
 @click.option("--steps", type=int, default=None,
-              help="Adam steps in all (N K); iterations of classic solvers; direct methods have none. If not given, "
-              "aseqdip makes more in denoising where an image has more than 128 pixels a side.")
+              help="Adam steps in total (N K); iterations of classic solvers; direct methods have none. If not given, "
+              "aseqdip takes more in denoising for an image of more than 128 pixels a side.")
 @click.option("--seed", type=int, help="Seed of the data and of the initial weights, or of a sampler's noise.  "
               "[default: 0]")
 @click.option("--data-seed", type=int, default=None, help="Seed of the data alone; --seed by default.")
 @DEVICE
 @PROFILE
 @click.option("--out", default=None, help="Folder of the results [out/TASK-METHOD]; a finished run there is replaced.")
-@click.option("--resume", is_flag=True, help="Go on from checkpoint.pt in --out, or start where there is none.")
-@click.option("--overwrite", is_flag=True, help="Start anew though --out holds an interrupted run, which is lost.")
+@click.option("--resume", is_flag=True, help="Continue from checkpoint.pt in --out, or start if there is none.")
+@click.option("--overwrite", is_flag=True, help="Start anew even if --out has an interrupted run, which is lost.")
 @click.option("--patience", type=int, default=None,
-              help="Blind early stopping: end when the moving variance has had no new minimum for so many steps.")
+              help="Blind early stopping: end when the moving variance has had no new minimum for this many steps.")
 @click.option("--record-every", type=int, default=1, show_default=True,
               help="Steps between two rows of the curve; a GPU waits for each. Must divide --steps.")
 @click.option("--deterministic", is_flag=True,
-              help="The same bits in every run, on a CPU also at 1, 2 or 4 threads (U-Nets in float32), but slower.")
-@click.option("--gif", is_flag=True, help="Also write iterates.gif, the answer as it comes about.")
+              help="The same bits in every run, on a CPU also with 1, 2 or 4 threads (U-Nets in float32), but slower.")
+@click.option("--gif", is_flag=True, help="Also write iterates.gif, which shows the answer develop.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def run(task, method, image, slice_index, steps, seed, data_seed, device, profile, out, resume, overwrite, patience,
         record_every, deterministic, gif, quiet, **settings):
     """Reconstruct one image.
 
-    Writes recon.png, recon.npy, curve.csv, metrics.json, and overview.png with errors and PSNR; of MRI recon.npy is
+    Writes recon.png, recon.npy, curve.csv, metrics.json, and overview.png with errors and PSNR; for MRI recon.npy is
     complex64 (H, W) and recon.png its magnitude. From 100 steps on it adds blend.png and blend.npy, the mean of the
     last image and the picks of two rules without a truth: it errs less than the three do on average.
     Settings that are not given take the profile's defaults, found by a recorded search (laptop, shown by `aseqdip run
@@ -91,19 +91,19 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     task_settings, method_settings = split_settings(task, settings)
     check_run(seed=seed or 0, steps=steps, patience=patience, record_every=record_every)
     if resume and overwrite:
-        raise InputError("--resume goes on with the run in --out and --overwrite starts anew: give one of the two")
+        raise InputError("--resume continues the run in --out and --overwrite starts anew: give only one of the two")
     device = checked_device(device)
     chosen = methods.configure(method, task, profile, steps, **method_settings)
     asked = methods.configure(method, task, profile, **method_settings)
     for name, value in method_settings.items():
         if getattr(chosen, name) != getattr(asked, name):
-            raise InputError(f"--{name} {value} contradicts --steps {steps}: give one of the two")
+            raise InputError(f"--{name} {value} contradicts --steps {steps}: give only one of the two")
     for option, given in (("steps", steps is not None), ("deterministic", deterministic)):
         if given and not (chosen.budget or hasattr(chosen, "iterations")):
             raise InputError(f"--{option} does nothing here, leave it out: {method} has no steps")
     for option, idle in (("patience", patience is None), ("record-every", record_every == 1), ("gif", not gif)):
         if not (chosen.budget or idle):
-            raise InputError(f"--{option} does nothing here, leave it out: {method} makes no Adam steps")
+            raise InputError(f"--{option} does nothing here, leave it out: {method} takes no Adam steps")
     if seed is not None and not chosen.budget:  # a classic method draws nothing: the seed can only be the data's
         if data_seed is not None:
             raise InputError(f"--seed does nothing here, leave it out: {method} draws nothing itself")
@@ -120,7 +120,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
     with deferred_interrupt(), hold(out), determinism(deterministic):  # what the run has made is saved
         check_free(out, (*FILES, checkpoint.FILE))
         if not (resume or overwrite) and (done := checkpoint.interrupted_at(out)) is not None:
-            raise InputError(f"{out} holds a run that was interrupted at step {done}: add --resume to go on with it, "
+            raise InputError(f"{out} has a run that was interrupted at step {done}: add --resume to continue it, "
                              "--overwrite to start anew, or choose another --out")
         frames, every = [case.observation.start], -(-chosen.steps // 35) if gif else 0  # under 2 MB
         result = reconstruct(case.to(device), chosen, seed=seed, steps=steps if chosen.budget else None, out=out,
@@ -138,7 +138,7 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
                    f"{first_value(record_every)}")
     click.echo(f"written to {printable(out)}: {' '.join(written)}")
     if result.stop_reason is StopReason.INTERRUPTED:
-        click.echo("interrupted: the partial result is stored; go on with --resume", err=True)
+        click.echo("interrupted: the partial result is stored; continue with --resume", err=True)
         return 130
     if result.stop_reason.is_fault:
         click.echo(f"{result.stop_reason}: the last good image is stored, the answer is not to be trusted", err=True)
@@ -148,14 +148,14 @@ def run(task, method, image, slice_index, steps, seed, data_seed, device, profil
 @main.command(cls=SettingsCommand)
 @click.argument("task")
 @click.option("--methods", "names", default="all", show_default=True,
-              help="all (but those trained on other images), or: vanilla,aseqdip,dps.")
+              help="all (except those trained on other images), or e.g. vanilla,aseqdip,dps.")
 @click.option("--image", "images", multiple=True, help="A name or a file, as for `run`; may be given more than once.")
-@click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each method, of seeds 0, 1, ...")
+@click.option("--seeds", type=int, default=1, show_default=True, help="Runs of each method, with seeds 0, 1, ...")
 @click.option("--workers", type=int, default=None, help="Runs at a time [one for each core; 1 on a GPU].")
 @click.option("--scheduler", default=None, metavar="ADDRESS",
-              help="Dask scheduler whose workers make the runs, e.g. tcp://10.0.0.5:8786; they must see --out.")
+              help="Dask scheduler whose workers do the runs, e.g. tcp://10.0.0.5:8786; they must see --out.")
 @click.option("--steps", type=int, default=None,
-              help="Adam steps of every method that makes them [its default]; classic ones keep their iterations.")
+              help="Adam steps of every method that takes them [its default]; classic ones keep their iterations.")
 @DEVICE
 @PROFILE
 @click.option("--out", default=None, help="Folder of the results [out/compare-TASK].")
@@ -187,7 +187,7 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
     for name in names:
         methods.configure(name, task, profile)
     if steps is not None and not any(methods.get(name).budget for name in names):
-        raise InputError(f"--steps does nothing here, leave it out: no Adam steps are made by {' or '.join(names)}")
+        raise InputError(f"--steps does nothing here, leave it out: no Adam steps are taken by {' or '.join(names)}")
     out = checked_folder(f"out/compare-{task}" if out is None else out)
     report = run_comparison(task, names, seeds=seeds, images=images or (None,), profile=profile, steps=steps, out=out,
                             device=checked_device(device), workers=workers, scheduler=scheduler, progress=not quiet,
@@ -210,7 +210,7 @@ def compare(task, names, images, seeds, workers, scheduler, steps, device, profi
         click.echo(f"pictures: {' '.join(map(printable, report['pictures']))}")
     click.echo(f"written to {printable(out)}: compare.json compare.md compare.csv, and a folder for each run")
     if report["interrupted"]:
-        click.echo("interrupted: start the same command again to go on", err=True)
+        click.echo("interrupted: start the same command again to continue", err=True)
         return 130
     return 1 if report["failed"] else None
 

@@ -36,7 +36,7 @@ class Command(click.Command):
     def invoke(self, context):
         if 0 <= resource.getrlimit(resource.RLIMIT_AS)[0] < LEAST_MEMORY:
             raise InputError(f"the limit on memory is below {LEAST_MEMORY // 2**20} MiB, too little to load PyTorch: "
-                             "raise it by `ulimit -v`")
+                             "raise it with `ulimit -v`")
         return super().invoke(context)
 
 
@@ -182,7 +182,7 @@ def check_owners(given, task, method, sections):
     known = {name for section in sections.values() for name in section}
     for name in sorted(given - known):
         owners = f"is a setting of neither the task {task} nor the method {method}: they have" if method else (
-            f"belongs to a method, or to another task than {task}: compare takes settings of the task alone,")
+            f"belongs to a method, or to another task than {task}: compare takes only settings of the task,")
         raise InputError(f"--{name.replace('_', '-')} {owners} {', '.join(sorted(known))}")
 
 
@@ -213,7 +213,7 @@ def checked_device(name):
 def checked_folder(name):
     """The path of the out folder, which the first result makes; InputError if it cannot be made or written to."""
     if not name:
-        raise InputError("--out is empty: name a folder; this one is .")
+        raise InputError("--out is empty: name a folder, or . for the current one")
     path = Path(checked_name(name, "the out folder"))
     found = next(folder for folder in (path.absolute(), *path.absolute().parents) if os.path.lexists(folder))
     if not found.is_dir():
@@ -239,6 +239,6 @@ def determinism(wanted):
     except RuntimeError as error:
         if "determinis" not in str(error).lower():
             raise
-        raise InputError(f"--deterministic cannot be had here: {str(error).split('. ')[0]}") from None
+        raise InputError(f"--deterministic is not available here: {str(error).split('. ')[0]}") from None
     finally:
         torch.use_deterministic_algorithms(False)

@@ -44,13 +44,13 @@ def students(given):
         try:
             found = [line.strip() for line in Path(given).read_text(encoding="utf-8").splitlines() if line.strip()]
         except (OSError, ValueError):
-            raise InputError(f"no list of students can be read from '{given}': write a text file with a name a line, "
+            raise InputError(f"no list of students can be read from '{given}': write a text file, one name per line, "
                              "or give their number") from None
     if not 0 < len(found) <= MOST:
         raise InputError(f"{len(found)} students: give 1 to {MOST}")
     name, times = Counter(found).most_common(1)[0]
     if times > 1:
-        raise InputError(f"the student '{name}' is named twice: give each line its own name")
+        raise InputError(f"the student '{name}' is named twice: give each line a different name")
     return found
 
 

@@ -43,11 +43,11 @@ class Finite(click.FloatRange):
 @PROFILE
 @click.option("--out", default=None, help="Folder of ID.json and ID.png [out/experiments].")
 @click.option("--workers", type=click.IntRange(1, 1000), help="Runs at a time, where an experiment lets you choose.")
-@click.option("--minutes", type=Finite(0.01, 10**6), help="Of F4a, F4b, F9, F10 or T2 with --profile paper: make as "
-              "many runs as fit into so many minutes; the same command goes on there.")
+@click.option("--minutes", type=Finite(0.01, 10**6), help="For F4a, F4b, F9, F10 or T2 with --profile paper: do as "
+              "many runs as fit into this many minutes; the same command continues.")
 @DEVICE
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-              help="What networks compute in; like --device with --minutes alone.")
+              help="What networks compute in; like --device, only with --minutes.")
 def experiment(name, everything, profile, out, workers, minutes, device, precision):
     """Reproduce a table or figure of the papers.
 
@@ -68,7 +68,7 @@ def experiment(name, everything, profile, out, workers, minutes, device, precisi
             raise InputError("--minutes needs one experiment's ID and --profile paper, and has no use for --workers")
         return within(minutes, name, out, device, precision)
     if (device, precision) != ("cpu", "float32"):
-        raise InputError("--device and --precision do nothing here: leave them out, or give --minutes, too")
+        raise InputError("--device and --precision do nothing here: leave them out, or also give --minutes")
     wanted = [name] if name else [known for known in experiments.names() if experiments.stored(known, out) is None]
     for known in wanted:
         report = experiments.run(known, profile, out=out, workers=workers)
@@ -94,7 +94,7 @@ def within(minutes, name, out, device, precision):
     click.echo("\n".join(plan.told(before)))
     show(plan.claims())
     if interrupted:
-        click.echo("interrupted: start the same command again to go on", err=True)
+        click.echo("interrupted: start the same command again to continue", err=True)
     return 130 if interrupted else None
 
 
@@ -174,12 +174,12 @@ Example:
 @main.command(epilog=GRADING)
 @click.argument("folder")
 @click.option("--csv", "out", required=True, help="File of the grades. A .jsonl beside it keeps what is done: a "
-              "later call goes on there.")
+              "later call continues from it.")
 @click.option("--lesson", help="Grade this lesson alone: its number or name  [all].")
 @click.option("--lessons", default="lessons", show_default=True, help="Folder of the lessons as they were handed out.")
-@click.option("--minutes", type=Finite(0.1, 1440), default=10, show_default=True, help="For a notebook.")
+@click.option("--minutes", type=Finite(0.1, 1440), default=10, show_default=True, help="Limit for a notebook.")
 @click.option("--cell-seconds", type=Finite(1, 86400), default=120, show_default=True,
-              help="For each cell and each answer.")
+              help="Limit for each cell and each answer.")
 @click.option("--memory", type=click.IntRange(512, 10**6), default=3072, show_default=True, help="MiB for a notebook.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Notebooks at a time.")
 @click.option("--points", help="JSON file {exercise: points}  [1 each].")
@@ -189,7 +189,7 @@ Example:
               help="Points for each question of the quiz that the notebook's `quiz_answers` has right.")
 @click.option("--variant", type=click.IntRange(0), help="Variant of all notebooks  [the one in the notebook].")
 @click.option("--variants", "each", help="JSON file {student: variant}, as `aseqdip bank` writes it.")
-@click.option("--html", "pages", help="Folder for a page a student: marks and hints.")
+@click.option("--html", "pages", help="Folder for one page per student: marks and hints.")
 @click.option("--gradebook", help="File for the grades in the columns of `nbgrader export`.")
 @click.option("--profile", type=click.Choice(PROFILES), default="smoke", show_default=True,
               help="Sizes and steps; exercises are the same in each.")
@@ -239,7 +239,7 @@ def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, poi
 
 @main.command()
 @click.argument("folder")
-@click.option("--students", required=True, help="Text file with a name a line, or a number of students.")
+@click.option("--students", required=True, help="Text file with one name per line, or a number of students.")
 @click.option("--secret", required=True, help="Any text that only you know; the same one gives the same variants.")
 @click.option("--lesson", "lessons", multiple=True, help="Quiz of this lesson alone, may be repeated  [all].")
 def bank(folder, students, secret, lessons):
@@ -273,7 +273,7 @@ def read_points(file):
         worth = None
     if not isinstance(worth, dict) or not all(
             type(value) in (int, float) and math.isfinite(value) and value >= 0 for value in worth.values()):
-        raise InputError(f'{file} holds no points: write JSON such as {{"start.psnr": 2, "start.steps": 0.5}}')
+        raise InputError(f'{file} has no points: write JSON such as {{"start.psnr": 2, "start.steps": 0.5}}')
     for name in worth:
         nearest(name, own(), "exercise")
     return worth
@@ -296,5 +296,5 @@ def read_variants(file):
     except (ValueError, RecursionError):
         each = None
     if not isinstance(each, dict) or not all(type(number) is int and number >= 0 for number in each.values()):
-        raise InputError(f'{file} holds no variants: write JSON such as {{"ada": 7, "ben": 8}}, or call `aseqdip bank`')
+        raise InputError(f'{file} has no variants: write JSON such as {{"ada": 7, "ben": 8}}, or call `aseqdip bank`')
     return each

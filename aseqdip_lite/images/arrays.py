@@ -39,7 +39,7 @@ def from_complex(name, array):
         return arranged(name, array[None], notes=(
             "its energy lies in one spot: taken as k-space of one coil; save a picture as 'image' of an .npz",))
     if array.ndim == 3 and min(array.shape[1:]) >= LEAST_SIDE and usable(array) and peaked(np.fft.fft2(array)):
-        raise InputError("looks like pictures of coils: not its energy, but that of its Fourier transform lies in one "
+        raise InputError("looks like coil images: its Fourier transform, not the array itself, has its energy in one "
                          "spot; save k-space, fftshift(fft2(ifftshift(a, (1, 2))), (1, 2)), or, if it is k-space, save "
                          "it as 'kspace' of an .npz")
     return arranged(name, array)
@@ -69,9 +69,9 @@ def read_npz(path, wanted):
         for name in wanted:
             if name in members:
                 if sum(info.filename.removesuffix(".npy") == name for info in infos) > 1:
-                    raise InputError(f"holds {name!r} twice: save it again by numpy.savez")
+                    raise InputError(f"holds {name!r} twice: save it again with numpy.savez")
                 if members[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise InputError(f"{name!r} is not packed as numpy packs: save it again by numpy.savez_compressed")
+                    raise InputError(f"{name!r} is not packed as by numpy: save it again with numpy.savez_compressed")
                 if members[name].flag_bits & ENCRYPTED:
                     raise InputError(f"{name!r} is encrypted: save it again without a password")
                 with archive.open(members[name]) as member:

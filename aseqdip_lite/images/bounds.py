@@ -51,7 +51,7 @@ def check_pages(file):
         said += length + sum(n * TAG_BYTES.get(kind, 1)
                              for _, kind, n, _ in struct.iter_unpack(entry, _part(file, start, length)))
         if said > size + PIECE:
-            raise InputError("damaged: its tags say more than the file holds, or its pages lie in a circle")
+            raise InputError("damaged: its tags announce more than the file contains, or its pages lie in a circle")
         place, = struct.unpack(offset, _part(file, start + length, struct.calcsize(offset)))
     file.seek(0)
 
@@ -62,7 +62,7 @@ def check_tiles(file, pixels, tags):
     if tags.get(COMPRESSION) in JPEG:
         sizes = tags.get(TILE_SIZES) or tags.get(STRIP_SIZES) or (0,)
         if sum(sizes) > file.seek(0, 2):
-            raise InputError("damaged: its strips or tiles lie upon each other")
+            raise InputError("damaged: its strips or tiles overlap")
         check_scans(file, pixels, len(sizes))
 
 

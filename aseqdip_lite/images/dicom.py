@@ -118,7 +118,7 @@ def _read(chosen, header):
     except Exception as error:  # decoders raise many kinds, also for a compression that none of them knows
         syntax, fault = header.file_meta.TransferSyntaxUID.name, (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"cannot decode the pixels ({syntax}; {fault}): "
-                         "if the file is whole, pydicom's guide lists the decoder to install") from None
+                         "if the file is intact, pydicom's guide lists the decoder to install") from None
     hu, notes = _hounsfield(pydicom, stored, facts, header)
     padding = facts.get("PixelPaddingValue")
     if padding is not None:

@@ -26,7 +26,7 @@ def load_fastmri(path, slice_index):
     with h5py.File(path, "r") as file:
         kspace, mask = dataset(file, "kspace"), dataset(file, "mask")
         if kspace is None:
-            raise InputError("holds no dataset 'kspace'")
+            raise InputError("contains no dataset 'kspace'")
         if kspace.ndim not in (3, 4) or kspace.dtype.kind != "c":
             raise InputError("'kspace' must be complex of shape (slices, coils, H, W), "
                              f"got {kspace.dtype} of shape {kspace.shape}" + _layout_hint(kspace))
@@ -76,7 +76,7 @@ def header_facts(header):
         last = root.findtext("{*}encoding/{*}encodingLimits/{*}slice/{*}maximum")
         counts = None if coils is None else int(coils), None if last is None else int(last) + 1
     except (ElementTree.ParseError, TypeError, ValueError):
-        raise InputError("'ismrmrd_header' is no ISMRMRD header in XML: delete it from the file") from None
+        raise InputError("'ismrmrd_header' is not an ISMRMRD header in XML: delete it from the file") from None
     if shape is not None and min(shape) < LEAST_SIDE:
         raise InputError(f"'ismrmrd_header' asks for a picture of {shape[0]} x {shape[1]}: delete it from the file")
     return shape, *counts

@@ -64,7 +64,7 @@ def find(name):
     files = [folder / facts["file"] for folder in folders if folder is not None]
     path = next((file for file in files if file.is_file()), None)
     if path is not None and not _is_registered(path, facts):
-        raise InputError(f"{path} is damaged or another file than the registered {name} (size or sha256 differ): "
+        raise InputError(f"{path} is damaged or not the registered {name} (size or sha256 differ): "
                          "delete it or move it away, and fetch it again")
     return path
 
@@ -133,7 +133,7 @@ def fetch(name):
                               downloader=download)
     except RequestException as error:
         raise InputError(f"{name} could not be fetched from {address.hostname} ({type(error).__name__}): is this "
-                         f"machine online? {facts['file']} is also taken from the folder that {FOLDER} names") from None
+                         f"machine online? {facts['file']} is also sought in the folder that {FOLDER} names") from None
     except ValueError as error:  # ours on what was sent, or pooch's on the sha256
         fault = error if isinstance(error, InputError) else "another file was sent, its sha256 is not the registered"
         raise InputError(f"{name} could not be fetched from {address.hostname}: {fault}; nothing was kept") from None
@@ -169,5 +169,5 @@ def _is_registered(path, facts):
 
 def _facts(name):
     if name in catalogue():
-        raise InputError(f"{name} ships with the package, nothing is to be fetched: use it by --image {name}")
+        raise InputError(f"{name} ships with the package, there is nothing to fetch: use it with --image {name}")
     return registry()[nearest(name, registry(), "data set")]

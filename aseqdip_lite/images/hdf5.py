@@ -138,7 +138,7 @@ def _length_of(found):
     packers = [(k, *one) for k, one in enumerate(filters(found)) if one[0] not in (SHUFFLE, FLETCHER32)]
     last = [code for code, _ in filters(found)][packers[0][0] + 1:] if packers else []
     if len(packers) > 1 or any(code != FLETCHER32 for code in last):
-        raise InputError(f"{found.name!r} is packed twice over: unpack the file with h5repack -f NONE")
+        raise InputError(f"{found.name!r} is packed twice: unpack the file with h5repack -f NONE")
 
     def length(mask, stored):
         if not packers or mask >> packers[0][0] & 1:
@@ -176,7 +176,7 @@ def attribute(found, name):
         return ""
     kept = found.attrs.get_id(name)
     if h5py.check_string_dtype(kept.dtype) is None or prod(kept.shape) != 1:
-        raise InputError(f"the attribute {name!r} of {found.name!r} is no text: write one, or delete it")
+        raise InputError(f"the attribute {name!r} of {found.name!r} is not text: write text, or delete it")
     return text(np.asarray(found.attrs[name], dtype=object))
 
 

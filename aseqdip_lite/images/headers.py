@@ -140,7 +140,7 @@ def check_texts(facts):
             found = facts[element.tag]  # pydicom leaves a text where it finds no number
             number, kind = found.value, import_pydicom().datadict.dictionary_VR(element.tag)
             if kind in ("DS", "IS") and any(isinstance(k, str) and k for k in (number if found.VM > 1 else [number])):
-                raise InputError(f"its {name} is no number, {number}: correct it, or delete it if it does not matter")
+                raise InputError(f"its {name} is not a number, {number}: correct it, or delete it if it is not needed")
     return facts
 
 

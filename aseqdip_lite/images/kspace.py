@@ -35,10 +35,10 @@ def as_kspace(name, kspace, mask=None, reference=None, notes=()):
             raise InputError(f"the mask must have shape {(w,)} or {(h, w)}, got {mask.shape}"
                              + (": repeat a mask of rows to (H, W)" if mask.shape == (h,) else ""))
         if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
-            raise InputError("the mask must hold zeros and ones only: save mask > 0 if all above 0 was measured")
+            raise InputError("the mask must contain only zeros and ones: save mask > 0 if all above 0 was measured")
         if not (kspace * mask).any():
             raise InputError("the mask is 0 wherever k-space is not: save 1 - mask" if mask.any() else "the sampling "
-                             "mask is empty: no k-space sample was measured; without a mask zeros tell what was not")
+                             "mask is empty: no k-space sample was measured; without a mask zeros mark what was not")
     mask, support, found = measured(kspace, mask)
     if reference is not None:
         if reference.ndim != 2 or reference.dtype.kind not in "iuf":
@@ -48,7 +48,7 @@ def as_kspace(name, kspace, mask=None, reference=None, notes=()):
             raise InputError(f"the reference of {reference.shape} is larger than the k-space of {(h, w)}")
         reference = single_precision("the reference", reference)
         if reference.min() < 0:
-            raise InputError("the reference must hold magnitudes, got negative values")
+            raise InputError("the reference must contain magnitudes, got negative values")
     return KSpace(name, kspace, mask, reference, support, notes=(*notes, *found))
 
 

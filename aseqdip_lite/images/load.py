@@ -45,7 +45,7 @@ def _given(image, slice_index):
     if slice_index is not None:
         raise InputError("an array has no slices to choose from: give the slice itself")
     if np.ma.is_masked(getattr(image, "kspace", getattr(image, "array", image))):
-        raise InputError("the array has masked values: fill them, a.filled(0), and say to in-painting which they are")
+        raise InputError("the array has masked values: fill them, a.filled(0), and tell in-painting which they are")
     if isinstance(image, KSpace):
         return replace(image, kspace=as_kspace(image.name, image.kspace, image.mask, image.reference).kspace)
     if isinstance(image, Sinogram):

@@ -27,7 +27,7 @@ def load_mask(path):
         if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[-1] != 3):
             raise InputError(f"a mask must have shape (H, W) or (H, W, 3), got {values.shape}")
         if values.dtype.kind == "c" or not np.isfinite(values).all():
-            raise InputError("a mask must hold finite real numbers")
+            raise InputError("a mask must contain finite real numbers")
         values = values.astype(np.float32)
         if alpha is not None and alpha.min() < 1:
             seen = values[alpha >= 0.5]  # (n,) or (n, 3)

@@ -91,12 +91,12 @@ def _turn_to_page(picture, name, slice_index):
         return name, ()
     if slice_index is not None:
         if picture.format == "PNG" and slice_index * count_values(picture.size) > MOST_VISITS:
-            raise InputError(f"is an animation, and picture {slice_index} too far from its start: save it alone")
+            raise InputError(f"is an animation, and picture {slice_index} is too far from its start: save it alone")
         picture.seek(slice_of(slice_index, pages))
         return f"{name}[{slice_index}]", ()
     if picture.format == "MPO":  # a phone's JPEG: its picture, then a smaller one or a map of depths
         return name, (f"the first of its {pages} pictures was read: --slice chooses another",)
-    raise InputError(f"holds {pages} pictures: choose one by --slice, from 0 to {pages - 1}, or save it alone")
+    raise InputError(f"holds {pages} pictures: choose one with --slice, from 0 to {pages - 1}, or save it alone")
 
 
 def _bits(file, picture):

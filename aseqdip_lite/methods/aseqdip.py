@@ -49,7 +49,7 @@ class ASeqDIP(Method):
 
     * "fresh": a forward pass after the N-th update, as in Algorithm 1.
     * "stale": the output of the last pass before the N-th update, as in the authors' scripts for denoising, deblurring
-      and CT (lesson 14); saves one of 3 N + 1 pass units a stage and lags one update behind.
+      and CT (lesson 14); saves one of 3 N + 1 pass units per stage and lags one update behind.
     * "projected": the fresh output after one Landweber step towards the data, z = f + A^H(y - A f); A must be linear.
       In MRI it is S^H F^-1((1 - M) F S f + M y) where sum |S|^2 = 1. With one coil the data replace the sampled
       k-space, a projection; with several they do not: one image has no free choice of its coil images S z. (The
@@ -70,7 +70,7 @@ class ASeqDIP(Method):
     network: str = network_setting()
     precision: str = precision_setting()
     refresh: str = setting("fresh", "how a stage makes its next input", choices=("fresh", "stale", "projected"))
-    rho: float = setting(1.0, "share of its way that the input moves each stage; 1 in the paper", above=0.0, high=1.0)
+    rho: float = setting(1.0, "share of the full step that the input takes; 1 in the paper", above=0.0, high=1.0)
 
     def __post_init__(self):
         super().__post_init__()
@@ -82,7 +82,7 @@ class ASeqDIP(Method):
         return whole(self.N) * self.K
 
     def with_steps(self, steps):
-        """As many stages as hold `steps` Adam steps; the last is cut short if N does not divide them."""
+        """As many stages as `steps` Adam steps fill; the last is cut short if N does not divide them."""
         return replace(self, K=-(-steps // whole(self.N)))
 
     def init(self, observation, seed, z0=None):

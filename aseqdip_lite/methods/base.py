@@ -43,7 +43,7 @@ class Carry:
 
     @property
     def saved(self):
-        """{name: value} of the fields that a checkpoint holds, with those that a subclass adds."""
+        """{name: value} of the fields that a checkpoint stores, with those that a subclass adds."""
         return {name: part for name, part in vars(self).items() if name not in self.MADE_AGAIN}
 
     def state_dict(self):
@@ -138,7 +138,7 @@ class Method(Settings):
 
     @property
     def gradients(self):
-        """Gradients through the network that a step takes, to compare the cost of methods by."""
+        """Gradients through the network that a step takes, by which to compare the cost of methods."""
         return 1
 
     def with_steps(self, steps):
@@ -149,13 +149,13 @@ class Method(Settings):
         """InputError if the method cannot honestly be run on the image of this name."""
 
     def remarks(self, observation):
-        """What a reader of the result must know of the method on this observation, a sequence of sentences."""
+        """What a reader of the result must know about the method on this observation, a sequence of sentences."""
         return ()
 
 
 def network_setting():
     """The setting `network` of every method with a U-Net."""
-    return setting("lite", "preset of the U-Net; lite-half is quicker, and aseqdip has defaults of its own for it",
+    return setting("lite", "preset of the U-Net; lite-half is quicker, and aseqdip has its own defaults for it",
                    choices=tuple(networks.PRESETS))
 
 

@@ -1,4 +1,4 @@
-"""BM3D, by the optional package `bm3d`, which is free for non-commercial use alone."""
+"""BM3D, by the optional package `bm3d`, which is free only for non-commercial use."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,7 +29,7 @@ class BM3D(Classic):
     """Block matching and 3D filtering, in the normal profile (Dabov et al., IEEE TIP 2007).
 
     Patches that look alike are stacked, and the stack is thresholded in a 3D transform, then Wiener filtered. Pictures
-    in RGB are matched by their luminance (CBM3D, ICIP 2007); other channels are filtered each by itself. The package
+    in RGB are matched by their luminance (CBM3D, ICIP 2007); other channels are filtered separately. The package
     is of Tampere University (Makinen, Azzari and Foi, IEEE TIP 2020); its licence allows non-commercial use only and
     asks to name the authors where its results are shown. InputError where it is not installed.
     """

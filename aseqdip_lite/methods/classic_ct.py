@@ -41,7 +41,7 @@ class SIRT(Classic):
     """
 
     name: ClassVar[str] = "sirt"
-    about: ClassVar[str] = "SIRT: rays hand their errors back, x >= 0"
+    about: ClassVar[str] = "SIRT: each ray spreads its error over its path, x >= 0"
     tasks: ClassVar[tuple[str, ...]] = ("ct",)
 
     iterations: int = setting(200, "iterations from x = 0; fewer give a smoother image", low=1)

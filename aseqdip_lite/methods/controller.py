@@ -70,7 +70,7 @@ class Controller:
 
         Args:
             carry: at the end of a stage, with its input z.
-            output: f(z) at which the last gradient was taken; image: what the method would go on with.
+            output: f(z) at which the last gradient was taken; image: what the method would continue with.
         """
         if self.schedules:
             stage = Stage(observation, carry.step, carry.z, image, observation.A(output) - observation.y,
@@ -89,7 +89,7 @@ class Controller:
 
 
 class HeldOutController(Controller):
-    """Holds measurements out, follows how well they are predicted, and takes the run back when that has ceased.
+    """Holds measurements out, follows how well they are predicted, and takes the run back once that no longer improves.
 
     InputError if the share of measurements rounds to nothing or to everything.
 

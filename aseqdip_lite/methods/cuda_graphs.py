@@ -11,7 +11,7 @@ import torch
 class Graphs:
     """The pass forward, and the pass back with Adam's step, as two recordings of one memory.
 
-    Recording runs neither: weights and moments are as before. Adam must have made a step, for its moments to exist.
+    Recording runs neither: weights and moments are as before. Adam must have taken a step, so that its moments exist.
 
     Args:
         network: f_phi; its gradients are dropped. optimizer: of its weights, with `capturable`.
@@ -34,7 +34,7 @@ class Graphs:
         self.output, self.names = output.detach(), list(terms)
 
     def warm_up(self, network, objective):
-        """Make the passes once on a stream of their own, so that libraries set up what a recording cannot hold."""
+        """Run the passes once on their own stream, so that libraries set up what a recording cannot contain."""
         stream = torch.cuda.Stream(self.z.device)
         stream.wait_stream(torch.cuda.current_stream(self.z.device))
         with torch.cuda.stream(stream):
@@ -43,7 +43,7 @@ class Graphs:
         torch.cuda.current_stream(self.z.device).wait_stream(stream)
 
     def forward(self, z):
-        """f_phi(z) under the present weights, a copy of its own, without a graph."""
+        """f_phi(z) with the present weights, as a separate copy, without a graph."""
         self.z.copy_(z)
         self.ahead.replay()
         return self.output.clone()

@@ -32,7 +32,7 @@ class DDNM(Sampler):
     not say what stood for A^+.
 
     Published setting: 100 steps of the DDPM levels, eta 0.85, networks of ImageNet or faces. Ours: the same steps and
-    eta, the levels above 10 left out, y in CT with a nominal noise of 0.3 %, for it does not fit A exactly.
+    eta, the levels above 10 left out, y in CT with a nominal noise of 0.3 %, as it does not fit A exactly.
     """
 
     name: ClassVar[str] = "ddnm"

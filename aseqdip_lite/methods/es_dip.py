@@ -29,7 +29,7 @@ class ESDIP(Vanilla):
     of the last W outputs and keeps W images, "emv" its exponential form with weight alpha for the newest, which keeps
     one; running sums make a step cost the same whatever W is (see `run.stopping`).
 
-    Published setting: W 100, P 1000, or alpha 0.1, P 1000; the released notebooks go on to the end and draw a line
+    Published setting: W 100, P 1000, or alpha 0.1, P 1000; the released notebooks run to the end and draw a line
     where they would have stopped. Our runs are shorter, and P with them.
     """
 

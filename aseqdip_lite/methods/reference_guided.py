@@ -57,6 +57,6 @@ def reference_like(name, start):
     top, left = ((side - n) // 2 for side, n in zip(array.shape, (h, w), strict=True))
     if min(top, left) < 0:
         raise InputError(f"the reference {name} has {array.shape[0]} x {array.shape[1]} pixels, the case {h} x {w}: "
-                         "bring it to that size")
+                         "resize it to that")
     z = torch.from_numpy(abs(array[top:top + h, left:left + w]))[None, None]  # (1, 1, H, W)
     return (z / robust_peak(z)).to(start.dtype).expand(start.shape).to(start.device)

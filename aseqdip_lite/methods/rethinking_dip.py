@@ -18,7 +18,7 @@ class RethinkingDIP(Method):
 
         L(phi) = ||f_phi(y) - y||^2 / n + (2 sigma^2 / n) div_y f_phi(y) - sigma^2
 
-    Its expectation over the noise is the mean squared error to the truth. One random direction b a step estimates the
+    Its expectation over the noise is the mean squared error to the truth. One random direction b per step estimates the
     divergence, b^T J b with E b b^T = I and J the Jacobian of f_phi at y. Where the estimate falls below 0 it has been
     fitted to the noise, and the run ends. sigma must be known. The answer is the moving average of the outputs.
 

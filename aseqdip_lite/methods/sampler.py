@@ -31,7 +31,7 @@ class Sampler(Method):
     guided: ClassVar[bool] = False  # whether a step takes the data's gradient through the denoiser, for each sample
 
     steps: int = setting(100, "noise levels, from pure noise to none", low=1)
-    samples: int = setting(1, "samples, made together; their mean is the answer", low=1, high=64)
+    samples: int = setting(1, "samples, drawn together; their mean is the answer", low=1, high=64)
 
     @property
     def gradients(self):

@@ -1,14 +1,14 @@
 """lam and N that change along a run: each a number, or a schedule that reads what training shows.
 
 The paper leaves adaptive lam and N as future work; this is the course's answer. A schedule is a frozen
-dataclass with a text form, which the command line takes and which metrics and checkpoints hold:
+dataclass with a text form, which the command line takes and which metrics and checkpoints store:
 
     geometric:first=1,last=64,begin=300,end=1500
     growth:first=1,power=2,begin=white,most=64
     heldout:first=0.25,factor=4,share=0.05              (see `heldout`; "auto" is this one)
 
 After each stage it sees a `Stage`, never the truth, and may write to a plain dictionary that the run's controller
-keeps and checkpoints hold.
+keeps and checkpoints store.
 """
 
 from dataclasses import dataclass, fields
@@ -75,7 +75,7 @@ def register(cls):
 @register
 @dataclass(frozen=True)
 class Geometric(Schedule):
-    """`first` until step `begin`, then by equal factors a step to `last` at step `end`, and `last` from there on."""
+    """`first` until step `begin`, then by equal factors per step to `last` at step `end`, and `last` from there on."""
 
     name: ClassVar[str] = "geometric"
 
@@ -101,7 +101,7 @@ class Growth(Schedule):
 
     T is the run's own unit of time, so that one rule serves runs that form their image in 200 steps
     and in 2000. A stage whose residual stands out, by more than `bound` times the least so far,
-    does not count as time: while the run is unsteady, the value is held.
+    does not count as time: while the run is unsteady, the value is kept.
 
     As the weight of a term, a value above first `most` damps the whole loss so that the term's own weight stays at
     first `most`: at first the term's pull grows, then that of the data fades.
@@ -197,7 +197,7 @@ def swap(stage, memory):
 
 
 def motion(stage, memory):
-    """True past the minimum of ||z_k - z_{k-1}||^2, the way that the input makes in a stage."""
+    """True past the minimum of ||z_k - z_{k-1}||^2, the distance that the input moves in a stage."""
     return past_minimum("motion", energy(stage.output - stage.z), stage.step, memory)
 
 

@@ -32,7 +32,7 @@ class ScoreMRI(Sampler):
     """
 
     name: ClassVar[str] = "score_mri"
-    about: ClassVar[str] = "score-based sampling, a data step after each of its own (MedIA 2022)"
+    about: ClassVar[str] = "score-based sampling with a data step after each step (MedIA 2022)"
     tasks: ClassVar[tuple[str, ...]] = ("mri",)
     limit: ClassVar[str] = "it needs complex images and an A of norm 1, as in MRI"
 

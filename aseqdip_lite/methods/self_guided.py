@@ -15,7 +15,7 @@ class SelfGuidedCarry(AverageCarry):
     """An `AverageCarry` whose input z is a variable with an optimiser of its own.
 
     Attributes:
-        z_optimizer: Adam over z; it holds z itself, so z only ever changes in place.
+        z_optimizer: Adam over z; it refers to z itself, so z only ever changes in place.
         drawn: state of the generator before the draws of eta behind the kept `output`.
     """
 

@@ -44,7 +44,7 @@ class TV(Classic):
 
     lamda: float | None = setting(None, "weight of the total variation, in units where the image is of size about 1; "
                                   "by default strength times the noise level", low=0.0)
-    strength: float = setting(0.7, "weight of the total variation in noise levels, where no lamda is given", low=0.0)
+    strength: float = setting(0.7, "weight of the total variation in noise levels, if no lamda is given", low=0.0)
     iterations: int | None = setting(None, "iterations of the solver; by default the solver's own", low=1)
 
     def solve(self, observation):
@@ -67,7 +67,7 @@ def gradient(x):
 
 
 def gradient_adjoint(p):
-    """The adjoint of `gradient`: (2, B, C, H, W) -> (B, C, H, W). What p holds across the far borders is left out."""
+    """The adjoint of `gradient`: (2, B, C, H, W) -> (B, C, H, W). Entries of p across the far borders are left out."""
     x = p.new_zeros(p.shape[1:])
     x[..., 1:, :] += p[0, ..., :-1, :]
     x[..., :-1, :] -= p[0, ..., :-1, :]

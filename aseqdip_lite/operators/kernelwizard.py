@@ -3,7 +3,7 @@
 Tran, Tran, Phung and Hoai, Explore Image Deblurring via Encoded Blur Kernel Space, CVPR 2021 (BKSE). The published
 network maps a sharp RGB image x and a latent kernel k to a blurred image y = x + T(G(F(x), k)): feature extractor F
 (two strided convolutions and residual blocks), kernel adapter G (a U-Net with k joined at its bottom), reconstruction
-trunk T. A checkpoint also holds its kernel extractor, which encodes k from a sharp and a blurred image; blurring does
+trunk T. A checkpoint also has its kernel extractor, which encodes k from a sharp and a blurred image; blurring does
 not use it, so it is dropped after loading.
 """
 
@@ -40,7 +40,7 @@ class Residual(nn.Module):
 
 
 class ExtractorBlock(nn.Module):
-    """The kernel extractor's residual block; `conv_block` holds its convolutions at places 1 and 5."""
+    """The kernel extractor's residual block; `conv_block` contains its convolutions at places 1 and 5."""
 
     def __init__(self, channels):
         super().__init__()

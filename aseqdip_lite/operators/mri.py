@@ -70,9 +70,9 @@ def espirit_maps(kspace, mask, way_out=FEW_LINES):
     """Coil sensitivities (coils, H, W) estimated by sigpy's ESPIRiT from the calibration centre of y alone.
 
     The calibration square is the largest fully sampled one around the zero frequency, at most 24 wide; the kernel is a
-    third of it, between 3 and 6 wide, since few calibration lines hold too few patches for the usual 6. Maps are
+    third of it, between 3 and 6 wide, since few calibration lines have too few patches for the usual 6. Maps are
     normalised to sum |S|^2 = 1, and zero where ESPIRiT's eigenvalue is below 0.9. With a wide calibration square that
-    is outside of the object; with a kernel of 3 hardly any pixel is below it, and the maps outside are arbitrary.
+    is outside the object; with a kernel of 3 hardly any pixel is below it, and the maps outside are arbitrary.
     InputError if the square is less than 6 wide, too few lines for ESPIRiT.
 
     Args:

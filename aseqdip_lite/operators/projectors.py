@@ -3,7 +3,7 @@
 All share one geometry. An image (N, N) has pixels of side 1 with centres at X = column - (N-1)/2 and Y = (N-1)/2 - row,
 so Y points up. A ray of the view at angle theta (radians) is the line s = X cos(theta) + Y sin(theta); detector bin j
 covers s from j - D/2 to j + 1 - D/2. A sinogram is [view, detector], in the unit of the image times pixels. Pixels
-outside of the field of view, the disc inscribed in the square, count as empty.
+outside the field of view, the disc inscribed in the square, count as empty.
 """
 
 import math
@@ -175,7 +175,7 @@ def strip_weights(s, angle, detector, pixel=1.0):
 
 
 def strip_matrix(size, angles, detector):
-    """R as a scipy CSR matrix (views * detector, size^2) of float32, with empty columns outside of the disc."""
+    """R as a scipy CSR matrix (views * detector, size^2) of float32, with empty columns outside the disc."""
     inside = np.flatnonzero(disc(size).numpy())
     blocks = []
     for angle in angles:

@@ -63,7 +63,7 @@ def load(path, identity, device="cpu", any_format=False):
 
 
 def unpacked(path, device):
-    """What the file holds; any error for one that is not of `save`. It reads regular files of stored members alone."""
+    """The file's content; any error for one not made by `save`. Only regular files of stored members are read."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe must not be waited for
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
@@ -122,11 +122,11 @@ class Keeper:
         except OSError as error:
             if not self.complained:
                 say(f"no checkpoint at step {run.carry.step} in {self.file.parent}: {error.strerror or error}; the run "
-                    "goes on and tries again at the next one")
+                    "continues and tries again at the next one")
             self.complained = True
 
     def end(self):
-        """Note in the last checkpoint that its run has ended, by a fault: there is nothing to go on with."""
+        """Note in the last checkpoint that its run has ended, by a fault: there is nothing to continue."""
         with suppress(InputError, OSError):  # there is none, or only one of another run
             if not (parts := load(self.file, self.identity))["ended"]:
                 save(self.file, self.identity, **parts | dict(ended=True))
@@ -141,7 +141,7 @@ class Keeper:
         parts = load(self.file, self.identity, run.case.observation.y.device)
         made = parts["carry"].get("step") if isinstance(parts.get("carry"), dict) else None
         if type(made) is int and made > run.budget:
-            raise InputError(f"{self.file}: {made} steps are made already, more than the {run.budget} asked for: ask "
+            raise InputError(f"{self.file}: {made} steps are already done, more than the {run.budget} asked for: ask "
                              "for as many or more, or choose another --out")
         try:
             state = conform(parts, pattern_of(run.carry, run.recorder, run.budget))

@@ -40,14 +40,14 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
         seed: seed of the initial weights and of all the run's random numbers.
         steps: last step to make, counted from the start of the run; the method's own by default.
         z0: network input (1, C, H, W) to start from instead of the method's own.
-        carry: go on from this carry (e.g. the last state's), which brings its network and optimiser along; all other
+        carry: continue from this carry (e.g. the last state's), which brings its network and optimiser along; all other
             settings are those of `method`.
 
     Yields:
         State: step, stage, image, losses, carry; images are in the units of `observation.y`.
     """
     if isinstance(observation, Case):
-        raise InputError("iterate takes the measurements alone, no method sees the truth: pass case.observation")
+        raise InputError("iterate takes only the measurements, no method sees the truth: pass case.observation")
     memory.keep()
     with threads.suited(observation):
         carry = method.init(observation, seed, z0) if carry is None else carry
@@ -95,7 +95,7 @@ class Run:
         return self.recorder.steps
 
     def start(self):
-        """Start the clock, or go on after a pause; the run ends here if nothing is left to do."""
+        """Start the clock, or continue after a pause; the run ends here if nothing is left to do."""
         self._since, self.reason = time.perf_counter(), self._ended()
         if not (self.reason or self._making):
             device = self.case.observation.y.device
@@ -119,7 +119,7 @@ class Run:
         return state
 
     def interrupt(self, state=None):
-        """End the run after `state`, its last one; nobody may have looked at that step."""
+        """End the run after `state`, its last one, whether or not that step was recorded."""
         unseen = state is not None and state.step > self.steps
         self.reason = (fault(state, self.recorder) if unseen else None) or StopReason.INTERRUPTED
 
@@ -160,9 +160,9 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         seed: initialisation seed.
         steps: last Adam step; the method's own budget by default.
         out: folder for `checkpoint.pt`, written at the first recorded step from each `checkpoint_every`-th [50th] on
-            and at the end. One that cannot be written, on a full disk, is reported once; the one before stays whole.
-        resume: go on from the checkpoint in `out`, if there is one.
-        patience: stop when the moving variance of the outputs has had no new minimum for so many steps; the answer is
+            and at the end. A failed one, as on a full disk, is reported once; the one before it stays intact.
+        resume: continue from the checkpoint in `out`, if there is one.
+        patience: stop when the moving variance of the outputs has had no new minimum for this many steps; the answer is
             then the image at the minimum. None runs to the budget.
         window: window of the moving variance, in steps; at least 3 recorded outputs.
         record_every: steps from one recorded step to the next, a divisor of the budget. Images, stopping rules, faults
@@ -171,7 +171,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
         seen: called with the `State` after each step.
         watch: called with the step after each one; a true answer ends the run as Ctrl-C does: after its current step.
 
-    Ctrl-C, TERM and HUP end it so; a second Ctrl-C ends it at once. A fault, see `StopReason`,
+    Ctrl-C, TERM and HUP end it that way; a second Ctrl-C ends it at once. A fault, see `StopReason`,
     leaves the last good image and the last checkpoint.
 
     Raises:
@@ -209,7 +209,7 @@ def reconstruct(case, method, *, seed=0, steps=None, out=None, resume=False, pat
 
 
 def fault(state, recorder):
-    """Why a run cannot go on with this state, which is then not recorded; None if it can.
+    """Why a run cannot continue with this state, which is then not recorded; None if it can.
 
     * "diverged": a loss or an image is not finite, or the data term has grown beyond `DIVERGED` times the first.
     * "dead network": this output and the `DEAD` before it have one value at all pixels. Such a network no longer

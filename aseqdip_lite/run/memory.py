@@ -25,7 +25,7 @@ def keep():
     """Ask glibc to keep up to 256 MiB of what is freed; does nothing where there is no glibc.
 
     A step frees all its activations and the next one needs as many. By default glibc returns many of them to the
-    system, which then maps and clears them anew: over a thousand pages a step of 128 x 128 pixels.
+    system, which then maps and clears them anew: over a thousand pages per step of 128 x 128 pixels.
     """
     if platform.libc_ver()[0] == "glibc":
         for option, size in KEPT.items():

@@ -1,7 +1,7 @@
 """PSNR and SSIM on images as displayed (scikit-image), and the residual of the data, which needs no truth.
 
 PSNR and SSIM are computed in units of the data range, since squares and fourth powers of MRI scans would leave single
-precision. scikit-image is imported at the first measurement, for it takes half a second.
+precision. scikit-image is imported at the first measurement, as it takes half a second.
 """
 
 import numpy as np

@@ -24,7 +24,7 @@ class Recorder:
 
     * start: z_0, or A^H y, before any step.
     * final: the method's answer at the last step; of a method in stages at the last in no dip (`stopping.in_dip`) and
-      no later than the pick of discrepancy, for beyond it the data term is below the energy of the noise.
+      no later than the pick of discrepancy, as beyond it the data term is below the energy of the noise.
     * last: its answer at the last step. Neither is of an output that is constant over all pixels.
     * blind, emv, discrepancy: the answers that the `rules` pick (see `stopping`), the last one where the noise level is
       known; None before one window. The two variances look back over the same stretch of the run however often it is

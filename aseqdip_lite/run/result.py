@@ -31,7 +31,7 @@ class Result:
         case: what was solved.
         images: the answers (1, C, H, W) in the units of y, see `Recorder`; None if unknown.
         curve: {column: list}, one row per step.
-        metrics: what metrics.json holds: "answers", see `Recorder.answers`; "psnr" and "ssim" of `SHOWN` again, each
+        metrics: what metrics.json contains: "answers", see `Recorder.answers`; "psnr" and "ssim" of `SHOWN` again, each
             {answer: number or None}; settings and provenance.
         deviation: standard deviation of each pixel of the final image, as `Case.array` gives images, of methods that
             sample; else None.
@@ -45,8 +45,8 @@ class Result:
 
     @classmethod
     def of(cls, recorder, method, *, seed, steps, stop_reason, seconds, stretches):
-        """Collect a recorder's findings and the run's provenance: that of its last stretch, and all where it had some.
-        """
+        """Collect a recorder's findings and the run's provenance: that of its last stretch, and of all if there are
+        several."""
         case = recorder.case
         made = {name: value for name, value in stretches[-1].items() if name != "first"} if stretches else {}
         if len(stretches) > 1:
@@ -101,8 +101,8 @@ class Result:
         try:
             write_together(out, files, remove=sorted(set(OPTIONAL) - set(files)))
         except OSError as error:
-            raise InputError(f"cannot write the result to {out}: {error.strerror or error}; nothing there was changed, "
-                             "make room and go on (run: with --resume), or choose another folder") from None
+            raise InputError(f"cannot write the result to {out}: {error.strerror or error}; nothing there was changed; "
+                             "make room and continue (run: with --resume), or choose another folder") from None
         return list(files)
 
     def files(self, name, image):
@@ -134,7 +134,7 @@ def read_saved(folder):
         recon = np.load(io.BytesIO(files["recon.npy"]), allow_pickle=False)
         return metrics, recon, list(csv.DictReader(files["curve.csv"].decode().splitlines()))
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{folder} holds no sound result ({error}): make it again") from None
+        raise InputError(f"{folder} contains no valid result ({error}): make it again") from None
 
 
 def shown(answers):

@@ -1,4 +1,4 @@
-"""What a checkpoint may hold: each field with its kind, shape, dtype and bounds; it is copied before it is used.
+"""What a checkpoint may contain: each field with its kind, shape, dtype and bounds; it is copied before it is used.
 
 A file that loads without pickle may still be wrong in every field. So nothing of it is taken as it is: `conform` checks
 a part against a pattern and returns a copy of it, tensors in memory of their own.

@@ -11,9 +11,9 @@ CALMING = ("lr", "zeta", "w", "ratio")
 
 
 class StopReason(StrEnum):
-    """Why a run ended. The value is what metrics.json holds; `explanation` says what it means."""
+    """Why a run ended. The value is what metrics.json stores; `explanation` says what it means."""
 
-    BUDGET = "budget", "The run has made all its steps."
+    BUDGET = "budget", "The run has taken all its steps."
     EARLY = "early stopping", "The moving variance has had no new minimum for `patience` steps; its pick is the answer."
     OWN_RULE = "own rule", "The method's own rule ended the run."
     INTERRUPTED = "interrupted", "The run was stopped before its last step."
@@ -27,7 +27,7 @@ class StopReason(StrEnum):
 
     @property
     def is_fault(self):
-        """Whether the run could not go on; its last good image is then the answer."""
+        """Whether the run could not continue; its last good image is then the answer."""
         return self in (StopReason.DIVERGED, StopReason.DEAD)
 
     def told(self, settings):
@@ -124,7 +124,7 @@ class MovingVariance(Rule):
 
 
 class ExponentialVariance(Rule):
-    """Exponential moving variance of the outputs (ES-DIP, EMV): one mean image in place of a window.
+    """Exponential moving variance of the outputs (ES-DIP, EMV): one mean image instead of a window.
 
         d = x - mean,   mean <- mean + alpha d,   VAR <- (1 - alpha) (VAR + alpha ||d||^2)
 

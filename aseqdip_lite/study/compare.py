@@ -127,7 +127,7 @@ def check_labels(labels):
     for label in labels:
         alike = unicodedata.normalize("NFC", label).casefold()  # some file systems take these for one
         if alike in seen:
-            raise InputError(f"two images are called {label}, or differ in case alone: rename one, their results would "
+            raise InputError(f"two images are called {label}, or differ only in case: rename one, their results would "
                              "mix")
         seen.add(alike)
     return labels
@@ -172,7 +172,7 @@ def run(job, watch):
     case = job["trial"].case()
     now = digests(job["files"])
     if changed := [name for name, digest in job["files"].items() if now.get(name) != digest]:
-        raise InputError(f"{changed[0]} has changed since this comparison began, and its rows would be of different "
+        raise InputError(f"{changed[0]} has changed since this comparison began, so its rows would come from different "
                          "data: put it back and start again, or choose another --out")
     with hold(job["folder"]):
         result = job["trial"].run(watch, device=job["device"], out=job["folder"], case=case)

@@ -61,7 +61,7 @@ def processes(workers, shared):
                     key, worker = call[1], None
                     deaths[key] += 1
                     if deaths[key] < TRIES:
-                        say(f"{named(key)}: its process was killed, perhaps for want of memory; it is made again")
+                        say(f"{named(key)}: its process was killed, perhaps for lack of memory; it is run again")
                         give(call)
                         continue
                     outcome = key, LOST

@@ -48,7 +48,7 @@ class Store:
         if self.file is None or not os.path.lexists(self.file):
             return []
         if not self.file.is_file():
-            raise InputError(f"cannot read rows from {self.file}: it is no file, choose another name")
+            raise InputError(f"cannot read rows from {self.file}: it is not a file, choose another name")
         try:
             return self.file.read_bytes().split(b"\n")[:-1]
         except OSError as error:
@@ -88,6 +88,6 @@ class Store:
                     file.truncate(whole)
                     raise
         except OSError as error:
-            raise InputError(f"cannot write to {self.file}: {error.strerror or error}; mend that and start again, "
-                             "it goes on there") from None
+            raise InputError(f"cannot write to {self.file}: {error.strerror or error}; correct that and start again, "
+                             "it continues there") from None
 

@@ -107,7 +107,7 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
             for key, result in run_all((_call, key, function, job, watches[key]) for key, job in jobs.items()):
                 if result is LOST:
                     say(f"{named(key)} is given up: its process was killed each time; take fewer workers or a smaller "
-                        "image, or a machine with more memory, and start again: what is done is not made again")
+                        "image, or a machine with more memory, and start again: what is done is kept")
                     gone.append(key)
                 elif result is not None:
                     results[key] = result
@@ -118,7 +118,7 @@ def sweep(function, jobs, *, workers=None, scheduler=None, folder=None, finished
             follower.join()
     if gone and lost is None:
         raise InputError(f"{label}: the process of {len(gone)} of {len(jobs)} runs was killed each time, perhaps for "
-                         "want of memory: take fewer workers, and start again, it goes on there")
+                         "lack of memory: take fewer workers, and start again, it continues there")
     return {key: results[key] for key in jobs if key in results}
 
 
@@ -140,15 +140,15 @@ def cluster(scheduler):
         get_address_host_port(scheduler)
         client = Client(scheduler, timeout=5)
     except (OSError, ValueError):
-        raise InputError(f"no Dask scheduler answers at {scheduler}: start one by `dask scheduler`, and on each "
+        raise InputError(f"no Dask scheduler answers at {scheduler}: start one with `dask scheduler`, and on each "
                          "machine `dask worker ADDRESS --nthreads 1`") from None
     for name in ("distributed", "distributed.client"):  # of a lost scheduler they log pages
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    gone = InputError(f"the scheduler at {scheduler} is gone: start it again, with its workers, and then this, which "
-                      "goes on where it was")
+    gone = InputError(f"the scheduler at {scheduler} is gone: start it and its workers again, and then this, which "
+                      "continues where it was")
     with client:
         if not client.nthreads():
-            raise InputError(f"the scheduler at {scheduler} has no workers: start them by "
+            raise InputError(f"the scheduler at {scheduler} has no workers: start them with "
                              f"`dask worker {scheduler} --nthreads 1`")
         for address, found in client.run(metadata.version, PACKAGE, on_error="return").items():
             if found != installed(PACKAGE):
@@ -174,7 +174,7 @@ def cluster(scheduler):
                     seen = time.monotonic()
                 elif time.monotonic() - seen > AWAY:  # one that was killed is started again within some seconds
                     raise InputError(f"the scheduler at {scheduler} has no workers any more: start them again, and "
-                                     "then this, which goes on where it was")
+                                     "then this, which continues where it was")
                 while calls and len(waiting) < min(most or room, room):
                     call = calls.popleft()
                     waiting[client.submit(*call, pure=False)] = call

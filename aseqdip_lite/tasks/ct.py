@@ -27,7 +27,7 @@ MOST_SIDE = 2048  #: side in pixels of the largest image that is taken as it is
 
 
 def fine_object(image, size):
-    """The object on a grid twice as fine as the reconstruction's: (2N, 2N) float32, at least 0, 0 outside of the disc.
+    """The object on a grid twice as fine as the reconstruction's: (2N, 2N) float32, at least 0, 0 outside the disc.
 
     An image is averaged to gray, padded to a square and resampled by cubic splines; N is `size` for shipped images and
     the longer side of a user's own. Data made from this grid differ from what A makes of the truth, its means over 2 x
@@ -66,8 +66,8 @@ class CT(Settings):
     """Sparse-view parallel-beam CT (paper: 512 x 512, 18 and 30 of 180 views, noiseless post-log data).
 
     Values of an image are attenuation relative to water. DICOM files and the `hu` of an .npz are converted when they
-    are loaded; a .npy or a picture holds attenuation, or, with unit "hu", Hounsfield units; what is hardly either is
-    refused. Values below 0 become 0. All outside of the field of view, the disc inscribed in the square, is left out.
+    are loaded; a .npy or a picture contains attenuation, or, with unit "hu", Hounsfield units; values that are neither are
+    refused. Values below 0 become 0. All outside the field of view, the disc inscribed in the square, is left out.
 
     Measured projections (a `Sinogram`) are taken over instead of simulated: `views` of them, rebinned to `size`. They
     are compared with the FBP of all views, which is no truth: it has noise and streaks, in part those of the data. A
@@ -84,7 +84,7 @@ class CT(Settings):
     profiles: ClassVar[dict] = {"smoke": dict(size=64, views=18), "laptop": dict(size=128), "paper": dict(size=512)}
 
     views: int = setting(30, "views, equally spaced over half a turn: 18 or 30 in the paper", low=1, high=MOST_VIEWS)
-    angles: str | None = setting(None, "angles of the views in degrees, separated by commas, in place of equal spacing")
+    angles: str | None = setting(None, "angles of the views in degrees, separated by commas, instead of equal spacing")
     i0: float | None = setting(None, "photons sent along each ray, for Poisson noise; noiseless by default",
                                low=1, high=1e12)
     fov: float | None = setting(None, "side of the image in mm, which sets how many photons are absorbed; by default "
@@ -185,7 +185,7 @@ class CT(Settings):
 
     def _attenuation(self, image):
         if not isinstance(image, Image) or np.iscomplexobj(image.array):
-            raise InputError(f"{image.name} is no picture of attenuation: ct needs real values (H, W), not k-space")
+            raise InputError(f"{image.name} is not a picture of attenuation: ct needs real values (H, W), not k-space")
         if self.unit == "hu":
             if doubt := no_hounsfield(image.array):
                 way_out = "save attenuation relative to water" if no_attenuation(image.array) else "leave --unit at mu"

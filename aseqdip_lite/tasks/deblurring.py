@@ -44,7 +44,7 @@ class Deblurring(PictureTask):
     exposure: float = setting(1.0, "factor on linear light; above 1 highlights saturate", above=0, high=16)
     knee: float = setting(0.8, "linear light where saturation sets in; 1 clips hard", low=0, high=1)
     sigma: float = setting(12.75, "standard deviation of the Gaussian noise, of 255", low=0, high=255)
-    kernel: str | None = setting(None, "file (.npy) of your camera's blur, its picture of a point, in place of motion")
+    kernel: str | None = setting(None, "file (.npy) of your camera's blur, its picture of a point, instead of motion")
 
     def __post_init__(self):
         super().__post_init__()
@@ -90,7 +90,7 @@ class Deblurring(PictureTask):
 def read_kernel(path):
     """A point spread function of an .npy file, (k, k) float32 with sum 1.
 
-    InputError unless it holds a square of finite numbers, k odd, none below 0, with a positive sum.
+    InputError unless it contains a square of finite numbers, k odd, none below 0, with a positive sum.
     """
     path = Path(path)
     if not os.path.isfile(path):  # nor a pipe or a device

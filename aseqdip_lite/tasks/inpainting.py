@@ -19,7 +19,7 @@ HIAR = 0.25  #: hole-to-image area ratio where no mask is asked for
 def box_mask(shape, hiar):
     """A mask (H, W) of ones with a central box of zeros of `hiar` times the image's area.
 
-    Of the boxes of height round(H sqrt(hiar)) - 2 ... + 2, each with width round(hiar H W / height), the one is taken
+    Of the boxes of height round(H sqrt(hiar)) - 2 ... + 2, each with width round(hiar H W / height), it takes the one
     whose area is nearest to hiar H W. Where the margins are odd it lies half a pixel up and left. InputError if the
     hole rounds to nothing or covers the whole image.
     """
@@ -83,7 +83,7 @@ def read_mask(path, shape, invert=False):
         raise InputError(f"{path}: fully known, the mask has no {'white' if invert else 'black'}: there is no hole to "
                          "fill")
     if not known.any():
-        raise InputError(f"{path}: nothing is known, the mask has no {'black' if invert else 'white'}: all is hole")
+        raise InputError(f"{path}: nothing is known, the mask has no {'black' if invert else 'white'}: all is a hole")
     hole = 1 - float(known.mean())
     notes += (f"hole: {hole:.1%} of the pixels",)
     if hole > 0.5 and label(known)[1] == 1:
@@ -101,7 +101,7 @@ class Inpainting(PictureTask):
     random mask with 97 % of the pixels missing. At most one of `hiar`, `missing` and `mask` may be given; with none the
     box has HIAR 0.25.
 
-    y and z_0 hold zero in the hole, which `fill` "mean" makes the mean of the known pixels (lesson 10); the paper's is
+    y and z_0 are zero in the hole, which `fill` "mean" makes the mean of the known pixels (lesson 10); the paper's is
     black, its released code's 0.4. `start` "filled" gives z_0 a smooth filling instead. `paste` puts the known pixels
     back into each answer where they have no noise; the released code does so in its pictures, not in its scores.
     """
@@ -116,7 +116,7 @@ class Inpainting(PictureTask):
                                  above=0, below=1)
     missing: float | None = setting(None, "share of pixels missing at random places, e.g. 0.97", above=0, below=1)
     mask: str | None = setting(None, "picture or array of your own mask, white (or not zero) where a pixel is known")
-    invert_mask: bool = setting(False, "take what is white in --mask for the hole")
+    invert_mask: bool = setting(False, "treat white in --mask as the hole")
     sigma: float = setting(0.0, "standard deviation of the Gaussian noise of the known pixels, of 255", low=0, high=255)
     fill: str = fill_setting("mean")
     start: str = setting("paper", "z_0: y as in the paper, or y with the hole filled harmonically, Laplace x = 0",
@@ -131,7 +131,7 @@ class Inpainting(PictureTask):
         if self.measured and self.mask is None:
             raise InputError("a measured picture needs the mask of its damage: --mask FILE, black where a pixel is bad")
         if self.invert_mask and self.mask is None:
-            raise InputError("invert_mask turns a mask of your own: give --mask FILE, too")
+            raise InputError("invert_mask inverts a mask of your own: also give --mask FILE")
 
     def idle(self, image):
         """See `Settings.idle`."""

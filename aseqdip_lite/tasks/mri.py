@@ -63,7 +63,7 @@ class MRI(Settings):
     maps: str = setting("true", "coil maps given to the methods: the simulated ones, or estimated from y by ESPIRiT",
                         choices=("true", "espirit"))
     holdout: float | None = setting(None, "share of the measurements outside of the calibration centre that methods "
-                                    "do not see, to check answers by, e.g. 0.05", above=0, below=1)
+                                    "do not see, to check answers, e.g. 0.05", above=0, below=1)
     size: int | None = setting(192, "side in pixels to which shipped images are resampled", low=16, high=2048)
 
     def idle(self, image):

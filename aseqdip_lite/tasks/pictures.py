@@ -77,7 +77,7 @@ def natural_truth(task, image, size):
         raise InputError(f"{image.name} has values from {low:.7g} to {high:.7g}: {task.name} needs 0 (black) to 1 "
                          f"(white), so {_way_out(low, high)} before saving it")
     if task.measured and image.shipped:
-        raise InputError(f"{image.name} ships as a truth: measured is for a picture of your own, give it by --image")
+        raise InputError(f"{image.name} ships as a truth: measured is for a picture of your own, give it with --image")
     return fit(image, size).clip(0, 1)
 
 

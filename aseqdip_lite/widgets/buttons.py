@@ -74,18 +74,18 @@ class Panel(View):
         if other is not None:
             other._attempt(other._give_way)
         self._say(f"The run of another panel is paused at step {other.session.steps}: two would share the processor. "
-                  "Run goes on there." if other else "")
+                  "Run continues there." if other else "")
         self.session.run()
         Panel._running, self._follow, self._interrupted = self, True, False
         self._task = loop.create_task(self._drive(self.session))
 
     def _pause(self):
         self.session.pause()
-        self._say("Paused. Run and Step go on; to change settings, press Stop.")
+        self._say("Paused. Run and Step continue; to change settings, press Stop.")
 
     def _give_way(self):
         self.session.pause()
-        self._say("Paused, because another panel runs now: two would share the processor. Run goes on here.")
+        self._say("Paused, because another panel runs now: two would share the processor. Run continues here.")
 
     def _step(self):
         if self.state != "paused":
@@ -135,7 +135,7 @@ class Panel(View):
                 session.advance()
                 if self._interrupted:
                     session.pause()
-                    self._say("Interrupted. Run and Step go on; to change settings, press Stop.")
+                    self._say("Interrupted. Run and Step continue; to change settings, press Stop.")
                 if time.perf_counter() >= self._due:
                     self.draw()
                 await asyncio.sleep(0.001)
@@ -188,7 +188,7 @@ class Panel(View):
     def _check(self):
         """Say that settings wait, or what is wrong with them."""
         self.form.method(), self.form.seed()
-        self._say("Settings changed: the next new run has them.")
+        self._say("Settings changed: the next new run will use them.")
 
     def _preview(self):
         self._say("" if resting() or Panel._running is self else Panel._running.elsewhere())
@@ -202,7 +202,7 @@ class Panel(View):
 
     def elsewhere(self):
         """What other panels say while this one runs, which may be out of sight since the page was loaded again."""
-        return (f"The run of another panel goes on, {self.session.method.name} at step {self.session.steps} of "
+        return (f"The run of another panel continues, {self.session.method.name} at step {self.session.steps} of "
                 f"{self.session.budget}. Its Stop ends it; if that panel is lost, Run here pauses it for good, and so "
                 "does Kernel > Interrupt.")
 

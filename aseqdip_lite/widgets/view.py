@@ -15,10 +15,10 @@ from .drawing import pictures, status, table
 from .slider_names import slider_names
 
 BUTTONS = {
-    "Run": "start a run with these settings, or go on after a pause",
-    "Pause": "interrupt the run; Run or Step goes on",
-    "Step": "make one Adam step, of a new run if the last one has ended",
-    "Stop": "end the run with what was reached",
+    "Run": "start a run with these settings, or continue after a pause",
+    "Pause": "interrupt the run; Run or Step continues it",
+    "Step": "take one Adam step, of a new run if the last one has ended",
+    "Stop": "end the run with what it has reached",
     "Reset": "forget both runs and show the start",
     "Save": "write picture, array, curve and metrics of the latest run to files",
     "GIF": "write the iterates of the latest run as a moving picture, and show it",

@@ -128,7 +128,7 @@ def test_the_menus_interrupt_pauses_a_run_and_says_so(page):
     wait_until(page, lambda: status(page)[0] > 3)
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_role("menuitem", name=re.compile("^Interrupt Kernel")).click()
-    playwright.expect(page.get_by_text("Interrupted. Run and Step go on")).to_be_visible(timeout=20_000)
+    playwright.expect(page.get_by_text("Interrupted. Run and Step continue")).to_be_visible(timeout=20_000)
     assert enabled(page) >= {"Run", "Step", "Stop"} and "Pause" not in enabled(page)
     step = status(page)[0]
     page.wait_for_timeout(500)

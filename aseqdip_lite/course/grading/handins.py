@@ -163,7 +163,7 @@ def find(folder, lessons, every):
         InputError: there is no such folder, or nothing to grade in it.
     """
     if not Path(folder).is_dir():
-        raise InputError(f"no folder {folder}: put the notebooks there, one a student or a folder a student")
+        raise InputError(f"no folder {folder}: put the notebooks there, one file or one folder per student")
     paths, others = [], []
     for entry in sorted(Path(folder).iterdir()):
         if entry.name.startswith("."):
@@ -181,7 +181,7 @@ def find(folder, lessons, every):
     if len(every) == 1:  # then what cannot be read is of this lesson, too
         found = [replace(handin, lesson=lessons[every[0]]) for handin in found]
     if not found:
-        raise InputError(f"nothing to grade in {folder}: put notebooks there, one a student or a folder a student")
+        raise InputError(f"nothing to grade in {folder}: put notebooks there, one file or one folder per student")
     return found, others
 
 

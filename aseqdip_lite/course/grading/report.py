@@ -44,7 +44,7 @@ def checked_places(handins, grades, gradebook=None, pages=None):
         if not place:
             raise InputError(f"{option} is empty: name a {'folder' if option == '--html' else 'file .csv'}")
         if Path(place).resolve().is_relative_to(Path(handins).resolve()):
-            raise InputError(f"{option} {place} lies among the hand-ins, in {handins}: choose a place outside of it")
+            raise InputError(f"{option} {place} lies among the hand-ins, in {handins}: choose a place outside it")
     for option, file in files.items():
         if Path(file).suffix != ".csv" or Path(file).is_dir():
             raise InputError(f"{option} {file} is a folder, or does not end in .csv: name a file such as grades.csv")

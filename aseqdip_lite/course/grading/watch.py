@@ -63,7 +63,7 @@ class Server:
         """Wait until it is ready; returns how well it keeps notebooks in, see `wall`: "all", "network" or "none"."""
         self.walls = self.walls or self.socket.recv(100).decode()
         if not self.walls:
-            raise InputError("no process for notebooks can be started: free memory, or install aseqdip-lite anew")
+            raise InputError("no process for notebooks can be started: free memory, or install aseqdip-lite again")
         return self.walls
 
     def start(self, folder, stdin, stdout):
