@@ -23,14 +23,14 @@ def words(found):
 
 
 @pytest.mark.parametrize(("finals", "seeds", "found"), [
-    ((25.0, 24.0, 22.0, 23.0, 21.0), 3, ["agree"] * 4), ((22.0, 23.0, 25.0, 24.0, 30.0), 3, ["disagree"] * 4),
-    ((24.0, 25.0, 22.0, 23.0, 21.0), 3, ["agree", "agree", "disagree", "agree"]),
-    ((23.1, 23.0, 22.9, 23.0, 21.0), 1, ["undecided"] * 4)])  # of one seed each, within the task's noise floor
-def test_varnet_is_compared_with_aseqdip_and_with_less_training(monkeypatch, finals, seeds, found):
+    ((25.0, 24.0, 22.0, 23.0, 21.0), 3, ["agree"] * 2), ((22.0, 23.0, 25.0, 24.0, 30.0), 3, ["disagree"] * 2),
+    ((24.0, 25.0, 22.0, 23.0, 21.0), 3, ["agree", "agree"]),
+    ((23.1, 23.0, 22.9, 23.0, 21.0), 1, ["undecided"] * 2)])  # of one seed each, within the task's noise floor
+def test_one_training_is_compared_with_aseqdip_and_decides_nothing_on_more_slices(monkeypatch, finals, seeds, found):
     monkeypatch.setattr(verdicts, "task_floor", lambda task, seeds, networks=2: 0.4)
     ours = measured(finals, seeds=seeds)
     _, why = judged = t3.judge(ours)
-    assert words(judged) == [*found, "not tested"]
+    assert words(judged) == [*found, "undecided", "undecided", "not tested"]
     assert all(f"{arm} {psnr:.2f}" in why for arm, psnr in zip(t3.arms(0.1), finals, strict=True))
     assert words(t3.judge(measured(finals, images="ab"))) == ["undecided"] * 4 + ["not tested"]
     assert len(t3.figure(ours).axes) == 3
