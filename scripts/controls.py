@@ -3,7 +3,7 @@
 On the images, seeds and data of the stored comparisons (`results_page`), a row each in results/controls.jsonl; finished
 runs are not made again. All images with the first seed come first.
 
-    python scripts/controls.py denoising ct     some 15 and 40 minutes of one core
+    python scripts/controls.py denoising ct mri deblurring     some 15, 40, 50 and 20 minutes of one core
 """
 
 from pathlib import Path

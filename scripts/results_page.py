@@ -109,10 +109,10 @@ def with_lite(name, rows):
             f"\n\n{table(summarise([row for pair in both for row in pair]), QUALITY, markdown_table)[0]}\n")
 
 
-def larger():
+def larger(task):
     """The table of `scripts/sizes.py`: the budget that was found at 128 pixels, and twice as much, at two sizes."""
-    rows, lines = stored("sizes"), []
-    for row in (row for row in rows if row["method"] == "aseqdip"):
+    rows, lines = [row for row in stored("sizes") if row["task"] == task], []
+    for row in sorted((row for row in rows if row["method"] == "aseqdip"), key=lambda row: row["problem"]["size"]):
         same = [other for other in rows if other["method"] != "aseqdip" and other["problem"] == row["problem"]]
         best = max(same, key=lambda other: answer(other, "final", "psnr"), default=None)
         peak = row["answers"]["oracle"]
@@ -152,7 +152,8 @@ def file_of(name, ending="json"):
 def page():
     """The page's text."""
     return TEXT.read_text(encoding="utf-8").format(
-        real=real_scan(stored("compare_mri_real")).rstrip(), sizes=larger().rstrip(), controls=controlled().rstrip(),
+        real=real_scan(stored("compare_mri_real")).rstrip(), controls=controlled().rstrip(),
+        **{f"sizes_{task}": larger(task).rstrip() for task in dict.fromkeys(row["task"] for row in stored("sizes"))},
         **{name: compared(name) for name in (*tasks.names(), *SPECIAL)})
 
 

@@ -4,7 +4,7 @@ Two tuning pictures and five that no default was tuned on make twice the budget 
 four times as much at 128, one seed. A row keeps the final PSNR that the run would have had at the budget of 128 pixels
 and at twice as much, and its peak, which needs the truth. Finished runs in results/sizes.jsonl are not made again.
 
-    python scripts/sizes.py denoising     some 40 minutes of one core
+    python scripts/sizes.py denoising     some 40 minutes of one core; deblurring 70, in-painting 100
 """
 
 from functools import partial

@@ -138,7 +138,8 @@ def test_a_budget_that_was_found_at_a_stated_side_grows_with_larger_images_alone
         return methods.configure("aseqdip", task, side=side, **given).steps
 
     assert steps(64) == steps(128) == steps(None)
-    assert [steps(128 * factor) / steps(128) for factor in (1.5, 2, 4)] == [1.5, 2, 4]
+    for task in ("denoising", "deblurring"):
+        assert [steps(128 * factor, task) / steps(128, task) for factor in (1.5, 2, 4)] == [1.5, 2, 4]
     assert steps(512, steps=10) == steps(128, steps=10) and steps(512, K=3) == steps(128, K=3)
     assert steps(512, profile="smoke") == methods.SMOKE_STEPS and steps(512, profile="paper") == 4000
     assert steps(512, "mri") == steps(128, "mri")  # found with no stated side

@@ -66,8 +66,8 @@ class CT(Settings):
     """Sparse-view parallel-beam CT (paper: 512 x 512, 18 and 30 of 180 views, noiseless post-log data).
 
     Values of an image are attenuation relative to water. DICOM files and the `hu` of an .npz are converted when they
-    are loaded; a .npy or a picture contains attenuation, or, with unit "hu", Hounsfield units; values that are neither are
-    refused. Values below 0 become 0. All outside the field of view, the disc inscribed in the square, is left out.
+    are loaded; a .npy or a picture contains attenuation, or, with unit "hu", Hounsfield units; values that are neither
+    are refused. Values below 0 become 0. All outside the field of view, the disc inscribed in the square, is left out.
 
     Measured projections (a `Sinogram`) are taken over instead of simulated: `views` of them, rebinned to `size`. They
     are compared with the FBP of all views, which is no truth: it has noise and streaks, in part those of the data. A
