@@ -14,17 +14,16 @@
 # - run a lesson on your machine or on Google Colab, and check that everything it needs is there;
 # - read the letters of the course: `x`, `y`, `A`, `f`, `z`, `lam`, `N`, `K`, `lr`;
 # - reconstruct a brain slice with two methods, and compare them;
-# - keep three numbers apart that papers like to mix up: the final, the blind and the oracle PSNR;
-# - answer an exercise, and make use of its hints.
+# - tell apart three numbers that papers tend to mix up: the final, the blind and the oracle PSNR;
+# - answer an exercise, and use its hints.
 #
-# **You need** nothing but curiosity. For the lessons after this one: linear algebra and a first PyTorch course.
+# **You need** nothing but curiosity. The lessons after this one need linear algebra and a first PyTorch course.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
 # GPU. To work through it, take 40 minutes.
 #
-# **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real. Its phase, the coil
-# sensitivities and the noise are simulated. Code BSD-3-Clause, text CC BY 4.0.
-# **For teaching, not for diagnosis.**
+# **Data** one axial slice of Colin27 (Holmes et al. 1998; BSD-3-Clause). The slice is real; its phase, the coil
+# sensitivities and the noise are simulated. Code BSD-3-Clause, text CC BY 4.0. **For teaching, not for diagnosis.**
 
 # %%
 import math
@@ -51,13 +50,14 @@ banner()
 show(drawings.stages(), alt=drawings.STAGES)
 
 # %% [markdown]
-# **In one picture.** Above is one stage of aSeqDIP, the method of this course: it fits the network for two steps, and
-# the output becomes the next input. Below is the input after more and more stages of a short run. Nobody has trained
-# this network before: all that it has seen is the noisy picture $z_0$.
+# **In one picture.** The upper row shows one stage of aSeqDIP, the method of this course: the network is fitted for
+# two steps, and then its output becomes the next input. The lower row shows this input after more and more stages of a
+# short run. Nobody has trained the network beforehand: all that it has seen is the noisy picture $z_0$.
 
 # %% [markdown]
-# A cell runs when you press **Shift+Enter**. *Run all* in the menu runs the whole lesson. The lines above the picture
-# name profile, versions and device; when your numbers differ from a neighbour's, compare these lines first.
+# A cell runs when you press **Shift+Enter**, and *Run all* in the menu runs the whole lesson. The lines above the
+# picture name the profile, the versions and the device. If your numbers differ from a neighbour's, compare these lines
+# first.
 
 # %% [markdown]
 # ## The question of this course
@@ -66,33 +66,37 @@ show(drawings.stages(), alt=drawings.STAGES)
 #
 # $$y = A(x) + n ,$$
 #
-# with a known physical process $A$ and some noise $n$. To save time or radiation it takes **too few** of them. Many
-# images then fit $y$ equally well, and the noise makes the best-fitting one a bad one.
+# with a known physical process $A$ and some noise $n$. To save time or radiation, it takes **too few** of them. Many
+# images then fit $y$ equally well, and because of the noise, the image that fits best is a bad one.
 #
-# The usual cure is to learn from thousands of good images. This course is about another one. Take a neural network that
-# has **seen no image at all**, with random weights, and fit it to the measurements of this one patient alone. It gives
-# something far better than noise, for a while. Why it does, for how long, and what **aSeqDIP** changes about it, is the
-# story of the lessons.
+# The usual cure is to learn from thousands of good images. This course is about a different one: take a neural network
+# that has **seen no image at all**, with random weights, and fit it to the measurements of this one patient alone. For
+# a while it gives something far better than noise. The lessons ask why it does, for how long, and what **aSeqDIP**
+# changes.
+#
+# **Two minutes.** An image has two pixels, and a scanner measures only their sum, 4, without noise. Write down three
+# images that fit. How would you choose one of them? (Any two numbers with the sum 4 fit, so $y$ cannot choose. What
+# chooses is what you expect of an image. This is called a *prior*.)
 
 # %% [markdown]
 # ## Predict first
 #
-# Every lesson begins with guesses. Write yours down, really: what you were wrong about you will remember.
+# Every lesson begins with guesses. Do write yours down: you will remember what you were wrong about.
 #
-# 1. We keep a quarter of a scan's measurements, with a good deal of noise. A network with random weights is fitted to
-#    them, step by step. After many steps: is its image better than the plain picture made of the measurements, worse,
-#    or first better and then worse?
-# 2. Two methods use the same network and the same measurements. One keeps the network's input fixed, the other replaces
-#    it by the network's own output every few steps. Which one do you expect to be less stable?
-# 3. The best image over all steps gets 21 dB, the last one 19 dB. Which of the two numbers may a paper report?
+# 1. We keep a quarter of a scan's measurements, and they are rather noisy. A network with random weights is fitted to
+#    them for many steps. Compared with the plain picture made from the measurements, is its image better, worse, or
+#    first better and then worse?
+# 2. Two methods use the same network and the same measurements. One keeps the network's input fixed; the other
+#    replaces it by the network's own output every few steps. Which of them do you expect to be less stable?
+# 3. The best image over all steps reaches 21 dB, the last one 19 dB. Which of the two numbers may a paper report?
 
 # %% [markdown]
 # ## The map
 #
 # | lesson | the question that it answers | minutes |
 # |---|---|---|
-# | 00 Start here | does everything run, and what is all this about? | 40 |
-# | [01 Inverse problems](01_inverse_problems.ipynb) | what does an $A$ see of an image, and what never? | 75 |
+# | 00 Start here | does everything run, and what is this course about? | 40 |
+# | [01 Inverse problems](01_inverse_problems.ipynb) | what does an $A$ see of an image, and what does it miss? | 75 |
 # | [01b Semiconvergence](01b_semiconvergence.ipynb) | why does gradient descent have to stop? | 75 |
 # | [02 Deep Image Prior](02_deep_image_prior.ipynb) | why does an untrained network prefer images to noise? | 90 |
 # | [03 Input sensitivity](03_input_sensitivity.ipynb) | how much does the network's input decide? | 75 |
@@ -100,7 +104,7 @@ show(drawings.stages(), alt=drawings.STAGES)
 # | [04b aSeqDIP's dynamics](04b_aseqdip_dynamics.ipynb) | what do `lam` and `N` do in a linear network? | 60 |
 # | [05 Spectral bias](05_spectral_bias.ipynb) | which details come first, and what fills the gaps? | 90 |
 # | [06 aSeqDIP](06_aseqdip.ipynb) | what happens when the output becomes the next input? | 90 |
-# | [06b Why it works](06b_why_it_works.ipynb) | friction, or a kernel that moves: which explanation holds? | 60 |
+# | [06b Why it works](06b_why_it_works.ipynb) | friction, or a kernel that moves: which explanation is right? | 60 |
 # | [07 MRI](07_mri.ipynb) | a picture from a quarter of its measurements | 90 |
 # | [08 CT](08_ct.ipynb) | a picture from a few X-ray views | 120 |
 # | [09 Denoising](09_denoising.ipynb) | nothing is missing, everything is noisy | 90 |
@@ -109,18 +113,18 @@ show(drawings.stages(), alt=drawings.STAGES)
 # | [12 The family](12_baselines.ipynb) | who wins where, and how would one know? | 90 |
 # | [13 A trained autoencoder](13_autoencoder.ipynb) | the same idea with a network that *has* seen images | 75 |
 # | [14 Paper and code](14_paper_and_code.ipynb) | does the published code do what the paper says? | 90 |
-# | [15 Lambda and N](15_adaptive.ipynb) | can a run set $\lambda$ itself, and end itself? | 90 |
-# | [16 Learned priors](16_learned_priors.ipynb) | what does a network that has seen images know, and what not? | 90 |
+# | [15 Lambda and N](15_adaptive.ipynb) | can a run set its own $\lambda$, and stop by itself? | 90 |
+# | [16 Learned priors](16_learned_priors.ipynb) | what does a trained network know of images, and what not? | 90 |
 #
-# The minutes are those to work through a lesson with its exercises. Sections marked *stretch* may be left out.
+# The minutes say how long a lesson takes with its exercises. Sections marked *stretch* may be left out.
 #
-# Not everybody needs all of it.
+# Not everybody needs all the lessons.
 #
 # - **The short way**, about five hours: 00, 02, 06, 07.
 # - **The mathematics:** 01, 01b, 04, 04b, 05, 06, 06b.
-# - **One application:** 01, 02, 06, then the one of 07 to 11 that is yours.
+# - **One application:** 01, 02, 06, then the lesson from 07 to 11 on your application.
 #
-# The links open the lessons in Jupyter and on the rendered pages. On Google Colab take *File*, *Open notebook*,
+# The links open the lessons in Jupyter and on the rendered pages. On Google Colab, use *File*, *Open notebook*,
 # *GitHub* instead.
 
 # %% [markdown]
@@ -129,44 +133,44 @@ show(drawings.stages(), alt=drawings.STAGES)
 # | where | how |
 # |---|---|
 # | on your machine | `make lab` in the course's folder: it installs what is missing and opens JupyterLab |
-# | on Google Colab | the link on top of each lesson; its first code cell installs the course there |
+# | on Google Colab | the link at the top of each lesson; the first code cell installs the course there |
 # | to read only | `make site` renders lessons, glossary and guides; the stored notebooks show all results too |
 #
-# A **profile** sets image sizes and numbers of steps, and nothing else. Choose it before Jupyter starts, for instance
-# by `ASEQDIP_PROFILE=smoke make lab`.
+# A **profile** sets the image sizes and the numbers of steps, and nothing else. Choose it before Jupyter starts, for
+# example with `ASEQDIP_PROFILE=smoke make lab`.
 #
 # | profile | for | pictures |
 # |---|---|---|
 # | `smoke` | seconds: does everything run here? | not meant to be good |
-# | `laptop` (default) | minutes: the head of a lesson says how many | what the text speaks about |
+# | `laptop` (default) | minutes: the head of a lesson says how many | those that the text describes |
 # | `paper` | the published sizes and steps: hours on a CPU, so take a GPU | closer to the papers |
 #
-# If something behaves oddly: *Kernel*, *Restart and run all*. A notebook remembers every cell that you have run, also
-# those that you have changed since. `docs/troubleshooting.md` has the usual faults.
+# If something behaves oddly, choose *Kernel*, *Restart and run all*. A notebook remembers every cell that you have
+# run, including cells that you have changed since. `docs/troubleshooting.md` lists the usual faults.
 
 # %% [markdown]
 # ## The letters
 #
-# These come back in every lesson. `docs/glossary.md` has all of them, with shapes and units.
+# These letters appear in every lesson. `docs/glossary.md` lists all of them, with shapes and units.
 #
 # | code | on paper | meaning | more in |
 # |---|---|---|---|
-# | `x` | $x$ | the image that is looked for; the **truth** where somebody knows it | 01 |
+# | `x` | $x$ | the image that we want; the **truth** where somebody knows it | 01 |
 # | `y` | $y$ | the measurements, $A(x) + n$ | 01 |
 # | `A` | $A$ | the forward operator: what the scanner does to an image | 01 |
-# | `A.adjoint` | $A^H$ | the adjoint: leads back from measurements to images. It is **not** the inverse | 01 |
-# | `f` | $f_\phi$ | the network, $\phi$ are its weights | 02 |
+# | `A.adjoint` | $A^H$ | the adjoint: takes measurements back to images. It is **not** the inverse | 01 |
+# | `f` | $f_\phi$ | the network; $\phi$ are its weights | 02 |
 # | `z` | $z$ | the network's input | 02 |
-# | `lr` | | learning rate of Adam: how far one step goes | 02 |
-# | `lam` | $\lambda$ | weight of aSeqDIP's second term | 06 |
-# | `N`, `K` | $N$, $K$ | aSeqDIP makes $K$ stages of $N$ Adam steps each | 06 |
+# | `lr` | | the learning rate of Adam: how far one step goes | 02 |
+# | `lam` | $\lambda$ | the weight of aSeqDIP's second term | 06 |
+# | `N`, `K` | $N$, $K$ | aSeqDIP runs $K$ stages of $N$ Adam steps each | 06 |
 
 # %% [markdown]
 # ## Is everything here?
 #
-# The cell below looks at the packages, the memory and the device, and tests the library's mathematics on a small scan.
-# The **dot test** compares $\langle Ax, v\rangle$ with $\langle x, A^Hv\rangle$ on random $x$ and $v$; they must be
-# equal, or else every gradient of this course would be wrong. Lesson 01 says why.
+# The cell below checks the packages, the memory and the device, and tests the library's mathematics on a small scan.
+# The **dot test** compares $\langle Ax, v\rangle$ with $\langle x, A^Hv\rangle$ for random $x$ and $v$. They must be
+# equal, or every gradient in this course would be wrong. Lesson 01 explains why.
 
 # %%
 GIGABYTE = 2**30
@@ -199,8 +203,8 @@ print("\n".join(["", *todo] if todo else ["", "Everything is here: go on."]))
 claim(error < 1e-10, "A and its adjoint agree within 1e-10 in double precision", needs="smoke")
 
 # %% [markdown]
-# Only the **panels**, with their sliders and buttons, need more than a running kernel: the page must be able to talk to
-# it. Run the cell and press the button.
+# Only the **panels**, with their sliders and buttons, need more than a running kernel: the page must be able to talk
+# to it. Run the cell and press the button to see whether it can.
 
 # %%
 button = ipywidgets.Button(description="press me")
@@ -216,16 +220,17 @@ display(ipywidgets.HBox([button, answer]))
 
 # %% [markdown]
 # - *Panels work here*: fine.
-# - There is a button, and nothing happens: the kernel is busy or has gone. Wait for running cells, else restart it.
-# - There is no button: you read a stored page, where nothing runs. In Jupyter, see `docs/troubleshooting.md`.
+# - There is a button, but nothing happens: the kernel is busy or has gone. Wait for running cells, or else restart it.
+# - There is no button: you are reading a stored page, where nothing runs. In Jupyter, see `docs/troubleshooting.md`.
 #
 # No lesson depends on a panel: a plain cell before it gives the same result.
 
 # %% [markdown]
 # ## A first reconstruction
 #
-# One slice of a head. The scanner measures its Fourier transform, **k-space**, column by column; we keep a quarter of
-# the columns. The noise is stronger here than in lesson 07, so that you see in a minute what takes longer there.
+# Our image is one slice of a head. The scanner measures its Fourier transform, called **k-space**, column by column,
+# and we keep a quarter of the columns. The noise is stronger here than in lesson 07, so that you see within a minute
+# what takes longer there.
 
 # %%
 size, steps = pick(smoke=(48, 24), laptop=(96, 450), paper=(192, 2000))
@@ -238,8 +243,8 @@ print("a method sees:", ", ".join(vars(observation)))
 print("is the truth among it?", hasattr(observation, "truth"))
 
 # %% [markdown]
-# The truth lies in `case`, for us, and a method gets `case.observation` alone. The simplest picture is the
-# **zero-filled** one, $A^Hy$: all that was not measured counts as zero.
+# The truth is in `case`, for our eyes; a method gets `case.observation` alone. The simplest picture is the
+# **zero-filled** one, $A^Hy$, in which everything that was not measured counts as zero.
 
 # %%
 zero_filled = case.display(observation.start)
@@ -254,7 +259,7 @@ show(
         None,
         (0, 1),
     ),
-    alt="""Left: a brain slice. Middle: the columns of k-space that were measured, a white band in the centre and
+    alt="""Left: a brain slice. Middle: the measured columns of k-space, a white band in the centre and
         a few single white columns. Right: the zero-filled image, the same slice smeared sideways and noisy.""",
 )
 print(f"zero-filled: {metrics.psnr(zero_filled, case.truth, case.data_range):.2f} dB")
@@ -262,19 +267,20 @@ print(f"zero-filled: {metrics.psnr(zero_filled, case.truth, case.data_range):.2f
 # %% [markdown]
 # ### Two methods, in words
 #
-# **Deep Image Prior** (DIP) draws a network $f_\phi$ and an input $z$ at random, keeps $z$, and makes Adam steps on
+# **Deep Image Prior** (DIP) draws a network $f_\phi$ and an input $z$ at random, keeps $z$ fixed, and takes Adam steps
+# on
 #
 # $$\|A f_\phi(z) - y\|^2 .$$
 #
-# **aSeqDIP** starts from the zero-filled image as input, and works in stages $k = 1, \dots, K$. A stage makes $N$ Adam
-# steps on
+# **aSeqDIP** starts with the zero-filled image as its input and works in stages $k = 1, \dots, K$. Each stage takes
+# $N$ Adam steps on
 #
 # $$\|A f_\phi(z) - y\|^2 + \lambda\,\|f_\phi(z) - z\|^2 ,$$
 #
 # and then its output becomes the next input: $z \leftarrow f_\phi(z)$.
 #
-# Each method has the learning rate that a search of the course found for it on another slice, and aSeqDIP a network
-# most of which works at half the size, so the two below differ in `lr` and `network` as well.
+# Each method has the learning rate that a search of this course found for it on another slice. aSeqDIP also has a
+# different network, most of which works at half the size. So the two runs below differ in `lr` and `network` as well.
 
 # %%
 dip = configure("vanilla", "mri", steps=steps)
@@ -295,38 +301,44 @@ scores = {name: f"{metrics.psnr(image, case.truth, case.data_range):.2f} dB" for
 show(
     plot_images(shown, case.truth, case.window, scores),
     alt="""Zero-filled, DIP, aSeqDIP and the truth; below, four times their errors. The zero-filled image is smeared
-        and noisy, DIP is full of grain, aSeqDIP is smooth: large shapes are there, fine folds are not.""",
+        and noisy, DIP's is full of grain, aSeqDIP's is smooth: large shapes are there, fine folds are not.""",
 )
 for result in results.values():
     print(f"{result}\n")
 
 # %% [markdown]
 # That was a reconstruction without any training data. Look at the pictures before you look at the numbers. Neither is
-# a good image of a brain: the scan is short and noisy. Where is the error grain, and where is structure missing?
+# a good image of a brain, because the scan is short and noisy. Where is the error grain, and where is structure
+# missing?
 
 # %% [markdown]
 # ## Reading the numbers
 #
-# **PSNR** says how large the error is, in decibels (dB): $10\log_{10}$ of the squared peak of the image over the mean
-# squared error. 3 dB more means half the mean squared error. Each run has three of them, and they are three different
-# things:
+# **PSNR** says how large the error is, in decibels (dB): it is $10\log_{10}$ of the squared peak of the image over the
+# mean squared error. An image with 3 dB more has half the mean squared error. Each run has three PSNRs, and they are
+# three different things:
 #
 # | name | which image | who can choose it |
 # |---|---|---|
-# | **final** | the one of the last step; of aSeqDIP an earlier one in a dip or where noise is fitted | everybody |
-# | **blind** | the one where the outputs moved least for a while | everybody: the rule looks at the outputs alone |
-# | **oracle** | the one with the highest PSNR of all steps | only who knows the truth, so nobody with a real patient |
+# | **final** | the last output; aSeqDIP takes an earlier one if a run ends in a dip or fits noise | everybody |
+# | **blind** | the output around which the outputs moved least | everybody: the rule looks at the outputs alone |
+# | **oracle** | the output with the highest PSNR | only someone who knows the truth, so nobody with a real patient |
 #
-# The PSNR of each needs the truth. The difference is whether the truth was needed to **choose** the image.
+# We need the truth to compute the PSNR of any of them. The difference is whether the truth was needed to **choose**
+# the image.
 #
-# The table above has one more, the **blend**: the mean of the final image, of the blind one and of what a second such
-# rule picks. Everybody can make it. The three err in partly different ways, and what they do not share shrinks in the
-# mean, so that a pick too early or a run too long spoils it less.
+# **Two minutes.** The mean squared error of one image is an eighth of another's. By how many decibels is its PSNR
+# higher? (An eighth is half of a half of a half.)
+#
+# The summaries printed above have one more column, the **blend**: the mean of the final image, of the blind one, and
+# of the image that a second such rule picks. Everybody can compute it. The errors of the three differ in part, and
+# whatever they do not share shrinks in the mean. So a pick that is too early, or a run that is too long, spoils the
+# blend less.
 
 
 # %%
 def kinds(result):
-    """{name: (step, PSNR)} of the three images; no blind one before a whole window of outputs."""
+    """{name: (step, PSNR)} of the three images; there is no blind one before a whole window of outputs."""
     answers = result.metrics["answers"]
     return {name: (answers[name]["step"], answers[name]["psnr"])
             for name in ("final", "oracle", "blind") if name in answers}
@@ -345,8 +357,8 @@ axis.set_ylim(bottom=12)
 show(
     figure,
     alt="""PSNR against Adam steps. DIP rises fast, has its oracle in the first half and falls to its final value; its
-        blind image comes just before. aSeqDIP rises more slowly, crosses DIP and stays up, its oracle near the end and
-        its blind image in the last fifth. A horizontal line marks the zero-filled image, below both ends.""",
+        blind image lies just before its end. aSeqDIP rises more slowly, crosses DIP and stays up, with its oracle near
+        the end and its blind image in the last fifth. A horizontal line below both ends is the zero-filled image.""",
 )
 for name, result in results.items():
     print(f"{name:>8}: " + ", ".join(f"{k} {v:.2f} dB (step {s})" for k, (s, v) in kinds(result).items()))
@@ -359,7 +371,7 @@ claim(
     needs="smoke",
 )
 claim(score["DIP"]["final"] < score["DIP"]["oracle"] - 0.8, "DIP ends more than 0.8 dB below its own oracle")
-claim(score["aSeqDIP"]["final"] > score["aSeqDIP"]["oracle"] - 0.3, "aSeqDIP ends less than 0.3 dB below its own")
+claim(score["aSeqDIP"]["final"] > score["aSeqDIP"]["oracle"] - 0.3, "aSeqDIP ends less than 0.3 dB below its oracle")
 blind, oracle = (kinds(results["DIP"]).get(name, (0, 0)) for name in ("blind", "oracle"))
 claim(blind[0] > oracle[0], "DIP's blind image comes later than its oracle")
 least = min(values["oracle"] for values in score.values())
@@ -367,28 +379,30 @@ claim(least > start + 1, "both oracles are more than 1 dB above the zero-filled 
 claim(min(values["final"] for values in score.values()) > start, "both final images are above the zero-filled image")
 
 # %% [markdown]
-# DIP was good and did not stay good: after its peak it goes on fitting $y$ with its noise, and its PSNR falls. This is
-# **overfitting**, and lesson 02 is about it. The blind rule came late here: it is a rule, not an oracle. The curve of
-# aSeqDIP has not fallen in these steps. Whether it does later, we have not looked; lesson 06 does. Nor does this plot
-# tell how much of the difference comes from the learning rate and the network: aSeqDIP's rate is the smaller one. To
-# find out, give DIP the same: `reconstruct(case, replace(dip, lr=aseqdip.lr, network=aseqdip.network), seed=0)`.
+# DIP was good but did not stay good: after its peak it continues to fit $y$ together with its noise, and its PSNR
+# falls. This is **overfitting**, the subject of lesson 02. The blind rule came late here: it is a rule, not an oracle.
+# The curve of aSeqDIP did not fall during these steps. We have not checked whether it falls later; lesson 06 does. Nor
+# does this plot tell how much of the difference comes from the learning rate, which is smaller for aSeqDIP, and from
+# the network. To find out, give DIP the same of both:
+# `reconstruct(case, replace(dip, lr=aseqdip.lr, network=aseqdip.network), seed=0)`.
 #
-# One image, one seed, one noise level, one budget: this ranks nothing. Lesson 07 has several baselines beside the two,
-# and `docs/RESULTS.md` five tasks with three to six images and three seeds; there aSeqDIP loses some.
+# One image, one seed, one noise level and one budget are not enough to rank methods. Lesson 07 compares both with
+# several baselines. `docs/RESULTS.md` covers five tasks, with three to six images and three seeds; aSeqDIP loses some
+# of them.
 
 # %% [markdown]
 # ## How an exercise works
 #
-# Put your answer in place of the dots `...` and run the cell. `check` answers: *right*, or *not yet* with a hint that
-# says what went wrong. Try as often as you like: the count of attempts is for you alone, and nothing is stored.
-# Solutions lie in `lessons/solutions/`.
+# Replace the dots `...` by your answer and run the cell. `check` replies *right*, or *not yet* with a hint that says
+# what went wrong. Try as often as you like: only you see the count of attempts, and nothing is stored. The solutions
+# are in `lessons/solutions/`.
 #
 # ### Exercise 1: PSNR by hand
 #
 # $$\mathrm{PSNR} = 10\log_{10}\frac{\text{peak}^2}{\mathrm{MSE}}, \qquad
 # \mathrm{MSE} = \text{mean over the pixels of } (\text{image} - \text{truth})^2 .$$
 #
-# `image` and `truth` are numpy arrays (H, W), `peak` is a number.
+# `image` and `truth` are numpy arrays (H, W), and `peak` is a number.
 
 
 # %% tags=["exercise"]
@@ -404,8 +418,8 @@ check("start.psnr", my_psnr)
 # %% [markdown]
 # ### Exercise 2: steps and stages
 #
-# aSeqDIP runs with some `N` and `K`. Return two numbers: how many Adam steps it makes in all, and how many times the
-# input `z` is replaced by an output. The last replacement counts: its output is the answer.
+# aSeqDIP runs with some `N` and `K`. Return two numbers: how many Adam steps it takes in all, and how many times the
+# input `z` is replaced by an output. The last replacement counts, because its output is the answer.
 
 
 # %% tags=["exercise"]
@@ -420,10 +434,10 @@ check("start.steps", my_count)
 # %% [markdown]
 # ### Exercise 3: who sees the truth?
 #
-# One of these statements is true. Which one? Answer with its letter in quotation marks.
+# Only one of these statements is true. Which one? Answer with its letter in quotation marks.
 #
 # - A. During a run aSeqDIP is told how far its output is from the truth.
-# - B. To choose the blind image nobody needs the truth; to print its PSNR we do.
+# - B. Nobody needs the truth to choose the blind image; we need it to print its PSNR.
 # - C. The oracle image is what a hospital gets if it waits long enough.
 
 # %% tags=["exercise"]
@@ -435,8 +449,8 @@ check("start.truth", my_letter)
 # %% [markdown]
 # ## Modify
 #
-# Change one thing, run, compare. The loss has one weight, `lam`. Without the second term (`lam` = 0), is the image
-# better or worse after the same number of steps? Guess first.
+# Change one thing, run the cell, and compare. The loss has one weight, `lam`. Is the image better or worse after the
+# same number of steps without the second term (`lam` = 0)? Guess first.
 
 # %%
 lam = 0.0  # <- your turn: 0.1, 10, ...
@@ -448,8 +462,8 @@ if lam == 0:
     claim(abs(after - before) < 1, "without the second term the final PSNR changes by less than 1 dB here")
 
 # %% [markdown]
-# The same with sliders. **Run** starts, **Stop** ends, and the next run is drawn beside the last one. The slider below
-# the pictures looks back on earlier steps. Nothing after this cell depends on it.
+# The next cell does the same with sliders. **Run** starts a run, **Stop** ends it, and the next run is drawn beside
+# the last one. The slider below the pictures goes back to earlier steps. Nothing after this cell depends on it.
 
 # %%
 from aseqdip_lite.widgets import panel
@@ -459,7 +473,7 @@ panel("mri", size=size, coils=4, snr=10.0, **replace(aseqdip, lam=lam).to_dict()
 # %% [markdown]
 # ## What went wrong, and why: a score of the wrong thing
 #
-# Somebody takes the answer out of a result and scores it by hand, with the right formula:
+# Somebody takes the answer from a result and scores it by hand, with the right formula:
 
 # %%
 raw = results["aSeqDIP"].answer[0, 0].abs().cpu().numpy()  # (1, 1, H, W) -> (H, W)
@@ -469,9 +483,9 @@ print(f"by hand: {wrong:.2f} dB, the library says {right:.2f} dB")
 print(f"truth: values up to {case.truth.max():.2f}; raw answer: up to {raw.max():.2f}")
 
 # %% [markdown]
-# The image is the same. Its **unit** is not: methods work on measurements divided by a `scale`, so that images peak
-# near 1 whatever the scanner's unit is. `case.display` multiplies it back in and takes the magnitude. Only then can
-# image and truth be compared.
+# The image is the same, but its **unit** is not. Methods work on measurements divided by a `scale`, so that images
+# peak near 1 whatever the scanner's unit is. `case.display` multiplies by this scale again and takes the magnitude.
+# Only then can image and truth be compared.
 
 # %%
 shown_again = case.display(results["aSeqDIP"].answer)
@@ -479,16 +493,17 @@ print(f"scale: {observation.scale:.3f}")
 print(f"by hand, after case.display: {metrics.psnr(shown_again, case.truth, case.data_range):.2f} dB")
 claim(
     abs(metrics.psnr(shown_again, case.truth, case.data_range) - right) < 1e-3,
-    "in the unit of the truth, the score by hand is the library's within 0.001 dB",
+    "in the unit of the truth, the score by hand equals the library's within 0.001 dB",
     needs="smoke",
 )
 claim(wrong < right - 3, "the wrong unit costs more than 3 dB")
 
 # %% [markdown]
-# A number is only as good as the two things that it compares. If a score surprises you, look at both ranges first.
+# A score means something only if the two images that it compares have the same unit. If a score surprises you, look at
+# the ranges of both first.
 #
-# The other kind of mistake is met more often, and it is harmless. A spelling, a value out of bounds: one line says what
-# is wrong and, after the colon, the way out.
+# Another kind of mistake is more common, and harmless: a misspelt name, or a value out of bounds. A single line then
+# says what is wrong and, after the colon, what to do.
 
 # %% tags=["nbval-check-output"]
 for mistake in (dict(lamb=1.0), dict(lam=-1.0), dict(N=2.5)):
@@ -500,7 +515,8 @@ for mistake in (dict(lamb=1.0), dict(lam=-1.0), dict(N=2.5)):
 # %% [markdown]
 # ## Quiz
 #
-# The button below a question says whether your answer is right, and why. On a page that does not run, open the answers.
+# The button below a question says whether your answer is right, and why. On a page that does not run, open the
+# answers.
 
 # %%
 from aseqdip_lite.course import quiz
@@ -510,20 +526,21 @@ quiz("00")
 # %% [markdown]
 # ## What you can now say
 #
-# Take out your predictions.
+# Compare these answers with your predictions.
 #
-# 1. DIP's image got better, then worse. At the end of this run it was still better than the zero-filled one.
-# 2. Perhaps you said: the one that replaces its own input. Here its PSNR did not fall, and DIP's did. Without the
-#    second term (`lam` = 0) it ended within 1 dB. Its learning rate was the smaller one and its network another. Try
-#    `lr` and `N` in the panel; lesson 06 varies `lam` and `N`.
-# 3. The 19 dB. The 21 dB may stand beside it if it is called what it is: an upper bound that needs the truth.
+# 1. First better, then worse: that is what DIP's image did. At the end of this run it was still better than the
+#    zero-filled one.
+# 2. Perhaps you expected the method that replaces its own input to be less stable. Here its PSNR did not fall, and
+#    DIP's did. Without the second term (`lam` = 0), its final PSNR changed by less than 1 dB. But its learning rate
+#    was the smaller one, and its network was different. Try `lr` and `N` in the panel; lesson 06 varies `lam` and `N`.
+# 3. The 19 dB. The 21 dB may be reported beside it if it is called what it is: an upper bound that needs the truth.
 #
-# - You can run every lesson, and know where to look when one does not run.
+# - You can run every lesson, and you know where to look when one does not run.
 # - You can say what `y`, `A`, `f`, `z`, `lam`, `N` and `K` are.
-# - You can compute a PSNR, and ask of any PSNR: who chose this image, and did they know the truth?
-# - You know that "one slice, one seed" is no ranking.
+# - You can compute a PSNR, and ask about any PSNR: who chose this image, and did they know the truth?
+# - You know that one slice and one seed are no ranking.
 #
-# Next: [01 Inverse problems](01_inverse_problems.ipynb), or in a hurry
+# Next: [01 Inverse problems](01_inverse_problems.ipynb), or, if you are in a hurry,
 # [02 Deep Image Prior](02_deep_image_prior.ipynb).
 
 # %% [markdown]

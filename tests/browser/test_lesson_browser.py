@@ -69,7 +69,7 @@ def answered(lesson, answer):
 def test_an_exercise_is_answered_in_the_page(lesson):
     assert lesson.get_by_text("start.truth: not answered yet").is_visible()
     cell = answered(lesson, '"C"')
-    playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("to pick the oracle somebody compared")
+    playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("to pick the oracle, somebody compared")
 
 
 def test_a_letter_without_quotation_marks_gets_a_sentence(lesson):

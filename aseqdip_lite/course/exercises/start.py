@@ -30,9 +30,9 @@ def psnr(image, truth, peak):
         "that is the natural logarithm: decibels count in powers of ten, so take log10": 10 * math.log(peak**2 / mse),
         "that is the sum of the squared errors: take their mean, so that the image's size drops out":
             10 * math.log10(peak**2 / np.sum(error**2)),
-        "squares and factor do not fit: 10 log10(peak^2 / MSE), or 20 log10(peak / sqrt(MSE))":
+        "the squares and the factor do not match: 10 log10(peak^2 / MSE), or 20 log10(peak / sqrt(MSE))":
             [10 * math.log10(peak / mse), 20 * math.log10(peak**2 / mse), 10 * math.log10(peak / mse**0.5)],
-        "the peak is missing: in another unit of the image the PSNR would be another": 10 * math.log10(1 / mse),
+        "the peak is missing: the PSNR would change with the unit of the image": 10 * math.log10(1 / mse),
         "that is the mean of |error|: square first, so that large errors count more":
             20 * math.log10(peak / np.mean(abs(error))),
         "that is the largest value or the range of these pictures: take the peak that is given, so that images can be "
@@ -50,11 +50,11 @@ def steps(N, K):
     return {
         None: (N * K, K),
         "the other way round: first the Adam steps, then how often the input is replaced": (K, N * K),
-        "the last stage replaces its input too: that last output z_K is the answer": (N * K, K - 1),
-        "N counts the steps within one stage: the input is replaced once at the end of each stage": (N * K, N),
-        "the input stays the same during a stage: only its end replaces it": (N * K, N * K),
+        "the last stage also replaces its input: that last output z_K is the answer": (N * K, K - 1),
+        "N counts the steps within one stage: the input is replaced once, at the end of each stage": (N * K, N),
+        "the input stays the same during a stage: it is replaced only at the end": (N * K, N * K),
         "each of the K stages has N steps: they multiply": (N + K, K),
-        "K counts stages: each of them makes N Adam steps": (K, K),
+        "K counts stages: each of them takes N Adam steps": (K, K),
     }
 
 
@@ -66,17 +66,17 @@ def letter(answer):
 
 @exercise("start.truth", [()], 'answer with one letter in quotation marks, such as "A"', trait=letter)
 def truth():
-    """The letter of the true one among three statements about who sees the truth: "B"."""
+    """The letter of the true statement among three about who sees the truth: "B"."""
     return {
         None: "B",
-        "no method sees the truth: look at what the observation holds; the loss is made of that alone": "A",
-        "to pick the oracle somebody compared every image with the truth; where nobody has it, nobody can": "C",
+        "no method sees the truth: look at what the observation contains; the loss is made from that alone": "A",
+        "to pick the oracle, somebody compared every image with the truth, and a hospital has no truth": "C",
     }
 
 
 @exercise("start.steps:passes", [(2, 5), (10, 160), (3, 1)], form=", (forward passes, replaced inputs)", otherwise=(
     "draw it for N = 2 and K = 3: pass pass, a fresh pass and swap, three times over"),
-          instead="count forward passes in place of Adam steps. Each step makes one, and each stage ends with one "
+          instead="count forward passes instead of Adam steps. Each step makes one, and each stage ends with one "
                   "more, z_k = f(z_{k-1}). Return (forward passes of the run, how many times the input is replaced)",
           solution="lambda N, K: (K * (N + 1), K)")
 def passes(N, K):
@@ -86,7 +86,7 @@ def passes(N, K):
         "those are the passes of the Adam steps: each stage ends with a pass of its own, the new input": (K * N, K),
         "the fresh pass comes at the end of each stage, not once in a run": (K * N + 1, K),
         "the other way round: first the passes, then how often the input is replaced": (K, K * (N + 1)),
-        "the last stage replaces its input too: that last output z_K is the answer": (K * (N + 1), K - 1),
+        "the last stage also replaces its input: that last output z_K is the answer": (K * (N + 1), K - 1),
         "the input is replaced once at the end of each stage": [(K * (N + 1), N), (K * (N + 1), K * N)],
         "each of the K stages has N + 1 passes: they multiply": (N + 1 + K, K),
     }
