@@ -13,13 +13,13 @@
 # - write the five tasks of this course as $y = A(x) + n$, and say which $A$ are linear;
 # - test an adjoint without reading its code, and find a wrong one;
 # - compute the gradient of $\|A(x) - y\|^2$ for a nonlinear $A$, and check it by finite differences;
-# - show two different images with the same measurements;
-# - say what gradient descent does with a wrong adjoint, early and late.
+# - give two different images with the same measurements;
+# - say what gradient descent does with a wrong adjoint, in few steps and in many.
 #
 # **You need** linear algebra with complex vectors, and a first PyTorch course.
 #
-# **Time** about {minutes} min to run in the `laptop` profile on one CPU thread (measured). No network is trained,
-# and no GPU is used. To work through it, take 75 minutes; without the sections marked *stretch*, 55.
+# **Time** about {minutes} min to run in the `laptop` profile on one CPU thread (measured). No network is trained, and
+# no GPU is used. To work through it, take 75 minutes; without the sections marked *stretch*, 55.
 #
 # **Data** Colin27 (Holmes et al. 1998; BSD-3-Clause), a CT slice that comes with pydicom (MIT), pictures that come
 # with scikit-image (NASA's portrait: public domain; the cat: CC0). Measurements are simulated. Code BSD-3-Clause,
@@ -58,46 +58,46 @@ banner()
 show(
     drawings.two_pixels(),
     alt="""Left, a plane whose axes are pixel 1 and pixel 2. A gray line falls from the upper left to the lower right:
-        all images with A x = y, the truth among them, and beside it an arrow along the null space of A. Three rows
-        of dots run at right angles to that line, from the points a, b and 0, and end on it at three different
-        places. Right, the four images of two pixels with their values: the truth 0.90 and 0.30, from a 0.52 and
-        0.67, from b 0.85 and 0.35, from 0 twice 0.60.""",
+        it is made of all images with A x = y, among them the truth. Beside it, an arrow points along the null space
+        of A. Three rows of dots start at the points a, b and 0, run at right angles to that line, and end on it at
+        three different places. Right, the four images of two pixels with their values: the truth 0.90 and 0.30, from
+        a 0.52 and 0.67, from b 0.85 and 0.35, from 0 twice 0.60.""",
 )
 
 # %% [markdown]
-# **Two pixels and one measurement.** Here $A$ adds up the two pixels, times $1/\sqrt2$. All images on the gray line
-# have the same $y$, so no method that sees $y$ alone can tell them apart. Gradient descent on $\|Ax-y\|^2$ goes
-# straight to the line, and where it arrives depends on where it began. From 0 it finds the image of least norm. None of
-# the three ends is the truth.
+# **Two pixels and one measurement.** Here $A$ adds the two pixels and multiplies the sum by $1/\sqrt2$. All images on
+# the gray line have the same $y$, so no method that sees $y$ alone can tell them apart. Gradient descent on
+# $\|Ax-y\|^2$ goes straight to the line, and it arrives at a place that depends on where it began. From 0 it finds the
+# image of least norm. None of the three paths ends at the truth.
 
 # %% [markdown]
 # ## Predict first
 #
 # Write your guesses down; the last section asks for them again.
 #
-# 1. Five tasks: MRI, CT, denoising, in-painting, deblurring. In which of them do exact, noise-free measurements
-#    determine the image?
-# 2. Somebody shows you two back-projections of the same scan, the right one and one that is off by a few percent. Can
-#    you tell which is which?
-# 3. Somebody reconstructs with the back-projection that is off by a few percent. What will you see?
+# 1. Think of five tasks: MRI, CT, denoising, in-painting and deblurring. In which of them do exact, noise-free
+#    measurements determine the image?
+# 2. Somebody shows you two back-projections of the same scan, one right and one that is off by a few percent. Can you
+#    tell which is which?
+# 3. Somebody reconstructs with the one that is off by a few percent. What will you see?
 
 # %% [markdown]
 # ## Five tasks, one equation
 #
 # $$y = A(x) + n$$
 #
-# $x$ is the image, $A$ the physics, $n$ the noise. Only $y$ and $A$ are known.
+# Here $x$ is the image, $A$ the physics and $n$ the noise. Only $y$ and $A$ are known.
 #
 # | task | $A$ | linear? | its adjoint | start $z_0$ |
 # |---|---|---|---|---|
 # | MRI | $MFS$: coil maps, Fourier transform, sampled columns | yes | $S^HF^HM$ | $A^Hy$ |
 # | CT | $R/\lVert R\rVert$: integrals along rays | yes | $R^T/\lVert R\rVert$, back-projection | $c\,A^Ty$ |
-# | denoising | $I$: nothing | yes | $I$ | $y$ |
+# | denoising | $I$: leaves $x$ as it is | yes | $I$ | $y$ |
 # | in-painting | $M$: sets a hole to zero | yes | $M$ | $y$ |
 # | deblurring | camera shake, saturation, response curve | **no** | none; see below | $y$ |
 #
-# $z_0$ is the first image that a method makes of $y$ without any prior: aSeqDIP starts there. In CT, $c$ is the
-# number that fits the data best. MRI has one coil here, so $S = 1$; lesson 07 has eight.
+# The start $z_0$ is the first image that a method makes from $y$ without any prior, and it is where aSeqDIP starts. In
+# CT, $c$ is the number for which $z_0$ fits the data best. MRI has one coil here, so $S = 1$; lesson 07 has eight.
 
 # %%
 size = pick(smoke=64, laptop=128, paper=256)
@@ -109,8 +109,8 @@ starts = {name: in_double(case.observation.start) for name, case in cases.items(
 truths = {name: image_of(case, starts[name]) for name, case in cases.items()}
 
 # %% [markdown]
-# **Two minutes.** For which task do $x$ and $y$ lie in different spaces? Write the answer down for all five; the next
-# cell prints the shapes. It also tests linearity: $A(x_1 + 2x_2) = A(x_1) + 2A(x_2)$ on random images.
+# **Two minutes.** For which tasks do $x$ and $y$ lie in different spaces? Write down your answer for all five; the
+# next cell prints the shapes. It also tests linearity, $A(x_1 + 2x_2) = A(x_1) + 2A(x_2)$, on random images.
 
 
 # %%
@@ -153,7 +153,7 @@ def as_seen(name, y):
 columns = {n: [c.truth, as_seen(n, data[n]), c.display(starts[n])] for n, c in cases.items()}
 show(
     gallery(columns, ["truth x", "data y", "start z$_0$"]),
-    alt="""Five columns, one a task; rows: truth, data, start. MRI: a brain, k-space with black
+    alt="""Five columns, one for each task; rows: truth, data, start. MRI: a brain, k-space with black
         columns, a brain smeared sideways. CT: a head, a sinogram, a blurred disc. Denoising: a
         portrait, the same with grain, twice. In-painting: the portrait with a black box in its
         middle. Deblurring: the portrait smeared and grainy.""",
@@ -169,7 +169,7 @@ show(
 #
 # For a matrix it is the conjugate transpose. It is **not** the inverse.
 #
-# Where does it come from? From the chain rule. Let $\Phi(x) = \frac12\|Ax - y\|^2$ and move from $x$ by a small $d$:
+# The chain rule shows where it comes from. Let $\Phi(x) = \frac12\|Ax - y\|^2$ and move $x$ by a small $d$:
 #
 # $$\Phi(x + d) = \tfrac12\|(Ax - y) + Ad\|^2 = \Phi(x) + \mathrm{Re}\,\langle Ad,\,Ax - y\rangle + \tfrac12\|Ad\|^2 .$$
 #
@@ -178,15 +178,15 @@ show(
 #
 # $$\nabla\Phi(x) = A^H(Ax - y).$$
 #
-# So each gradient step of each method in this course, also through a network, passes through $A^H$ once. If it is
-# wrong, nothing crashes. The method goes somewhere else.
+# So every gradient step of every method in this course, even through a network, passes through $A^H$ once. If $A^H$ is
+# wrong, nothing crashes, but the method ends up somewhere else.
 #
 # **Two minutes.** Derive the gradient of $\frac12\|Ax - y\|^2 + \frac12\|x\|^2$ in the same way. What does the
 # second term add?
 #
 # ### Operators are not matrices in memory
 #
-# We never store $A$ as a matrix. How large would it be?
+# We never store $A$ as a matrix. How large would it be if we did?
 
 # %%
 for name, A in operators.items():
@@ -194,8 +194,8 @@ for name, A in operators.items():
     print(f"{name:>12}: {numbers * (16 if A.in_complex else 8) / 2**30:8.2f} GiB as a full matrix")
 
 # %% [markdown]
-# At 24 x 24 pixels it is small enough. Column $j$ of the matrix is $A$ applied to the $j$-th unit vector, which is how
-# `matrix_of` finds it. This is slow, and it is the truth: use it to test clever code.
+# At 24 x 24 pixels, the matrix is small enough. Column $j$ is $A$ applied to the $j$-th unit vector, and that is how
+# `matrix_of` finds it. This is slow, but it is right beyond doubt, so use it to test clever code.
 
 # %%
 small_cases = small_tasks()
@@ -209,11 +209,11 @@ for name in ("MRI", "CT", "denoising", "in-painting"):
 # %% [markdown]
 # ### Exercise 1: the dot test
 #
-# For large operators we test the definition itself, on one random pair $x$, $v$. If $A^H$ is wrong by a matrix
-# $E \ne 0$, the two sides differ by $\langle x, Ev\rangle$, which is zero for random $x$, $v$ with probability 0.
+# For large operators we test the definition itself on one random pair $x$, $v$. If $A^H$ is wrong by a matrix
+# $E \ne 0$, the two sides differ by $\langle x, Ev\rangle$, and for random $x$, $v$ this is zero with probability 0.
 #
-# Return the error $|\langle Ax, v\rangle - \langle x, A^Hv\rangle|$, divided by something that grows like it. `A(x)`
-# and `A.adjoint(v)` are there; `torch.vdot(a, b)` takes two flat tensors.
+# Return the error $|\langle Ax, v\rangle - \langle x, A^Hv\rangle|$, divided by something that scales in the same way.
+# You may call `A(x)` and `A.adjoint(v)`; `torch.vdot(a, b)` takes two flat tensors.
 
 
 # %% tags=["exercise"]
@@ -229,12 +229,12 @@ def my_dot_test(A, x, v):
 check("operators.dot_test", my_dot_test)
 
 # %% [markdown]
-# ### Exercise 2: what a factor mends (stretch)
+# ### Exercise 2: an adjoint that is off by a factor (stretch)
 #
-# A back-projection is often right up to a factor: somebody counts in millimetres, or an FFT is not normalised. Then
-# `A.adjoint` is $B = cA^H$ with a number $c$, and $B/c$ mends it. Return $c$: 1 where nothing is wrong, a real number
-# for a real $A$, and `None` where no number mends $B$. How does $c$ show in the dot test? `random_like(A, "in", seed,
-# True)` and `random_like(A, "out", seed, True)` draw $x$ and $v$.
+# A back-projection is often right up to a factor, because somebody counts in millimetres or an FFT is not normalised.
+# Then `A.adjoint` is $B = cA^H$ with a number $c$, and dividing by $c$ mends it. Return $c$: 1 if nothing is wrong, a
+# real number for a real $A$, and `None` if no number mends $B$. How does $c$ show in the dot test?
+# `random_like(A, "in", seed, True)` and `random_like(A, "out", seed, True)` draw $x$ and $v$.
 
 
 # %% tags=["exercise"]
@@ -245,7 +245,7 @@ def my_factor(A):
         x, v = random_like(A, "in", seed, True), random_like(A, "out", seed + 10, True)
         left, right = torch.vdot(A(x).flatten(), v.flatten()), torch.vdot(x.flatten(), A.adjoint(v).flatten())
         ratios.append(right / left)
-    same = (ratios[1] - ratios[0]).abs() < 1e-6 * ratios[0].abs()  # another B has another ratio for each x, v
+    same = (ratios[1] - ratios[0]).abs() < 1e-6 * ratios[0].abs()  # if B is not c A^H, each x, v has another ratio
     return ratios[0].item() if same else None
     # end
 
@@ -255,8 +255,8 @@ check("operators.factor", my_factor)
 # %% [markdown]
 # ### Six suspects
 #
-# `suspects()` gives six operators in double precision, `{name: A}`. In three of them the adjoint is another operator's,
-# and no factor mends it. The library's `dot_test` finds them: it raises an error, which shows both numbers.
+# `suspects()` gives six operators in double precision, `{name: A}`. Three of them have the adjoint of another
+# operator, which no factor mends. The library's `dot_test` finds them: it raises an error that shows both numbers.
 
 # %% tags=["nbval-check-output"]
 for name, A in suspects().items():
@@ -267,11 +267,12 @@ for name, A in suspects().items():
         print(f"{name:>8}: FAIL")
 
 # %% [markdown]
-# Three faults, each of a kind that real code has had:
+# These are three faults of kinds that real code has had:
 #
 # - a coil map that is **not conjugated**;
-# - a blur whose "adjoint" **blurs again**: the adjoint turns the kernel round;
-# - a back-projection that belongs to **another projector**. Each of the two is a good projector. They are not a pair.
+# - a blur whose "adjoint" **blurs again**, although the adjoint turns the kernel round;
+# - a back-projection that belongs to **another projector**: each of the two is a good projector, but they are not a
+#   pair.
 #
 # Could we have seen the third fault? Here are both back-projections of the same sinogram.
 
@@ -300,34 +301,34 @@ print(f"relative difference of the two back-projections: {difference:.1%}")
 claim(difference < 0.05, "the two back-projections differ by less than 5 %", needs="smoke")
 
 # %% [markdown]
-# Hardly: a little grain, which nobody would call a fault. What such a small fault can do is shown at the end of this
-# lesson, under "What went wrong".
+# Hardly: they differ by a little grain, which nobody would call a fault. The section "What went wrong" at the end of
+# this lesson shows what such a small fault can do.
 
 # %% [markdown]
-# ## A nonlinear A: the vjp in place of the adjoint
+# ## A nonlinear A: the vjp instead of the adjoint
 #
-# A camera averages **light** while it shakes, saturates, and applies its response curve. So $A$ is not linear, and
-# there is no $A^H$. But a smooth $A$ is linear in the small:
+# While it shakes, a camera averages **light**; it then saturates and applies its response curve. So $A$ is not linear,
+# and there is no $A^H$. But a smooth $A$ is nearly linear for small changes:
 #
 # $$A(x + d) = A(x) + J(x)\,d + O(\|d\|^2).$$
 #
-# The matrix $J(x)$ of partial derivatives is the **Jacobian**. It is linear in $d$, so it has an adjoint $J(x)^H$.
-# The derivation above goes through with $J(x)d$ in the place of $Ad$, and the square of $d$ is still of second order:
+# The matrix $J(x)$ of partial derivatives is the **Jacobian**. It acts linearly on $d$, so it has an adjoint $J(x)^H$.
+# The derivation above still works with $J(x)d$ instead of $Ad$, because the squared term is still of second order:
 #
 # $$\nabla\,\tfrac12\|A(x) - y\|^2 = J(x)^H\,(A(x) - y).$$
 #
 # PyTorch multiplies by $J^H$ without ever building $J$: backpropagation **is** a vector-Jacobian product (vjp for
-# short). `A.vjp(x, v)` returns $J(x)^Hv$. For a linear $A$ it is $J = A$, so the vjp is the adjoint. One formula serves
-# all five tasks.
+# short). `A.vjp(x, v)` returns $J(x)^Hv$. For a linear $A$ we have $J = A$, so the vjp is the adjoint. One formula
+# serves all five tasks.
 #
 # ### Exercise 3: the gradient of another loss
 #
-# A dead pixel of the detector has a huge residual, and its square rules the sum. A gentler loss grows like $|r_i|$
-# where the residual $r = A(x) - y$ is large:
+# A dead pixel of the detector has a huge residual, and the square of that residual dominates the sum. A gentler loss
+# grows like $|r_i|$ where the residual $r = A(x) - y$ is large:
 #
 # $$\Phi(x) = \sum_i\sqrt{|r_i|^2 + \varepsilon^2} .$$
 #
-# Return its gradient at $x$, for every $A$. The check tries a camera, and a scanner with complex data.
+# Return its gradient at $x$, for any $A$. The check tries a camera, and a scanner with complex data.
 
 
 # %% tags=["exercise"]
@@ -343,13 +344,14 @@ check("operators.gradient", my_gradient)
 # %% [markdown]
 # ### The test of a gradient (stretch)
 #
-# A gradient has its own test. Take half the squared norm as $\Phi$ again. The slope along a random direction $d$ by
-# **finite differences** is
+# Gradients also have a test. Let $\Phi$ be half the squared norm again. **Finite differences** give the slope along a
+# random direction $d$:
 #
 # $$\frac{\Phi(x + hd) - \Phi(x - hd)}{2h} = \langle\nabla\Phi(x), d\rangle + O(h^2).$$
 #
-# Even powers of $h$ cancel in the difference, so the error of the formula falls like $h^2$. But subtracting two
-# nearly equal numbers loses digits: rounding adds an error of about $10^{-16}\,|\Phi|/h$. Which $h$ is best? Look.
+# Even powers of $h$ cancel in the difference, so the error of the formula falls like $h^2$. But subtracting two nearly
+# equal numbers loses digits: rounding adds an error of about $10^{-16}\,|\Phi|/h$. Which $h$ is best? The next cell
+# shows.
 
 # %%
 camera = operators["deblurring"]
@@ -377,7 +379,7 @@ axis.grid(alpha=0.3)
 axis.legend(loc="upper left")
 show(
     figure,
-    alt="""Relative error of the finite difference against the step h, both logarithmic: a V. It
+    alt="""Relative error of the finite difference against the step h, both axes logarithmic: a V. It
         falls with slope two as h shrinks, reaches its lowest point, and rises again. For a wrong
         gradient it falls to one thousandth and stays there.""",
 )
@@ -388,18 +390,18 @@ print(f"smallest relative error {best:.0e}, at h = {lengths[errors.index(best)]:
 claim(best < 1e-6, "vjp and finite differences agree within a relative 1e-6", needs="smoke")
 claim(
     errors[-1] > 10 * best and errors[0] > 10 * best,
-    "larger and smaller steps are more than 10 times worse: the error is a V",
+    "at the largest and the smallest h the error is more than 10 times as large: it is a V",
     needs="smoke",
 )
 claim(min(wrong) > 9e-4, "a gradient off by 0.1 % never gets below 0.09 %", needs="smoke")
 
 # %% [markdown]
-# The descent with slope 2 over several decades of $h$ is what convinces. A wrong gradient ends on a plateau at the size
-# of its fault.
+# What convinces is that the error falls with slope 2 over several decades of $h$. The error of a wrong gradient levels
+# off at the size of its fault.
 #
-# ### $J(x)$ is an operator, too
+# ### $J(x)$ is also an operator
 #
-# $J(x)$ is linear, so we can give it to every tool for linear operators, also to the dot test. The course's `Jacobian`
+# $J(x)$ is linear, so every tool for linear operators works on it, including the dot test. The course's `Jacobian`
 # multiplies by $J$ in forward mode, with `torch.func.jvp`, and by $J^H$ in reverse mode, with `A.vjp`.
 
 # %%
@@ -415,25 +417,25 @@ claim(
 # %% [markdown]
 # ## What A cannot see
 #
-# The **null space** of a linear $A$ holds the images $u$ with $Au = 0$. Then $A(x + u) = Ax$: no method, however
-# clever, can tell $x + u$ from $x$ by $y$.
+# The **null space** of a linear $A$ contains the images $u$ with $Au = 0$. Then $A(x + u) = Ax$, so no method, however
+# clever, can use $y$ to tell $x + u$ from $x$.
 #
-# Every image splits in one way into a seen and an unseen part. Let $A^+$ be the **pseudo-inverse**: $A^+b$ is the
-# shortest of the images that minimise $\|Ax - b\|$. Then
+# Every image splits in exactly one way into a seen and an unseen part. Let $A^+$ be the **pseudo-inverse**: of all
+# images that minimise $\|Ax - b\|$, $A^+b$ is the shortest. Then
 #
 # $$w = \underbrace{A^+Aw}_{\text{seen}} + \underbrace{(w - A^+Aw)}_{\text{unseen}} .$$
 #
 # - The unseen part is in the null space: $A^+Aw$ fits the data $Aw$ exactly, so $A(w - A^+Aw) = 0$.
-# - The seen part is orthogonal to the null space: if it had a part in there, we could take that off without changing
-#   the fit, and the image would be shorter.
+# - The seen part is orthogonal to the null space: if it had a component there, we could remove that component without
+#   changing the fit, and the image would be shorter.
 #
-# **Two minutes.** In the picture at the top, the truth is (0.9, 0.3) and $A$ adds both pixels, times $1/\sqrt2$. Write
-# down the seen and the unseen part of the truth. Which of the four images has no unseen part?
+# **Two minutes.** In the picture at the top, the truth is (0.9, 0.3), and $A$ adds both pixels and multiplies the sum
+# by $1/\sqrt2$. Write down the seen and the unseen part of the truth. Which of the four images has no unseen part?
 #
-# How do we get $A^+b$ without a matrix? A minimiser of $\|Ax-b\|^2$ has zero gradient, so it solves the **normal
-# equations** $A^HAx = A^Hb$. Conjugate gradients, started from 0, only ever add vectors from the range of $A^H$, and
-# that range is orthogonal to the null space, because $\langle A^Hv, u\rangle = \langle v, Au\rangle = 0$. So the
-# limit is the minimiser without an unseen part: the shortest one.
+# How do we get $A^+b$ without a matrix? At a minimiser of $\|Ax-b\|^2$ the gradient is zero, so it solves the **normal
+# equations** $A^HAx = A^Hb$. Conjugate gradients, started from 0, only ever add vectors from the range of $A^H$. That
+# range is orthogonal to the null space, because $\langle A^Hv, u\rangle = \langle v, Au\rangle = 0$. So the limit is
+# the minimiser without an unseen part, which is the shortest one.
 
 
 # %%
@@ -478,13 +480,13 @@ def my_unseen(A, w):
 check("operators.unseen", my_unseen)
 
 # %% [markdown]
-# Let us use it for a trick: the **impostor**. Take a picture $w$ that has nothing to do with $x$, and exchange its
-# seen part for that of $x$:
+# This allows a trick, the **impostor**. Take a picture $w$ that has nothing to do with $x$, and replace its seen part
+# by that of $x$:
 #
 # $$w + A^+A\,(x - w) = \text{unseen part of } w + \text{seen part of } x .$$
 #
-# It has the data of $x$. For the camera we take $J(x)$ in place of $A$, a $w$ that is the truth with a random
-# texture, and few steps of conjugate gradients.
+# The impostor has the data of $x$. For the camera we use $J(x)$ instead of $A$, only a few steps of conjugate
+# gradients, and as $w$ the truth with a random texture.
 
 # %%
 cat = image_of(load_case("denoising", "chelsea", size=size), starts["in-painting"])
@@ -540,21 +542,23 @@ claim(
 )
 
 # %% [markdown]
-# - **MRI**: all that lives on unsampled columns of k-space may be exchanged.
-# - **CT**: fine detail between the few views.
-# - **In-painting**: all that lies in the hole. Why not a cat?
-# - **Denoising**: nothing, for $A = I$. And yet $y$ is not a good answer. A null space is not the whole trouble.
-# - **Deblurring**: fine texture, which arrives, but fainter than the noise.
+# - **MRI**: whatever lies on unsampled columns of k-space may be exchanged.
+# - **CT**: fine detail between the few views may be exchanged.
+# - **In-painting**: the hole may contain anything. Why not a cat?
+# - **Denoising**: nothing may be exchanged, because $A = I$. And yet $y$ is not a good answer, so the null space is
+#   not the whole trouble.
+# - **Deblurring**: fine texture may be exchanged. It does reach the data, but it is fainter there than the noise.
 #
-# The last two show what a null space does not tell: how loudly a direction arrives. Lesson 01b measures that.
+# The last two show what a null space does not tell: how strongly a direction arrives in the data. Lesson 01b measures
+# that.
 
 # %% [markdown]
 # ## What went wrong, and why: two wrong adjoints
 #
-# Two of the three faults, at work. Gradient descent on $\frac12\|Ax - y\|^2$ from $x = 0$ with steps of length 1 is
-# $x \leftarrow x + A^H(y - Ax)$. Now $B$ stands where $A^H$ should be.
+# This section puts two of the three faults to work. Gradient descent on $\frac12\|Ax - y\|^2$ from $x = 0$ with steps
+# of length 1 is $x \leftarrow x + A^H(y - Ax)$. Now $B$ stands where $A^H$ should be.
 #
-# **Maps that are not conjugated**, in MRI with four coils.
+# **Coil maps that are not conjugated**, in MRI with four coils:
 
 # %%
 scan = load_case("mri", "brain-070", size=size, coils=4)
@@ -580,8 +584,8 @@ for name, maps in (("conjugated", tiny.sens_maps), ("not conjugated", tiny.sens_
 
 # %% [markdown]
 # **The back-projection of another projector**, in CT with 4 views at 24 x 24 pixels and 1 % noise, for very many
-# steps. We need not make them one by one: $x_{k+1} = Mx_k + By$ with $M = I - BA$, from 0, is
-# $x_k = (I + M + \dots + M^{k-1})By$, and so $x_{2k} = x_k + M^kx_k$. Each line of the loop doubles the number of
+# steps. We need not take them one by one: from 0, the iteration $x_{k+1} = Mx_k + By$ with $M = I - BA$ gives
+# $x_k = (I + M + \dots + M^{k-1})By$, and so $x_{2k} = x_k + M^kx_k$. Each pass through the loop doubles the number of
 # steps.
 
 # %%
@@ -594,7 +598,7 @@ slice24 = torch.from_numpy(small_cases["CT"].truth).double().flatten()
 clean = R @ slice24
 sigma = 0.01 * float(clean.norm()) / int((clean != 0).sum()) ** 0.5  # 1 % of the data, root mean square
 y4 = clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-rest = y4 - R @ (torch.linalg.pinv(R, rtol=1e-6) @ y4)  # what no image explains
+rest = y4 - R @ (torch.linalg.pinv(R, rtol=1e-6) @ y4)  # the part that no image explains
 
 
 def errors_by_doubling(B, doublings):
@@ -623,10 +627,10 @@ for axis in (left, right):
     axis.legend()
 show(
     figure,
-    alt="""Left: residual against steps; with conjugated maps it falls, without it grows
-        exponentially. Right: error of CT against steps on logarithmic axes; with its own and with
-        another back-projection the two curves lie together for hundreds of steps, then the
-        second one rises steeply.""",
+    alt="""Left: residual against steps; with conjugated maps it falls, with maps that are not
+        conjugated it grows exponentially. Right: error of CT against steps on logarithmic axes. The
+        curves for its own and for another back-projection lie together for hundreds of steps, then
+        the second one rises steeply.""",
 )
 for (name, values), back in zip(quiet.items(), (R.T, B_foreign), strict=True):
     leak = float((back @ rest).norm() / rest.norm())
@@ -636,29 +640,30 @@ for (name, values), back in zip(quiet.items(), (R.T, B_foreign), strict=True):
     )
 
 # %%
-claim(loud["not conjugated"][20] > 1000, "without the conjugate the residual grows more than 1000-fold", needs="smoke")
+claim(loud["not conjugated"][20] > 1000, "without the conjugate, the residual grows more than 1000-fold", needs="smoke")
 claim(
     abs(quiet["another's"][7] / quiet["its own"][7] - 1) < 0.05,
-    "the unmatched pair differs by less than 5 % after 128 steps",
+    "after 128 steps the errors of the two pairs differ by less than 5 %",
     needs="smoke",
 )
 claim(
     quiet["another's"][16] > 3 * quiet["its own"][16],
-    "after 65536 steps its error is more than 3 times as large",
+    "after 65536 steps the unmatched pair's error is more than 3 times as large",
     needs="smoke",
 )
 
 # %% [markdown]
-# The first fault is loud. What is missing from $x$ is multiplied by $I - BA$ at each step, and $BA$ has eigenvalues
-# with a negative real part: in those directions it grows. Such a fault is found on the first day.
+# The first fault is loud. Each step multiplies what is missing from $x$ by $I - BA$. Because $BA$ has eigenvalues with
+# a negative real part, what is missing grows in those directions. Such a fault is found on the first day.
 #
-# The second is quiet. At a least-squares solution $x^*$ the residual is orthogonal to the range of $A$, so
+# The second fault is quiet. At a least-squares solution $x^*$ the residual is orthogonal to the range of $A$, so
 # $A^H(y - Ax^*) = 0$ and the iteration rests there. The residual itself is **not** zero: it is the part of the noise
-# that no image explains. With $B$ in place of $A^H$ a little of it leaks into the image at each step,
-# $B(y - Ax^*) \ne 0$. In directions that $BA$ hardly moves, nothing brings it back, and it adds up.
+# that no image explains. With $B$ instead of $A^H$, a little of it leaks into the image at each step, because
+# $B(y - Ax^*) \ne 0$. In directions that $BA$ hardly moves, nothing brings it back, so it adds up.
 #
-# In a hundred steps nobody sees it, so an unmatched pair may do for a method that stops early. But if $BA$ is not
-# symmetric, $B(Ax - y)$ is not the gradient of any function. The dot test found both faults on one random pair.
+# Within a hundred steps nobody sees it, so an unmatched pair may be good enough for a method that stops early. But if
+# $BA$ is not symmetric, $B(Ax - y)$ is not the gradient of any function. The dot test found both faults with one
+# random pair.
 
 # %% [markdown]
 # ## Quiz
@@ -673,19 +678,20 @@ quiz("01")
 # %% [markdown]
 # ## What you can now say
 #
-# Take out your predictions.
+# Compare these answers with your predictions.
 #
-# 1. In denoising, where it is no help once there is noise. MRI, CT with few views and in-painting have a null space.
-#    Deblurring lies between: its faint directions arrive, but so faintly that exact data would have to be very exact.
+# 1. Only in denoising, where it is no help once there is noise. MRI, CT with few views and in-painting have a null
+#    space. Deblurring lies between: its faint directions do arrive, but so faintly that exact data would have to be
+#    very exact.
 # 2. Hardly: the two pictures differed by a little grain.
-# 3. In a hundred steps, nothing. After tens of thousands, the error of the other back-projection was several times as
-#    large. A dot test shows the fault before the first step.
+# 3. After a hundred steps, nothing. After tens of thousands, the error of the other back-projection was several times
+#    as large as that of the right one. A dot test finds the fault before the first step.
 #
-# - You can test an adjoint, or a gradient, without reading its code.
+# - You can test an adjoint or a gradient without reading its code.
 # - You can compute the gradient of a data term for any $A$, linear or not.
-# - You can show two images that a scanner cannot tell apart.
+# - You can give two images that a scanner cannot tell apart.
 #
-# Next: [01b Semiconvergence](01b_semiconvergence.ipynb), on what the noise does to the directions that are seen.
+# Next: [01b Semiconvergence](01b_semiconvergence.ipynb), about what the noise does to the directions that are seen.
 
 # %% [markdown]
 # ## References

@@ -51,7 +51,7 @@ def shake_kernel():
 
 
 def suspects():
-    """Six operators in double precision, some with an adjoint that is not theirs: {name: LinearOperator}."""
+    """Six operators in double precision, some with the adjoint of another operator: {name: LinearOperator}."""
     mri, _ = small_operator(normalised=False)
     hole = Mask((torch.arange(SHAPE[1]) > 4).float(), (1, *SHAPE))
     shake = Convolution((1, *SHAPE), shake_kernel())
@@ -60,7 +60,7 @@ def suspects():
         "coils 1": Pair(mri, MRIOperator(mri.sens_maps.conj(), mri.mask)),  # maps not conjugated
         "coils 2": Pair(mri, mri),
         "hole": Pair(hole, hole),
-        "shake": Pair(shake, shake.H),  # blurred again in place of correlated
+        "shake": Pair(shake, shake.H),  # blurred again instead of correlated
         "views 1": Pair(rays, rays),
         "views 2": Pair(rays, RotationProjector(16, equal_angles(9))),  # the back-projection of another projector
     }
@@ -78,7 +78,7 @@ def probes():
 
 
 def finding(error, A, x, v):
-    """What an error says of A, whatever size it was divided by."""
+    """What an error says about A, whatever size it was divided by."""
     y = A(x)
     least = 0.03 * float((torch.vdot(y.flatten(), v.flatten()) - torch.vdot(x.flatten(), A.adjoint(v).flatten())).abs()
                          / (y.norm() * v.norm()))
@@ -96,21 +96,21 @@ def dot(A, x, v):
     error = (left - right).abs() / size
     return {
         None: error,
-        "a right adjoint of a real A is called wrong: compare the numbers <A x, v> and <x, A^H v>; A^H is no inverse, "
+        "a right adjoint of a real A is called wrong: compare the numbers <A x, v> and <x, A^H v>; A^H is not A^-1, "
         "so A^H A x need not be x": (A.adjoint(y) - x).norm() / x.norm(),
-        "a right adjoint of a complex A is called wrong: <a, b> = sum conj(a) b, one factor is conjugated (torch.vdot "
-        "does it)": ((y * v).sum() - (x * u).sum()).abs() / size,
+        "a right adjoint of a complex A is called wrong: in <a, b> = sum conj(a) b one factor is conjugated "
+        "(torch.vdot does this)": ((y * v).sum() - (x * u).sum()).abs() / size,
         "-A^H passes: compare the two inner products themselves, not their absolute values and not norms":
             (left.abs() - right.abs()).abs() / size,
         "the back-projection of another projector passes: do not round, and do not cut small errors off":
             error.round(decimals=2),
-        "for an x of another size the error is another: divide by a size that grows alike, such as ||A x|| ||v||":
+        "the error changes with the size of x: divide by something that scales in the same way, such as ||A x|| ||v||":
             [error * size, error * y.norm(), error * x.norm(), error / x.norm()],
     }
 
 
 def scaled():
-    """(A,) with right adjoints, with a multiple of the right one, also a complex multiple, and with others."""
+    """(A,) with the right adjoint, with a real or complex multiple of it, and with another operator's."""
     tried = suspects()
     rays, mri = tried["views 1"], tried["coils 2"]
     return [(A,) for A in (tried["hole"], Pair(rays, -0.4 * rays), tried["shake"], tried["views 2"],
@@ -118,38 +118,38 @@ def scaled():
 
 
 def ratio(A, seed):
-    """<x, B v> / <A x, v> for random x, v, with what A has for an adjoint as B."""
+    """<x, B v> / <A x, v> for random x, v, where B is what A uses as its adjoint."""
     x, v = random_like(A, "in", seed, True), random_like(A, "out", seed + 1, True)
     return torch.vdot(x.flatten(), A.adjoint(v).flatten()) / torch.vdot(A(x).flatten(), v.flatten())
 
 
 def number(answer, A):
-    """A number, or that it is one where any number is wrong."""
+    """The answer; only that it is a number, where every number is wrong."""
     return "a number" if answer is not None and factor(A)[None] is None else answer
 
 
 @exercise("operators.factor", scaled, trait=number, stepwise=True,
           nothing="not answered yet: your function returns None for every operator",
           otherwise=lambda c, A: (
-              "None stands for an adjoint that no number mends, and one mends this: compare <x, B v> with <A x, v>"
+              "None means that no number mends the adjoint, but a number mends this one: compare <x, B v> with <A x, v>"
               if c is None else "no number mends this adjoint: return None" if factor(A)[None] is None else
-              f"for B = c A^H it is <x, B v> = c <A x, v> for all x and v, and with your c = {c:.3g} it is not"))
+              f"if B = c A^H, then <x, B v> = c <A x, v> for all x and v; with your c = {c:.3g} this is not true"))
 def factor(A):
-    """A function A -> the number c with B = c A^H for what A has for an adjoint, None where there is none."""
+    """A function A -> the number c with B = c A^H, where A uses B as its adjoint; None if there is no such number."""
     c, other = ratio(A, 1), ratio(A, 3)
     right = c if (c - other).abs() < 1e-6 * c.abs() else None
     return {
         None: right,
-        "one pair x, v has a ratio whatever B is: for B = c A^H a second pair has the same one, else no number mends B":
+        "any B has a ratio for one pair x, v: if B = c A^H, a second pair has the same ratio, else no number mends B":
             c,
-        "upside down: it is B that holds c, so c is <x, B v> divided by <A x, v>": right if right is None else 1 / c,
-        "that is what c is off by: return c itself, 1 where nothing is wrong": right if right is None else c - 1,
+        "upside down: B contains the factor c, so c is <x, B v> divided by <A x, v>": right if right is None else 1 / c,
+        "that is c minus 1: return c itself, which is 1 if nothing is wrong": right if right is None else c - 1,
         "c may be negative or complex: divide the inner products themselves, not their absolute values and not norms":
             right if right is None else c.abs(),
-        "a factor other than 1 can be mended: return it, and None only where the ratio is another for another x, v":
+        "a factor other than 1 can be mended: return it, and None only if the ratio changes with x and v":
             right if right is not None and (c - 1).abs() < 1e-6 else None,
-        "a complex A with a complex factor can be mended, too: <a, b> = sum conj(a) b, one factor is conjugated "
-        "(torch.vdot does it), and real and imaginary part both count": None if c.is_complex() else right,
+        "a complex factor of a complex A can also be mended: in <a, b> = sum conj(a) b one factor is conjugated "
+        "(torch.vdot does this), and the real and the imaginary part both count": None if c.is_complex() else right,
         "the conjugate of c: <a, b> conjugates a, so c comes out of <x, c A^H v> as it is, and out of <c A^H v, x> "
         "conjugated": right if right is None else c.conj(),
     }
@@ -165,8 +165,8 @@ def residuals():
 
 
 @exercise("operators.gradient", residuals, tol=1e-4, otherwise=(
-    "not the gradient: move x by d, keep what is of first order in d, and write it as Re <d, g>; J(x)^H is one call of "
-    "A.vjp, of what the derivative of the root leaves of r = A(x) - y"))
+    "not the gradient: move x by d, keep the terms of first order in d, and write them as Re <d, g>; J(x)^H is a call "
+    "of A.vjp, applied to the derivative of the sum of roots with respect to r = A(x) - y"))
 def gradient(A, x, y, eps):
     """A function (A, x, y, eps) -> gradient at x of the sum of sqrt(|r_i|^2 + eps^2), r = A(x) - y, for every A."""
     r = A(x) - y
@@ -189,15 +189,15 @@ def gradient(A, x, y, eps):
         "that lives in the space of y: J(x)^H brings it back to the space of images": r / size,
         "this A is not linear, so it has no adjoint: A.vjp(x, v) gives J(x)^H v for every A":
             lambda: A.adjoint(r / size),
-        "right for a real A, but not for the complex one of MRI: there it is J^H, with the complex conjugate":
+        "right for a real A, but not for MRI, where A is complex: the gradient needs J^H, with the complex conjugate":
             [right.conj(), A.vjp(x, (r / size).conj())],
-        "right for a real A; of a complex r, |r|^2 is r times its conjugate: r.abs() ** 2, not r ** 2":
+        "right for a real A; for a complex r, |r|^2 is r times its conjugate: r.abs() ** 2, not r ** 2":
             A.vjp(x, r / (r**2 + eps**2).sqrt()),
     }
 
 
 @exercise("operators.gradient:mean", residuals, tol=1e-4, otherwise=REGISTRY["operators.gradient"].otherwise,
-          instead="return the gradient of the mean of these roots over all i, in place of their sum",
+          instead="return the gradient of the mean of these roots over all i, instead of their sum",
           solution="lambda A, x, y, eps: A.vjp(x, (A(x) - y) / ((A(x) - y).abs() ** 2 + eps**2).sqrt()) / y.numel()")
 def mean_gradient(A, x, y, eps):
     """A function (A, x, y, eps) -> gradient at x of the mean of sqrt(|r_i|^2 + eps^2), r = A(x) - y, for every A."""
@@ -206,7 +206,7 @@ def mean_gradient(A, x, y, eps):
     right = A.vjp(x, r / size) / y.numel()
     return {
         None: right,
-        "that is the gradient of the sum: the mean divides by how many numbers y holds": right * y.numel(),
+        "that is the gradient of the sum: the mean divides by the number of entries of y": right * y.numel(),
         "the sign: that is the direction of descent, the gradient points uphill, along J^H": -right,
         "that is the gradient of half the mean square: this loss has another derivative in r":
             A.vjp(x, r) / y.numel(),
@@ -239,8 +239,8 @@ def images():
 def not_unseen(u, A, w):
     """The hint to an image that is not the unseen part of w."""
     left = float(A(u).norm() / A(w).norm())
-    return (f"A u is not zero, ||A u|| / ||A w|| = {left:.2g}: take all of the seen part off" if left > 1e-2 else
-            "in the null space, but not w's part of it: what you take off w must be the shortest image with A w")
+    return (f"A u is not zero, ||A u|| / ||A w|| = {left:.2g}: subtract all of the seen part" if left > 1e-2 else
+            "in the null space, but not w's part of it: what you subtract must be the shortest image with the data A w")
 
 
 @exercise("operators.unseen", images, not_unseen, tol=1e-2)
