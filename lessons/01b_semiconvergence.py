@@ -14,7 +14,7 @@
 # - predict by which factor an inverse amplifies noise;
 # - derive why gradient descent first improves an image and then spoils it, and stop it in time;
 # - compute the expected error of any filter on the singular values;
-# - name the three choices of a regulariser.
+# - name the three choices that a regulariser makes.
 #
 # **You need** lesson 01 (the five tasks, the adjoint, the null space) and the singular value decomposition.
 #
@@ -56,14 +56,14 @@ show(
     alt="""Left, a plane whose axes are pixel 1 and pixel 2, with narrow ellipses that slope down to the right. A line
         of dots starts at 0, rises to the long axis of the ellipses, turns, runs along it past a star, the truth, and
         ends at a cross, the naive inverse, well beyond the star. A square marks the dot nearest to the star, k = 38.
-        Right, against the number of steps: the error of the image falls to the square and rises again, while the
-        residual of the data falls all the time.""",
+        Right, against the number of steps: the error of the image falls as far as the square and rises again, while
+        the residual of the data keeps falling.""",
 )
 
 # %% [markdown]
 # **Two pixels and two noisy measurements.** $A$ measures the sum of the pixels well and their difference faintly. On
-# each gray ellipse $\|Ax-y\|$ is the same. Gradient descent finds the sum in a few steps. Then it creeps along the
-# faint direction, passes the truth by, and ends where the noise wants it. The residual falls at every step. The error
+# each gray ellipse $\|Ax-y\|$ is constant. Gradient descent finds the sum in a few steps. Then it creeps along the
+# faint direction, passes the truth, and ends where the noise pulls it. The residual falls at every step, but the error
 # does not.
 
 # %% [markdown]
@@ -71,11 +71,11 @@ show(
 #
 # Write your guesses down; the last section asks for them again.
 #
-# 1. A small CT scan sends 458 rays through 448 unknown pixels; the data have 1 % noise. How large is the error of the
-#    image that fits the data best: about 1 %, about 10 %, or more?
-# 2. Gradient descent makes $\|Ax - y\|$ smaller at every step. Does the image get better at every step, in each of the
-#    five tasks?
-# 3. You may stop early, and you do not know the truth. What could tell you when?
+# 1. A small CT scan sends 458 rays through 448 unknown pixels, and the data have 1 % noise. How large is the error of
+#    the image that fits the data best: about 1 %, about 10 %, or more?
+# 2. Gradient descent makes $\|Ax - y\|$ smaller at every step. Does the image also get better at every step, in each
+#    of the five tasks?
+# 3. You may stop early, but you do not know the truth. What could tell you when to stop?
 
 # %%
 size = pick(smoke=64, laptop=128, paper=256)
@@ -89,9 +89,9 @@ small = {name: case.observation.A.to(double=True) for name, case in small_cases.
 # %% [markdown]
 # ## Singular values: between seen and unseen
 #
-# The SVD $A = \sum_i s_i\,u_iv_i^H$ says it with numbers: the pattern $v_i$ arrives in the data as $s_iu_i$. With
-# $s_i = 0$ it is lost, with $s_i = 1$ it arrives as it is. Here are **all** singular values at 24 x 24 pixels; of the
-# camera, those of $J(x)$ at the truth.
+# The SVD $A = \sum_i s_i\,u_iv_i^H$ measures what lies between seen and unseen: the pattern $v_i$ arrives in the data
+# as $s_iu_i$. If $s_i = 0$ it is lost, and if $s_i = 1$ it arrives as it is. Here are **all** singular values at 24 x
+# 24 pixels; for the camera, they are those of $J(x)$ at the truth.
 
 # %%
 small_truth = image_of(small_cases["deblurring"], torch.zeros(1, dtype=torch.float64))
@@ -114,8 +114,8 @@ axis.grid(alpha=0.3)
 axis.legend()
 show(
     figure,
-    alt="""Singular values of five tasks on a logarithmic axis. Denoising: all one. In-painting and
-        MRI: one, then a drop to the floor. CT: a slope over six decades, then a drop. Deblurring:
+    alt="""Singular values of five tasks on a logarithmic axis. Denoising: all are 1. In-painting and
+        MRI: 1, then a drop to the floor. CT: a slope over six decades, then a drop. Deblurring:
         a slope that ends in a steep fall.""",
 )
 for name, values in spectra.items():
@@ -145,12 +145,12 @@ claim(
 )
 
 # %% [markdown]
-# Three kinds of trouble: nothing is lost but the noise stays (denoising); some directions are lost, the others arrive
-# unharmed (MRI with one coil, in-painting); directions arrive fainter and fainter (CT, deblurring). The last is the
-# most treacherous, because on paper each faint direction can be inverted.
+# We see three kinds of trouble. In denoising nothing is lost, but the noise stays. In MRI with one coil and in
+# in-painting, some directions are lost and the others arrive unharmed. In CT and deblurring, directions arrive fainter
+# and fainter. The last kind is the most treacherous, because on paper each faint direction can be inverted.
 #
-# **Two minutes.** A direction has $s = 0.01$, and the noise is 1 % of the strongest direction's signal. How large is
-# the noise in this direction after dividing by $s$, relative to that signal?
+# **Two minutes.** A direction has $s = 0.01$, and the noise is 1 % of the strongest direction's signal. Divide by $s$.
+# How large is the noise in this direction now, relative to that signal?
 #
 # ## The naive inverse, and why it fails
 #
@@ -159,22 +159,23 @@ claim(
 # $$A^+y = \sum_{s_i > 0} \frac{\langle u_i, y\rangle}{s_i}\,v_i
 # = \sum_{s_i > 0} \Bigl(\langle v_i, x\rangle + \frac{\langle u_i, n\rangle}{s_i}\Bigr)\,v_i ,$$
 #
-# since $\langle u_i, Ax\rangle = \langle A^Hu_i, x\rangle = s_i\,\langle v_i, x\rangle$. What is seen of $x$ comes
-# back exactly. But a direction that arrived faintly is turned up, and its noise with it. Let $n$ be real and white with
-# standard deviation $\sigma$. Then each $\langle u_i, n\rangle$ has variance $\sigma^2$, because the $u_i$ are unit
-# vectors; the $v_i$ are orthonormal, so
+# since $\langle u_i, Ax\rangle = \langle A^Hu_i, x\rangle = s_i\,\langle v_i, x\rangle$. The part of $x$ that is seen
+# comes back exactly. But a direction that arrived faintly is amplified, and its noise with it. Let $n$ be real and
+# white with standard deviation $\sigma$. Then each $\langle u_i, n\rangle$ has variance $\sigma^2$, because the $u_i$
+# are unit vectors. The $v_i$ are orthonormal, so
 #
 # $$\mathbb E\,\|A^+y - A^+Ax\|^2 = \sigma^2\sum_{s_i > 0}\frac1{s_i^2} .$$
 #
-# (Complex noise with $\sigma$ in real and in imaginary part, as in MRI, has $2\sigma^2$ in place of $\sigma^2$.)
+# (Complex noise with standard deviation $\sigma$ in its real and in its imaginary part, as in MRI, has $2\sigma^2$
+# instead of $\sigma^2$.)
 #
-# Two problems to look at, both real: a blurred signal of 64 points, and the CT scan of 24 x 24 pixels. The noise is 1 %
-# of the data (root mean square).
+# We look at two problems, both of them real-valued: a blurred signal of 64 points, and the CT scan of 24 x 24 pixels.
+# The noise is 1 % of the data (root mean square).
 
 
 # %%
 def decompose(B):
-    """(U, s, V^H) of a matrix without the directions that it does not see."""
+    """(U, s, V^H) of a matrix, without the directions that it does not see."""
     U, s, Vh = torch.linalg.svd(B, full_matrices=False)
     seen = s > 1e-7 * s[0]
     return U[:, seen], s[seen], Vh[seen]
@@ -216,11 +217,12 @@ for name, (B, x) in toys.items():
     print(f"       error of the inverse: {without:.1%} without noise, {with_noise:.0%} with 1 % noise")
     print(f"       root mean square over 4000 draws of the noise: {mean:.0%}, by the formula {formula:.0%}")
     claim(without < 0.05, f"{name}: without noise the error is below 5 %", needs="smoke")
-    claim(with_noise > 10, f"{name}: 1 % of noise makes an error above 1000 %", needs="smoke")
+    claim(with_noise > 10, f"{name}: 1 % of noise leads to an error above 1000 %", needs="smoke")
     claim(abs(mean / formula - 1) < 0.1, f"{name}: the mean over draws is within 10 % of the formula", needs="smoke")
 
 # %% [markdown]
-# The formula is a mean. One draw may lie far from it, since a few of the smallest singular values make up the sum.
+# The formula gives a mean. A single draw may lie far from it, because the few smallest singular values dominate the
+# sum.
 
 # %%
 figure = Figure(figsize=(9.0, 3.2), layout="constrained")
@@ -243,13 +245,13 @@ show(
 
 # %% [markdown]
 # This plot is worth drawing for any inverse problem. Where the data's coefficients reach the noise level and stop
-# falling, they hold little but noise. To the right of that, division by $s_i$ does more harm than good.
+# falling, they contain little but noise. To the right of that point, dividing by $s_i$ does more harm than good.
 
 # %% [markdown]
 # ## Gradient descent filters
 #
-# Everybody trains by gradient descent; what does it do with small singular values? The gradient of
-# $\frac12\|Ax-y\|^2$ is $A^H(Ax - y)$ (lesson 01). Steps against it from $x_0 = 0$,
+# Everybody trains by gradient descent. What does it do with small singular values? The gradient of $\frac12\|Ax-y\|^2$
+# is $A^H(Ax - y)$ (lesson 01). Steps against it from $x_0 = 0$,
 #
 # $$x_{k+1} = x_k + \tau A^H(y - Ax_k),$$
 #
@@ -259,26 +261,26 @@ show(
 # $$c_{k+1} = c_k + \tau s\,(b - s\,c_k) = (1 - \tau s^2)\,c_k + \tau s\,b, \qquad c_0 = 0,$$
 #
 # because $\langle v_i, A^Hr\rangle = \langle Av_i, r\rangle = s\,\langle u_i, r\rangle$ and
-# $\langle u_i, Ax_k\rangle = s\,c_k$. Directions do not mix: a million-dimensional iteration is a million scalar
-# ones.
+# $\langle u_i, Ax_k\rangle = s\,c_k$. Directions do not mix: an iteration in a million dimensions is a million
+# iterations of one number each.
 #
-# The fixed point is $c = b/s$, the naive inverse. What is missing is multiplied by the same number at each step:
+# The fixed point is $c = b/s$, the naive inverse. Each step multiplies what is missing by the same number:
 #
 # $$c_{k+1} - \tfrac bs = (1 - \tau s^2)\,\bigl(c_k - \tfrac bs\bigr) \quad\Rightarrow\quad
 # c_k = \varphi_k(s)\,\frac bs, \qquad \boxed{\varphi_k(s) = 1 - (1 - \tau s^2)^k} .$$
 #
 # The share $\varphi_k(s)$ of the naive inverse that has arrived after $k$ steps is called the **filter factor**.
 #
-# - It converges in all directions with $s > 0$ if $|1 - \tau s^2| < 1$ for all of them: $0 < \tau < 2/s_1^2$. Here
-#   $s_1 \approx 1$ and $\tau = 1$.
-# - A direction has arrived after about $1/(\tau s^2)$ steps: strong directions first.
+# - The iteration converges in all directions with $s > 0$ if $|1 - \tau s^2| < 1$ in each of them, that is, if
+#   $0 < \tau < 2/s_1^2$. Here $s_1 \approx 1$ and $\tau = 1$.
+# - A direction has arrived after about $1/(\tau s^2)$ steps, so strong directions come first.
 # - A direction with $s = 0$ never moves.
 #
 # ### Exercise 1: another start
 #
-# aSeqDIP does not start at 0, but at $z_0$, a multiple of $A^Hy$ in the four linear tasks. Return the filter factor
-# after $k$ Landweber steps from $x_0 = a\,A^Hy$ with a number $a$, for a tensor `s` of singular values; `step` is
-# $\tau$.
+# aSeqDIP does not start at 0 but at $z_0$, which is a multiple of $A^Hy$ in the four linear tasks. Return the filter
+# factor after $k$ Landweber steps from $x_0 = a\,A^Hy$ with a number $a$, for a tensor `s` of singular values; `step`
+# is $\tau$.
 
 
 # %% tags=["exercise"]
@@ -291,9 +293,10 @@ def my_filter(s, k, step, a):
 check("landweber.filter", my_filter)
 
 # %% [markdown]
-# With $a = \tau$ the start is what one step from 0 gives, and the filter is that of $k + 1$ steps.
+# With $a = \tau$ the start is the result of one step from 0, and the filter is that of $k + 1$ steps.
 #
-# Now the iteration itself. A generator yields $x_0, x_1, \dots$; with the vjp it serves nonlinear $A$ too.
+# Here is the iteration itself. A generator yields $x_0, x_1, \dots$; because it uses the vjp, it also works for a
+# nonlinear $A$.
 
 
 # %%
@@ -332,15 +335,15 @@ claim(worst < 1e-6, "200 iterates agree with the filter factors within a relativ
 # = \underbrace{\|x_\perp\|^2 + \sum_i (1 - \tau s_i^2)^{2k}\,|\langle v_i, x\rangle|^2}_{\text{falls with }k}
 # + \underbrace{\sigma^2\sum_i\varphi_k(s_i)^2 / s_i^2}_{\text{rises with }k} .$$
 #
-# The first curve falls fast at first, because images have most of their energy in strong directions. The second
-# starts at 0 and ends at the catastrophe of the naive inverse. If the noise matters at all, the error
-# **falls, then rises**. This is called **semiconvergence**.
+# The first curve falls fast at first, because images have most of their energy in strong directions. The second curve
+# starts at 0 and ends at the catastrophe of the naive inverse. If the noise matters at all, the error **falls, then
+# rises**. This is called **semiconvergence**.
 #
 # ### Exercise 2: the error of any filter
 #
-# Nothing in this needs $\varphi_k$. Take any filter factors, `f`, on the seen directions, with singular values `s`, the
-# coefficients `c` $= \langle v_i, x\rangle$ and noise of standard deviation `sigma`. Return the expected squared error
-# in these directions.
+# Nothing in this derivation needs the particular filter $\varphi_k$. Take any filter factors, `f`, on the seen
+# directions, with singular values `s`, the coefficients `c` $= \langle v_i, x\rangle$ and noise of standard deviation
+# `sigma`. Return the expected squared error in these directions.
 
 
 # %% tags=["exercise"]
@@ -354,7 +357,7 @@ def my_error(s, c, f, sigma):
 check("landweber.error", my_error)
 
 # %% [markdown]
-# The filter factors give any $k$ at once, also a million.
+# The filter factors give $x_k$ directly for any $k$, even for a million steps.
 
 # %%
 counts = torch.logspace(0, 6, 61).round().unique().long()
@@ -374,12 +377,13 @@ for name, (B, x) in toys.items():
     curves[name] = {key: torch.tensor(values) for key, values in rows.items()}
 
 # %% [markdown]
-# **Two minutes.** Before you read on: the truth $x$ itself does not fit $y$ exactly. By how much does it miss $y$?
+# **Two minutes.** Think about this before you read on: the truth $x$ itself does not fit $y$ exactly. By how much does
+# it miss $y$?
 #
-# **When to stop**, without the truth? The truth itself misses the data by the noise:
-# $\mathbb E\,\|Ax - y\|^2 = m\sigma^2$, with $m$ the number of noisy values. So stop at the first $k$ with
+# **When should we stop**, without knowing the truth? The truth itself misses the data by the noise:
+# $\mathbb E\,\|Ax - y\|^2 = m\sigma^2$, where $m$ is the number of noisy values. So stop at the first $k$ with
 # $\|Ax_k - y\| \le \sqrt m\,\sigma$: what is left in the residual may all be noise, and fitting it is pointless. This
-# is the **discrepancy principle** (Morozov). It needs $\sigma$, and no truth. In the plot we test the values of $k$
+# is the **discrepancy principle** (Morozov). It needs $\sigma$ but not the truth. In the plot, we test only those $k$
 # that are drawn.
 
 # %%
@@ -442,8 +446,8 @@ show(
 # %% [markdown]
 # ## The five tasks, at full size
 #
-# The same generator, on the five cases of lesson 01. CT has photon noise now. The camera is nonlinear: there the vjp
-# makes the step, and no formula tells how the curve will look.
+# We run the same generator on the five cases of lesson 01. CT now has photon noise. The camera is nonlinear, so there
+# the vjp makes the step, and no formula tells us what the curve will look like.
 
 # %%
 steps = pick(smoke=60, laptop=300, paper=1000)
@@ -490,24 +494,25 @@ for name, run in runs.items():
 # %%
 for name in ("MRI", "denoising", "in-painting"):
     e = runs[name]["errors"]
-    claim(abs(e[-1] - e[1]) < 1e-6, f"{name}: nothing changes after the first step, within 1e-6", needs="smoke")
+    claim(abs(e[-1] - e[1]) < 1e-6, f"{name}: the last error is that of step 1, within 1e-6", needs="smoke")
 for name in ("CT", "deblurring"):
     r, e = runs[name]["residuals"], runs[name]["errors"]
-    claim(r[-1] < r[e.index(min(e))], f"{name}: the residual still falls after the best image", needs="smoke")
+    claim(r[-1] < r[e.index(min(e))], f"{name}: the last residual is smaller than the best image's", needs="smoke")
     claim(e[-1] > 1.2 * min(e), f"{name}: the last error is more than 20 % above the smallest")
 
 # %% [markdown]
-# Two lessons in one plot.
+# This plot teaches two things.
 #
-# - **CT, deblurring**: semiconvergence, also without linearity. The residual keeps falling while the image gets worse,
-#   so the residual alone does not show the best moment.
-# - **MRI with one coil, denoising, in-painting**: all singular values are 0 or 1. With $\tau = 1$ one step and all is
-#   over.
+# - **CT and deblurring** show semiconvergence, deblurring without being linear. The residual keeps falling while the
+#   image gets worse, so the residual alone does not show the best moment.
+# - **MRI with one coil, denoising and in-painting** have no singular values other than 0 and 1. With $\tau = 1$ the
+#   first step does everything: the last error is that of step 1 within 1e-6. (For MRI the cell prints a later step for
+#   the smallest error; with these singular values, that can only be rounding.)
 #
 # ### A smaller step (stretch)
 #
-# A smaller step makes the way longer. For $s = 1$ the filter factor is $\varphi_k = 1 - (1 - \tau)^k$, the same number
-# in all directions that are seen: $x_k = \varphi_k A^Hy$, from black to $A^Hy$. The stops on this way are **darker
+# A smaller step takes longer. For $s = 1$ the filter factor is $\varphi_k = 1 - (1 - \tau)^k$, the same number in all
+# directions that are seen, so $x_k = \varphi_k A^Hy$ goes from black to $A^Hy$. The stops on this path are **darker
 # copies of one image**. Is one of them better than the end?
 
 # %%
@@ -521,11 +526,11 @@ for name in ("MRI", "denoising", "in-painting"):
     k = errors.index(min(errors))
     print(f"{name:>12}, step {tau}: smallest error {errors[k]:.4f} after {k} steps, last {errors[-1]:.4f}")
     claim(off < 1e-9, f"{name}: every x_k is A^H y times 1 - (1 - tau)^k, within 1e-9", needs="smoke")
-    claim(min(errors) > 0.98 * errors[-1], f"{name}: the best stop has less than 2 % less error than the end")
+    claim(min(errors) > 0.98 * errors[-1], f"{name}: the smallest error is less than 2 % below the last")
 
 # %% [markdown]
-# Hardly: dark is not clean. In the space of pixels, with singular values 0 and 1, there is **next to nothing to gain by
-# stopping**.
+# Hardly, because a darker image is not a cleaner one. In the space of pixels, with singular values 0 and 1, there is
+# **next to nothing to gain by stopping**.
 #
 # ### The images of CT
 
@@ -543,8 +548,8 @@ show(
 )
 
 # %% [markdown]
-# The same under a slider, for all tasks and more steps. It lives only in a running notebook, and nothing after it
-# depends on it. Choose `deblurring`: where would you stop?
+# The next cell puts the images of all tasks, with more steps, under a slider. It works only in a running notebook, and
+# nothing after it depends on it. Choose `deblurring`: where would you stop?
 
 # %%
 import ipywidgets as widgets
@@ -575,11 +580,11 @@ claim(titles[f"{few[-2]} steps"] in view.value, "the slider shows the error of t
 # %% [markdown]
 # ## Regularisation is a choice
 #
-# The data do not say what to put where they are silent. Somebody has to choose. There are three places to do so.
+# The data do not say what to put where they are silent, so somebody has to choose. There are three places to do so.
 #
 # ### Choice 1: how faint is too faint (stretch)
 #
-# Every linear method of this kind is a filter $\varphi(s)$ on the naive inverse.
+# Every linear method of this kind applies a filter $\varphi(s)$ to the naive inverse.
 #
 # | method | filter $\varphi(s)$ | knob |
 # |---|---|---|
@@ -589,8 +594,8 @@ claim(titles[f"{few[-2]} steps"] in view.value, "the slider shows the error of t
 #
 # ### Exercise 3: Tikhonov's filter (stretch)
 #
-# Return Tikhonov's filter factor for a tensor `s` of singular values, zeros among them. Set the gradient to zero and
-# look at one direction, as above.
+# Return Tikhonov's filter factor for a tensor `s` of singular values, which includes zeros. Set the gradient to zero
+# and look at one direction, as above.
 
 
 # %% tags=["exercise"]
@@ -603,8 +608,8 @@ def my_tikhonov(s, alpha):
 check("landweber.tikhonov", my_tikhonov)
 
 # %% [markdown]
-# All three filters let strong directions pass and hold faint ones back. The bend is where $s \approx \varepsilon$,
-# $\sqrt\alpha$ or $1/\sqrt{\tau k}$: the number of steps **is** a regularisation parameter,
+# All three filters let strong directions pass and suppress faint ones. The bend lies where $s \approx \varepsilon$,
+# $\sqrt\alpha$ or $1/\sqrt{\tau k}$. So the number of steps **is** a regularisation parameter, with
 # $\alpha \approx 1/(\tau k)$.
 
 # %%
@@ -640,19 +645,20 @@ for problem in toys:
     tried = [smallest[problem, name] for name in filters]
     claim(
         max(tried) < 1.2 * min(tried),
-        f"{problem}: with the best bend each, the three differ by less than 20 %",
+        f"{problem}: with the best bend for each, the three differ by less than 20 %",
         needs="smoke",
     )
 
 # %% [markdown]
-# With the best bend each, the kind of filter makes little difference. Where it bends makes a large one: see the curves
-# of semiconvergence above. (The truth chose the bend here: fair for this comparison, and not possible in practice.)
+# With the best bend for each, the kind of filter makes little difference. The place of the bend makes a large one: see
+# the curves of semiconvergence above. (Here the truth chose the bend, which is fair for this comparison but not
+# possible in practice.)
 #
 # ### Choice 2: what to put into the null space
 #
-# Directions with $s = 0$ never move, so the unseen part of $x_k$ is that of $x_0$, for ever. Starting from 0 is a
-# choice too: "what I do not see is black". Start at the cat instead, and you arrive at the impostor of lesson 01. Or
-# let 0 stand for the mean of the known pixels, as the library does where nothing else is asked for (`fill="mean"`).
+# Directions with $s = 0$ never move, so the unseen part of $x_k$ always stays that of $x_0$. Starting from 0 is also a
+# choice: "what I do not see is black". If you start at the cat instead, you arrive at the impostor of lesson 01. Or
+# you can fill the hole with the mean of the known pixels, as the library does by default (`fill="mean"`).
 
 # %%
 A, y = operators["in-painting"], data["in-painting"]
@@ -673,14 +679,15 @@ claim(psnr["gray"] > psnr["black"] + 3, "gray is more than 3 dB better than blac
 # %% [markdown]
 # ### Choice 3: the coordinates
 #
-# So far we moved pixels. Write $x = Gc$ instead and run gradient descent on $c$. By the chain rule
+# So far we have moved pixels. Write $x = Gc$ instead, and run gradient descent on $c$. By the chain rule
 # $c_{k+1} = c_k + \tau\,G^HA^H(y - AGc_k)$, and so
 #
 # $$x_{k+1} = x_k + \tau\,GG^H\,A^H(y - Ax_k).$$
 #
-# The data and the minimisers of $\|Ax - y\|$ are the same, if $G$ is invertible. But the step has changed: what comes
-# back from the data is passed through $GG^H$. If $G$ smooths, a known pixel tells its neighbours, **also those in the
-# null space**. And the singular values are now those of $AG$: for $A = I$ smooth patterns come first, rough ones last.
+# If $G$ is invertible, the data and the minimisers of $\|Ax - y\|$ are the same. But the step has changed: what comes
+# back from the data now passes through $GG^H$. If $G$ smooths, a known pixel passes its value on to its neighbours,
+# **even to those in the null space**. And the singular values are now those of $AG$: for $A = I$, smooth patterns come
+# first and rough ones last.
 
 
 # %%
@@ -735,17 +742,17 @@ show(
 if width == 1.0:
     noisy_psnr, smooth = max(scores["denoising", "pixels"]), scores["denoising", "x = Gc"]
     claim(max(smooth) > noisy_psnr + 2, "denoising gains more than 2 dB by smooth coordinates")
-    claim(smooth[-1] < max(smooth) - 0.5, "and loses more than 0.5 dB again without a stop")
+    claim(smooth[-1] < max(smooth) - 0.5, "denoising loses more than 0.5 dB of that without a stop")
     name = "in-painting, half of the pixels"
     gain = scores[name, "x = Gc"][-1] - scores[name, "pixels"][-1]
     claim(gain > 5, "in-painting gains more than 5 dB: the null space is filled")
 
 # %% [markdown]
-# Nothing was added to the loss. The **parametrisation** is the prior, and the number of steps is its knob. Denoising
-# has a best moment now; before, there was next to nothing to gain by stopping.
+# We added nothing to the loss. The **parametrisation** is the prior, and the number of steps is its knob. Denoising
+# now has a best moment; in pixel coordinates there was next to nothing to gain by stopping.
 #
-# A Gaussian is a poor choice: it knows that neighbours are alike, and nothing of edges. Its reach is short, too. On
-# the big hole of our in-painting case:
+# A Gaussian is a poor choice, because it knows that neighbours are alike but nothing about edges. It also has a short
+# reach, as the big hole of our in-painting case shows:
 
 # %%
 A, y, case = operators["in-painting"], data["in-painting"], cases["in-painting"]
@@ -759,10 +766,10 @@ claim(after - before < 2, "the hole in the middle gains less than 2 dB: its midd
 # **Two minutes.** What would a better $G$ than a Gaussian know about images? Name two things.
 #
 # Now replace $Gc$ by a network with random weights, $x = f_\phi(z)$, and run gradient descent on the weights $\phi$.
-# That is **Deep Image Prior**, and lesson 02 begins here. For small steps its update is the one above with
-# $J_\phi J_\phi^H$ in place of $GG^H$, where $J_\phi$ is the Jacobian of the network in its weights: lesson 04 calls
-# it the neural tangent kernel. Semiconvergence will be back under the name of overfitting, and early stopping with
-# it.
+# That is **Deep Image Prior**, and this is where lesson 02 begins. For small steps its update is the one above with
+# $J_\phi J_\phi^H$ instead of $GG^H$, where $J_\phi$ is the Jacobian of the network with respect to its weights;
+# lesson 04 calls this product the neural tangent kernel. Semiconvergence will return under the name of overfitting,
+# and early stopping with it.
 
 # %% [markdown]
 # ## Quiz
@@ -777,17 +784,17 @@ quiz("01b")
 # %% [markdown]
 # ## What you can now say
 #
-# Take out your predictions.
+# Compare these answers with your predictions.
 #
-# 1. Far more: the error of the naive inverse of the small scan was hundreds of times the image, see the numbers above.
-#    Counting equations tells little; the small singular values tell more.
-# 2. No: semiconvergence, in CT and deblurring. In the other three tasks one step of length 1 ends it.
-# 3. The level of the noise: stop when the residual is no larger than the noise may be. That is the discrepancy
+# 1. Far more: the error of the naive inverse of the small scan was hundreds of times as large as the image, as the
+#    numbers above show. Counting equations tells little; the small singular values tell more.
+# 2. No. CT and deblurring show semiconvergence. In the other three tasks, one step of length 1 reaches the end.
+# 3. The level of the noise could: stop when the residual is no larger than the noise may be. This is the discrepancy
 #    principle.
 #
 # - You can explain early stopping as a filter on singular values, and stop without knowing the truth.
 # - You can split an error into the signal that is missing and the noise that has arrived.
-# - You can name the three choices of a regulariser: the filter, the null space, the coordinates.
+# - You can name the three choices that a regulariser makes: the filter, the null space, the coordinates.
 #
 # Next: [02 Deep Image Prior](02_deep_image_prior.ipynb), where a network takes the place of $G$.
 
