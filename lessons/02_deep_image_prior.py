@@ -10,15 +10,15 @@
 #
 # **After this lesson you can**
 #
-# - write Deep Image Prior (DIP) in twenty lines and show that it is what the library runs;
+# - write Deep Image Prior (DIP) in twenty lines, and show that it is what the library runs;
 # - measure that a network with random weights fits a photograph faster than noise, and derive why;
 # - say how much of the noise has been fitted at each step, and why PSNR rises and then falls;
-# - keep three numbers apart: the final, the blind and the oracle PSNR;
-# - stop a run by the discrepancy principle and by the moving variance, and show where each fails;
+# - tell apart three numbers: the final, the blind and the oracle PSNR;
+# - stop a run by the discrepancy principle and by the moving variance, and show where each of them fails;
 # - report a result with its spread over seeds.
 #
-# **You need** lessons 01 (operators) and 01b (semiconvergence), or: least squares, gradient descent, and a training
-# loop in PyTorch.
+# **You need** lessons 01 (operators) and 01b (semiconvergence), or else least squares, gradient descent, and a
+# training loop in PyTorch.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
 # GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 70.
@@ -44,29 +44,29 @@ banner()
 # %%
 show(
     drawings.network("lite"),
-    alt="""Boxes from left to right, first smaller and lower, then larger and higher again, as a U. Blue, on the way
+    alt="""Boxes from left to right form a U: first smaller and lower, then larger and higher. Blue, on the way
         down: 16 channels at 64 x 64 pixels, 32 at 32 x 32, 64 at 16 x 16, 64 at 8 x 8. Orange, on the way up: 32,
         16 and 16 channels. Dashed arrows, the skips, lead from each blue box but the last to the orange box of the
         same height.""",
 )
 
 # %% [markdown]
-# **The network of this lesson**, a U-Net, for an image of one channel. The height of a box is the side of the image in
-# it, its width and the number above are its channels. On the way down, *pooling* halves the image from box to box. On
-# the way up it is doubled again. A *skip* hands the result of a blue box to the orange box of the same size, so fine
-# detail need not pass the bottom.
+# **The network of this lesson** is a U-Net, here for an image of one channel. The height of a box is the side of the
+# image in it. The width, and the number above, give its channels. On the way down, *pooling* halves the image from box
+# to box; on the way up, its size doubles again. A *skip* hands the result of a blue box to the orange box of the same
+# size, so fine detail need not pass through the bottom.
 
 # %% [markdown]
 # ## Predict first
 #
 # Write your guesses down; the last section asks for them again.
 #
-# 1. A network has ten times more weights than the picture has numbers. It is trained to reproduce **one noisy picture**
-#    and nothing else. How can that remove noise?
+# 1. A network has ten times as many weights as the picture has numbers. It is trained to reproduce **one noisy
+#    picture** and nothing else. How can that remove noise?
 # 2. The same network has to reproduce a photograph, the photograph with its pixels in random order, and pure noise.
-#    Which is learned fastest? By which factor?
-# 3. You train with ten times the learning rate. Is the noise learned ten times sooner?
-# 4. The truth is unknown. Name something that you could watch during the run to know when to stop.
+#    Which does it learn fastest, and by which factor?
+# 3. You train with ten times the learning rate. Does the network learn the noise ten times sooner?
+# 4. The truth is unknown. Name something that you could watch during the run to decide when to stop.
 
 # %% [markdown]
 # ## A noisy picture
@@ -76,9 +76,9 @@ show(
 # | $x$ | `x` | the truth, RGB in [0, 1], shape (1, 3, H, W) |
 # | $n$ | `n` | white Gaussian noise of standard deviation $\sigma = 25/255$ |
 # | $y = x + n$ | `y` | what we are given; the forward operator is $A = I$ |
-# | $m$ | `m` | how many numbers $y$ holds, three a pixel |
+# | $m$ | `m` | the number of entries of $y$, three for each pixel |
 # | $f_\phi$ | `f` | the network with weights $\phi$ |
-# | $z$ | `z` | its input, drawn once, shape (1, 32, H, W) |
+# | $z$ | `z` | the network's input, drawn once, shape (1, 32, H, W) |
 
 # %%
 size = pick(smoke=32, laptop=96, paper=128)
@@ -96,22 +96,22 @@ def psnr(image):
     return metrics.psnr(case.display(image.reshape(x.shape)), case.truth, case.data_range)
 
 
-print(f"y holds m = {m} numbers, the noise has the level {sigma:.4f}")
+print(f"y contains m = {m} numbers, the noise has the level {sigma:.4f}")
 print(f"PSNR of y: {psnr(y):.2f} dB")
 
 # %% [markdown]
-# `x` and `n` are for **us**, to look behind the scenes. Whatever is called a method below sees `A`, `y` and perhaps
-# `sigma`.
+# `x` and `n` are for **us**, so that we can look behind the scenes. Whatever is called a method below sees only `A`,
+# `y` and perhaps `sigma`.
 
 # %% [markdown]
 # ## Deep Image Prior in twenty lines
 #
-# Ulyanov, Vedaldi and Lempitsky proposed in 2018: draw a network $f_\phi$ and an input $z$ at random. Keep $z$. Train
-# the weights on the one picture you have:
+# In 2018, Ulyanov, Vedaldi and Lempitsky proposed to draw a network $f_\phi$ and an input $z$ at random, to keep $z$
+# fixed, and to train the weights on the one picture that you have:
 #
 # $$\min_\phi\ \|A f_\phi(z) - y\|^2 . \tag{1}$$
 #
-# There is no training set. The answer is the network's output.
+# There is no training set, and the answer is the network's output.
 
 
 # %%
@@ -140,12 +140,12 @@ def dip(A, y, f, z, lr, steps):
 
 
 def record(outputs):
-    """All outputs of a run, (steps, 3, H, W), so that we can look at the run again and again."""
+    """All outputs of a run, (steps, 3, H, W), so that we can return to the run again and again."""
     return torch.cat([image.cpu() for image in outputs])
 
 
 # %% [markdown]
-# Is it what the library calls `Vanilla`? Same seed, same settings, twenty steps:
+# Is this what the library calls `Vanilla`? We run both for twenty steps with the same seed and the same settings:
 
 # %%
 lite = networks.PRESETS["lite"]
@@ -165,16 +165,16 @@ claim(
 )
 
 # %% [markdown]
-# Now count.
+# Now we count the weights.
 
 # %%
 weights = networks.count_parameters(draw(lite, seed=0)[0])
 print(f"{weights} weights for {m} numbers: {weights / m:.1f} weights for each")
 
 # %% [markdown]
-# There are enough weights to reproduce $y$ with all its noise, and then (1) is zero. **The minimiser of (1) is
-# useless.** If DIP removes noise, the reason must lie on the way to the minimum, not in it. So we keep every output
-# of the way.
+# There are enough weights to reproduce $y$ with all its noise, which makes (1) zero. So **the minimiser of (1) is
+# useless.** If DIP removes noise, the reason must lie on the way to the minimum, not in the minimum itself. That is
+# why we keep every output along the way.
 
 # %%
 steps = pick(smoke=24, laptop=400, paper=1200)
@@ -219,13 +219,13 @@ show(
         towards a horizontal line, the PSNR of the noisy picture.""",
 )
 claim(best > psnr(y) + 4, "the best output is more than 4 dB better than y")
-claim(quality[-1] < best - 3, "the last output is more than 3 dB worse than the best")
+claim(quality[-1] < best - 3, "the last output is more than 3 dB worse than the best one")
 
 # %% [markdown]
 # ## Fit and overfit, taken apart
 #
-# What is wrong with an output $f$? Either image is missing, or noise has come in. Project the error $f - x$ on the
-# noise:
+# What can be wrong with an output $f$? Either some of the image is missing, or noise has come in. Project the error
+# $f - x$ on the noise:
 #
 # $$a = \frac{\langle f - x,\,n\rangle}{\|n\|^2}$$
 #
@@ -235,8 +235,8 @@ claim(quality[-1] < best - 3, "the last output is more than 3 dB worse than the 
 #
 # ### Exercise 1: the share of the noise
 #
-# Return $a$ for images `f`, `x`, `n` of shape (1, 3, H, W). (You need the noise itself, so this is a tool for
-# teaching.)
+# Return $a$ for images `f`, `x`, `n` of shape (1, 3, H, W). (This needs the noise itself, so it is a tool for teaching
+# only.)
 
 
 # %% tags=["exercise"]
@@ -263,7 +263,7 @@ check("dip.share", my_share)
 #
 # $$a^2\,\|n\|^2 \ \text{(all gains equal)} \quad\text{and}\quad a\,\|n\|^2 \ \text{(each gain 0 or 1)}. \tag{2}$$
 #
-# A network is no fixed linear filter. Still, let us follow $a$, $a^2$ and the error through the run.
+# A network is not a fixed linear filter. Still, let us follow $a$, $a^2$ and the error through the run.
 
 # %%
 energy = n.square().sum()  # ||n||^2
@@ -286,18 +286,18 @@ show(
 for step in (early, oracle, steps):
     print(f"step {step:>4}: share {float(share[step - 1]):.3f}, error {float(errors[step - 1]):.3f}")
 claim(share[-1] > 0.5, "at the end more than half of the noise has been fitted")
-claim(0.1 < share[oracle - 1] < 0.3, "at the best step more than 10 % and less than 30 % of it has")
-claim(share[early - 1] < 0.1, "at a third of the best step less than 10 % has")
+claim(0.1 < share[oracle - 1] < 0.3, "at the best step more than 10 % and less than 30 % of it has been fitted")
+claim(share[early - 1] < 0.1, "at a third of the best step less than 10 % of it has been fitted")
 claim(
     abs(errors[-1] - share[-1]) < 0.1 * share[-1],
     "at the end the error is a ||n||^2 within 10 %, the upper end of (2)",
 )
 
 # %% [markdown]
-# And how much image is missing? Train the same network, from the same weights, on a **second noisy picture** of the
-# same cup. Write the error as $e = \mu + r$, where $\mu$ is the mean of $e$ over all draws of the noise: the part that
-# does not depend on the draw is the missing image. The parts $r$ of two independent draws are independent and have mean
-# 0, so
+# How much of the image is still missing? Train the same network, from the same weights, on a **second noisy picture**
+# of the same cup. Write the error as $e = \mu + r$, where $\mu$ is the mean of $e$ over all draws of the noise. The
+# part $\mu$, which does not depend on the draw, is the missing image. The parts $r$ of two independent draws are
+# independent and have mean 0, so
 #
 # $$\mathbb E\,\langle e_1, e_2\rangle = \|\mu\|^2 .$$
 
@@ -313,41 +313,41 @@ claim(0.1 < at_best < 0.5, "at the best step 10 to 50 % of the error is missing 
 claim(missing[-1] < 0.05 * errors[later - 1], f"after {later} steps less than 5 % of the error is missing image")
 
 # %% [markdown]
-# Late in the run hardly any image is missing: nearly all of the error changes with the draw of the noise. And at the
-# end its energy is near the upper end of (2), as if a filter let the noise pass whole in some directions and hardly at
-# all in the others.
+# Late in the run hardly any of the image is missing: nearly all of the error changes with the draw of the noise. At
+# the end its energy is near the upper end of (2), as if a filter passed all of the noise in some directions and hardly
+# any of it in the others.
 #
-# Noise comes in well before the best step; nothing special happens at that step. Before it the missing image shrinks
-# faster than the noise grows. The best step is where the two **rates** are equal.
+# Noise comes in well before the best step, and nothing special happens at that step. Before it, the missing image
+# shrinks faster than the noise grows; at the best step the two **rates** are equal.
 #
-# (The first values of $a$ are no fitted noise. An output near 0 has $a \approx -\langle x, n\rangle / \|n\|^2$, and a
-# given $n$ is not exactly orthogonal to $x$.)
+# (The first values of $a$ do not mean fitted noise. An output near 0 has $a \approx -\langle x, n\rangle / \|n\|^2$,
+# and a given $n$ is not exactly orthogonal to $x$.)
 #
-# ### Three numbers that are not one
+# ### Three PSNRs, not one
 #
 # | name | which output | what it needs |
 # |---|---|---|
 # | **final** | the last one | a budget |
-# | **blind** | picked by a rule that sees `A`, `y`, perhaps `sigma` | a rule |
-# | **oracle** | the one of highest PSNR | **the truth** |
+# | **blind** | picked by a rule that sees `A`, `y` and perhaps `sigma` | a rule |
+# | **oracle** | the one with the highest PSNR | **the truth** |
 #
-# The oracle is a bound, not a result. Whoever could compute it would have the truth, and no need of a reconstruction.
-# It is also biased: the maximum over hundreds of outputs is at least as large as each. A table that compares one
-# method's oracle with another method's final output compares nothing.
+# The oracle is a bound, not a result: anyone who could compute it would have the truth, and would not need a
+# reconstruction. It is also biased, because the maximum over hundreds of outputs is at least as large as each of them.
+# A table that compares one method's oracle with another method's final output compares nothing.
 
 # %% [markdown]
 # ## Why images first?
 #
-# We repeat the best-known experiment of the DIP paper (its Figure 2). The same network, with the same weights at the
-# start, is trained on four targets:
+# We repeat the best-known experiment of the DIP paper (its Figure 2). The same network, starting from the same
+# weights, is trained on four targets:
 #
 # - the photograph;
 # - the photograph plus noise, which is the run above;
-# - the photograph's pixels in random order: the same colours, no structure;
+# - the photograph's pixels in random order, which keeps the colours but no structure;
 # - white noise with the mean and the variance of the photograph, channel by channel.
 #
-# Each curve is the squared error relative to that of the best constant picture, so 1 means: nothing but the mean
-# colour.
+# Each curve shows the squared error relative to that of the best constant picture, so at 1 the output is no better
+# than the mean colour.
 
 # %%
 generator = torch.Generator().manual_seed(5)
@@ -388,9 +388,9 @@ figure.axes[0].set(xscale="log", yscale="log")
 show(
     figure,
     alt="""Relative squared error against Adam steps, both axes logarithmic, for four targets.
-        The photograph falls first and lowest. Photograph plus noise follows it, then bends
-        off and ends highest. The shuffled picture falls later than the photograph, white noise
-        later still.""",
+        The photograph falls first and lowest. Photograph plus noise follows it, then levels
+        off and ends highest. The shuffled picture falls later than the photograph, and white
+        noise later still.""",
 )
 
 
@@ -410,7 +410,7 @@ tenth = {name: first_below(fall, 0.1) or math.inf for name, fall in falls.items(
 print(f"white noise : photograph = {tenth['white noise'] / tenth['photograph']:.1f} : 1 in steps to 10 %")
 claim(
     tenth["photograph"] < tenth["pixels shuffled"] < tenth["white noise"],
-    "a relative error of 10 %: the photograph first, then its shuffled pixels, then white noise",
+    "the photograph is first to fall to a relative error of 10 %, then its shuffled pixels, then white noise",
 )
 claim(
     max(falls, key=lambda name: falls[name][-1]) == "photograph + noise",
@@ -422,15 +422,15 @@ claim(
 )
 
 # %% [markdown]
-# So it is a preference and no ban: white noise is slower by a factor, and most of it is learned in these steps.
-# Photograph plus noise bends where the photograph is fitted and its noise is left; this rest makes it the last of all
-# four. The shuffled picture lies between photograph and white noise. One difference to white noise is that its three
-# colours still move together; you can test whether that is the reason, with noise that is the same in all three
-# channels.
+# So the network prefers images but does not rule out noise: it learns white noise more slowly by a factor, and learns
+# most of it within these steps. The curve of photograph plus noise bends where the photograph is fitted and the noise
+# is left; this rest makes it the last of the four. The shuffled picture lies between the photograph and white noise.
+# It differs from white noise in that its three colours still move together, among other things. You can test whether
+# this is the reason, with noise that is the same in all three channels.
 #
 # ### The control: no network
 #
-# Is it the optimisation, or is it the network? Let each of the four targets stand for $y$ in turn. Let the pixels
+# Is the reason the optimisation or the network? Let each of the four targets stand for $y$ in turn. Let the pixels
 # themselves be the parameters, $f_\phi = \phi$, and take plain gradient steps on $\|\phi - y\|^2$. The gradient is
 # $2(\phi - y)$, so with step size $\tau$
 #
@@ -462,11 +462,11 @@ claim(
 #
 # $\Theta$ is symmetric and has no negative eigenvalue. Along an eigenvector with eigenvalue $\theta$ the error shrinks
 # by $1 - 2\tau\theta$. Without a network $J = I$, and all directions are equal. A network has some directions with
-# large $\theta$: these it learns first. White noise of one variance has the same expected energy in **every**
-# direction. So its speed is, in expectation, the mean of all $\theta$.
+# large $\theta$, and it learns these first. White noise of one variance has the same expected energy in **every**
+# direction, so its speed is, in expectation, the mean of all $\theta$.
 #
-# The speed for a unit vector $v$ is $\langle v, \Theta v\rangle = \|J^Tv\|^2$. That is one backward pass: $J^Tv$ is the
-# gradient of $\langle f_\phi(z), v\rangle$.
+# The speed for a unit vector $v$ is $\langle v, \Theta v\rangle = \|J^Tv\|^2$. It takes one backward pass, because
+# $J^Tv$ is the gradient of $\langle f_\phi(z), v\rangle$.
 
 
 # %%
@@ -486,7 +486,7 @@ for seed in (0, 1):
 # %%
 claim(
     all(s["photograph"] > 3 * s["white noise"] for s in speeds.values()),
-    "with random weights the photograph is a direction more than 3 times faster than white noise",
+    "with random weights, the photograph's direction is more than 3 times as fast as white noise's",
 )
 claim(
     all(0.5 < s["pixels shuffled"] / s["white noise"] < 2 for s in speeds.values()),
@@ -495,8 +495,8 @@ claim(
 
 # %% [markdown]
 # The network knows nothing about coffee. Convolutions, pooling and upsampling move neighbouring pixels together, and
-# in a photograph neighbours are alike. (3) holds for small steps of plain gradient descent near the start. We use
-# Adam, far from the start. So it explains why the photograph comes first, and not the curves: before any step the
+# in a photograph neighbours are alike. (3) is valid for small steps of plain gradient descent near the start, but we
+# use Adam, far from the start. So (3) explains why the photograph comes first, but not the curves: before any step the
 # shuffled picture is about as slow as white noise, and in training it is faster. Lesson 04 derives (3) with care and
 # tests it where it can be exact; lesson 05 looks at the directions.
 
@@ -507,15 +507,15 @@ claim(
 #
 # $$\mathbb E\,\|n\|^2 = m\sigma^2, \qquad \frac{\text{standard deviation of } \|n\|^2}{m\sigma^2} = \sqrt{2/m} .$$
 #
-# An output with a data term below $m\sigma^2$ is closer to $y$ than the truth is: it must hold noise. So stop at the
-# first step with $\|f - y\|^2 \le m\sigma^2$. This is **Morozov's discrepancy principle**.
+# An output whose data term is below $m\sigma^2$ is closer to $y$ than the truth is, so it must contain noise. Hence
+# the rule: stop at the first step with $\|f - y\|^2 \le m\sigma^2$. This is **Morozov's discrepancy principle**.
 #
-# **Two minutes.** Somebody takes $\sigma$ 10 % too large. Does the rule then stop sooner or later? What is too much in
-# the answer: missing image or fitted noise?
+# **Two minutes.** Somebody uses a $\sigma$ that is 10 % too large. Does the rule then stop sooner or later? Of which
+# does the answer have too much, missing image or fitted noise?
 #
 # ### Exercise 2: the first step below
 #
-# `data` is the list of $\|f - y\|^2$ after steps 1, 2, ... Return the step to stop at, or `None`.
+# `data` is the list of $\|f - y\|^2$ after steps 1, 2, ... Return the step at which to stop, or `None`.
 
 
 # %% tags=["exercise"]
@@ -552,7 +552,7 @@ claim(
 )
 
 # %% [markdown]
-# How good can that be? Write $f - y = e - n$:
+# How good can this rule be? Write $f - y = e - n$:
 #
 # $$\|f - y\|^2 = \|e\|^2 - 2\langle e, n\rangle + \|n\|^2 .$$
 #
@@ -561,9 +561,9 @@ claim(
 #
 # $$-10\log_{10}(2a)\ \text{dB} . \tag{4}$$
 #
-# The smaller the share of the noise, the larger the gain: a network that learns the image first is all that is needed.
-# For a filter, the noise makes at most $a\,\|n\|^2$ of the error by (2), so at least half of the error is **missing
-# image**. A network is no fixed filter, so we measure that too, with the second noisy picture of above.
+# The smaller the share of the noise, the larger the gain: it is enough that the network learns the image first. For a
+# filter, the noise makes at most $a\,\|n\|^2$ of the error by (2), so at least half of the error is **missing image**.
+# A network is not a fixed filter, so we measure this as well, with the second noisy picture from above.
 
 # %%
 def gain(image):
@@ -576,7 +576,7 @@ print(f"share at the stop: {float(share[stopped - 1]):.3f}; gain by (4): {predic
       f"measured: {gain(run[stopped - 1]):.2f} dB")
 claim(
     abs(gain(run[stopped - 1]) - predicted) < 0.4,
-    "equation (4) holds within 0.4 dB at the stop (the level is met by a whole step, not exactly)",
+    "equation (4) is right within 0.4 dB at the stop (a whole step meets the level, so not exactly)",
 )
 here = min(stopped, later) - 1
 left = float(missing[here] / errors[here])
@@ -584,30 +584,30 @@ print(f"missing image at the stop: {100 * left:.0f} % of the error")
 claim(0.25 < left < 0.75, "at the stop between a quarter and three quarters of the error is missing image")
 
 # %% [markdown]
-# The rule does not ask where the best step is. In this run it stops before it, with much of the error still missing
-# image.
+# The rule does not ask where the best step is. In this run it stops before that step, when much of the error is still
+# missing image.
 
 # %% [markdown]
-# ## Stop when it is not known: the moving variance
+# ## Stop when the noise level is not known: the moving variance
 #
 # ES-DIP (Wang et al., 2023) watches how much the last $W$ outputs differ:
 #
 # $$\mathrm{VAR}_t = \frac1W\sum_{i=t-W+1}^{t}\|x_i - \bar x_t\|^2, \qquad \bar x_t = \frac1W\sum_{i=t-W+1}^{t} x_i .$$
 #
-# The idea: while the image forms, outputs change fast; when it is there, they change little; when noise is fitted,
-# they change again. Take the minimum. Stop when no new minimum has come for a number of steps, the **patience**. The
-# released code takes $W = 100$ and a patience of 1000 in a run of 5000 steps. It also adds fresh noise to $z$ in each
-# step, which we do not.
+# The idea is that outputs change fast while the image forms, change little when it is there, and change again when
+# noise is fitted. So take the minimum, and stop when no new minimum has come for a number of steps, the **patience**.
+# The released code takes $W = 100$ and a patience of 1000 in a run of 5000 steps. It also adds fresh noise to $z$ in
+# each step, which we do not do.
 #
 # ### Running sums (stretch)
 #
-# As it stands, each step costs $W$ passes over an image. Multiply out, with
+# Computed in this way, each step costs $W$ passes over an image. Multiply out, with
 # $\sum_i\langle x_i, \bar x_t\rangle = W\|\bar x_t\|^2$:
 #
 # $$\mathrm{VAR}_t = \frac1W\sum_i\|x_i\|^2 - \|\bar x_t\|^2 = \frac{Q_t}{W} - \frac{\|S_t\|^2}{W^2}, \qquad
 # Q_t = \sum_i\|x_i\|^2,\quad S_t = \sum_i x_i .$$
 #
-# A step forward adds the newest output to both sums and takes the oldest away: a few passes, whatever $W$ is.
+# Each step adds the newest output to both sums and subtracts the oldest, which takes a few passes, whatever $W$ is.
 
 
 # %%
@@ -624,7 +624,7 @@ def moving_variance(outputs, W):
 
 
 # %% [markdown]
-# Against the definition, and against the library's `MovingVariance`:
+# We compare it with the definition, and with the library's `MovingVariance`:
 
 # %%
 W = 10
@@ -644,7 +644,7 @@ claim(
 )
 
 # %% [markdown]
-# A small difference of large numbers loses digits, so the sums are kept in double precision.
+# A small difference between large numbers loses digits, so the sums are kept in double precision.
 #
 # ### What does it measure?
 #
@@ -653,8 +653,8 @@ claim(
 #
 # ### Exercise 3: a straight path
 #
-# Return the variance as a function of `speed` $= \|v\|$ and `W`. (The mean of $1, \dots, W$ is $(W+1)/2$, the mean of
-# their squares $(W+1)(2W+1)/6$.)
+# Return the variance as a function of `speed` $= \|v\|$ and `W`. (The mean of $1, \dots, W$ is $(W+1)/2$, and the mean
+# of their squares is $(W+1)(2W+1)/6$.)
 
 
 # %% tags=["exercise"]
@@ -667,15 +667,15 @@ def my_path(speed, W):
 check("dip.path", my_path)
 
 # %% [markdown]
-# So on a smooth path the variance is the squared **speed**, times a number that grows like $W^2$. The second thing
-# that moves outputs is the jitter of Adam's steps, back and forth. If it is independent from step to step with energy
-# $s^2$, it adds $(1 - 1/W)\,s^2$, hardly more for a long window than for a short one.
+# So on a smooth path the variance is the squared **speed** times a number that grows like $W^2$. The outputs also move
+# because Adam's steps jitter back and forth. If this jitter is independent from step to step, with energy $s^2$, it
+# adds $(1 - 1/W)\,s^2$, which is hardly more for a long window than for a short one.
 #
-# - The **shorter** the window, the larger the part of the jitter in its variance.
-# - The **longer** the window, the larger the part of the drift; and it sees it late: its variance is that of the last
-#   $W$ steps.
-# - Neither sees quality. The minimum is where the outputs move least. That is near the best output if the image has
-#   been learned and the noise has hardly begun, and only then.
+# - The **shorter** the window, the larger the share of the jitter in its variance.
+# - The **longer** the window, the larger the share of the drift. A long window also sees the drift late, because its
+#   variance is that of the last $W$ steps.
+# - Neither window sees quality. The minimum is where the outputs move least. It is near the best output only if, by
+#   then, the image has been learned and the noise has hardly begun.
 
 # %%
 windows = (5, 10, 20, 50, 100)
@@ -695,16 +695,16 @@ show(
     figure,
     alt="""Above, PSNR against steps with its peak marked by a vertical line. Below, the moving variance for windows of
         5, 20 and 100 on a logarithmic axis. The curve of the window of 5 is a row of valleys, the deepest well after
-        the line. That of 20 is smoother, with its least value at nearly the same step; that of 100 falls nearly to the
-        end.""",
+        the line. That of 20 is smoother, and its least value lies at nearly the same step; that of 100 falls nearly to
+        the end.""",
 )
 
 # %% [markdown]
 # ### Exercise 4: the rule
 #
-# Walk along `variance`, a list with the value after steps 1, 2, ..., NaN before a whole window. Keep the least value
-# and its step, the `pick`. When `patience` steps have passed without a smaller one, `stop`. Return `(pick, stop)`,
-# with `None` for `stop` if the list ends before.
+# Walk along `variance`, a list with the value after steps 1, 2, ...; the values before a whole window are NaN. Keep
+# the least value and its step, the `pick`. When `patience` steps have passed without a smaller value, `stop`. Return
+# `(pick, stop)`, with `None` for `stop` if the list ends before that.
 
 
 # %% tags=["exercise"]
@@ -724,7 +724,8 @@ check("dip.stop", my_early_stopping)
 
 # %% [markdown]
 # The library stops by the same rule: `reconstruct(..., window=W, patience=P)` returns the image of the pick as its
-# `answer`. We replay our recorded run for several windows, by the library's `MovingVariance`, and run it once for real.
+# `answer`. We replay our recorded run for several windows, using the library's `MovingVariance`, and then let the
+# library stop a run of its own.
 
 
 # %%
@@ -774,18 +775,18 @@ claim(
 )
 
 # %% [markdown]
-# The published window fails here. Its time scale is that of runs with thousands of steps; our image is formed in
-# about a hundred, so a window of a hundred still holds the drift long after the best step.
+# The published window fails here. Its time scale is that of runs with thousands of steps. Our image forms in about a
+# hundred steps, so a window of a hundred still contains the drift long after the best step.
 #
-# The short windows do better. Look at the lower plot before you trust them: their curve is a row of valleys, and
+# The short windows do better. But look at the lower plot before you trust them: their curve is a row of valleys, and
 # between the valleys the outputs jump (PSNR dips at the same steps). In the stored run the deepest valley comes late,
-# where more than 1.5 dB are lost; another processor rounds otherwise, and may find another one deepest. The seeds below
+# where more than 1.5 dB are lost. A processor that rounds differently may find another valley deepest. The seeds below
 # tell more. "Blind" means blind to the truth; it does not mean free of settings.
 
 # %% [markdown]
 # ## Averages (stretch)
 #
-# A way to lose the jitter and keep the rest: the exponential moving average of the outputs,
+# The exponential moving average of the outputs is a way to remove the jitter and keep the rest:
 #
 # $$\bar f_t = \beta \bar f_{t-1} + (1-\beta) f_t .$$
 #
@@ -795,7 +796,8 @@ claim(
 #
 # and the average is late by $(1-\beta)\sum_j j\beta^j = \beta/(1-\beta)$ steps.
 #
-# **Two minutes.** Which share of the jitter is left for $\beta = 0.9$, and how late is the average? And for 0.99?
+# **Two minutes.** Which share of the jitter is left for $\beta = 0.9$, and how late is the average? What are both for
+# 0.99?
 
 
 # %%
@@ -820,16 +822,15 @@ print(f"no average: best {best:.2f} dB at step {oracle}, last {quality[-1]:.2f} 
 
 # %%
 claim(largest(smooth[0.95])[1] > best, "the best average (beta 0.95) is above the best single output")
-claim(smooth[0.95][-1] < best - 3, "at the end it has lost more than 3 dB all the same")
+claim(smooth[0.95][-1] < best - 3, "but at the end that average is more than 3 dB below the best single output")
 
 # %% [markdown]
-# An average removes what goes back and forth. Fitted noise does not go back, so averaging is no substitute for
-# stopping.
+# An average removes whatever goes back and forth. Fitted noise does not go back, so averaging cannot replace stopping.
 
 # %% [markdown]
 # ## Modify: learning rate and width
 #
-# Does overfitting come from a learning rate that is too high? From too many weights? We change one at a time. The
+# Does overfitting come from a learning rate that is too high, or from too many weights? We change one at a time. The
 # network with half the channels has about a quarter of the weights.
 
 # %%
@@ -861,19 +862,20 @@ claim(
     all(curve[-1] < full[name][1] for name, curve in curves.items()),
     "all four rise to a peak and fall after it",
 )
-claim(abs(full["lr 1e-2"][0] - oracle) < oracle / 2, "lr x 10: the peak moves by less than half of its step")
+claim(abs(full["lr 1e-2"][0] - oracle) < oracle / 2, "lr x 10: the peak moves by less than half of its step number")
 claim(
     min(full["lr 3e-4"][0], full["half the channels"][0]) > 1.5 * oracle
     and max(full["lr 3e-4"][1], full["half the channels"][1]) < best,
-    "a smaller rate and a smaller network: the peak is more than 1.5 times as late, and lower",
+    "with a smaller rate or a smaller network, the peak comes more than 1.5 times as late, and is lower",
 )
 
 # %% [markdown]
-# Neither the rate nor the number of weights makes the fall go away; they move it. Ten times the rate rises earlier and
-# falls hardly earlier. The smaller network still has more weights than $y$ has numbers, and is late in everything.
+# Neither a different rate nor fewer weights make the fall go away; they move it. With ten times the rate, PSNR rises
+# earlier but falls hardly any earlier. The smaller network still has more weights than $y$ has numbers, and it is late
+# in everything.
 #
-# Now you. Change `rate` and `budget`; the same run with sliders follows. The panel lives only in a running notebook.
-# Nothing after it depends on it.
+# Now it is your turn: change `rate` and `budget`. The same run with sliders follows. The panel works only in a running
+# notebook, and nothing after it depends on it.
 
 # %%
 rate, budget = 3e-3, pick(smoke=8, laptop=120, paper=400)  # <- your turn
@@ -889,8 +891,8 @@ panel("denoising", method="vanilla", methods=["vanilla"], lr=rate, steps=budget,
 # %% [markdown]
 # ## Spread over seeds
 #
-# Weights and input are random. Another seed is another network, another way, another image. The noise in $y$ stays the
-# same here.
+# Weights and input are random, so another seed means another network, another path and another image. The noise in $y$
+# stays the same here.
 
 # %%
 seeds = (0, 1, 2)
@@ -914,21 +916,22 @@ print("std".rjust(8) + "".join(f"{value:>16.2f}" for value in deviation.tolist()
 lost = rows[:, :1] - rows  # dB to the oracle of the same seed, (seeds, rules)
 claim(lost[:, 3].min() > 2, "for each seed the oracle is more than 2 dB above the final output")
 claim(lost[:, 1].max() < 1, "for each seed the discrepancy principle loses less than 1 dB to the oracle")
-claim(0.5 < lost[:, 2].max() < 3, "the window of 10 loses more than 0.5 dB on one of the seeds, on each less than 3")
+claim(0.5 < lost[:, 2].max() < 3, "the window of 10 loses more than 0.5 dB on some seed, and less than 3 dB on each")
 claim(lost[:, 1].max() < lost[:, 2].max(), "the discrepancy principle loses less on its worst seed than that window")
 claim(0.2 < deviation[0] < 2, "the oracle's standard deviation over the seeds is between 0.2 and 2 dB")
 
 # %% [markdown]
-# Overfitting survives the change of seed, and so does the discrepancy principle. The window of 10, which we chose on
-# seed 0 with the truth in sight, loses between 0.7 and 1.8 dB to the oracle on the three seeds: judge a setting on
-# runs that did not choose it.
+# Overfitting survives the change of seed, and so does the discrepancy principle. We chose the window of 10 on seed 0,
+# with the truth in sight. It loses between 0.7 and 1.8 dB to the oracle on the three seeds, so judge a setting on runs
+# that did not choose it.
 #
-# Three values estimate a standard deviation poorly, and still tell one thing: a lead of a tenth of a dB on one seed
-# is no lead. Report mean and deviation, say over what they are taken (seeds, here; not pictures), and how many there
-# were.
+# Three values estimate a standard deviation poorly, but they still tell us one thing: a lead of a tenth of a dB on one
+# seed is no lead. Report the mean and the deviation, say over what they are taken (here over seeds, not pictures), and
+# say how many there were.
 #
-# The same seed gives the same bits, on one machine with one thread. Change the order of additions, by another number of
-# threads or a GPU, and the last bit changes. How far does it grow? We move the input by a ten-millionth of its size.
+# On one machine with one thread, the same seed gives the same bits. Another number of threads, or a GPU, changes the
+# order of additions, and with it the last bit. How far does this change grow? We move the input by a ten-millionth of
+# its size.
 
 # %%
 f, z = draw(lite, seed=0)
@@ -945,19 +948,20 @@ claim(gaps[0] > 100 * untrained, "the first step of Adam alone amplifies the dif
 claim(abs(psnr(moved[-1]) - quality[len(moved) - 1]) < 1, "after 100 steps the PSNR differs by less than 1 dB")
 
 # %% [markdown]
-# Most of it happens in the first step. Adam divides a gradient by its own running size, so its first step moves every
-# weight by `lr`, whatever the size of the gradient: only the sign counts. A weight whose gradient is zero up to
-# rounding goes one way or the other.
+# Most of the growth happens in the first step. Adam divides a gradient by its own running size, so its first step
+# moves every weight by `lr`, whatever the size of the gradient: only the sign counts. A weight whose gradient is zero
+# up to rounding may go either way.
 #
-# So your numbers may differ from the stored ones in the first digit after the point, and your best step by some. That
-# is why every claim here has a tolerance.
+# So your numbers may differ from the stored ones in the first digit after the point, and your best step may be
+# another. That is why every claim here has a tolerance.
 
 # %% [markdown]
 # ## What went wrong, and why
 #
-# ### The variance that was least before there was an image
+# ### The variance was least before there was an image
 #
-# In the section above the short windows did best. We use them at the smaller rate, where the image forms later.
+# In the section on the moving variance, the short windows did best. Now we use them at the smaller rate, where the
+# image forms later.
 
 # %%
 slow_run, slow_quality = runs["lr 3e-4"], curves["lr 3e-4"]
@@ -983,14 +987,14 @@ show(
 )
 
 # %% [markdown]
-# At the smaller rate the outputs move little for a moment while colours are still wrong, and the shortest window takes
-# that for the end. No window is right at both rates. The variance says "the outputs rest"; that the image is done is
-# our guess.
+# At the smaller rate, the outputs move little for a moment while the colours are still wrong, and the shortest window
+# mistakes this for the end. No window is right at both rates. The variance only says that the outputs rest; that the
+# image is done is our guess.
 #
 # ### The network that was switched to evaluation (stretch)
 #
-# Somebody builds the U-Net with PyTorch's default BatchNorm, trains, and calls `f.eval()` before saving the image, as
-# one does with a classifier.
+# Somebody builds the U-Net with PyTorch's default BatchNorm, trains it, and calls `f.eval()` before saving the image,
+# as one does with a classifier.
 
 # %%
 f, z = draw(lite, seed=0)
@@ -1009,7 +1013,7 @@ print(f"as trained {psnr(trained):.2f} dB, after f.eval() {psnr(switched):.2f} d
 # %%
 claim(
     float((trained - run[oracle - 1]).abs().max()) < (1e-6 if device() == "cpu" else 0.1),
-    "while it trains this network is ours: the same output at the best step within 1e-6 (0.1 on a GPU)",
+    "while it trains, this network equals ours: the same output at the best step within 1e-6 (0.1 on a GPU)",
     needs="smoke",
 )
 claim(psnr(switched) < psnr(trained) - 2, "f.eval() alone costs more than 2 dB")
@@ -1019,11 +1023,11 @@ with torch.no_grad():
 claim(unchanged, "the library's network gives the same output with eval() as without, bit for bit", needs="smoke")
 
 # %% [markdown]
-# PyTorch's default BatchNorm keeps running averages of mean and variance for later use, over about the last ten steps,
-# and `eval()` normalises by these instead of by the picture itself. But the averages belong to weights that have moved
-# on, and each layer passes its mismatch to the next. For a classifier, which sees many pictures and is evaluated when
-# its weights have come to rest, that is what one wants. Here there is one picture, so there is nothing to average: the
-# library's BatchNorm has `track_running_stats=False`.
+# PyTorch's default BatchNorm keeps running averages of mean and variance for later use, over about the last ten steps.
+# After `eval()` it normalises by these averages instead of by the picture itself. But the averages belong to weights
+# that have since moved on, and each layer passes its mismatch to the next. For a classifier, which sees many pictures
+# and is evaluated when its weights have come to rest, this is what one wants. Here there is one picture, so there is
+# nothing to average, and the library's BatchNorm has `track_running_stats=False`.
 
 # %% [markdown]
 # ## Quiz
@@ -1038,20 +1042,21 @@ quiz("02")
 # %% [markdown]
 # ## What you can now say
 #
-# Take out your predictions.
+# Compare these answers with your predictions.
 #
-# 1. Not by its minimum: there the noise is back. It learns the image faster than the noise, and somebody stops it.
-# 2. The photograph first, white noise last of the three; the factor is printed above. Before any step the photograph is
-#    a direction in which the network moves faster than in that of white noise.
-# 3. No: with ten times the learning rate the peak came at almost the same step. With a third of it the peak came
-#    later, and was lower. Measure it before you believe a rule.
-# 4. The data term, if the noise level is known; the moving variance, if not. Both can fail: the first with a wrong
-#    $\sigma$, the second with a window that does not suit the run.
+# 1. Not by its minimum, where the noise is back. The network learns the image faster than the noise, and somebody
+#    stops it in time.
+# 2. The photograph first, and white noise last of the three; the factor is printed above. Before any step, the network
+#    moves faster in the direction of the photograph than in that of white noise.
+# 3. No: with ten times the learning rate, the peak came at almost the same step. With a third of it, the peak came
+#    later and was lower. Measure such a rule before you believe it.
+# 4. The data term if the noise level is known, and the moving variance if it is not. Both can fail: the first with a
+#    wrong $\sigma$, the second with a window that does not suit the run.
 #
-# - You can write DIP in twenty lines, bit for bit what the library runs.
+# - You can write DIP in twenty lines that give, bit for bit, what the library runs.
 # - You can tell missing image from fitted noise.
-# - You can name the rule behind a PSNR: final, blind or oracle. And you ask for it when you read a table.
-# - You can report a mean with its spread over seeds, and say what it is a spread of.
+# - You can name the rule behind a PSNR (final, blind or oracle), and you ask for it when you read a table.
+# - You can report a mean with its spread over seeds, and say what this spread measures.
 
 # %% [markdown]
 # ## References

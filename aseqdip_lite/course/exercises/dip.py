@@ -18,11 +18,11 @@ def share(f, x, n):
     return {
         None: along / size**2,
         "the sign: f - x, so that f = y = x + n has share 1": -along / size**2,
-        "x is still in it: the noise that was fitted is a part of f - x, not of f": (f * n).sum() / size**2,
+        "you projected f, which contains x: the fitted noise is a part of f - x": (f * n).sum() / size**2,
         "||n|| must be squared: with f = x + n the share has to be 1": along / size,
-        "that is the size of the whole error, which also holds image that is not yet fitted: project f - x on n":
+        "that is the size of the whole error, which also contains missing image: project f - x on n":
             [error.square().sum() / size**2, error.norm() / size],
-        "that is the cosine of the angle between error and noise: it does not grow when the error does":
+        "that is the cosine of the angle between error and noise, which does not grow with the error":
             along / (error.norm() * size),
     }
 
@@ -43,12 +43,12 @@ def discrepancy(data, noise_std, m):
     return {
         None: right,
         "the level is too low: data is a sum over m entries, so multiply sigma^2 by m": first_below(data, noise_std**2),
-        "the level is too high: sigma is squared, E||n||^2 = m sigma^2": first_below(data, m * noise_std),
-        "the norm against its square: data is a square, and so is its level m sigma^2":
+        "sigma must be squared in the level: E||n||^2 = m sigma^2": first_below(data, m * noise_std),
+        "that compares a norm with a square: data is a square, and so is its level m sigma^2":
             [first_below(data, m**0.5 * noise_std), first_below([value**0.5 for value in data], m * noise_std**2)],
-        "at the level counts, too: the first entry that is not above it":
+        "an entry at the level also counts: take the first entry that is not above it":
             first_below(data, math.nextafter(m * noise_std**2, 0)),
-        "where the data term never reaches the noise's energy there is no such step: return None":
+        "if the data term never reaches the noise's energy, there is no such step: return None":
             [right or len(data), right or 0, right or 1],
         "steps count from 1: the first entry of the curve is step 1": right and right - 1,
         "that is a later step: the first one at or below the level is the one to stop at":
@@ -57,8 +57,8 @@ def discrepancy(data, noise_std, m):
 
 
 @exercise("dip.path", [(1.0, 2), (0.5, 5), (3.0, 100)], tol=1e-4, otherwise=(
-    "a drops out; what is left is ||v||^2 times the variance of 1, ..., W: their mean square is (W + 1)(2 W + 1) / 6, "
-    "their mean (W + 1) / 2"))
+    "a drops out, which leaves ||v||^2 times the variance of 1, ..., W: their mean square is (W + 1)(2 W + 1) / 6, "
+    "and their mean is (W + 1) / 2"))
 def path(speed, W):
     """A function (speed, W) -> variance of W points x_t = a + t v on a straight line, ||v|| = speed, t = 1, ..., W."""
     spread = (W**2 - 1) / 12
@@ -66,7 +66,8 @@ def path(speed, W):
         None: speed**2 * spread,
         "the norm is squared: twice the speed gives four times the variance": speed * spread,
         "that is a path in continuous time; W points have the variance (W^2 - 1) / 12: try W = 1": speed**2 * W**2 / 12,
-        "divided by W - 1: the moving variance is the mean over the window, divided by W": speed**2 * W * (W + 1) / 12,
+        "you divided by W - 1: the moving variance is a mean over the window, so divide by W":
+            speed**2 * W * (W + 1) / 12,
         "that is the mean of ||t v||^2 alone: subtract the square of the mean": speed**2 * (W + 1) * (2 * W + 1) / 6,
         "that is the standard deviation: the variance is its square": speed * math.sqrt(spread),
     }
@@ -94,7 +95,7 @@ STOPS = (
 
 
 @exercise("dip.stop", STOPS, stepwise=True, form=", (pick, stop)", otherwise=(
-    "keep the least value and its step; a smaller one starts the wait anew, after `patience` steps without, stop"))
+    "keep the least value and its step; a smaller value restarts the wait; after `patience` steps without one, stop"))
 def stop(variance, patience):
     """A function (variance, patience) -> (pick, stop): early stopping on the curve of a moving variance.
 
@@ -108,22 +109,22 @@ def stop(variance, patience):
         None: (pick, stop),
         "the image to return is the one at the minimum, `patience` steps before the stop":
             (stop or len(variance), stop),
-        "at step 7 the run has ended: what the variance does later nobody sees": [(least, stop), (least, beyond)],
+        "at step 7 the run has ended: nobody sees what the variance does later": [(least, stop), (least, beyond)],
         "steps count from 1: the first entry of the curve is step 1": (pick - 1, stop and stop - 1),
-        "NaN is no minimum: before a whole window there is no variance":
+        "NaN is not a minimum: there is no variance before a whole window":
             [early_stop(variance, patience, nan=0.0), early_stop(variance, patience, nan=-math.inf)],
         "count the steps since the minimum: stop at pick + patience":
             [(pick, late), early_stop(variance, patience - 1)],
-        "an equal value is no new minimum: only a smaller one starts the wait anew":
+        "an equal value is not a new minimum: only a smaller one restarts the wait":
             early_stop(variance, patience, equal=True),
-        "while the variance still falls there is no stop: return None for it":
+        "while the variance is still falling there is no stop: return None for `stop`":
             [(pick, stop or len(variance)), (pick, stop or len(variance) + patience)],
     }
 
 
 @exercise("dip.path:sample", [(1.0, 2), (0.5, 5), (3.0, 100)], tol=1e-4, otherwise=(
     "a drops out; the sum of squares about the mean is ||v||^2 W (W^2 - 1) / 12: divide it by W - 1"),
-          instead="take the sample variance: divide the sum of squared distances from the mean by W - 1, not by W",
+          instead="return the sample variance: divide the sum of squared distances from the mean by W - 1, not by W",
           solution="lambda speed, W: speed**2 * W * (W + 1) / 12")
 def sample_path(speed, W):
     """A function (speed, W) -> sample variance of x_t = a + t v, ||v|| = speed, t = 1, ..., W, divided by W - 1."""
@@ -131,8 +132,8 @@ def sample_path(speed, W):
     return {
         None: right,
         "the norm is squared: twice the speed gives four times the variance": right / speed,
-        "divided by W: here the sum of squares is divided by W - 1": speed**2 * (W**2 - 1) / 12,
-        "that is a path in continuous time; W points are asked for": speed**2 * W**2 / 12,
+        "you divided by W: here the sum of squares is divided by W - 1": speed**2 * (W**2 - 1) / 12,
+        "that is a path in continuous time; the question is about W points": speed**2 * W**2 / 12,
         "subtract the square of the mean: t = 1, ..., W has the mean (W + 1) / 2":
             [speed**2 * (W + 1) * (2 * W + 1) / 6, speed**2 * W * (W + 1) * (2 * W + 1) / (6 * (W - 1))],
         "that is the standard deviation: the variance is its square": math.sqrt(right),
