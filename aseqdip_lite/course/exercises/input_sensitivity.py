@@ -24,13 +24,13 @@ def image(seed, shape=(1, 1, 9, 10)):
 @exercise("input.eps", [(1e-5, 10.0), (1e-5, 0.01), (1e-3, -3.0)], tol=1e-5, otherwise=(
     "divide numerator and denominator of (c u - c mean(u)) / sqrt(c^2 var(u) + eps) by |c|"))
 def eps(eps, c):
-    """A function (eps, c) -> the eps of the first BatchNorm with which f(z) is what f(c z) is with eps."""
+    """A function (eps, c) -> the eps of the first BatchNorm for which f(z) equals f(c z) with the given eps."""
     return {
         None: eps / c**2,
-        "upside down: a large c makes eps unimportant, so the eps that does the same must be smaller": eps * c**2,
+        "upside down: a large c makes eps unimportant, so the eps with the same effect must be smaller": eps * c**2,
         "eps stands beside the variance, and the variance grows with the square of c": [eps / abs(c), eps / c],
-        "mean and standard deviation grow with c, eps does not: it means something else beside c^2 var(u)": eps,
-        "eps = 0 is the limit of large c only: for c = 1 nothing may change": 0.0,
+        "mean and standard deviation grow with c, but eps does not, so its weight beside c^2 var(u) changes": eps,
+        "eps = 0 is only the limit of large c: for c = 1 nothing may change": 0.0,
     }
 
 
@@ -50,8 +50,8 @@ def far(x):
     """A function x -> z with ||z - x|| >= 2 ||x|| that is as good an input as x, however small eps: a real multiple."""
     return {
         None: 3 * x,
-        "0 is a multiple of x too, but the one that keeps nothing: BatchNorm cannot scale it up again": 0 * x,
-        "not a multiple of x: the normalised output of the first layer is then another one": x + 3 * x.roll(1, -1),
+        "0 is also a multiple of x, but the one that keeps nothing: BatchNorm cannot scale it up again": 0 * x,
+        "not a multiple of x, so the normalised output of the first layer is different": x + 3 * x.roll(1, -1),
         "a complex factor mixes the real and the imaginary channel: the first convolution then sees another image. "
         "Take a real one": 3j * x,
     }
@@ -79,15 +79,15 @@ def sigma(z, x, c):
         None: right,
         "a complex pixel has two components, and each has variance sigma^2": root(left / n),
         "that is sigma^2: take the root": right and left / (2 * n),
-        "that is right for c = 1 only: c x lies |c - 1| ||x|| away from x already, before any noise":
+        "that is right only for c = 1: c x lies |c - 1| ||x|| away from x even before any noise":
             distance / (2 * n) ** 0.5,
-        "squares of distances add, not the distances: <x, n> is 0 in the mean, so the mixed term drops out":
+        "the squares of the distances add up, not the distances: <x, n> is 0 in the mean, so the mixed term drops out":
             right and (distance - off) / (2 * n) ** 0.5,
         "c x lies |c - 1| ||x|| away from x, not |c| ||x||": root((distance**2 - (c * own) ** 2) / (2 * n)),
-        "noise makes the distance larger: take off what c x has of it": root((distance**2 + off**2) / (2 * n)),
+        "noise makes the distance larger: subtract the part that c x has": root((distance**2 + off**2) / (2 * n)),
         "||x|| is missing: c x lies |c - 1| ||x|| away from x": root((distance**2 - (c - 1) ** 2) / (2 * n)),
-        "that belongs to the whole image; sigma belongs to one component of one pixel": root(left),
-        "that is relative to ||x||: sigma is in the units of z":
+        "that is for the whole image; sigma is for one component of one pixel": root(left),
+        "that is relative to ||x||: sigma has the units of z":
             [right and right / own, right and left**0.5 / own],
         "c x alone may lie farther from x than z does: then there is no such sigma, return None":
             [math.nan if right is None else right, right or 0.0, root(abs(left) / (2 * n)),
@@ -138,7 +138,7 @@ def first_drop(psnr, top=None):
           nothing="not answered yet: your function returns None for every curve",
           otherwise=lambda step, psnr: (
               "a curve that ends below its maximum has an onset: yours finds none" if step is None else
-              "the onset is where the averaged curve drops below its own maximum by 0.1 dB for the last time, about "
+              "the onset is where the averaged curve drops to 0.1 dB below its own maximum for the last time, about "
               f"step {overfitting_start(psnr)}"))
 def onset(psnr):
     """A function of a PSNR curve -> first step after which its mean over 50 steps stays over 0.1 dB below its maximum.
@@ -149,8 +149,8 @@ def onset(psnr):
     return {
         None: right,
         "a curve that still rises at its end has no onset: return None": right or len(psnr),
-        "a curve that falls, but comes back to its maximum has no onset: return None": drops,
-        "the curve comes back after that drop: the onset is the last one, from which it stays below":
+        "a curve that falls but returns to its maximum has no onset: return None": drops,
+        "the curve comes back after that drop: the onset is the last drop, after which it stays below":
             [right and drop for drop in drops],
         "that is the step of the maximum: the onset is where the curve has fallen by 0.1 dB for good":
             right and int(np.argmax(psnr)) + 1,
@@ -168,7 +168,7 @@ def scans_of(shift):
 
 
 def scans():
-    """Two simulated scans of unlike phase, of other slices in each variant: [(Observation, truth in units of y)]."""
+    """Two simulated scans of different phase, of other slices in each variant: [(Observation, truth in units of y)]."""
     return scans_of(SHIFT.get())
 
 
@@ -187,16 +187,16 @@ def kind(z, observation):
 
 
 @exercise("input.blind", lambda: [(observation,) for observation, _ in scans()], (
-    "the input has little to do with the image: |<z, x>| / (||z|| ||x||), both without their means, is small or no "
-    "larger than with the image of another scan. What brings y back into image space?"),
+    "the input has little to do with the image: |<z, x>| / (||z|| ||x||), both without their means, is small, or no "
+    "larger than for the image of another scan. What takes y back to image space?"),
           trait=kind, form=": an image is expected")
 def blind(observation):
     """A function of an Observation -> input (1, 1, H, W) that is like the image, made without the truth."""
     z = observation.start
     return {
         None: z,
-        "an observation holds A, y, start, scale and noise_std, and no truth": lambda: observation.truth,
-        "y itself lies in k-space, and A^H brings it back to an image": observation.y,
+        "an observation contains A, y, start, scale and noise_std, but not the truth": lambda: observation.truth,
+        "y itself lies in k-space, and A^H takes it back to an image": observation.y,
         "the network has a channel for the real and one for the imaginary part: the input must be complex": z.abs(),
         "the same number at every pixel: such an input tells the network nothing about the image": torch.ones_like(z),
     }
@@ -204,15 +204,15 @@ def blind(observation):
 
 @exercise("input.eps:divided", [(1e-5, 10.0), (1e-5, 0.01), (1e-3, -3.0)], tol=1e-5, otherwise=(
     "multiply numerator and denominator of (u / c - mean(u) / c) / sqrt(var(u) / c^2 + eps) by |c|"),
-          instead="the input is divided by c: return the eps with which f(z) is what f(z / c) is with the given eps",
+          instead="the input is divided by c: return the eps for which f(z) equals f(z / c) with the given eps",
           solution="lambda eps, c: eps * c**2")
 def eps_divided(eps, c):
-    """A function (eps, c) -> the eps of the first BatchNorm with which f(z) is what f(z / c) is with eps."""
+    """A function (eps, c) -> the eps of the first BatchNorm for which f(z) equals f(z / c) with the given eps."""
     return {
         None: eps * c**2,
-        "upside down: dividing by a large c makes eps important, so the eps that does the same must be larger":
+        "upside down: dividing by a large c makes eps important, so the eps with the same effect must be larger":
             eps / c**2,
         "eps stands beside the variance, and the variance falls with the square of c": [eps * abs(c), eps * c],
-        "mean and standard deviation fall with c, eps does not: it means something else beside var(u) / c^2": eps,
-        "eps = 0 is the limit of small c only: for c = 1 nothing may change": 0.0,
+        "mean and standard deviation fall with c, but eps does not, so its weight beside var(u) / c^2 changes": eps,
+        "eps = 0 is only the limit of small c: for c = 1 nothing may change": 0.0,
     }
