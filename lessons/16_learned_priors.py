@@ -4,23 +4,23 @@
 # ---
 
 # %% [markdown]
-# # Learned priors: what a network knows that has seen images
+# # Learned priors: what a network that has seen images knows
 #
 # {colab}
 #
 # **After this lesson you can**
 #
 # - turn one denoiser into an estimate of the noise, a score, and a step to a cleaner image;
-# - say where DDNM, DPS, Score-MRI and MCG let the data in, each in one line;
-# - tell a sample from an estimate, and test without knowing the posterior whether samples spread far enough;
-# - read a table of a trained prior where it was trained and where it was not;
-# - add up the whole bill, training included, against a method that needs no training images.
+# - say in one line each where DDNM, DPS, Score-MRI and MCG use the data;
+# - tell a sample from an estimate, and test whether samples spread far enough without knowing the posterior;
+# - read a table of results for a trained prior, both where it was trained and where it was not;
+# - add up the whole bill, training included, and compare it with a method that needs no training images.
 #
-# **You need** lessons 06 (aSeqDIP) and 07 (MRI); lesson 09 on denoisers and 13 on a trained autoencoder help. From
+# **You need** lessons 06 (aSeqDIP) and 07 (MRI); lessons 09 (denoisers) and 13 (a trained autoencoder) help. From
 # statistics: mean and variance, Gaussian densities.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a
-# GPU. To work through it, take 90 minutes.
+# GPU. To work through it, take 90 minutes; without the sections marked *stretch*, 80.
 #
 # **Data** slices of Colin27 (Holmes et al. 1998; BSD-3-Clause); an MR slice of an abdomen from pydicom's test files
 # (MIT); weights that ship with the course, trained on other slices of Colin27; stored results of the course. Code
@@ -51,46 +51,49 @@ banner()
 # %%
 show(
     drawings.samplers(),
-    alt="""A round: a noisy image of a head goes into a box, denoiser D of x and s, and comes out clean; an arrow leads
-        back, again at a lower level. Below, an image of the data y and three boxes with dashed arrows up to where they
-        act. To the noisy image: Score-MRI and MCG. To the denoiser: DPS and MCG, the slope of the misfit through D. To
-        the clean image: DDNM, what A sees is replaced.""",
+    alt="""A loop: a noisy image of a head goes into a box, the denoiser D of x and s, and comes out clean; an arrow
+        leads back, again at a lower level. Below, an image of the data y and three boxes, with dashed arrows up to the
+        places where they act. At the noisy image: Score-MRI and MCG. At the denoiser: DPS and MCG, with the slope of
+        the misfit through D. At the clean image: DDNM, which replaces what A sees.""",
 )
 
 # %% [markdown]
-# **One denoiser, four methods.** All of them begin with pure noise and call the same trained network at ever lower
-# levels of noise. They differ in where they let the data $y$ in. This lesson asks what the network knows, how one
-# would notice that it does not, and what it costs.
+# **One denoiser, four methods.** All four begin with pure noise and call the same trained network at lower and lower
+# levels of noise. They differ in where they use the data $y$. This lesson asks what the network knows, how you would
+# notice that it does not know enough, and what it costs.
 
 # %% [markdown]
 # ## Predict first
 #
-# Write your guesses down; the last section asks for them again.
+# Write down your guesses; the last section returns to them.
 #
 # 1. A prior was trained on eighteen slices of one head. Where will it lose most of its lead: on another contrast, on
-#    another organ, on another sampling pattern, or at twice the acceleration?
-# 2. Eight samples of a posterior, and their mean. Which is nearer to the truth, and by how many decibels?
-# 3. How often does the truth of a pixel lie outside of all eight?
+#    another organ, with another sampling pattern, or at twice the acceleration?
+# 2. You draw eight samples from a posterior and take their mean. Which is closer to the truth, the mean or a sample,
+#    and by how many decibels?
+# 3. How often does the truth of a pixel lie outside the range of all eight?
 # 4. A small disc is pasted into a brain. How much of its contrast survives a prior that has never seen such a disc?
-# 5. Training costs a quarter of an hour. After how many reconstructions has it paid, against aSeqDIP?
+# 5. Training takes a quarter of an hour. After how many reconstructions has it paid for itself, compared with aSeqDIP?
 
 # %% [markdown]
 # ## One denoiser
 #
-# Let $x_0$ be an image as the training had them, and $n$ white noise of deviation 1. A network is trained to give
+# Let $x_0$ be an image like those of the training set, and $n$ white noise of standard deviation 1. A network is
+# trained to return
 #
 # $$D(x; s) \approx \mathbb E[x_0 \mid x], \qquad x = x_0 + s\, n,$$
 #
-# for every level $s$ from 0.003 to 10 at once. That is all the training there is. Everything else is arithmetic:
+# for every level $s$ from 0.003 to 10 at once. This is the only training. Everything else is arithmetic:
 #
 # | what | formula |
 # |---|---|
-# | the noise, as estimated | $(x - D)/s$ |
+# | the estimated noise | $(x - D)/s$ |
 # | the score, the slope of $\log p_s(x)$ | $(D - x)/s^2$ (Tweedie's formula) |
-# | a step to a lower level | keep a part of the noise, or draw it anew |
+# | a step to a lower level | keep part of the noise, or draw it afresh |
 #
-# In words: a denoiser knows in which direction images are. Here $p_s$ is the density of $x$. Take a slice that the
-# training has not seen, four millimetres from the nearest one that it has, in a scan with all samples and no noise.
+# Here $p_s$ is the density of $x$. In words: a denoiser knows in which direction images lie. We try it on a slice that
+# was not in the training set; the nearest training slice is four millimetres away. The scan has all its samples and no
+# noise.
 
 # %%
 size, coils = pick(smoke=32, laptop=96, paper=96), 8
@@ -124,13 +127,16 @@ claim(
 )
 
 # %% [markdown]
-# Papers write the same thing in other units. DDPM's images are
-# $u = \sqrt{\bar\alpha}\, x_0 + \sqrt{1 - \bar\alpha}\, n$, which keep their size, if images have the variance 1,
-# and its network returns the noise. That is no other network: it is $D$, called in the right unit.
+# **Two minutes.** Suppose that $D(x; s)$ is exactly $\mathbb E[x_0 \mid x]$. What does it return for $s \to 0$, and
+# what for a very large $s$? (In the first case $x$ says everything about $x_0$, in the second nothing.)
+#
+# Papers write the same thing in other units. In DDPM the images are
+# $u = \sqrt{\bar\alpha}\, x_0 + \sqrt{1 - \bar\alpha}\, n$, whose size stays the same if images have variance 1, and
+# the network returns the noise. But this is not another network: it is $D$, called in the right unit.
 #
 # ### Exercise 1: another unit
 #
-# Given $u$, the number $\bar\alpha$ (`abar`) and $D$, a function `D(x, s)`: return the estimate of $n$.
+# You are given $u$, the number $\bar\alpha$ (`abar`) and $D$, a function `D(x, s)`. Return the estimate of $n$.
 
 
 # %% tags=["exercise"]
@@ -146,26 +152,29 @@ check("learned.eps", my_eps)
 # %% [markdown]
 # ## Four ways to let the data in
 #
-# Without data the round would end at *some* head. With them:
+# Without data, the loop would end at *some* head. The data can enter in four ways:
 #
 # | method | where $y$ enters | a step needs |
 # |---|---|---|
 # | Score-MRI, 2022 | in the noisy image, twice a step: $x \leftarrow x + A^H(y - Ax)$ | two calls of $D$ |
 # | DPS, 2023 | through $D$: $x \leftarrow x - w\,\nabla_x \lVert y - A\,D(x; s)\rVert$ | a call and its gradient |
-# | MCG, 2022 | both, but of the slope only what $A$ does not see | two calls, a gradient |
+# | MCG, 2022 | in both places, but it keeps only the part of the slope that $A$ does not see | two calls, a gradient |
 # | DDNM, 2023 | in the clean image: $x_0 \leftarrow x_0 + A^+(y - Ax_0)$ | one call |
 #
-# Each is reasonable and none is exact. Score-MRI puts clean data into an image that is noisy. DPS judges the noisy
-# image by the misfit of its clean estimate. DDNM believes $y$ wholly wherever $A$ sees anything; with noise in $y$ it
-# has to be damped. The library damps it as a Gaussian would: if $x_0$ is known up to the variance $r^2$,
-# $r^2 = s^2 d^2/(s^2 + d^2)$ with $d$ the deviation of images (`sd`), and $y$ has the noise $\sigma$, then the mean of
-# both is
+# Each of them is reasonable and none is exact. Score-MRI puts clean data into a noisy image. DPS judges the noisy
+# image by the misfit of its clean estimate. DDNM believes $y$ completely wherever $A$ sees anything, so it has to be
+# damped if $y$ is noisy. The library damps it as if everything were Gaussian. Let $x_0$ be known up to the variance
+# $r^2 = s^2 d^2/(s^2 + d^2)$, where $d$ is the standard deviation of images (`sd`), and let $\sigma$ be the noise in
+# $y$. The mean that combines both is
 #
 # $$x_0' = x_0 + \left(A^HA + \tfrac{\sigma^2}{r^2} I\right)^{-1} A^H (y - A x_0).$$
 #
+# **Two minutes.** Take $A = I$. What is $x_0'$ for $\sigma = 0$, and what if $\sigma$ is much larger than $r$? (One
+# answer believes the data alone, the other the network alone.)
+#
 # ### Exercise 2: the damped step, for $A = I$
 #
-# Return $x_0'$ in denoising.
+# Return $x_0'$ for denoising.
 
 
 # %% tags=["exercise"]
@@ -179,7 +188,7 @@ def my_step(x0, y, s, sd, sigma):
 check("learned.step", my_step)
 
 # %% [markdown]
-# Not each of them is for every $A$:
+# Not every method works with every $A$:
 
 # %% tags=["nbval-check-output"]
 for name in ("score_mri", "dps", "mcg", "ddnm"):
@@ -187,15 +196,15 @@ for name in ("score_mri", "dps", "mcg", "ddnm"):
     print(f"{name:>9}: {', '.join(offered)}")
 
 # %% [markdown]
-# One slice each, one sample each, all with the library's settings; CT has a denoiser of its own. The residual is
-# $\lVert Ax - y\rVert / \lVert y \rVert$; that of the truth is the noise.
+# Now we take one slice for each task and one sample from each method, all with the library's settings; CT has a
+# denoiser of its own. The residual is $\lVert Ax - y\rVert / \lVert y \rVert$; the residual of the truth is the noise.
 
 # %%
 few = pick(smoke=3, laptop=None, paper=None)  # steps of a sampler, None: its own
 
 
 def sampler(name, task, **settings):
-    """A sampler with its default settings, but for the number of steps in smoke."""
+    """A sampler with its default settings, except for the number of steps in smoke."""
     return methods.configure(name, task, **settings, **(dict(steps=few) if few else {}))
 
 
@@ -230,16 +239,16 @@ claim(
 )
 
 # %% [markdown]
-# Do not rank them by this: one slice, one sample each, and numbers of levels from 100 to 200 where the papers use up
-# to 2000. What can be said is that one denoiser for each kind of image, trained for none of the four, serves all that
-# run there.
+# Do not rank the methods by this table: it shows one slice and one sample each, and it uses 100 to 200 levels where
+# the papers use up to 2000. What it does show is that one denoiser for each kind of image, trained for none of the
+# four, serves all the methods that run on that kind.
 
 # %% [markdown]
 # ## A sample is no estimate
 #
-# A sampler draws. Suppose that it were exact: its images $x_1, \dots, x_m$ are drawn from $p(x \mid y)$, and so is,
-# for all that $y$ says, the truth $x$. Let $v$ be the variance of a pixel under $p(x \mid y)$. Two independent draws
-# differ by $2v$ in the mean square:
+# A sampler draws at random. Suppose that it were exact: its images $x_1, \dots, x_m$ are then drawn from
+# $p(x \mid y)$, and so is the truth $x$, as far as $y$ can tell. Let $v$ be the variance of a pixel under
+# $p(x \mid y)$. Then the mean square difference of two independent draws is $2v$:
 #
 # $$\mathbb E\,|x_i - x|^2 = 2v, \qquad \mathbb E\,\Bigl|\tfrac1m\textstyle\sum_i x_i - x\Bigr|^2
 # = \bigl(1 + \tfrac1m\bigr) v .$$
@@ -249,7 +258,7 @@ claim(
 #
 # ### Exercise 3: what a mean gains
 #
-# How many dB is the mean of $m$ exact samples above one of them?
+# By how many dB does the mean of $m$ exact samples exceed a single one?
 
 
 # %% tags=["exercise"]
@@ -262,12 +271,12 @@ def my_gain(m):
 check("learned.gain", my_gain)
 
 # %% [markdown]
-# The same thought gives a test that needs no density at all. Put $m$ samples and the truth of a pixel in order. If all
-# $m + 1$ are drawn alike, each is as likely to be the first as any other.
+# The same idea gives a test that needs no density at all. Sort $m$ samples of a pixel together with its truth. If all
+# $m + 1$ values are drawn from the same distribution, each is equally likely to be the smallest.
 #
-# ### Exercise 4: outside of all samples
+# ### Exercise 4: outside all samples
 #
-# With which probability does the truth of a pixel lie outside of the range of $m$ exact samples?
+# What is the probability that the truth of a pixel lies outside the range of $m$ exact samples?
 
 
 # %% tags=["exercise"]
@@ -280,7 +289,7 @@ def my_outside(m):
 check("learned.outside", my_outside)
 
 # %% [markdown]
-# Now DDNM's samples, of two slices. It is another scan of brain-096 than above, with another mask.
+# Now look at DDNM's samples of two slices. The scan of brain-096 is not the one above; it has another mask.
 
 # %%
 count = pick(smoke=2, laptop=8, paper=16)
@@ -333,62 +342,70 @@ def draw_spread():
 
 show(
     draw_spread(),
-    alt="""Four pictures of a head: the mean of eight samples; one sample, with more grain; the deviation of all,
-        nearly even over the head; and on the same scale the error of the mean, brighter, and brightest along edges and
-        around the ventricles. Right, bars: how often so many samples lie below the truth; the first and the last bar
-        are far above the dashed line of exact samples, the others below it.""",
+    alt="""Four pictures of a head: the mean of eight samples; one sample, which has more grain; the deviation of all
+        samples, nearly even over the head; and on the same scale the error of the mean, which is brighter, most of all
+        along edges and around the ventricles. On the right, bars show how often a given number of samples lies below
+        the truth; the first and the last bar are far above the dashed line of exact samples, the others below it.""",
 )
 
 # %%
 usual = [found for (_, eta), found in tests.items() if eta == 0.85]
 claim(
     all(gain < priors.gain(count) and missed > 1.3 * priors.outside(count) for gain, missed, _ in usual),
-    "on both slices the mean gains less than that of exact samples would, and the truth lies outside of all samples "
+    "on both slices the mean gains less than the mean of exact samples would, and the truth lies outside all samples "
     "more than 1.3 times as often",
 )
-claim(all(ratio < 0.85 for *_, ratio in usual), "on both the spread is less than 0.85 of the error of the mean")
+claim(all(ratio < 0.85 for *_, ratio in usual), "on both slices the spread is less than 0.85 of the error of the mean")
 claim(
     tests["brain-096", 0.0][0] > priors.gain(count) and tests["brain-096", 0.0][1] > 1.3 * priors.outside(count),
-    "with eta 0 the mean gains more than that of exact samples would, and the truth is outside of all too often, too",
+    "with eta 0 the mean gains more than the mean of exact samples would, and again the truth lies outside all samples "
+    "more than 1.3 times as often",
 )
 
 # %% [markdown]
-# Gain, ranks and spread count complex numbers, as $y$ does; PSNR counts displayed magnitudes, so the two PSNRs of a row
-# differ by less than its gain. And the gain and spread / error are one test in two forms: the gain in dB is
-# `10 * log10(1 + (m - 1) / m * (spread / error) ** 2)`.
+# The gain, the ranks and the spread are computed from complex numbers, as $y$ is complex, but PSNR from displayed
+# magnitudes; so the two PSNRs of a row differ by less than its gain. Moreover, the gain and spread / error are the
+# same test in two forms: the gain in dB is `10 * log10(1 + (m - 1) / m * (spread / error) ** 2)`.
 #
-# With `eta` 0.85 the samples agree with each other more than with the truth: they are **overconfident**. Two slices and
-# one scan of each are no law, but nothing in the method promises otherwise: the network has seen few images, so its
-# prior may be too narrow, and each of the four ways to let $y$ in is an approximation. One thing can be read from the
-# sampler. In DDNM's step a share `eta` of the noise is drawn anew, and where $A$ sees nothing this alone makes the
-# spread too small (`methods/ddnm.py` has the number: for a white Gaussian prior 0.76 of the variance). The last row
-# draws none. Its samples do spread: by so much that the mean gains *more* than that of exact samples would, for each of
-# them is decibels worse. That is not what exact samples do, either: over all pixels they spread too far, and yet too
-# many truths lie outside, so the spread is not where the error is.
+# With `eta` 0.85 the samples agree with each other more than with the truth: they are **overconfident**. Two slices
+# with one scan each prove no law, but nothing in the method promises anything else: the network has seen few images,
+# so its prior may be too narrow, and each of the four ways to let $y$ in is an approximation. One cause can be read
+# from the sampler itself. In a step of DDNM a share `eta` of the noise is drawn afresh, and where $A$ sees nothing,
+# this alone makes the spread too small (`methods/ddnm.py` gives the number: for a white Gaussian prior, 0.76 of the
+# variance). In the last row, no noise is drawn afresh. Its samples do spread, so far that their mean gains *more* than
+# the mean of exact samples would, because each sample is decibels worse. But exact samples do not do that either: over
+# all pixels these samples spread too far, and yet too many truths lie outside their range, so the spread is not where
+# the error is.
 #
-# So a map of deviations says where samples differ. It is no map of errors, and no interval of confidence, unless its
-# ranks have been looked at, on images with a truth.
+# A map of deviations therefore shows where samples differ. It is not a map of errors, and it is not a confidence
+# interval unless its ranks have been checked on images whose truth is known.
 
 # %% [markdown]
 # ## Inside and outside
 #
-# Now the question that no table of the aSeqDIP paper asks: what if the image is not like the training? The rows below
-# were made with `scripts/learned_priors.py`, 96 pixels. The mask of a scan depends on its seed alone, so slices with
-# the same seed share it. "As trained" holds four slices of the head that the training has seen other slices of, three
-# scans each, so three masks. That flatters the trained methods: the nearest training slice is 4 to 10 mm away. aSeqDIP
-# has the settings that were found at 128 pixels. Each other row changes the image or the sampling:
+# Now we ask a question that no table of the aSeqDIP paper asks: what if the image is not like the training set? The
+# rows below were made with `scripts/learned_priors.py` at 96 pixels. The mask of a scan depends only on its seed, so
+# slices with the same seed share a mask. The row "as trained" contains four slices of the head whose other slices were
+# used for training, with three scans each and therefore three masks. This flatters the trained methods, because the
+# nearest training slice is only 4 to 10 mm away. aSeqDIP has the settings that were found at 128 pixels. Each of the
+# other rows changes the image or the sampling:
 #
-# - **other contrast**: two of these slices with bright and dark turned round within the head;
+# - **other contrast**: two of these slices, with bright and dark exchanged within the head;
 # - **other organ**: an MR slice of an abdomen;
 # - **phantom**: Shepp-Logan;
-# - **8x**, **equal spacing**, **points**: another acceleration or another pattern of sampling;
-# - in CT, from 30 views, with a denoiser of its own that has seen MR slices of the same head, read as attenuation, and
-#   random ellipses: two such slices; Shepp-Logan, in the row **ellipses**; **another head**, a real CT, so another
-#   person and another kind of image; the abdomen; and 18 views.
+# - **8x**, **equal spacing**, **points**: another acceleration or another sampling pattern;
+# - the CT rows: 30 views, and a denoiser of its own, trained on random ellipses and on MR slices of the same head,
+#   read as attenuation. **CT, as trained** has two such slices; **ellipses** is Shepp-Logan; **other head** is a real
+#   CT, so both the person and the kind of image are different; **other organ** is the abdomen; **18 views** has fewer
+#   views.
+#
+# **Two minutes.** Before you read the table: DDNM's prior has learned images, VarNet has learned the way from $y$ to
+# the image for one kind of mask, and total variation has learned nothing. Which of them should suffer from another
+# image, and which from another mask? (For each, ask what has changed of the things that it has learned.)
 
 # %% tags=["stored-result"]
 known = {"aSeqDIP": "aSeqDIP", "VarNet (18)": "VarNet", "total variation": "TV"}
-of_t3 = {"4 x": "as trained", "8 x": "8x", "phantom, 4 x": "phantom"}  # of the last two only aSeqDIP is not run again
+of_t3 = {"4 x": "as trained", "8 x": "8x", "phantom, 4 x": "phantom"}  # of the last two, aSeqDIP alone
 rows = [dict(row, part=of_t3[row["part"]], arm=known[row["arm"]]) for row in stored("T3")["ours"]["rows"]
         if row["arm"] in known and (row["part"] == "4 x" or row["arm"] == "aSeqDIP")]
 for row in stored("lesson16"):
@@ -404,7 +421,7 @@ def by_scan(part, arm):
 
 
 def gaps(part, arm, other="TV"):
-    """{image: [PSNR of an arm minus that of another one on the same scan]} of a part."""
+    """{image: [PSNR of an arm minus PSNR of another arm on the same scan]} of a part."""
     mine, theirs = (by_scan(part, name) for name in (arm, other))
     found = {}
     for image, seed in mine:
@@ -437,8 +454,8 @@ for name, found in inside.items():
 # %%
 claim(
     inside["DDNM"]["mean"] > inside["DDNM"]["floor"] and min(inside["DDNM"]["values"]) > 1,
-    "stored: as trained DDNM's mean of four is more than 1 dB above aSeqDIP on each of the four images, and above the "
-    "noise floor",
+    "stored: as trained, DDNM's mean of four is more than 1 dB above aSeqDIP on each of the four images, and the lead "
+    "is above the noise floor",
     needs="smoke",
 )
 kinds = ("other contrast", "other organ", "phantom")
@@ -446,47 +463,48 @@ lead = {part: table[part]["DDNM"] for part in parts}
 claim(
     all(lead["as trained"] > lead[part] + 2 for part in kinds) and lead["phantom"] < -1
     and all(lead["CT, as trained"] > lead[part] + 2 for part in ("CT, other head", "CT, other organ")),
-    "stored: of its lead over TV there, more than 2 dB are gone on three other kinds of image in MRI and on two in CT; "
-    "on the phantom in MRI DDNM is more than 1 dB below TV",
+    "stored: DDNM loses more than 2 dB of its lead over TV on three other kinds of image in MRI and on two in CT; on "
+    "the phantom in MRI it is more than 1 dB below TV",
     needs="smoke",
 )
 claim(
     all(table[part]["VarNet"] < -1 for part in kinds),
-    "stored: on each of the three VarNet is more than 1 dB below TV",
+    "stored: on each of the three kinds in MRI VarNet is more than 1 dB below TV",
     needs="smoke",
 )
 
 masks = ("8x", "equal spacing", "points")
 claim(
     all(lead[part] > 1 and table[part]["VarNet"] < -1 for part in masks) and lead["CT, 18 views"] > 1,
-    "stored: with each of three other samplings DDNM stays more than 1 dB above TV, with 18 views, too, and VarNet is "
-    "more than 1 dB below it",
+    "stored: with each of three other samplings in MRI, and with 18 views in CT, DDNM stays more than 1 dB above TV; "
+    "with each of the three VarNet is more than 1 dB below TV",
     needs="smoke",
 )
 
 # %% [markdown]
-# Read the rows. **As trained** DDNM's prior is worth decibels: all four images agree, and the lead is above the noise
-# floor. VarNet, trained on the same slices, is level with aSeqDIP. **Another kind of image** takes most of DDNM's lead
-# or all of it, while total variation, which knows only that edges are few, does what it always does. **Another
-# sampling** is another kind of change: DDNM's prior has never heard of masks, and it keeps a lead. VarNet has learned
-# the way from $y$ to the image for one kind of mask, and falls behind total variation in each of these rows. So "out
-# of distribution" is not one thing: ask what of it a method has learned.
+# Go through the rows. **As trained**, DDNM's prior is worth decibels: all four images agree, and the lead is above the
+# noise floor. VarNet, trained on the same slices, is level with aSeqDIP. **Another kind of image** takes away most or
+# all of DDNM's lead, while total variation, which knows only that edges are few, does what it always does. **Another
+# sampling** is a different kind of change. DDNM's prior knows nothing about masks, and it keeps a lead. VarNet has
+# learned the way from $y$ to the image for one kind of mask, and it falls behind total variation in each of these
+# rows. So "out of distribution" can mean different things: ask which of the things that a method has learned have
+# changed.
 #
-# A lead has two ends, and flat areas with sharp edges suit total variation. On Shepp-Logan in CT, whose ellipses the
-# denoiser *has* seen, DDNM leads by less than a decibel. So a part of what is missing on the phantom in MRI is total
-# variation's strength, and these rows cannot say how much.
+# A lead depends on both methods, and flat areas with sharp edges suit total variation. On Shepp-Logan in CT, whose
+# ellipses the denoiser *has* seen, DDNM leads by less than a decibel. So on the phantom in MRI a part of what DDNM
+# lacks is the strength of total variation, but these rows cannot say how large a part.
 #
-# Outside there are one or two scans a row and no noise floor: examples of what can happen, and no table of what will.
-# In MRI no other person's *head* is among them: the course has no second one. Where aSeqDIP ran, on one scan, it is
-# behind total variation, too.
+# Outside the training there are only one or two scans in a row, and no noise floor. These rows are examples of what
+# can happen, not a table of what will. In MRI they do not include the *head* of another person, because the course has
+# none. Where aSeqDIP ran, on one scan each, it too is behind total variation.
 
 # %% [markdown]
 # ### More data, more training
 #
-# The aSeqDIP paper prints one more comparison (Table 3): E2E-VarNet, a few gradient steps with trained corrections
+# The aSeqDIP paper prints another comparison (Table 3), with E2E-VarNet: a few gradient steps with trained corrections
 # between them, learned end to end for one kind of scan. With 8000 training slices it is 0.81 dB above aSeqDIP, with
-# 3000 it is 0.30 dB below. The course's miniature of it (experiment T3) has 18, 4 and 1 training slices, all trained
-# for equally many steps:
+# 3000 it is 0.30 dB below. The course has a miniature of it (experiment T3) with 18, 4 and 1 training slices, all
+# trained for the same number of steps:
 
 # %% tags=["stored-result"]
 t3 = stored("T3")
@@ -495,12 +513,13 @@ for found in t3["claims"]:
     print(f"{found['claim']}: {found['verdict']} ({found['why']})")
 
 # %% [markdown]
-# At these sizes more slices did not help VarNet: with all 18 it is level with aSeqDIP, and 18 slices are worse than 4
-# on all four images. Fewer slices were seen more often in as many steps, and their distances from the images differ,
-# too (`docs/REPRODUCTION.md`). A curve of quality against data says what was held fixed, or it says nothing.
+# At these sizes more slices did not help VarNet: with all 18 it is level with aSeqDIP, and it is worse with 18 slices
+# than with 4 on all four images. With fewer slices, each was seen more often in the same number of steps, and the
+# distances to the test images differ as well (`docs/REPRODUCTION.md`). A curve of quality against data says nothing
+# unless it states what was held fixed.
 #
-# And more steps on the same images? The shipped denoiser of CT, and the same training after its first steps, each as
-# the prior of DDNM. There is no noise in these data, so each image is a single scan:
+# What do more steps on the same images do? We compare the shipped denoiser of CT with an earlier state of the same
+# training, each as the prior of DDNM. These data contain no noise, so each image has a single scan:
 
 # %% tags=["stored-result"]
 stages = [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm.startswith("DDNM, ") and "one" not in arm]
@@ -517,23 +536,23 @@ for part in parts:
 # %%
 claim(
     all(gap > 0 for found in more.values() for gap in found),
-    "stored: on every scan of CT, inside and outside of the training, the longer training is better",
+    "stored: on every CT scan, inside and outside the training, the longer training is better",
     needs="smoke",
 )
 
 # %% [markdown]
-# One could expect that more training helps inside and harms outside, as a network learns its images by heart. It does
-# not show here: the real head and the abdomen gain, too, though the abdomen least. This is one training, stopped at
-# two places; where the curve turns, if it does, it cannot say.
+# You might expect longer training to help inside the training set and to harm outside it, because a network learns its
+# images by heart. That does not show here: the real head and the abdomen gain as well, though the abdomen gains least.
+# This is one training, stopped at two points; it cannot say where the curve turns, if it does.
 
 # %% [markdown]
 # ## What a prior removes
 #
-# A prior fills in what is likely. A small lesion is unlikely. So paste discs of 2.5 pixels' radius into two slices,
-# two brighter and two darker than their surroundings, and reconstruct with and without them, from the same mask and
-# noise. Let $t$ be the change of the truth, and $a$ that of the answer; the share
-# $\langle a, t\rangle / \langle t, t\rangle$ of the discs has arrived. The discs are no real lesions: **for teaching,
-# not for diagnosis.**
+# A prior fills in what is likely, and a small lesion is unlikely. So we paste discs with a radius of 2.5 pixels into
+# two slices, two brighter and two darker than their surroundings, and reconstruct each slice with and without them,
+# from the same mask and noise. Let $t$ be the change in the truth and $a$ the change in the answer; then
+# $\langle a, t\rangle / \langle t, t\rangle$ is the share of the discs that arrives in the answer. The discs are not
+# real lesions: **for teaching, not for diagnosis.**
 
 # %% tags=["stored-result"]
 lesions = [row for row in stored("lesson16") if "kept" in row]
@@ -558,36 +577,37 @@ show(
                 {name: f"{run.metrics['psnr']['final']:.2f} dB" for name, run in answers.items()},
                 zoom=(round(0.2 * size), round(0.3 * size), round(0.4 * size))),
     alt="""A slice of a brain with pasted discs, two of them enlarged: total variation, VarNet, the mean of four samples
-        of DDNM, and the truth, with errors below. The bright disc is there in all, paler than in the truth and washed
-        out; the dark one is hard to tell from its surroundings.""",
+        of DDNM, and the truth, with errors below. All show the bright disc, paler than in the truth and washed out;
+        the dark one is hard to tell from its surroundings.""",
 )
 
 # %%
 claim(
     all(value < 0.85 for values in share.values() for value in values) and min(share["DDNM"]) > max(share["VarNet"]),
-    "stored: no method lets more than 0.85 of the discs' contrast through, and VarNet less than DDNM on both slices",
+    "stored: no method lets more than 0.85 of the discs' contrast through, and VarNet lets less through than DDNM on "
+    "both slices",
     needs="smoke",
 )
 claim(
     all(abs(a - b) < 0.05 for a, b in zip(share["DDNM"], share["TV"], strict=True)),
-    "stored: on both slices DDNM keeps as much as total variation, within 0.05",
+    "stored: on both slices DDNM and total variation keep the same share, within 0.05",
     needs="smoke",
 )
 
 # %% [markdown]
-# About a fifth of the contrast is gone in the best of them. Total variation, which was trained on nothing, loses as
-# much: from a quarter of k-space a part of a small disc arrives only faintly. But hold the two tables side by side.
-# DDNM is decibels above total variation on this head, and keeps no more of what is not like the head. **PSNR is decided
-# by what fills the picture; four discs are a few pixels of it.** VarNet, trained on this head, too, keeps less than
-# either. Who looks for the unusual must measure the unusual. Eight discs on two slices say no more than that it can
-# happen.
+# Even the best method loses about a fifth of the contrast. Total variation, which was trained on nothing, loses as
+# much: a quarter of k-space carries a small disc only faintly. But compare the two tables. DDNM is decibels above
+# total variation on this head, and still it keeps no more of what is not like the head. **PSNR is decided by what
+# fills the picture, and four discs are only a few of its pixels.** VarNet, which was also trained on this head, keeps
+# less than either. If you look for the unusual, you must measure the unusual. Eight discs on two slices show only that
+# this can happen.
 
 # %% [markdown]
 # ## The bill
 #
-# What does it cost? In seconds of one processor, from the files of the weights and the stored runs (of aSeqDIP two);
-# DDNM's are those of four samples. Another machine changes all of them. The training slices themselves, and whoever
-# scanned the head, are not in it.
+# What does it all cost? We count seconds of one processor, taken from the files of the weights and from the stored
+# runs (two for aSeqDIP); the seconds of DDNM are those of four samples. Another machine would change all these
+# numbers. They do not include the training slices themselves, or the work of whoever scanned the head.
 
 # %% tags=["stored-result"]
 def seconds(arm):
@@ -607,8 +627,8 @@ for arm, value in cost.items():
 # %% [markdown]
 # ### Exercise 5: when has it paid?
 #
-# Training takes `training` seconds, then a reconstruction takes `fast` seconds, without training `slow`. After how
-# many reconstructions has the training paid? Do not round.
+# Training takes `training` seconds. After it, a reconstruction takes `fast` seconds; without training it takes `slow`
+# seconds. After how many reconstructions has the training paid for itself? Do not round.
 
 
 # %% tags=["exercise"]
@@ -621,48 +641,49 @@ def my_bill(training, slow, fast):
 check("learned.bill", my_bill)
 
 # %% [markdown]
-# So in seconds the training is soon paid, for whoever has the slices. With one scan of a kind for which there are no
-# weights aSeqDIP is the cheaper one, and total variation cheaper than both. The bill has more lines that no clock
-# shows: finding the settings of a sampler, knowing what was trained on, and training anew for another contrast.
+# So in seconds the training soon pays for itself, provided that you have the slices. For a single scan of a kind that
+# has no trained weights, aSeqDIP is cheaper, and total variation is cheaper than both. The bill has more items, which
+# no clock shows: finding the settings of a sampler, knowing what the training set was, and training again for another
+# contrast.
 
 # %% [markdown]
-# ## Paper and code, once more
+# ## Paper and code, once more (stretch)
 #
-# Lesson 14 has compared aSeqDIP's paper with its code. What the public scripts of the rivals do is worth as much
-# attention, for it is what a comparison runs. These were read at the named commits; they are research code, published
-# so that others can look, and nothing here says that a printed number is wrong.
+# Lesson 14 compares aSeqDIP's paper with its code. What the public scripts of its rivals do deserves the same
+# attention, because a comparison runs these scripts. We read them at the commits named below. They are research code,
+# published so that others can look, and nothing here says that a printed number is wrong.
 #
 # - **Score-MRI** (`HJ-harry/score-MRI`, 8359aae). In the multi-coil "hybrid" script the weight of the data falls over
-#   a fixed 2000 steps, and the script's default is 500 steps: it goes from 1.0 to 0.8, and not to the 0.2 that stands
-#   there. Its coil maps come from the fully sampled k-space, which a scan that saves time has not got. Its step "with
-#   maps" multiplies images that are coil images already by the maps, and adds one combined image to all of them. The
-#   phase of the test image is mapped linearly to between 0 and 1 radian, which makes the imaginary part small and
-#   smooth. In the script for real images the last "mean" is computed from the noisy image, so the final denoising does
-#   nothing.
-# - **MCG** (`HJ-harry/MCG_diffusion`, d5bfd15). The gradient is that of a norm over all pixels, with a fixed weight:
-#   how strong it is depends on the size of the image, its unit and the number of views. The image that is returned is
+#   a fixed 2000 steps, but the script's default is 500 steps: the weight goes from 1.0 to 0.8, and not to the 0.2 that
+#   is written there. Its coil maps come from the fully sampled k-space, which an accelerated scan does not have. Its
+#   step "with maps" multiplies images that are already coil images by the maps, and adds one combined image to all of
+#   them. The phase of the test image is mapped linearly to between 0 and 1 radian, which makes the imaginary part
+#   small and smooth. In the script for real images the last "mean" is computed from the noisy image, so the final
+#   denoising has no effect.
+# - **MCG** (`HJ-harry/MCG_diffusion`, d5bfd15). The gradient is that of a norm over all pixels, with a fixed weight,
+#   so its strength depends on the size of the image, its unit and the number of views. The image that is returned is
 #   the last noisy one.
-# - **DPS** (`DPS2022/diffusion-posterior-sampling`, effbde7). For Poisson noise one norm over all pixels is divided by
-#   each $\lvert y\rvert$ and averaged: no pixel's residual is weighed by its own count.
+# - **DPS** (`DPS2022/diffusion-posterior-sampling`, effbde7). For Poisson noise, one norm over all pixels is divided
+#   by each $\lvert y\rvert$ and averaged, so no pixel's residual is weighted by its own count.
 # - **DDNM** (`wyhuai/DDNM`, 00b58ea). The simplified path without singular vectors has $\sqrt{1 - \bar\alpha^2}$ where
-#   $\sqrt{1 - \bar\alpha}$ belongs, and adds no noise to $y$, for whatever noise level is asked for.
+#   $\sqrt{1 - \bar\alpha}$ belongs, and it adds no noise to $y$, whatever noise level is requested.
 #
-# And the comparison in the aSeqDIP paper itself (Tables 2 to 4):
+# There are also open questions about the comparison in the aSeqDIP paper itself (Tables 2 to 4):
 #
-# - No row of it asks what a prior is worth on images unlike its training. VarNet was trained and tested on fastMRI, the
-#   priors of Table 4 on faces; in Table 2 DPS has a prior of ImageNet for other photographs.
-# - DDNM needs $A^+$, and a nonlinear blur has none. The paper prints 23.88 dB of DDNM for nonlinear deblurring and
-#   does not say what stood for $A^+$. In this course DDNM is not offered there.
-# - With 8000 training slices in place of 3000 VarNet gains 1.11 dB, more than it is away from aSeqDIP in either case.
-#   So "trained on how many?" belongs into the table.
+# - No row asks what a prior is worth on images that differ from its training set. VarNet was trained and tested on
+#   fastMRI and the priors of Table 4 on faces; in Table 2 DPS has a prior trained on ImageNet for other photographs.
+# - DDNM needs $A^+$, which a nonlinear blur does not have. The paper prints 23.88 dB for DDNM in nonlinear deblurring
+#   and does not say what was used as $A^+$. In this course DDNM is not offered for that task.
+# - With 8000 training slices instead of 3000, VarNet gains 1.11 dB, which is more than its distance from aSeqDIP in
+#   either case. So "trained on how many?" belongs in the table.
 
 # %% [markdown]
 # ### The same with sliders
 #
-# One plain cell, then the panel with the same settings. With two samples or more it shows, beside the mean and its
-# error, one sample and the deviation of all. Raise the number of samples and watch which of the pictures changes; set
-# `eta` to 0 and 1, or take DPS and change `zeta`. Then choose Shepp-Logan as an image file, or another acceleration.
-# The panel lives only in a running notebook; nothing after it depends on it.
+# First comes one plain cell, then the panel with the same settings. With two samples or more, the panel shows one
+# sample and the deviation of all samples beside the mean and its error. Raise the number of samples and watch which of
+# the pictures changes; set `eta` to 0 and 1, or take DPS and change `zeta`. Then choose Shepp-Logan as an image file,
+# or another acceleration. The panel lives only in a running notebook; nothing after it depends on it.
 
 # %%
 mine = sampler("ddnm", "mri", samples=4)
@@ -688,21 +709,21 @@ quiz("16")
 # %% [markdown]
 # ## What you can now say
 #
-# Take out your predictions.
+# Compare your predictions with these answers.
 #
-# 1. On other kinds of images: contrast, organ, phantom. Where only the sampling changed, DDNM kept a lead; VarNet's,
-#    which was small, was gone.
+# 1. On other kinds of images: contrast, organ, phantom. Where only the sampling changed, DDNM kept a lead; VarNet's
+#    lead, which was small, was gone.
 # 2. The mean, by up to 3 dB if the samples are exact; here by less.
-# 3. In two cases of nine if they are exact; here more often.
-# 4. The table of discs says it; that of none arrives whole.
-# 5. The bill says it. What it does not say is who has the images to train on, and whether the next patient is like
-#    them.
+# 3. In two cases out of nine if they are exact; here more often.
+# 4. The table of discs gives the share for each method; none lets the whole contrast through.
+# 5. The bill gives the number. It does not say who has images to train on, or whether the next patient is like them.
 #
-# - You can turn a denoiser into a score and a noise estimate, in the unit that a paper has.
-# - You can say of a sampler where the data enter, and what is not exact about it.
-# - You can test samples by the gain of their mean and by ranks, and you know that both are necessary and not
+# - You can turn a denoiser into a score and a noise estimate, in the unit that a paper uses.
+# - You can say where a sampler uses the data, and what is not exact about it.
+# - You can test samples by the gain of their mean and by ranks, and you know that both tests are necessary but not
 #   sufficient.
-# - You ask of a trained method: trained on what, how many, how long, tested on whom, and at which whole price?
+# - You ask about a trained method: on what was it trained, on how many images and for how long, on whom was it tested,
+#   and what is its whole price?
 
 # %% [markdown]
 # ## References
