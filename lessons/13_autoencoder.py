@@ -15,10 +15,10 @@
 # - say what a bottleneck lets through, and count whether the measurements could determine the code;
 # - derive the gradient of Eq. 18, reconstruct by optimising the **input** of the frozen network, and sweep its weight
 #   $\lambda_a$;
-# - find out, with two losses, whether a bad reconstruction is the fault of the optimiser or of the model;
+# - find out from two losses whether a bad reconstruction is the fault of the optimiser or of the model;
 # - compare a trained prior fairly with an untrained one, and name what flatters the trained one.
 #
-# **You need** lesson 06 (aSeqDIP) and lesson 07 (MRI), or: the chain rule for vectors and a training loop in PyTorch.
+# **You need** lessons 06 (aSeqDIP) and 07 (MRI), or: the chain rule for vectors and a training loop in PyTorch.
 #
 # **Time** about {minutes} minute to run in the `laptop` profile on one CPU thread (measured); not yet measured on a
 # GPU. To work through it, take 75 minutes; without the sections marked *stretch*, 60.
@@ -48,47 +48,47 @@ banner()
 # %%
 show(
     drawings.two_ways(),
-    alt="""Three rows. Above, one scan, shown as a blurred head: fit the weights, to the box network f with random
-        weights, to the box answer f(z). Middle, four clean brain slices: train once, Eq. 17, to the box autoencoder
-        g. An arrow leads down to the same box with frozen weights. Below, one scan: fit the input z, Eq. 18, to
-        that box, to the answer g(z).""",
+    alt="""Three rows. Top: one scan, shown as a blurred head; the arrow "fit the weights" leads to a network f with
+        random weights, and from there to the answer f(z). Middle: four clean brain slices; the arrow "train once,
+        Eq. 17" leads to an autoencoder g, and an arrow leads down to the same box with frozen weights. Bottom: one
+        scan; the arrow "fit the input z, Eq. 18" leads to that frozen box, and from there to the answer g(z).""",
 )
 
 # %% [markdown]
-# **Two ways to use a network on one scan.** Above, as in all lessons so far: nothing is trained beforehand, and the
-# scan fits the weights. Below, as in this lesson: clean slices train an autoencoder once, its weights stay as they are,
-# and the scan fits the *input*.
+# **Two ways to use a network on one scan.** Above, the way of all lessons so far: nothing is trained beforehand, and
+# the weights are fitted to the scan. Below, the way of this lesson: an autoencoder is trained once on clean slices,
+# its weights are then frozen, and its *input* is fitted to the scan.
 
 # %% [markdown]
 # ## Predict first
 #
-# aSeqDIP's autoencoding term $\|f_\phi(z)-z\|^2$ pulls an **untrained** network towards returning its input. Appendix B
-# of the paper asks: if a network really is an autoencoder of clean images, can it reconstruct all by itself? Write your
-# guesses down.
+# aSeqDIP's autoencoding term $\|f_\phi(z)-z\|^2$ pulls an **untrained** network towards returning its input. Appendix
+# B of the paper asks: if a network really is an autoencoder of clean images, can it reconstruct an image by itself?
+# Write down your guesses.
 #
-# 1. Two autoencoders are trained on the same clean patches. One has a bottleneck; the other has a skip connection
-#    besides. Which one has the smaller training loss? Which one would you use to reconstruct?
-# 2. The trained autoencoder is frozen; its input $z$ is fitted to undersampled data. Without the autoencoding term
-#    ($\lambda_a=0$): what happens to the image as the fit goes on?
-# 3. Which codes better, with the smaller relative error $\|g(v)-v\|/\|v\|$: the true image, or the zero-filled one with
-#    its aliasing?
-# 4. Trained autoencoder against untrained aSeqDIP, same scan: who wins?
+# 1. Two autoencoders are trained on the same clean patches. One has a bottleneck; the other has the same bottleneck
+#    and a skip connection. Which one has the smaller training loss? Which one would you use to reconstruct?
+# 2. The trained autoencoder is frozen, and its input $z$ is fitted to undersampled data. Without the autoencoding term
+#    ($\lambda_a=0$), what happens to the image as the fit continues?
+# 3. Which image does it code better, that is, with the smaller relative error $\|g(v)-v\|/\|v\|$: the true image, or
+#    the zero-filled one with its aliasing?
+# 4. A trained autoencoder and an untrained aSeqDIP reconstruct the same scan. Which wins?
 
 # %% [markdown]
 # ## Eq. 17: training, with and without a skip
 #
-# The network $g_\psi$ is to return clean images:
+# The network $g_\psi$ should return clean images unchanged:
 #
 # $$\hat\psi = \arg\min_\psi \frac1{|\mathcal D|}\sum_{x\in\mathcal D}\|g_\psi(x)-x\|^2. \tag{17}$$
 #
-# One solution needs no training and knows nothing about images: $g(x)=x$. Put it into Eq. 18 below and the
-# autoencoding term vanishes for every $z$; what is left is least squares without any prior. The paper trains a U-Net,
-# and a U-Net has skip connections. Whether Eq. 17 drives it to the identity, the paper does not say.
+# One solution needs no training and knows nothing about images: $g(x)=x$. Put it into Eq. 18 below, and the
+# autoencoding term vanishes for every $z$; what remains is least squares without any prior. The paper trains a U-Net,
+# and a U-Net has skip connections. The paper does not say whether Eq. 17 drives it to the identity.
 #
 # ### Exercise 1: one skip is enough
 #
-# Images are complex, so networks see two channels, [Re, Im]. Return weights, of shape (2, 2, 3, 3), of a single 3 x 3
-# convolution (zero padding, no bias) that returns its input.
+# Images are complex, so networks see two channels, [Re, Im]. Return the weights, of shape (2, 2, 3, 3), of a single 3
+# x 3 convolution (zero padding, no bias) that returns its input.
 
 
 # %% tags=["exercise"]
@@ -103,8 +103,9 @@ def my_skip():
 check("auto.skip", my_skip)
 
 # %% [markdown]
-# Will training find it? We train two small autoencoders on patches of the four tuning slices: the course's
-# `Autoencoder`, in which every 8 x 8 pixels become 24 numbers, and the same one plus that single convolution.
+# Will training find this solution? We train two small autoencoders on patches of the four tuning slices. The first is
+# the course's `Autoencoder`, which turns every 8 x 8 pixels into 24 numbers; the second is the same network plus that
+# single convolution.
 
 
 # %%
@@ -152,7 +153,7 @@ def train(network, steps, seed=0):
 
 
 def small_autoencoder():
-    """A narrow `Autoencoder` with weights of the size that keeps signals as large as they are (He initialisation)."""
+    """A narrow `Autoencoder` whose initial weights keep the size of signals (He initialisation)."""
     network = Autoencoder(widths=(16, 24, 32))
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
@@ -171,12 +172,13 @@ figure = plot_curves(
 figure.axes[0].set_yscale("log")
 show(
     figure,
-    alt="""Training loss of Eq. 17 against Adam steps, logarithmic. With the bottleneck alone it falls and levels off;
-        with the skip it ends far lower.""",
+    alt="""Training loss of Eq. 17 against Adam steps, on a logarithmic scale. With the bottleneck alone it falls and
+        levels off; with the skip it ends far lower.""",
 )
 
 # %% [markdown]
-# By its training loss, the second network is much the better autoencoder. Now feed both something that is **no image**:
+# Judged by its training loss, the second network is a much better autoencoder. Now feed both something that is **not
+# an image**:
 
 # %%
 generator = torch.Generator().manual_seed(1)
@@ -192,22 +194,23 @@ with torch.no_grad():
 # %%
 claim(
     np.mean(losses["bottleneck + skip"][-20:]) < 0.5 * np.mean(losses["bottleneck"][-20:]),
-    "with the skip the training loss ends at less than half",
+    "with the skip the training loss ends at less than half of the loss without it",
 )
 claim(passed["bottleneck + skip", "noise"] < 0.8, "the network with the skip returns noise with an error below 0.8")
-claim(passed["bottleneck", "noise"] > 0.9, "without it, the error is above 0.9: noise hardly passes the bottleneck")
+claim(passed["bottleneck", "noise"] > 0.9, "without it the error is above 0.9: noise hardly passes the bottleneck")
 
 # %% [markdown]
-# The network with the skip is learning to **copy**. It is not there yet: patches hold little energy at high
-# frequencies, so the loss hardly asks for them, and the copy is still blurred (lesson 05). But an autoencoder is a
-# prior by what it refuses, and this one lets a good part of the noise pass already. So ours has a bottleneck and no
-# skip. That is our choice, not the paper's.
+# The network with the skip is learning to **copy**. It has not quite learned it: patches have little energy at high
+# frequencies, so the loss hardly asks for them, and the copy is still blurred (lesson 05). But an autoencoder works as
+# a prior through what it refuses, and this one already lets a good part of the noise pass. So our autoencoder has a
+# bottleneck and no skip. That is our choice, not the paper's.
 
 # %% [markdown]
 # ## What the shipped autoencoder lets through
 #
-# `load_autoencoder` gives $g_\psi$ with the weights that ship with the course, trained for longer on larger patches of
-# the same four slices, with simulated smooth phase. It is frozen from here on. Our scan shows another slice:
+# `load_autoencoder` returns $g_\psi$ with the weights that ship with the course. They were trained for longer, on
+# larger patches of the same four slices, with a simulated smooth phase. From here on the network is frozen. Our scan
+# shows another slice:
 
 # %%
 g = load_autoencoder()
@@ -231,17 +234,17 @@ titles = {name: f"{psnr(image):.2f} dB" for name, image in images.items() if ima
 show(
     plot_images({name: shown(image) for name, image in images.items()}, None, (0, 1), titles),
     alt="""The truth; what the autoencoder makes of it, slightly blurred; the zero-filled image with edges smeared
-        sideways; and what the autoencoder makes of that, which looks the same, smear included.""",
+        sideways; and what the autoencoder makes of that one, which looks the same, smear included.""",
 )
 
 # %% [markdown]
-# $g(x)$ of the truth is often called the **ceiling** of the method: what the bottleneck lets through. Look at the last
-# picture, too, before you read on.
+# $g(x)$ of the truth is often called the **ceiling** of the method: it is what the bottleneck lets through. Before you
+# read on, look at the last picture as well.
 #
 # ### Exercise 2: count
 #
-# For complex images of H x W pixels (both divisible by 8), return two numbers: how many real numbers the image has, and
-# how many its code has. The code has 24 channels on a grid with an eighth of the sides.
+# For complex images of H x W pixels (both divisible by 8), return two numbers: how many real numbers the image has,
+# and how many its code has. The code has 24 channels on a grid whose sides are an eighth of the image's.
 
 
 # %% tags=["exercise"]
@@ -263,28 +266,28 @@ claim(code_numbers == 2 * size * size * 3 / 16, "the code has 3/16 of the image'
 claim(samples > code_numbers, "at 4x a single coil measures more numbers than the code has", needs="smoke")
 
 # %% [markdown]
-# So **if** the truth were $g(z)$ for some $z$, then $y = Ag(z)$ would be more equations than unknowns, and fitting the
-# data could find it. This is the hope behind the bottleneck. Counting is necessary, not sufficient: the equations may
-# be badly conditioned, and the truth is not exactly in the range of $g$.
+# So **if** the truth were $g(z)$ for some $z$, then $y = Ag(z)$ would have more equations than unknowns, and fitting
+# the data could find it. This is the hope behind the bottleneck. But a favourable count is necessary, not sufficient:
+# the equations may be badly conditioned, and the truth is not exactly in the range of $g$.
 
 # %% [markdown]
 # ## Eq. 18: optimise the input
 #
 # $$\hat z = \arg\min_z\ \|Ag(z)-y\|^2 + \lambda_a\,\|g(z)-z\|^2, \qquad \hat x = g(\hat z). \tag{18}$$
 #
-# Same two terms as in aSeqDIP, other variable: there the weights move and the input is given, here the input moves and
-# the weights are given. The output $g(z)$ lies in the range of $g$ whatever $z$ is. The second term asks for more: that
-# $z$ be a **fixed point**, an image that the autoencoder codes without loss.
+# These are the same two terms as in aSeqDIP, but in another variable: there the weights move and the input is given,
+# here the input moves and the weights are given. The output $g(z)$ lies in the range of $g$ whatever $z$ is. The
+# second term asks for more: it wants $z$ to be a **fixed point**, an image that the autoencoder codes without loss.
 #
-# The paper does not say where $z$ starts and how it is optimised. Here: from $z=A^Hy$, by Adam.
+# The paper does not say where $z$ starts or how it is optimised. We start from $z=A^Hy$ and use Adam.
 #
 # **Two minutes.** Let $g$ be the projection onto a line. Which $z$ are fixed points? What does the second term do to
-# the others?
+# all other $z$?
 #
 # ### Exercise 3: the gradient
 #
-# For real vectors. `g`, `A`, `At` $=A^{\mathsf T}$ and `Jt` are functions; `Jt(u)` $=J^{\mathsf T}u$ with $J$ the
-# Jacobian of $g$ at $z$. Return the gradient of the loss of Eq. 18 with respect to $z$.
+# Take real vectors. `g`, `A`, `At` $=A^{\mathsf T}$ and `Jt` are functions, and `Jt(u)` $=J^{\mathsf T}u$, where $J$
+# is the Jacobian of $g$ at $z$. Return the gradient of the loss of Eq. 18 with respect to $z$.
 
 
 # %% tags=["exercise"]
@@ -298,7 +301,8 @@ def my_gradient(z, g, Jt, A, At, y, lam):
 check("auto.gradient", my_gradient)
 
 # %% [markdown]
-# In code, autograd does this. We keep the PSNR of every step to watch the run; it needs the truth and decides nothing.
+# In the code, autograd computes this gradient. We record the PSNR of every step to watch the run; it needs the truth
+# and decides nothing.
 
 
 # %%
@@ -340,9 +344,9 @@ figure.axes[0].axhline(psnr(start), color="0.5", linewidth=1)
 figure.axes[0].annotate("zero-filled", (steps, psnr(start)), ha="right", va="top", fontsize=8)
 show(
     figure,
-    alt="""PSNR of g(z) against Adam steps for four weights lam_a. With 0 it rises by a little within a few steps, then
+    alt="""PSNR of g(z) against Adam steps for four weights lam_a. With 0 it rises a little within a few steps, then
         falls steadily, far below the zero-filled image. The larger lam_a, the slower the rise and the slower the fall;
-        with 8 there is hardly any fall.""",
+        with 8 it hardly falls at all.""",
 )
 for lam, (output, z, _, scores) in runs.items():
     print(f"lam_a {lam:g}: g(z) {psnr(output):.2f} dB, z {psnr(z):.2f} dB at the end; "
@@ -352,13 +356,14 @@ print(f"zero-filled {psnr(start):.2f} dB, g(truth) {psnr(g(x)):.2f} dB")
 # %%
 last = {lam: psnr(run[0]) for lam, run in runs.items()}
 best_step = {lam: int(np.argmax(run[3])) for lam, run in runs.items()}
-claim(last[0.0] < psnr(start) - 1, "without the autoencoding term the end is more than 1 dB below zero-filled")
-claim(max(last, key=last.get) > 0, "at the end of the runs the best lam_a of the four is not 0")
+claim(last[0.0] < psnr(start) - 1, "without the autoencoding term the end is over 1 dB below the zero-filled image")
+claim(max(last, key=last.get) > 0, "at the end of the runs, the best of the four lam_a is not 0")
 claim(best_step[0.0] < best_step[1.0] < best_step[8.0], "the larger lam_a, the later the best step")
-claim(max(last.values()) < psnr(g(x)) - 4, "and every run ends more than 4 dB below g(truth)")
+claim(max(last.values()) < psnr(g(x)) - 4, "every run ends more than 4 dB below g(truth)")
 
 # %% [markdown]
-# Modify it: another weight, another learning rate. Can you get above all four runs, and did you need the truth for it?
+# Change the cell below: try another weight or another learning rate. Can you beat all four runs, and did you need the
+# truth for it?
 
 # %%
 lam_a, lr = 3.0, 0.05  # <- your turn
@@ -367,18 +372,18 @@ mine = fit_input(lam_a, pick(smoke=5, laptop=60, paper=500), lr=lr)
 print(f"lam_a {lam_a:g}, lr {lr:g}: {psnr(mine[0]):.2f} dB at the end, best {max(mine[3]):.2f} dB")
 
 # %% [markdown]
-# Two results, one for the paper and one against it.
+# The sweep has two results, one in favour of the paper and one against it.
 #
-# - **The autoencoding term delays overfitting.** This is what the paper says of aSeqDIP's term; here it can be seen
-#   with weights that do not move at all.
-# - **By its PSNR the reconstruction is hardly better than the zero-filled image**, and far below the ceiling.
+# - **The autoencoding term delays overfitting.** The paper says this about aSeqDIP's term; here it can be seen with
+#   weights that do not move at all.
+# - **Judged by PSNR, the reconstruction is hardly better than the zero-filled image**, and far below the ceiling.
 
 # %% [markdown]
 # ## Optimiser or model?
 #
-# When a reconstruction is bad, compare two losses: that of the answer, and that of the **truth**. If the truth has the
-# smaller loss, the optimiser has not found it: take more steps, another start. If the truth has the *larger* loss, no
-# optimiser will help: the model prefers the wrong image.
+# When a reconstruction is bad, compare two losses: the loss of the answer and the loss of the **truth**. If the truth
+# has the smaller loss, the optimiser has not found it, so take more steps or another start. If the truth has the
+# *larger* loss, no optimiser will help, because the model prefers the wrong image.
 
 # %%
 lam = 1.0
@@ -392,8 +397,8 @@ claim(loss_at_truth > 2 * loss_at_answer, "the truth has more than twice the los
 claim(psnr(from_truth) < truth_scores[0] - 1, "a run that starts at the truth walks more than 1 dB away from it")
 
 # %% [markdown]
-# The model prefers the wrong image. Why? An autoencoder helps against artefacts if it codes images better than
-# artefacts. Measure it:
+# The model prefers the wrong image. Why? An autoencoder helps against artefacts only if it codes images better than
+# artefacts. We can measure whether it does:
 
 # %%
 generator = torch.Generator().manual_seed(2)
@@ -412,20 +417,21 @@ errors = {name: coding_error(v) for name, v in
           {"truth": x, "zero-filled": start, "shuffled pixels": shuffled, "noise": noise}.items()}
 for name, error in errors.items():
     print(f"{name:>16}: relative coding error {error:.3f}")
-claim(min(errors["noise"], errors["shuffled pixels"]) > 0.8, "noise and shuffled pixels: not coded, error above 0.8")
+claim(min(errors["noise"], errors["shuffled pixels"]) > 0.8, "noise and shuffled pixels are not coded: error above 0.8")
 claim(errors["zero-filled"] < errors["truth"], "the zero-filled image is coded better than the truth")
 
 # %% [markdown]
-# The autoencoder knows that noise is no image. It does **not** know that aliasing is none. Seen through 8 x 8 pixels
-# and their neighbours, a brain that is smeared sideways is a plausible, smooth brain, and smooth is easy to code. A
-# prior against aliasing would have to see the whole row, or to be trained on aliased inputs: a *denoising*
-# autoencoder, as in the second term of Self-Guided DIP (lesson 05).
+# The autoencoder knows that noise is not an image. It does **not** know that about aliasing. Seen through 8 x 8 pixels
+# and their neighbours, a brain that is smeared sideways is a plausible, smooth brain, and what is smooth is easy to
+# code. A prior against aliasing would have to see whole rows, or to be trained on aliased inputs: that would be a
+# *denoising* autoencoder, as in the second term of Self-Guided DIP (lesson 05).
 
 # %% [markdown]
 # ### Is g(x) the ceiling? (stretch)
 #
-# $g(x)$ is the code's answer to $x$, but Eq. 18 may choose any $z$. What is the best image in the range of $g$? Ask
-# Eq. 18 itself, with $A=I$, $y=x$ and $\lambda_a=0$. It needs the truth, so it is a bound and no method.
+# $g(x)$ is what the autoencoder returns for $x$, but Eq. 18 may choose any $z$. What is the best image in the range of
+# $g$? We can ask Eq. 18 itself, with $A=I$, $y=x$ and $\lambda_a=0$. This needs the truth, so it is a bound and not a
+# method.
 
 # %%
 from aseqdip_lite.case import Observation
@@ -434,15 +440,16 @@ from aseqdip_lite.operators import Identity
 given = Observation(Identity(tuple(x.shape[1:]), is_complex=True), x, x)
 nearest, _, _ = reconstruct_input(given, g, 0.0, pick(smoke=5, laptop=60, paper=500))
 print(f"g(x): {psnr(g(x)):.2f} dB; nearest image found in the range of g: {psnr(nearest):.2f} dB")
-claim(psnr(nearest) > psnr(g(x)) + 0.3, "the range of g holds an image more than 0.3 dB better than g(x)")
+claim(psnr(nearest) > psnr(g(x)) + 0.3, "the range of g contains an image more than 0.3 dB better than g(x)")
 
 # %% [markdown]
-# So "ceiling" is only a manner of speaking. The range of $g$ holds an even better image; the data do not lead there.
+# So "ceiling" is only a manner of speaking. The range of $g$ contains an even better image, but the data do not lead
+# there.
 
 # %% [markdown]
 # ## Against an untrained network
 #
-# The same scan, by methods that were trained on nothing:
+# Now we reconstruct the same scan with methods that were trained on nothing:
 
 # %%
 short = configure("aseqdip", "mri", steps=pick(smoke=10, laptop=500, paper=4000))
@@ -465,19 +472,20 @@ pictures = {
 scores = dict(zip(pictures, (psnr(start), last[chosen], table["aSeqDIP"]), strict=True))
 show(
     plot_images(pictures, case.truth, case.window, {name: f"{value:.2f} dB" for name, value in scores.items()}),
-    alt="""Zero-filled, the trained autoencoder's answer, aSeqDIP's and the truth; below, four times the errors. The
-        autoencoder's image has clearer outlines than the zero-filled one and is full of speckle, aliasing around the
-        head included; aSeqDIP's is smooth, and its errors are smaller.""",
+    alt="""The zero-filled image, the answers of the trained autoencoder and of aSeqDIP, and the truth; below, four
+        times the errors. The autoencoder's image has clearer outlines than the zero-filled one, but it is full of
+        speckle, with aliasing around the head; aSeqDIP's is smooth, and its errors are smaller.""",
 )
 claim(table["aSeqDIP"] > last[chosen] + 1, "untrained aSeqDIP is more than 1 dB above the trained autoencoder")
 claim(min(table["l1_wavelet"], table["tv"]) > table["aSeqDIP"] + 0.5,
       "L1-wavelet and TV, which have no network at all, are more than 0.5 dB above this short run of aSeqDIP")
 
 # %% [markdown]
-# The comparison is even kind to the autoencoder: its $\lambda_a$ was chosen with the truth, its four training slices
-# are of **the same head**, and it is asked at the resolution that it was trained at.
+# The comparison even favours the autoencoder: its $\lambda_a$ was chosen with the truth, its four training slices show
+# **the same head**, and it works at the resolution at which it was trained.
 #
-# The same aSeqDIP run with sliders; the panel lives only in a running notebook, and nothing after it depends on it.
+# The panel below repeats the aSeqDIP run with sliders. It lives only in a running notebook, and nothing after it
+# depends on it.
 
 # %%
 from aseqdip_lite.widgets import panel
@@ -487,7 +495,7 @@ panel("mri", size=size, coils=coils, **short.to_dict())
 # %% [markdown]
 # ## Figure 7, stored
 #
-# The command `aseqdip experiment F7` sweeps more weights on three slices, with more steps. The paper's Figure 7 is a
+# The command `aseqdip experiment F7` sweeps more weights on three slices, with more steps. Figure 7 of the paper is a
 # curve of the mean PSNR of 8 scans against $\lambda_a$; its values are not printed in the text, so they cannot be
 # compared number by number. The paper concludes that "a trained autoencoder effectively serves as a reconstructor as
 # evidenced by the achieved PSNR".
@@ -501,7 +509,7 @@ print(f"profile {source['profile']}: {', '.join(found['images'])}, {found['size'
 print(f"{report['verdict']}: {report['why']}")
 show(
     autoencoder.figure(found),
-    alt="""PSNR of g(z) and of z against lam_a, mean over the slices and each slice, with horizontal lines for
+    alt="""PSNR of g(z) and of z against lam_a, the mean over the slices and each slice, with horizontal lines for
         g(truth), far above, and for the zero-filled image.""",
 )
 zero_filled, ceiling = np.mean(found["start"]), np.mean(found["ceiling"])
@@ -512,16 +520,16 @@ claim(found["mean"][0] < zero_filled, "stored: with lam_a 0 the mean is below ze
 claim(max(found["mean"]) < ceiling - 3, "stored: the maximum is more than 3 dB below g(truth)", "smoke")
 
 # %% [markdown]
-# **Against the paper.** The PSNR depends on $\lambda_a$ here, too, which proves little: any curve that is not flat
-# does. That the autoencoder serves as a reconstructor is not tested here: ours is small, has no skips, and saw four
-# slices; theirs is a U-Net that saw 3000 scans. A larger one may know what aliasing is. But test it the way we did:
-# what does it do to the zero-filled image?
+# **Against the paper.** Here, too, the PSNR depends on $\lambda_a$, but that proves little, because every curve that
+# is not flat shows it. Whether a trained autoencoder serves as a reconstructor is not tested here: ours is small, has
+# no skips, and saw four slices, while theirs is a U-Net that saw 3000 scans. A larger one may know what aliasing is.
+# But test it as we did: what does it do to the zero-filled image?
 
 # %% [markdown]
 # ## What it was trained on (stretch)
 #
-# Does the autoencoder know this head by heart? Compare its errors on slices that it was trained on, on slices that it
-# was not, and on photographs (as magnitudes, with the phase of our scan).
+# Does the autoencoder know this head by heart? To find out, compare its errors on its training slices, on slices that
+# were held out, and on photographs (as magnitudes, with the phase of our scan).
 
 # %%
 phase = x / x.abs().clamp_min(1e-6)
@@ -550,19 +558,20 @@ claim(
 )
 claim(
     max(coded["held out"]) + 0.02 < min(coded["photographs"]) < max(coded["photographs"]) < 0.5 * errors["noise"],
-    "photographs are coded worse than held-out slices, by more than 0.02, and at least twice as well as noise",
+    "photographs are coded worse than held-out slices, by more than 0.02, but with less than half of noise's error",
 )
 
 # %% [markdown]
-# Nothing was learned by heart. But each of these held-out slices lies only 6 mm from a trained one in the same head, so
-# this is a weak test. The photographs, which it has never seen the like of, are coded worse, though far better than
-# noise: what it has learned is to a good part "pictures are smooth and have edges", and not "this is a brain".
+# The errors show no sign of learning by heart. But each of these held-out slices lies only 6 mm from a training slice
+# of the same head, so this is a weak test. The photographs, which are like nothing in the training set, are coded
+# worse, though far better than noise: much of what it has learned is "pictures are smooth and have edges", and not
+# "this is a brain".
 
 # %% [markdown]
 # ## What went wrong: another unit
 #
-# A colleague loads a scan in the scanner's own units. The numbers are ten times larger. The picture on the screen looks
-# the same, for the display rescales it. Then $g$ is applied:
+# A colleague loads a scan in the scanner's own units, so the numbers are ten times larger. The picture on the screen
+# looks the same, because the display rescales it. Then $g$ is applied:
 
 # %%
 factors = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -577,17 +586,19 @@ show(
     alt="""Three outputs of the autoencoder, scaled back: for an image times 0.03, blurred under a faint grid; times 1,
         close to the truth; times 10, a dark head in coarse speckle.""",
 )
-claim(by_unit[10.0] < by_unit[1.0] - 5, "ten times the unit costs more than 5 dB")
+claim(by_unit[10.0] < by_unit[1.0] - 5, "a factor of ten costs more than 5 dB")
 
 # %% [markdown]
-# A linear method would not care. $g$ is nonlinear and has seen bright pixels near 1 only; biases and activations have
-# fixed a unit. In this course an `Observation` is scaled by a statistic of $|A^Hy|$, which is known without the truth.
-# A network that begins with a normalisation (lesson 03) does not have this weakness, and has others.
+# A linear method would not care. But $g$ is nonlinear and has only seen bright pixels near 1, so its biases and
+# activations have fixed a unit. In this course an `Observation` is scaled by a statistic of $|A^Hy|$, which is known
+# without the truth. A network that begins with a normalisation (lesson 03) does not have this weakness, but it has
+# others.
 #
 # ### Exercise 4: cycle spinning
 #
-# The code lives on a grid of 8 x 8 pixels, so the result depends on how the image lies on the grid. Average this out:
-# for each shift $(i, j)$ roll the image (last two axes), apply $g$, roll back; return the mean.
+# The code lives on a grid of 8 x 8 pixels, so the result depends on how the image lies on the grid. Average this
+# effect out: for each shift $(i, j)$ roll the image (along its last two axes), apply $g$, and roll back; return the
+# mean.
 
 
 # %% tags=["exercise"]
@@ -605,7 +616,7 @@ grid = [(i, j) for i in range(0, 8, 4) for j in range(0, 8, 4)]
 with torch.no_grad():
     spun = sum(g(x.roll(s, dims=(2, 3))).roll((-s[0], -s[1]), dims=(2, 3)) for s in grid) / len(grid)
 print(f"g(x) {psnr(g(x)):.2f} dB, mean over {len(grid)} shifts {psnr(spun):.2f} dB")
-claim(psnr(spun) > psnr(g(x)) + 0.2, "four shifts gain more than 0.2 dB")
+claim(psnr(spun) > psnr(g(x)) + 0.2, "averaging over four shifts gains more than 0.2 dB")
 
 # %% [markdown]
 # ## Quiz
@@ -620,21 +631,21 @@ quiz("13")
 # %% [markdown]
 # ## What you can now say
 #
-# Take out your predictions.
+# Compare your predictions with these answers.
 #
-# 1. The skip wins by training loss, because it copies. As a prior it is the worse one: it lets part of the
-#    noise pass.
-# 2. It improves for a few steps, then the data are overfitted, aliasing and noise: the range of $g$ is large enough.
+# 1. The network with the skip has the smaller training loss, because it copies. It is the worse prior, because it lets
+#    part of the noise pass.
+# 2. It improves for a few steps; then the run overfits the data, aliasing and noise included, because the range of $g$
+#    is large enough for both.
 # 3. The zero-filled one, here: this prior prefers the artefact to the truth.
 # 4. On this scan, the untrained network, which was fitted to this scan's own data. At this short budget wavelets and
-#    total variation win against both.
+#    total variation beat both.
 #
-# - You can tell a failure of the optimiser from one of the model: compare the loss at the answer with that at the
-#   truth.
-# - You can say what $\lambda_a$ does: it slows the way into overfitting. It does not put knowledge into a prior that
-#   has none.
-# - You can question a claim about a trained prior: trained on what, tested on whom, in which units, and what does it
-#   *refuse*?
+# - You can tell a failure of the optimiser from a failure of the model: compare the loss at the answer with the loss
+#   at the truth.
+# - You can say what $\lambda_a$ does: it delays overfitting. It does not give knowledge to a prior that has none.
+# - You can question a claim about a trained prior: on what was it trained, on whom was it tested, in which units, and
+#   what does it *refuse*?
 
 # %% [markdown]
 # ## References

@@ -20,7 +20,7 @@ def share(weight):
 
 
 @exercise("auto.skip", [()], trait=share, form=" (out, in, 3, 3), from 2 to 2 channels", otherwise=(
-    "a single weight in each channel's own filter is enough: which pixel of the 3 x 3 is the output's own place?"))
+    "a single weight in each channel's own filter is enough: which of its 3 x 3 places is the output's own pixel?"))
 def skip():
     """A function () -> weights (2, 2, 3, 3) of a convolution, zero padding and no bias, that returns its input."""
     return {
@@ -29,7 +29,7 @@ def skip():
         "every output channel gets the sum of both: only weight[c, c] may be different from 0":
             filters(mix=((1, 1), (1, 1))),
         "real and imaginary part are exchanged: output channel c takes input channel c": filters(mix=((0, 1), (1, 0))),
-        "the image is moved by a pixel: the middle of a 3 x 3 filter has the indices 1, 1":
+        "the image is shifted by a pixel: the middle of a 3 x 3 filter has the indices 1, 1":
             [filters(place=(i, j)) for i in range(3) for j in range(3) if (i, j) != (1, 1)],
         "this multiplies the image by a number: the weight in the middle must be 1": filters(2.0),
     }
@@ -45,14 +45,14 @@ def sizes(H, W, channels, side):
         "a complex pixel has two real numbers, and the network has a channel for each": [(n, code) for code in codes],
         f"both sides are divided by {side}, so the number of pixels is divided by {side**2}":
             (2 * n, channels * n / side),
-        f"the code has {channels} channels: {channels} numbers a pixel of the small grid": (2 * n, grid),
+        f"the code has {channels} channels: {channels} numbers for each pixel of the small grid": (2 * n, grid),
         f"{channels} is the number of channels; each has one number for every {side} x {side} pixels of the image":
             (2 * n, channels),
     }
 
 
 @exercise("auto.count", [(64, 64), (128, 192)], (
-    "the image has 2 numbers a pixel; the code has 24 a pixel of a grid whose sides are H / 8 and W / 8"),
+    "the image has 2 numbers for each pixel; the code has 24 for each pixel of a grid with sides H / 8 and W / 8"),
           form=": the numbers of the image and the numbers of the code")
 def count(H, W):
     """A function (H, W) -> (real numbers of a complex H x W image, numbers of its code: 24 channels at an eighth)."""
@@ -82,11 +82,11 @@ def gradient(z, g, Jt, A, At, y, lam):
     return {
         None: right,
         "a factor 2: the terms are squared norms without 1/2 in front": right / 2,
-        "the sign: that is the direction of descent, the gradient points the other way": -right,
+        "the sign: that is the direction of descent, and the gradient points the other way": -right,
         "z occurs twice in the second term, in g(z) and in -z: the derivative of -z is missing": data + back,
-        "z occurs twice in the second term: you differentiated -z, but g(z) depends on z, too": data - gap,
+        "z occurs twice in the second term: you differentiated -z, but g(z) also depends on z": data - gap,
         "the derivative of g(z) - z is J - I, with a minus": data + back + gap,
-        "that is the data term alone": data,
+        "that is only the data term": data,
         "the gradient of the data term in x = g(z) must go back through g: apply Jt to it":
             [residual + back - gap, residual + gap],
         "the second term has the weight lam": data + (back - gap) / lam,
@@ -111,19 +111,19 @@ def spin(g, x, shifts):
     return {
         None: mean(1, -1),
         "the other way round: roll by (i, j) before g, and by (-i, -j) after it": mean(-1, 1),
-        "the outputs lie in different places: move each one back before you average": [mean(1, 0), mean(-1, 0)],
-        "moved twice in the same direction: the way back is by (-i, -j)": [mean(1, 1), mean(-1, -1)],
-        "a sum: divide by the number of shifts": len(shifts) * mean(1, -1),
+        "the outputs are shifted against each other: roll each one back before you average": [mean(1, 0), mean(-1, 0)],
+        "you rolled twice in the same direction: roll back by (-i, -j)": [mean(1, 1), mean(-1, -1)],
+        "that is the sum: divide by the number of shifts": len(shifts) * mean(1, -1),
         "average the outputs, not the inputs: g is not linear":
             g(sum(x.roll(s, dims=(2, 3)) for s in shifts) / len(shifts)),
-        "moving there and back before g changes nothing: g belongs between the two": g(x),
+        "rolling there and back before g changes nothing: g belongs between the two": g(x),
     }
 
 
 @exercise("auto.count:quarter", [(64, 64), (128, 192)], (
-    "the image has 2 numbers a pixel; the code has 16 a pixel of a grid whose sides are H / 4 and W / 4"),
+    "the image has 2 numbers for each pixel; the code has 16 for each pixel of a grid with sides H / 4 and W / 4"),
           form=": the numbers of the image and the numbers of the code",
-          instead="the code of another network has 16 channels, on a grid with a quarter of the sides",
+          instead="the code of another network has 16 channels, on a grid whose sides are a quarter of the image's",
           solution="lambda H, W: (2 * H * W, 16 * (H // 4) * (W // 4))")
 def count_quarter(H, W):
     """A function (H, W) -> (real numbers of a complex H x W image, numbers of its code: 16 channels at a quarter)."""
