@@ -56,8 +56,9 @@ MENU = """
 """
 
 #: What a lesson's page says in place of its first code cell.
-NOTE = ("*This page shows what the stored notebook printed; nothing runs here, panels neither.* {{download}}`Download "
-        "the notebook <../notebooks/{stem}.ipynb>`, or open the lessons with `make lab`. {slides} of this lesson.")
+NOTE = ("*This page shows what the stored notebook printed. Nothing runs here, not even the panels.* "
+        "{{download}}`Download the notebook <../notebooks/{stem}.ipynb>`, or open the lessons with `make lab`. {slides} "
+        "of this lesson.")
 
 #: The link to a lesson's slides, which Sphinx does not know.
 SLIDES = '<a href="{up}slides/{stem}.html">Slides</a>'
@@ -104,7 +105,7 @@ def lessons_table(readme):
         source = (ROOT / "lessons" / f"{stem}.py").read_text(encoding="utf-8")
         rows.append([link, holds, re.search(r"^#   minutes: (\d+)$", source, re.MULTILINE)[1],
                      SLIDES.format(up="", stem=stem)])
-    return markdown_table(rows, ("lesson", "holds", "minutes", "slides"))
+    return markdown_table(rows, ("lesson", "contents", "minutes", "slides"))
 
 
 def first_heading(page):
@@ -152,7 +153,7 @@ def short(name):
 
 
 def stage_reference(folder):
-    """One page a module, and an index that says in a line what each holds."""
+    """One page a module, and an index that says in a line what each contains."""
     folder.mkdir()
     rows, found = [], modules()
     for name, path in found.items():
@@ -163,7 +164,7 @@ def stage_reference(folder):
         first = re.sub(r"([|*])", r"\\\1", first)
         rows.append([f"[{short(name)}]({name}.rst)", first])
     index = ("# All modules\n\nMade from the docstrings. What lessons use can be imported from `aseqdip_lite`.\n\n"
-             + markdown_table(rows, ("module", "holds")) + menu("Modules", [(short(n), n) for n in found]))
+             + markdown_table(rows, ("module", "contents")) + menu("Modules", [(short(n), n) for n in found]))
     (folder / "index.md").write_text(index, encoding="utf-8")
 
 

@@ -23,7 +23,7 @@ README = """\
 
 Start with [lesson 00]({first}). The exercises are yours to fill in.
 
-| lesson | holds |
+| lesson | contents |
 |---|---|
 {rows}
 
