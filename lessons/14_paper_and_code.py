@@ -13,11 +13,12 @@
 # - compare an algorithm on paper with its program, line by line, and say which differences matter;
 # - derive what a loss does when a square is missing, or when its two sides have different units;
 # - find a broadcast that no error message reports, and write the test that would have caught it;
-# - tell a difference from what other seeds do, and a number that a method reached from one that the truth picked;
-# - put a question to a paper's code in a way that helps its authors.
+# - tell a difference from what other seeds do, and a number that a method reached from one that was picked with the
+#   truth;
+# - ask about a paper's code in a way that helps its authors.
 #
-# **You need** lesson 06 (aSeqDIP). Lesson 07 (MRI) helps: its operator and its last section are used here. Lesson 12
-# introduces pairs of runs with one seed.
+# **You need** lesson 06 (aSeqDIP). Lesson 07 (MRI) helps, because its operator and its last section are used here.
+# Lesson 12 introduces pairs of runs with the same seed.
 #
 # **Time** about {minutes} minutes to run in the `laptop` profile on one CPU core (measured); not yet measured on a GPU.
 # To work through it, take 90 minutes; without the sections marked *stretch*, 60.
@@ -49,57 +50,58 @@ banner()
 # %%
 show(
     drawings.two_orders(),
-    alt="""Two rows of boxes, the calls of one stage from left to right. Algorithm 1: forward pass with the first
-        weights, backward, step, forward pass, backward, step, and a third forward pass, from which an arrow leads
-        to the next z. Stale: the same without the third pass; the arrow to the next z comes from the second, before
-        the last step.""",
+    alt="""Two rows of boxes, which show the calls of one stage from left to right. Algorithm 1: forward pass with the
+        first weights, backward, step, forward pass, backward, step, and a third forward pass, from which an arrow
+        leads to the next z. Stale: the same without the third pass; the arrow to the next z starts at the second
+        pass, before the last step.""",
 )
 
 # %% [markdown]
-# **One difference, drawn.** These are the calls of one stage with $N = 2$, recorded as the library makes them. In
-# Algorithm 1 the next input is the output *after* the last step. In some scripts it is the output that is at hand, made
-# before that step. This lesson runs this difference and the others, and looks what each is worth.
+# **One difference, drawn.** These are the calls of one stage with $N = 2$, recorded while the library makes them. In
+# Algorithm 1 the next input is the output *after* the last step. In some scripts it is the output already at hand,
+# made before that step. This lesson runs this difference and the others, and measures what each is worth.
 
 # %% [markdown]
 # ## Predict first
 #
-# Write your guesses down; the last section asks for them again.
+# Write down your guesses; the last section returns to them.
 #
-# 1. A program takes $\|Af-y\| + \lambda\|f - z\|$ where the paper has squares. Both are zero at the same place. Does it
-#    matter?
+# 1. A program computes $\|Af-y\| + \lambda\|f - z\|$ where the paper has squares. Both are zero at the same place.
+#    Does it matter?
 # 2. A program subtracts a complex image of shape (H, W) from a real tensor of shape (1, 2, H, W). Does PyTorch
 #    complain?
 # 3. The output $f$ of a network and its input $z$ show the same image, but $z$ is given in units in which it is 6000
 #    times smaller. What does the term $\|f - z\|$ do?
 # 4. In a training loop the calls come in the order zero, step, backward. Does the network learn?
-# 5. A paper reports the best PSNR along the run instead of the last one. Whom does that favour?
+# 5. A paper reports the best PSNR along the run instead of the last one. Which methods benefit?
 
 # %% [markdown]
 # ## Why read code
 #
-# A paper says what the authors meant, its program what the computer did. They are never quite the same. The authors of
-# aSeqDIP **published their code**, and that is the only reason why this lesson can exist: of methods without public
-# code we can only say that nobody can look. So read what follows as one reads a colleague's notebook: to understand,
-# and to learn what to look for in one's own.
+# A paper says what the authors meant, and its program says what the computer did. The two are never quite the same.
+# The authors of aSeqDIP **published their code**, and only for that reason can this lesson exist: about methods
+# without public code we can only say that nobody can look. So read what follows as you would read a colleague's
+# notebook: to understand it, and to learn what to look for in your own.
 #
-# Four rules for the whole lesson.
+# Four rules apply to the whole lesson.
 #
-# - What we say about the code has an address. The repository is `sjames40/Aseq_DIP` on GitHub, the commit is `f6d4a66`
-#   of 15 June 2026, if no other is named, and numbers in brackets are lines. You can look up every one. In a notebook
-#   we count cells from 0 and the lines of a cell from 1.
-# - The five scripts of this commit are **younger than the paper**, which appeared in December 2024: the last change of
-#   each lies between December 2025 and February 2026. They are not what made the paper's tables. Which version made
-#   which number we do not know. So **nothing here is a verdict on published numbers**.
-# - The repository has no licence, so no line of it is copied. The loop below is ours, and so are the image, the network
-#   and the settings. A row of our tables puts one thing that a script does into Algorithm 1. No script has it alone, so
-#   even these experiments are ours. Where we had to change the thing itself to run it alone, the row says "(ours)".
-# - Each difference is run with three seeds beside Algorithm 1 with the same three. What is smaller than the noise floor
-#   is no finding.
+# - Every statement about the code has an address. The repository is `sjames40/Aseq_DIP` on GitHub, the commit is
+#   `f6d4a66` of 15 June 2026 unless another is named, and numbers in brackets are lines. You can look up every one of
+#   them. In a notebook we count cells from 0 and the lines of a cell from 1.
+# - The five scripts of this commit are **younger than the paper**, which appeared in December 2024: each was last
+#   changed between December 2025 and February 2026. They did not make the tables of the paper. We do not know which
+#   version made which number. So **nothing here is a verdict on published numbers**.
+# - The repository has no licence, so we copy no line of it. The loop below is ours, and so are the image, the network
+#   and the settings. Each row of our tables puts one thing that a script does into Algorithm 1. No script has only
+#   that one thing, so even these experiments are ours. Where we had to change the thing itself to run it alone, the
+#   row says "(ours)".
+# - Each difference is run with three seeds, next to Algorithm 1 with the same three seeds. A difference below the
+#   noise floor is not a finding.
 #
-# The addresses of all differences stand together near the end, under "Addresses". This course departs from the paper,
-# too: much narrower networks (`lite` in this lesson), larger learning rates to go with them, $A$ scaled to norm 1 in
-# CT, a hole that stands for the mean of the known pixels, and smaller images. An earlier edition of this lesson named
-# no lines and had three faults that nobody could see. Hence the addresses.
+# The addresses of all differences are collected near the end, under "Addresses". This course also departs from the
+# paper: it uses much narrower networks (`lite` in this lesson) with larger learning rates, an $A$ scaled to norm 1 in
+# CT, a hole that is filled with the mean of the known pixels, and smaller images. An earlier edition of this lesson
+# named no lines, and it had three faults that nobody could see. Hence the addresses.
 
 # %% [markdown]
 # ## Algorithm 1, and a loop with four handles
@@ -114,10 +116,10 @@ show(
 # | $r$ | `A(x) - y` | residual of the data at the output $x = f_\phi(z)$ |
 # | $e$ | `x - z` | gap between the output and the input |
 #
-# Every difference changes one of four things: the **total** made of the two energies, the energy of the **gap**, the
-# **refresh** that makes the next input, or the **units** of $y$, $f$ and $z$. So our loop has a handle for each. It
-# also counts forward and backward passes, and a backward pass as two. A refresh returns two images, the next input and
-# the one that is scored.
+# Every difference changes one of four things: the **total**, which combines the two energies; the energy of the
+# **gap**; the **refresh**, which makes the next input; or the **units** of $y$, $f$ and $z$. So our loop has a handle
+# for each of them. It also counts passes, a forward pass as one and a backward pass as two. A refresh returns two
+# images: the next input and the image that is scored.
 
 
 # %%
@@ -155,7 +157,7 @@ def psnr(image, case=case):
 
 
 def network(seed, image=observation.start):
-    """A network with its first weights."""
+    """A network with its initial weights."""
     return networks.build("lite", image, torch.Generator().manual_seed(seed))
 
 
@@ -191,7 +193,8 @@ def run(total=paper, gap=right_gap, refresh=fresh, unit=1.0, apart=1.0, seed=0, 
 
 
 # %% [markdown]
-# Without a difference this is the library's `ASeqDIP`, or nothing that follows would mean anything:
+# Without any difference our loop must agree with the library's `ASeqDIP`; otherwise nothing that follows would mean
+# anything:
 
 # %%
 method = ASeqDIP(lam=1.0, N=2, lr=lr, network="lite").with_steps(steps)
@@ -210,14 +213,14 @@ claim(
 # %% [markdown]
 # ### How large is nothing?
 #
-# A difference in dB means something only beside what **no** change makes. So each row is a set of pairs: with one seed,
-# hence one set of first weights, we run Algorithm 1 and the changed loop. Three seeds give three differences. Their
-# mean is the finding. Their spread says how far it can be trusted: the **noise floor** of `study.statistics` is what
-# the mean of three such differences exceeds once in twenty times if there is nothing to find. It comes from three
-# numbers alone, so it is wide.
+# A difference in dB means something only in comparison with what happens when **nothing** is changed. So each row is a
+# set of pairs: with the same seed, and hence the same initial weights, we run Algorithm 1 and the changed loop. Three
+# seeds give three differences. Their mean is the finding, and their spread tells us how far to trust it. The **noise
+# floor** of `study.statistics` is the value that the mean of three such differences exceeds once in twenty times if
+# there is nothing to find. It is computed from only three numbers, so it is wide.
 #
-# The first row is a test of the floor. We multiply the whole loss by $488^2$, which Adam does not notice: the same
-# mathematics, other roundings. Whatever this row shows is nothing.
+# The first row tests the floor. We multiply the whole loss by $488^2$, which Adam does not notice: the mathematics is
+# the same, only the rounding differs. Whatever this row shows is nothing.
 
 # %%
 seeds, runs = (0, 1, 2), {}
@@ -249,23 +252,24 @@ print(f"start {psnr(observation.start):.2f} dB; Algorithm 1 after {steps} steps,
 print(f"{HEADER}\n{verdict('rounding alone')}")
 
 # %% [markdown]
-# Look at the three numbers of this row. Rounding is not small: Adam turns the rounding of small gradients into whole
-# steps, and after some hundred of them two runs have gone two ways. A row whose three numbers look like these is no
-# finding, whatever its mean is. Remember them when you come to the table at the end.
+# Look at the three numbers in this row. Rounding is not a small effect: Adam turns the rounding of small gradients
+# into whole steps, and after some hundred of them two runs have gone separate ways. A row whose three numbers look
+# like these is not a finding, whatever its mean is. Remember them when you reach the table at the end.
 #
 # Here rounding moves a seed by up to 0.67 dB, and the three seeds of Algorithm 1 lie 1.2 dB apart.
 
 # %% [markdown]
 # ## 1. The input that comes too late
 #
-# Equation (4) asks for a **new** pass with the new weights. Three scripts take the output that they have at hand, made
-# before the last update: denoising [133], deblurring [202] and CT [123-124]. In-painting makes the new pass [223-224].
-# A stage with a fresh pass costs $N$ forward and $N$ backward passes and one forward pass more, in forward passes
-# $3N + 1$; with the stale one $3N$.
+# Equation (4) asks for a **new** pass with the new weights. Three scripts instead take the output at hand, made before
+# the last update: denoising [133], deblurring [202] and CT [123-124]. In-painting makes the new pass [223-224]. A
+# stage with a fresh pass costs $N$ forward passes, $N$ backward passes and one extra forward pass, which is $3N + 1$
+# in units of forward passes; with the stale output it costs $3N$.
 #
-# The MRI script takes the stale output, too, and does one thing more. It replaces the sampled k-space by the data,
-# $z = f + A^H(y - Af)$ (lesson 07, exercise 3), in [141, 149-151]. It scores the output, not $z$ [155-160]. So do we
-# here. The library's `refresh="projected"` is another thing: it makes a fresh pass first. That is ours.
+# The MRI script also takes the stale output, and it does one thing more: in [141, 149-151] it replaces the sampled
+# k-space by the data, $z = f + A^H(y - Af)$ (lesson 07, exercise 3). It scores the output, not $z$ [155-160], and so
+# do we here. The library's `refresh="projected"` is different, because it makes a fresh pass first. That choice is
+# ours.
 
 
 # %%
@@ -274,7 +278,7 @@ def stale(A, y, f, z, x):
 
 
 def projected(A, y, f, z, x):
-    """The MRI script's: the stale output, projected; A of norm 1."""
+    """The refresh of the MRI script: the stale output, projected; A of norm 1."""
     return x + A.adjoint(y - A(x)), x
 
 
@@ -289,7 +293,7 @@ inputs = ("Algorithm 1", "stale input", "stale and projected")
 
 
 def mean_curve(name):
-    """(passes, mean PSNR of three seeds) at the ends of the stages of two steps."""
+    """(passes, mean PSNR of three seeds) at the ends of the stages, which have two steps each."""
     curves = [found["psnr"][1::2] for found in runs[name]]
     return runs[name][0]["passes"][1::2], [fmean(values) for values in zip(*curves, strict=True)]
 
@@ -312,43 +316,46 @@ print(f"passes a stage: {passes}\nstale input minus Algorithm 1 after the same p
 # %%
 claim(
     list(passes.values()) == [7, 6, 6],
-    "N = 2: exactly 7 passes a stage, fresh, and 6, stale, projected or not",
+    "N = 2: a stage costs exactly 7 passes if fresh and 6 if stale, projected or not",
     needs="smoke",
 )
 
 # %% [markdown]
-# The stale input is another algorithm and no cheaper form of the same: of two updates the next input sees one. Of a
-# longer stage it would miss one of $N$, and CT and MRI have $N = 10$. At the end of a long run, when the output hardly
-# moves, it would miss next to nothing. So what the row says of $N = 2$ and a short run, it says of these alone.
+# The stale input gives another algorithm, not a cheaper form of the same one: of every two updates, the next input
+# sees only one. In a longer stage it would miss one of $N$, and CT and MRI have $N = 10$. At the end of a long run,
+# when the output hardly moves, it would miss next to nothing. So this row speaks only about $N = 2$ and a short run.
 #
-# **Two minutes.** Write down $z_1$ for $N = 1$, fresh and stale. What has the stale run learned before stage 2?
+# **Two minutes.** Write down $z_1$ for $N = 1$, once fresh and once stale. What has the stale run learned before stage
+# 2?
 #
-# The projected input uses the data twice. $z_k$ is no longer an output of the network, so the fixed point $f(z) = z$ of
-# the paper's Remark 3.1 is not what it tends to.
+# The projected input uses the data twice. $z_k$ is then no longer an output of the network, so it does not tend to the
+# fixed point $f(z) = z$ of the paper's Remark 3.1.
 #
-# Here the stale input alone costs 3.2 dB in the mean, more than its floor. Projected, as the MRI script has it, it is
-# 0.3 dB below; the seeds differ in sign and the floor is 2.7, so nothing was found. On the way its mean curve is the
-# higher one; whether by more than a floor, this row does not say.
+# Here the stale input alone costs 3.2 dB in the mean, which is more than its floor. With the projection of the MRI
+# script it is 0.3 dB below Algorithm 1, but the seeds differ in sign and the floor is 2.7 dB, so nothing was found.
+# Before the end its mean curve is the higher one; this row does not say whether by more than a floor.
 
 # %% [markdown]
 # ## 2. A square that is missing
 #
-# `torch.norm(r)` is $\|r\|$. The paper has $\|r\|^2$. The CT script [118] and the MRI script [144] use the first, for
-# both terms. Where is the difference? Take the gradient in the weights, by the chain rule for $\|r\| = \sqrt{\|r\|^2}$:
+# `torch.norm(r)` is $\|r\|$, but the paper has $\|r\|^2$. The CT script [118] and the MRI script [144] use the norm
+# without the square, for both terms. What is the difference? Take the gradient with respect to the weights, by the
+# chain rule for $\|r\| = \sqrt{\|r\|^2}$:
 #
 # $$\nabla\|r\| = \frac{1}{2\|r\|}\,\nabla\|r\|^2 .$$
 #
-# The gradient has the same direction and another length. With **one** term that would be almost nothing: Adam divides
-# a common factor away. But there are two terms, and each is divided by its own norm:
+# The gradient has the same direction but another length. With **one** term that would hardly matter, because Adam
+# divides a common factor away. But there are two terms, and each is divided by its own norm:
 #
 # $$\nabla\bigl(\|r\| + \lambda\|e\|\bigr) = \frac{1}{2\|r\|}\,\nabla\|r\|^2 + \frac{\lambda}{2\|e\|}\,\nabla\|e\|^2 .$$
 #
-# **Two minutes.** Which of the two divisors is large at the start of a stage, $\|r\|$ or $\|e\|$? And late in a run?
+# **Two minutes.** Which of the two divisors is large at the start of a stage, $\|r\|$ or $\|e\|$? And which late in a
+# run?
 #
 # ### Exercise 1: the weight that means the same
 #
-# Given $\lambda$, `data` $= \|r\|$ and `gap` $= \|e\|$ at some step (norms, **not** squared). Which weight would the
-# paper's loss, with squares, need to have a gradient of the same direction?
+# You are given $\lambda$, `data` $= \|r\|$ and `gap` $= \|e\|$ at some step (norms, **not** squared). Which weight
+# would the paper's loss, with squares, need so that its gradient has the same direction?
 
 
 # %% tags=["exercise"]
@@ -362,12 +369,12 @@ check("paper.lam", my_lam)
 
 
 # %% [markdown]
-# So `lam` is no constant any more. It follows the ratio of the two norms, in every step. We run it and look.
+# So `lam` is no longer a constant: in every step it follows the ratio of the two norms. We run this loss and look.
 
 
 # %%
 def no_squares(lam=1.0, norm=1.0):
-    """The total of the CT and MRI scripts; `norm` is that of their A in place of ours, which is 1."""
+    """The total of the CT and MRI scripts; `norm` is that of their A, where ours has norm 1."""
     return lambda data, gap: norm * data.sqrt() + lam * gap.sqrt()
 
 
@@ -395,36 +402,37 @@ print(f"lam that means the same, seed 0: {ratio[0]:.2f} in the first step, then 
 # %%
 claim(
     abs(ratio[0] - 1) < 0.2,
-    "in the first step the weight is 1 within 0.2: the young output is nearly 0",
+    "in the first step the weight is 1 within 0.2, because the untrained output is nearly 0",
     needs="smoke",
 )
 claim(median > 2, "after the first tenth of the run its median is above 2: without squares the same lam weighs more")
 
 # %% [markdown]
-# There is a picture for it. Lesson 06 found that the autoencoding term is **friction**: it holds the output near where
-# it was at the swap. With the square it is like friction in oil, weak where the motion is slow. Without the square it
-# is dry friction, of constant strength however small the gap is. A small motion is held back as hard as a large one.
+# There is a physical picture. Lesson 06 found that the autoencoding term is **friction**: it keeps the output near
+# where it was at the swap. With the square it acts like friction in oil, which is weak where the motion is slow.
+# Without the square it acts like dry friction, whose strength is constant however small the gap is. A small motion is
+# held back as hard as a large one.
 #
-# Neither is wrong. But a sentence like "lam = 1 is best" belongs to one of them.
+# Neither is wrong. But a sentence such as "lam = 1 is best" is about only one of them.
 
 # %% [markdown]
 # ## 3. Operators that are not normalised
 #
-# Lesson 07 ends with this one: `fft2` without `norm="ortho"` multiplies $A$ and $y$ by $c = \sqrt{HW}$. The MRI script
-# does so [53-57], with its $640 \times 372$ points [107] by $c = 488$. The CT script's operator is not normalised
-# either [70; `physics/radon/radon.py`, 42-44]. At its size, $512 \times 512$ pixels and 30 views, we measured a norm of
-# 122.
+# Lesson 07 ends with this difference: `fft2` without `norm="ortho"` multiplies $A$ and $y$ by $c = \sqrt{HW}$. The MRI
+# script does this [53-57], and with its $640 \times 372$ points [107] the factor is $c = 488$. The operator of the CT
+# script is not normalised either [70; `physics/radon/radon.py`, 42-44]. At its size, $512 \times 512$ pixels and 30
+# views, we measured a norm of 122.
 #
-# With squares the data term would grow by $c^2$. Both scripts have no squares, so it is $c$ that comes in:
+# With squares the data term would grow by $c^2$. But neither script has squares, so the factor is $c$: the loss is
 # $c\,\|r\| + \lambda\,\|e\|$, with $r$ in the units of an $A$ of norm 1. By exercise 1 the weight that means the same
 # is
 #
 # $$\lambda\,\frac{\|r\|}{c\,\|e\|} .$$
 #
-# The missing squares made `lam` heavier, and $c$ makes it lighter. We take the MRI script's number and not the 64 of
-# our small image, for it fixes the balance of the two terms. (CT's 122 acts in the same way; we do not run it.) In the
-# MRI script something else happens to the second term (section 5), so this row is one piece of the script, with $z$ in
-# the units of $f$.
+# The missing squares made `lam` heavier, and $c$ makes it lighter. We take the number of the MRI script instead of the
+# 64 of our small image, because it sets the balance of the two terms. (CT's 122 acts in the same way; we do not run
+# it.) In the MRI script something else happens to the second term (section 5), so this row is only one piece of the
+# script, with $z$ in the units of $f$.
 
 
 # %%
@@ -439,18 +447,18 @@ print(f"c = {c:.1f}; lam that means the same has a median of {same[len(same) // 
 claim(round(c) == 488, "sqrt(640 x 372) is 488, rounded", needs="smoke")
 
 # %% [markdown]
-# Whatever the row says, it says it of runs of a few hundred steps. The MRI script makes 60 000 [132, 134], the CT
-# script 20 000 [112-113], and what looks like a loss here need not be one there.
+# Whatever this row shows, it shows it for runs of a few hundred steps. The MRI script takes 60 000 steps [132, 134]
+# and the CT script 20 000 [112-113], and what looks like a loss here need not be a loss there.
 #
-# Here the missing squares and the norm together cost each seed more than 4.9 dB, 6.0 in the mean, with a floor of 2.4.
-# The missing squares alone cost 1.4.
+# Here the missing squares and the norm together cost each seed more than 4.9 dB, and 6.0 dB in the mean, with a floor
+# of 2.4. The missing squares alone cost 1.4 dB.
 #
 # ### A fault of our own (stretch)
 #
-# When we first put the MRI script's differences into one run, the result was far below 0 dB. We had
-# used our one-line projection with the unnormalised operator. The line needs the largest singular value of $A$ to
-# be 1, and that of $cA$ is $c$: the "projected" image overshoots the data, each time by a large factor. The authors'
-# code goes to k-space and back [141, 149, 57] and has no such fault.
+# When we first put the MRI script's differences into one run, the result was far below 0 dB. We had used our one-line
+# projection with the unnormalised operator. That line needs the largest singular value of $A$ to be 1, but the largest
+# of $cA$ is $c$: each time, the "projected" image overshoots the data by a large factor. The authors' code transforms
+# to k-space and back [141, 149, 57] and does not have this fault.
 
 # %%
 unnormalised = replace(observation, A=c * A, y=c * y)
@@ -464,16 +472,16 @@ for name, observed in {"orthonormal": observation, "not normalised": unnormalise
 # %%
 claim(
     misfit["orthonormal"][1] < misfit["orthonormal"][0] and misfit["not normalised"][1] > 10,
-    "the one-line projection leads towards the data with A, and far away from them with c A (above 10)",
+    "the one-line projection leads towards the data with A, and far away from them with c A (misfit above 10)",
     needs="smoke",
 )
 
 # %% [markdown]
 # ## 4. What went wrong: shapes that fit by accident
 #
-# In MRI the network has two real channels. The script keeps its input $z$ in that form, a **real** tensor of shape
+# In MRI the network has two real channels. The script keeps its input $z$ in that form, as a **real** tensor of shape
 # (1, 2, H, W) [91-93]. It turns the output $f$ into one **complex** matrix of shape (H, W) for the forward model
-# [136-137]. Then it subtracts one from the other [144]. No error, no warning:
+# [136-137]. Then it subtracts one from the other [144]. There is no error and no warning:
 
 # %% tags=["nbval-check-output"]
 channels, output = torch.zeros(1, 2, 4, 5), torch.zeros(4, 5, dtype=torch.complex64)
@@ -483,15 +491,15 @@ print("f:", tuple(output.shape), output.dtype)
 print("f - z:", tuple(difference.shape), difference.dtype)
 
 # %% [markdown]
-# Two rules work together, each of them useful. Axes that are missing on the left are added: $f$ is taken for both
-# channels. And a real number is a complex number, too. So $f$ is compared with $\mathrm{Re}\,z$, and $f$ is compared
-# with $\mathrm{Im}\,z$. Per pixel, with $x = f$:
+# Two rules work together here, and each of them is useful. Axes that are missing on the left are added, so $f$ is used
+# for both channels. And a real number also counts as a complex number. So $f$ is compared with $\mathrm{Re}\,z$, and
+# the same $f$ is compared with $\mathrm{Im}\,z$. For each pixel, with $x = f$, the term is
 #
 # $$|x - \mathrm{Re}\,z|^2 + |x - \mathrm{Im}\,z|^2
 # = (\mathrm{Re}\,x - \mathrm{Re}\,z)^2 + (\mathrm{Re}\,x - \mathrm{Im}\,z)^2 + 2\,(\mathrm{Im}\,x)^2 ,$$
 #
-# since for a real $a$ we have $|x - a|^2 = (\mathrm{Re}\,x - a)^2 + (\mathrm{Im}\,x)^2$. Set $x = z$. The first square
-# is zero, the others stay:
+# because for a real $a$ we have $|x - a|^2 = (\mathrm{Re}\,x - a)^2 + (\mathrm{Im}\,x)^2$. Set $x = z$. The first
+# square vanishes, but the others remain:
 #
 # $$\|\mathrm{Re}\,z - \mathrm{Im}\,z\|^2 + 2\,\|\mathrm{Im}\,z\|^2 .$$
 
@@ -512,19 +520,19 @@ print(f"at f(z) = z: the right term is {float(right_gap(z, z)):g}, the broken on
 claim(float(right_gap(z, z)) == 0, "the right term is 0 at f(z) = z, exactly", needs="smoke")
 claim(
     abs(float(broken_gap(z, z)) - by_hand) < 1e-4 * by_hand and by_hand > 0.1 * float(energy(z)),
-    "the broken term is what the formula says, within a relative 1e-4, and more than a tenth of ||z||^2",
+    "the broken term agrees with the formula within a relative 1e-4, and it is more than a tenth of ||z||^2",
     needs="smoke",
 )
 
 # %% [markdown]
-# A large constant would do no harm; it has no gradient. So ask what the term **wants**.
+# A large constant would do no harm, because it has no gradient. So ask where the term **pulls**.
 #
 # **Two minutes.** Before the exercise: take one pixel with $z = 1 + i$, and one with $z = i$. Which $x$ is best for
 # each?
 #
 # ### Exercise 2: where does it pull?
 #
-# Return the complex image $x$ at which the broken term is least, for a given complex $z$ of shape (1, 1, H, W).
+# Given a complex $z$ of shape (1, 1, H, W), return the complex image $x$ that minimises the broken term.
 
 
 # %% tags=["exercise"]
@@ -537,11 +545,11 @@ def my_target(z):
 check("paper.target", my_target)
 
 # %% [markdown]
-# The output is pulled to a **real** image, whatever the phase of the image is. The data term pulls elsewhere. The next
-# input is the compromise, and then the pull begins anew.
+# The output is pulled towards a **real** image, whatever the phase of the image is. The data term pulls elsewhere. The
+# next input is the compromise, and then the pull starts again.
 #
-# In the script the term never stands alone like this, because $z$ has other units than $f$ (section 5). So the row that
-# follows is ours: the broken term with equal units and squares. It shows what a broadcast **can** do.
+# In the script the term never acts alone like this, because $z$ has other units than $f$ (section 5). So the row below
+# is ours: the broken term with equal units and squares. It shows what a broadcast **can** do.
 
 # %%
 runs["broadcast (ours)"] = three(gap=broken_gap)
@@ -563,20 +571,20 @@ pictures = {"Algorithm 1: Re": part(z.real), "Algorithm 1: Im": part(z.imag),
 show(
     plot_images(pictures, None, (-0.7, 0.7)),
     alt=f"""Real and imaginary part of two answers on one gray scale, zero in mid gray: first those of Algorithm 1, then
-        those of the run with the broken term, which pulls the imaginary part to zero. The imaginary part holds
+        those of the run with the broken term, which pulls the imaginary part to zero. The imaginary part has
         {imaginary(z):.0%} of the norm in the first answer and {imaginary(broken):.0%} in the second.""",
 )
 print(f"||Im x|| / ||x||: Algorithm 1 {imaginary(z):.2f}, broken {imaginary(broken):.2f}\n{HEADER}\n"
       f"{verdict('broadcast (ours)')}")
 
 # %% [markdown]
-# How can this stay unnoticed? A blurred head appears, nothing crashes. The test that finds it takes one line,
-# and needs no data. It asks for a property that follows from the formula.
+# How can this remain unnoticed? A blurred head appears, and nothing crashes. The test that finds the fault takes one
+# line and needs no data. It checks a property that follows from the formula.
 #
 # ### Exercise 3: a test that an autoencoding term must pass
 #
-# `term(x, z)` is somebody's function; $x$ and $z$ are complex images, shape (1, 1, H, W), of your choice. Return
-# whether it passes as $\|x - z\|^2$. The check brings three right terms and eleven wrong ones.
+# `term(x, z)` is a function that somebody else wrote; $x$ and $z$ are complex images of your choice, of shape (1, 1,
+# H, W). Return whether the term passes as $\|x - z\|^2$. The check tries three right terms and eleven wrong ones.
 
 
 # %% tags=["exercise"]
@@ -594,27 +602,28 @@ check("paper.test", my_test)
 # %% [markdown]
 # ## 5. Two units for one image
 #
-# The broadcast is the smaller half of it. Raw k-space has small numbers, and a young network's output does not. So the
-# MRI script multiplies the measured k-space by
+# The broadcast is the smaller half of the problem. Raw k-space has small numbers, but the output of an untrained
+# network does not. So the MRI script multiplies the measured k-space by
 #
 # $$s = \frac{\|f_{\phi_0}(z_0)\|}{\|x_\text{full}\|} ,$$
 #
-# the norm of the untrained output over the norm of the coil-combined image of the **fully sampled** k-space [97-98,
-# 103]. Two things follow.
+# the norm of the untrained output divided by the norm of the coil-combined image of the **fully sampled** k-space
+# [97-98, 103]. This has two consequences.
 #
-# **The units part.** $f$ is fitted to the scaled data. But $z$ is made of k-space that is not scaled, at the start and
-# after each projection, where the output is divided by $s$ [88-98, 141-151]. Three notebooks of the repository have
-# stored the scale: 6799, 6298 and 6360 (cell 12; at our commit cell 16). So $z$ is about a 6000th of $f$. No output can
-# satisfy $f(z) = z$ and the data. And in the term $z$ is as good as zero: with the broadcast it is
+# **The units differ.** $f$ is fitted to the scaled data. But $z$ is made from k-space that is not scaled, both at the
+# start and after each projection, where the output is divided by $s$ [88-98, 141-151]. Three notebooks of the
+# repository have stored the scale: 6799, 6298 and 6360 (cell 12; at our commit cell 16). So $z$ is about a 6000th of
+# $f$. No output can satisfy both $f(z) = z$ and the data. And in the term, $z$ is practically zero: with the broadcast
+# the term is
 #
 # $$\|f - z\|_\text{broken}^2 \approx 2\,(\mathrm{Re}\,f)^2 + 2\,(\mathrm{Im}\,f)^2 \text{, summed} = 2\,\|f\|^2 ,$$
 #
-# without its square $\sqrt2\,\|f\|$. It does not tie the output to the input. It **shrinks** the output.
+# and without its square it is $\sqrt2\,\|f\|$. It does not tie the output to the input. It **shrinks** the output.
 #
-# **A number comes from the truth.** With $\sum_c|s_c|^2 = 1$ the coil-combined image of noise-free, full k-space is the
-# truth $x$. Its norm is one number, and $y$ knows most of it.
+# **A number comes from the truth.** If $\sum_c|s_c|^2 = 1$, the coil-combined image of noise-free, full k-space is the
+# truth $x$. Its norm is a single number, and $y$ knows most of it.
 #
-# We choose raw units in which the scale has the size of those three, and compute it as the script does.
+# We choose raw units in which the scale is about as large as those three, and compute it as the script does.
 
 # %%
 true_norm = float(torch.from_numpy(case.truth).norm()) / observation.scale
@@ -636,21 +645,21 @@ print(f"||y|| / ||x|| = {float(y.norm()) / true_norm:.3f}, ||A^H y|| / ||x|| = "
 print("Algorithm 1's images, given the norm of the truth: " + ", ".join(f"{gain:+.2f}" for gain in told) + " dB")
 
 # %%
-claim(abs(shrink - 2) < 0.002, "with z = f / s the broken term is 2 ||f||^2 within 0.1 %", needs="smoke")
+claim(abs(shrink - 2) < 0.002, "with z = f / s the broken term is 2 ||f||^2, within 0.1 %", needs="smoke")
 claim(0.8 < float(y.norm()) / true_norm < 1, "||y|| is between 0.8 and 1 times the true norm", needs="smoke")
 claim(max(map(abs, told)) < 0.5, "the norm of the truth is worth less than 0.5 dB in a finished image")
 
 # %% [markdown]
-# As a hint about the image the number gives away next to nothing. What a scale changes is something else. The loss of
-# Algorithm 1 is homogeneous: in other units its minimisers are the same image, larger or smaller. But a network starts
-# where it starts, and Adam's steps keep their size. So with the units go the start and the learning rate. The script's
-# choice, a target of the norm of the untrained output, sets both. The norm of $A^Hy$, which everybody may know, would
-# change its scale by the ratio printed above. In this course the scale is a percentile of $|A^Hy|$, and methods cannot
-# see the truth, because it is not in the `Observation` that they get. As a habit a number from the truth is a bad one:
-# the next may be the stopping time.
+# As a hint about the image, this number gives away next to nothing. What a scale changes is something else. The loss
+# of Algorithm 1 is homogeneous: in other units its minimisers are the same image, only larger or smaller. But the
+# network's start and the size of Adam's steps do not change with the units, so relative to the image they do change.
+# The script's choice, a target with the norm of the untrained output, sets both. The norm of $A^Hy$, which needs no
+# truth, would change the script's scale by the ratio printed above. In this course the scale is a percentile of
+# $|A^Hy|$, and methods cannot see the truth, because it is not in the `Observation` that they receive. Using a number
+# from the truth is a bad habit all the same: the next such number may be the stopping time.
 #
-# Two rows, each with the rest of Algorithm 1 as it is, so both are ours: the scale alone, with $z$ and $f$ in the same
-# units; and the units apart alone, with the right term and squares.
+# The next two rows leave the rest of Algorithm 1 as it is, so both are ours. The first has only the scale, with $z$
+# and $f$ in the same units; the second has only the different units, with the right term and squares.
 
 # %%
 runs["scale alone (ours)"] = [run(seed=seed, unit=raw / scale) for seed, scale in zip(seeds, scales, strict=True)]
@@ -660,17 +669,17 @@ for name in ("scale alone (ours)", "units apart (ours)"):
     print(verdict(name))
 
 # %% [markdown]
-# What finds such a thing? Print the norms of both sides of a minus sign, not only their shapes.
+# How can you find such a fault? Print the norms on both sides of a minus sign, not only their shapes.
 #
-# Here the scale alone costs 2.5 dB, half a decibel more than its floor, and the units apart cost 10.4.
+# Here the scale alone costs 2.5 dB, half a decibel more than its floor, and the different units cost 10.4 dB.
 
 # %% [markdown]
 # ## 6. Two slips of the keyboard
 #
-# **A line break.** In the notebook the two terms of the loss stand on two lines (`Aseq_DIP.ipynb`, cell 27,
-# lines 23-24). So they did in versions of the MRI script until December 2025 (28c710c, lines 158-159, to 55090ff, lines
-# 156-157) and in a CT script (`CT_recon_unroll256.py` at 854bf21, lines 185-186); the first notebook had it right
-# (85b0457, cell 22, line 29). Python does not add the lines:
+# **A line break.** In the notebook the two terms of the loss are on two lines (`Aseq_DIP.ipynb`, cell 27, lines
+# 23-24). The same was true of versions of the MRI script until December 2025 (28c710c, lines 158-159, to 55090ff,
+# lines 156-157) and of a CT script (`CT_recon_unroll256.py` at 854bf21, lines 185-186); the first notebook had it
+# right (85b0457, cell 22, line 29). Python does not join the lines:
 
 # %% tags=["nbval-check-output"]
 program = """
@@ -682,17 +691,18 @@ for statement in ast.parse(program).body:
 
 # %% [markdown]
 # The second line is a statement of its own: a number is computed, given a plus sign, and thrown away. It even runs if
-# `gap` is wrong. The loss has `lam` = 0, whatever `lam` says. Do not count on a linter: a sum may have
-# an effect in Python, and ruff let the line pass when we tried it with all its rules. What finds it is to print the
-# loss for two values of `lam`.
+# `gap` is wrong. The loss has `lam` = 0, whatever `lam` is set to. Do not rely on a linter: a sum may have an effect
+# in Python, and ruff let the line pass when we tried it with all its rules. You find the fault by printing the loss
+# for two values of `lam`.
 #
 # **An order of calls.** Some versions call `step()` before `backward()`.
 #
 # ### Exercise 4: whose gradient?
 #
-# In each round of the loop three calls are made in a given order, a tuple of the words "zero", "backward" and "step".
-# (`zero_grad` deletes the gradient, `backward` makes the one of this round's loss, `step` uses what is there.) After
-# many rounds: does `step` use the gradient of its "own" round, of the "last" round, or "none" at all?
+# Each round of the loop makes three calls in a given order, a tuple of the words "zero", "backward" and "step".
+# (`zero_grad` deletes the gradient, `backward` computes the gradient of this round's loss, and `step` uses whatever
+# gradient is there.) After many rounds, does `step` use the gradient of its "own" round, of the "last" round, or
+# "none" at all?
 
 
 # %% tags=["exercise"]
@@ -715,22 +725,22 @@ check("paper.gradient", my_gradient)
 
 
 # %% [markdown]
-# Three of the six orders, all the same circle, use no gradient at all. One of them was in the repository: **zero,
-# forward, step, backward**, in the MRI script at 55090ff [146-159], in denoising from d1af99e to 28a7b2e and in
-# in-painting from c8b14a7 to 1e59074 (which did not run as it was), until December 2025. Each gradient is deleted
-# before it is used.
+# Three of the six orders, which form the same circle, use no gradient at all. One of them was in the repository until
+# December 2025: **zero, forward, step, backward**, in the MRI script at 55090ff [146-159], in denoising from d1af99e
+# to 28a7b2e, and in in-painting from c8b14a7 to 1e59074 (which did not run as it was). Each gradient is deleted before
+# it is used.
 #
-# Another order came before: zero, forward, and then twice (step, backward), with a kept graph. It is in MRI from
-# 28c710c to 3f679c7, in denoising from 4373b4e to 4f45dfa, in in-painting up to f2e5074, and still in the notebook
-# [cell 27, 26-28]. A `zero_grad` of today leaves no gradient, so the first step does nothing. The first backward makes
-# the gradient of this round, the second step uses it, and the second backward is in vain. So this order trains, with
-# the round's **own** gradient. But the second backward meets weights that have changed since the forward pass, and a
-# PyTorch of today stops there. We try both on our loss.
+# An earlier order was zero, forward, and then twice (step, backward), with a kept graph. It is in MRI from 28c710c to
+# 3f679c7, in denoising from 4373b4e to 4f45dfa, in in-painting up to f2e5074, and still in the notebook [cell 27,
+# 26-28]. Today's `zero_grad` leaves no gradient, so the first step does nothing. The first backward pass computes the
+# gradient of this round, the second step uses it, and the second backward pass is wasted. So this order does train,
+# with the round's **own** gradient. But the second backward pass meets weights that have changed since the forward
+# pass, and today's PyTorch stops there. We try both on our loss.
 
 
 # %%
 def rounds(calls, count=3):
-    """Losses of some rounds of a loop with these calls after `zero_grad` and forward, and how far the weights went."""
+    """Losses of some rounds of a loop with these calls after `zero_grad` and forward, and how far the weights moved."""
     f, z = network(0), observation.start
     before = [weight.detach().clone() for weight in f.parameters()]
     adam, losses = torch.optim.Adam(f.parameters(), lr=lr), []
@@ -766,19 +776,19 @@ except RuntimeError as error:
 print("and with the second backward:", "an error, " + stopped.split(":")[0] if stopped else "no error")
 
 # %%
-claim(stuck == 0, "zero, forward, step, backward: no weight changes, exactly", needs="smoke")
+claim(stuck == 0, "zero, forward, step, backward: no weight changes at all", needs="smoke")
 claim(
     max(abs(a - b) for a, b in zip(twice, right, strict=True)) < 1e-3 * right[0],
     "zero, forward, step, backward, step: the losses are those of the right order, within a thousandth of the first",
     needs="smoke",
 )
-claim("inplace" in stopped, "the second backward stops with an error about an operation in place", needs="smoke")
+claim("inplace" in stopped, "the second backward pass stops with an error about an in-place operation", needs="smoke")
 
 # %% [markdown]
 # An untrained network that nobody updates still gives a picture of some kind, and a loss that does not move looks like
-# one that has converged. What finds it takes one line: compare the weights before and after a round.
+# one that has converged. One line finds the fault: compare the weights before and after a round.
 #
-# Now the dead statement, `lam` = 0, with the rest of Algorithm 1 as it is.
+# Next comes the dead statement, `lam` = 0, with the rest of Algorithm 1 unchanged.
 
 # %%
 runs["dead statement"] = three(total=squares(0.0))
@@ -790,10 +800,11 @@ print(f"{HEADER}\n{verdict('dead statement')}")
 # Four scripts report the best PSNR over all iterations: denoising [143-147, 186], deblurring [212-216, 261] and CT
 # [141-143, 178-179] over the stages, in-painting over the steps [214-217, 239-244]. CT also reports the best of a
 # running average with factor 0.99 [94, 134-136, 179]. MRI has a "best" that is never updated [130, 163]. To know which
-# image is best one needs the truth; lesson 02 calls it the **oracle**. None of the scripts saves the best image.
+# image is best you need the truth; lesson 02 calls this image the **oracle**. None of the scripts saves the best
+# image.
 #
-# What is it worth? On our scan, and in the course's stored experiment F8, in which methods of the DIP family denoise
-# two pictures with one seed each and most go on long after their peaks:
+# What is this choice worth? We measure it on our scan, and in the course's stored experiment F8. There, methods of the
+# DIP family denoise two pictures with one seed each, and most of them continue long after their peaks:
 
 # %% tags=["stored-result"]
 print("MRI, Algorithm 1, three seeds: best minus last "
@@ -807,11 +818,11 @@ for name, gaps in sorted(fallen.items(), key=lambda entry: -fmean(entry[1])):
     print(f"{name:>16}: " + "  ".join(f"{gap:.2f}" for gap in gaps))
 
 # %% [markdown]
-# The gap is as large as the fall after the peak, so it flatters the method most that overfits most. Reporting the best
-# for **all** methods is therefore kind to those that fall. Reporting it for one method only is not a comparison.
+# The gap equals the fall after the peak, so it flatters most the method that overfits most. Reporting the best for
+# **all** methods is therefore kind to those that fall. Reporting it for one method only is not a comparison.
 #
-# The course's stored comparison has three to six images and three seeds for each task, with settings from a search of
-# equal budget. Both columns, averaged over the runs of a task:
+# The course's stored comparison has three to six images and three seeds for each task, with settings from a search
+# with equal budgets. We average both columns over the runs of a task:
 
 # %% tags=["stored-result"]
 for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
@@ -825,14 +836,14 @@ for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
           f"{means[first[0]][0]:.2f}, by oracle: {first[1]} {means[first[1]][1]:.2f} dB")
 
 # %% [markdown]
-# A classic method has one answer and no best step that could be chosen: the oracle flatters its rivals alone. In
-# deblurring the column decides who is first, by 0.07 dB, which is less than the noise floor.
+# A classic method has one answer, and no best step can be chosen from it, so the oracle flatters only its rivals. In
+# deblurring the choice of column decides which method comes first, but by 0.07 dB, which is less than the noise floor.
 #
 # ### Which PSNR? (stretch)
 #
-# The MRI script takes magnitudes inside the support of the coil maps, and divides image and truth each
-# by its own maximum [103-106, 155-160]. So a wrong overall brightness costs nothing, and a single bright pixel a lot.
-# We do not rescale an answer. On Algorithm 1's images:
+# The MRI script takes magnitudes inside the support of the coil maps, and divides the image and the truth each by its
+# own maximum [103-106, 155-160]. So a wrong overall brightness costs nothing, but a single bright pixel costs a lot.
+# We do not rescale an answer. For the images of Algorithm 1 the two give:
 
 # %%
 for seed, found in zip(seeds, runs["Algorithm 1"], strict=True):
@@ -843,15 +854,15 @@ for seed, found in zip(seeds, runs["Algorithm 1"], strict=True):
 # %% [markdown]
 # ## 8. Another problem under the same name (stretch)
 #
-# The in-painting script has a hole of 190 x 190 pixels whose corner is at (70, 70) of 512 x 512 [104, 152, 160, 256]:
-# 13.8 % of the picture, off centre, where the paper's text has central holes of 10 and 25 %. It fills the hole with
-# gray, 0.4, in $y$ and in $z_0$ [162, 166, 177]. In $y$ that changes nothing: the masked output is 0 there, so the data
-# term has a constant more and the same gradient [198]. The known pixels are pasted into the saved pictures [227-229,
-# 247-253], from the truth, which equals $y$ there; neither $z$ nor the reported PSNR [208-217] has them. Its network
-# has skips and a **sigmoid** at the end [42-96, 68]: an untrained output of it is gray, 0.48 in the mean as we measured
-# it, and not black.
+# The in-painting script has a hole of 190 x 190 pixels with its corner at (70, 70) of 512 x 512 [104, 152, 160, 256].
+# That is 13.8 % of the picture, off centre, whereas the text of the paper has central holes of 10 and 25 %. The script
+# fills the hole with gray, 0.4, in $y$ and in $z_0$ [162, 166, 177]. In $y$ this changes nothing: the masked output is
+# 0 there, so the data term gains a constant and keeps its gradient [198]. The known pixels are pasted into the saved
+# pictures [227-229, 247-253], from the truth, which equals $y$ there; neither $z$ nor the reported PSNR [208-217]
+# contains them. Its network has skips and a **sigmoid** at the end [42-96, 68], so its untrained output is not black
+# but gray: we measured 0.48 in the mean.
 #
-# We take this hole and our network, and change one thing: the 0.4 in $z_0$.
+# We take this hole and our network, and change one thing, the 0.4 in $z_0$.
 
 # %%
 photo = load_case("inpainting", "astronaut", size=size, hiar=0.25, fill="zero", paste=False, seed=0).to(device())
@@ -881,24 +892,25 @@ print("\n" + HEADER.replace("Algorithm 1", "black") + "\n" + verdict("0.4 in z_0
 claim(
     all(psnr(holed.y + (1 - hole) * found["image"], photo) > found["psnr"][-1]
         for name in ("black", "0.4 in z_0") for found in runs[name]),
-    "pasting raises the PSNR in all six runs: it takes errors away and adds none",
+    "pasting raises the PSNR in all six runs: it removes errors and adds none",
     needs="smoke",
 )
 
 # %% [markdown]
-# Pasting makes the error zero outside of the hole, and no PSNR lower. With $h$ the share of the hole then
-# $\text{MSE} = h\cdot\text{MSE in the hole}$. It is legitimate where $y$ has no noise; every method of a table should
-# have it, or none. And two holes are two problems: no method can be blamed or praised for a difference between a hole
-# of 13.8 % and one of 25 %. Lesson 10 asks what fills a hole at all. The other network, which may
-# matter more than hole, fill and pasting together, we have not run.
+# Pasting makes the error zero outside the hole, and it never lowers the PSNR. If $h$ is the share of the hole, then
+# $\text{MSE} = h\cdot\text{MSE in the hole}$. Pasting is legitimate where $y$ has no noise, but then every method in a
+# table should have it, or none. Moreover, two holes are two problems: no method can be blamed or praised for a
+# difference between a hole of 13.8 % and one of 25 %. Lesson 10 asks what fills a hole at all. We have not run the
+# other network, which may matter more than hole, fill and pasting together.
 #
-# Here 0.4 in place of black changes the PSNR by less than the floor of 0.3 dB.
+# Here 0.4 instead of black changes the PSNR by less than the floor of 0.3 dB.
 
 # %% [markdown]
 # ## The table
 #
-# The MRI script's differences of sections 1 to 5 together, with its $N = 10$, but not its network, rate and length;
-# then the same with $z$ in the units of $f$, which is ours.
+# Three rows are still missing. The first has only $N = 10$. The second combines the MRI script's differences of
+# sections 1 to 5 with its $N = 10$, but not with its network, rate and length. The third is the same with $z$ in the
+# units of $f$, which is ours.
 
 # %%
 runs["N = 10"] = three(N=10)
@@ -912,48 +924,51 @@ touches = {
     "stale and projected": "Eq. 4, and the fixed point of Remark 3.1",
     "no squares (ours)": "Eq. 3: what lam = 1 means, Fig. 9",
     "no squares, norm 488": "Eq. 3: what lam = 1 means, Fig. 9",
-    "broadcast (ours)": "Eq. 3: another term than the one described",
+    "broadcast (ours)": "Eq. 3: a term that differs from the one described",
     "scale alone (ours)": "'only the measurements', by one number; the start",
-    "units apart (ours)": "Eq. 3: a shrinkage in place of autoencoding",
+    "units apart (ours)": "Eq. 3: shrinkage instead of autoencoding",
     "dead statement": "Eq. 3: no autoencoding term",
     "N = 10": "N = 2 of the text; Fig. 10",
-    "all of MRI": "all of these but the dead statement",
-    "units mended (ours)": "the row above, z in the units of f",
+    "all of MRI": "all of these except the dead statement",
+    "units mended (ours)": "the row above, but with z in the units of f",
 }
 print(f"{HEADER}         which claim it touches")
 for name, claim_touched in touches.items():
     print(f"{verdict(name):<80} {claim_touched}")
 
 # %% [markdown]
-# How to read it.
+# How to read the table:
 #
-# - A row that is within its floor says: nothing was found with three seeds. It does not say that there is nothing.
-# - A row above its floor says: on this image, with this network and this budget, another seed alone would hardly do
-#   it. One row in twenty is above its floor by chance, and there are twelve rows. A second image may turn a row round,
-#   which no number of seeds would show.
+# - A row within its floor says that nothing was found with three seeds. It does not say that there is nothing.
+# - A row above its floor says that on this image, with this network and this budget, another seed alone would hardly
+#   produce the difference. One row in twenty is above its floor by chance, and there are twelve rows. A second image
+#   may reverse a row, which no number of seeds would show.
 # - Compare the last two rows with the single ones above. If single losses added up, "all of MRI" would be their sum.
 #   **Differences must be measured in the company in which they were used.**
-# - These runs are short and have settings that suit Algorithm 1. A longer run, or a search of settings for each row,
+# - These runs are short, and their settings suit Algorithm 1. A longer run, or a search of settings for each row,
 #   might narrow the gaps.
 #
-# Here seven single rows are above their floors. Rounding, `N` = 10, the projected stale input and the two rows in
-# company are within theirs: "all of MRI" is 0.6 dB below Algorithm 1, where "units apart" alone is 10.4 below.
+# Here seven single rows are above their floors. Rounding, `N` = 10, the projected stale input and the two combined
+# rows are within theirs: "all of MRI" is 0.6 dB below Algorithm 1, whereas "units apart" alone is 10.4 dB below.
 #
-# So the table does not say that published numbers are too high, or too low. Does it change what the paper claims? Three
-# answers.
+# So the table does not say whether published numbers are too high or too low. Does it change what the paper claims?
+# There are three answers.
 #
-# - **The idea** stands, an input that follows the output, with a term that holds it. We have run it as
-#   it is written on the five tasks of this course; `docs/RESULTS.md` says how well it does, and where others do better.
-# - **Sentences about `lam`** (and $N$) cannot be checked with the public MRI and CT scripts: the number there weighs
-#   something else.
-# - **Numbers**: unknown. For that one would have to run both programs on the paper's data, with its budget.
+# - **The idea** stands: an input that follows the output, with a term that keeps the output near it. We have run it as
+#   it is written on the five tasks of this course; `docs/RESULTS.md` says how well it does, and where other methods do
+#   better.
+# - **Statements about `lam`** (and $N$) cannot be checked with the public MRI and CT scripts, because the number there
+#   weighs something else.
+# - **The numbers** remain an open question. To answer it, one would have to run both programs on the paper's data with
+#   the paper's budget.
 
 # %% [markdown]
 # ### The same with sliders
 #
-# `refresh`, `N` and `lam` = 0 are the differences that the library offers. One plain cell, then the panel with the same
-# settings: set `refresh` to `stale` or `projected` (with a fresh pass first, so not quite the script's) and run again;
-# then try `N` = 10. The panel lives only in a running notebook; nothing after it depends on it.
+# `refresh`, `N` and `lam` = 0 are the differences that the library offers. First comes one plain cell, then the panel
+# with the same settings. Set `refresh` to `stale` or `projected` (which makes a fresh pass first, so it is not quite
+# the script's) and run again; then try `N` = 10. The panel lives only in a running notebook; nothing after it depends
+# on it.
 
 # %%
 mine = replace(method, refresh="fresh").with_steps(pick(smoke=6, laptop=400, paper=400))
@@ -968,29 +983,30 @@ panel("mri", size=size, coils=coils, **mine.to_dict())
 # %% [markdown]
 # ## A checklist for readers
 #
-# With the paper in one hand and the code in the other:
+# Hold the paper in one hand and the code in the other, and check:
 #
-# 1. **Version.** Which commit, of which day? Is it older or younger than the paper?
-# 2. **Loss.** Norm or squared norm? Sum or mean? Print both terms at the first step, and for two values of each weight.
+# 1. **Version.** Which commit is it, and from which day? Is it older or younger than the paper?
+# 2. **Loss.** Norm or squared norm? Sum or mean? Print both terms at the first step, and for two values of each
+#    weight.
 # 3. **Units.** Print the norms on both sides of each minus sign. By what were data and target divided, and where does
-#    the number come from? Is the FFT orthonormal? What is the norm of $A$?
+#    that number come from? Is the FFT orthonormal? What is the norm of $A$?
 # 4. **Shapes.** Print shape and dtype on both sides of each minus sign. Real against complex is a warning.
-# 5. **Zero.** Put in the case for which the formula gives 0. Does the code?
+# 5. **Zero.** Put in the case for which the formula gives 0. Does the code give 0?
 # 6. **Order.** zero, backward, step. Do the weights change? What is computed before the last update and used after it?
-# 7. **Lines.** Does a line that begins with + or - belong to the line before? Does each weight change the loss?
+# 7. **Lines.** Does a line that begins with + or - belong to the line before it? Does each weight change the loss?
 # 8. **The reported number.** Last, blind, or best? Computed on what, after which clipping, scaling, pasting, cropping?
-# 9. **The problem.** Same operator, same mask, same noise as in the text?
+# 9. **The problem.** Are the operator, the mask and the noise the same as in the text?
 # 10. **Error bar.** How many dB do another seed and another order of summation make?
 #
-# If you write about a difference, name commit, file and line. If you find one, write to the authors, with the line, the
-# equation and a run of a minute, and ask first whether you have understood it. If you publish code, say which commit
-# made which table, add a licence, and keep the test of item 5 in the repository.
+# If you write about a difference, name the commit, the file and the line. If you find one, write to the authors with
+# the line, the equation and a run of a minute, and ask first whether you have understood it. If you publish code, say
+# which commit made which table, add a licence, and keep the test of item 5 in the repository.
 
 # %% [markdown]
 # ## Addresses (stretch)
 #
-# **The scripts of commit f6d4a66**, each with the day of its last change, its weight and its $N \times K$, and what is
-# not Algorithm 1:
+# **The scripts of commit f6d4a66**, each with the day of its last change, its weight, its $N \times K$, and its
+# departures from Algorithm 1:
 #
 # - Denoising, `Aseq_DIP_denoising.py` (2025-12-08), 1 [128], 2 x 2000 [120, 123]: the stale output becomes the next
 #   input [133]; $y$ is clipped to [0, 1] [92].
@@ -1009,23 +1025,23 @@ panel("mri", size=size, coils=coils, **mine.to_dict())
 #   [cell 27, 26-28].
 #
 # The rates are 1e-4 (denoising [73, 112], deblurring [142, 175], MRI [77, 80]), 2e-4 (CT [84]) and 3e-4 (in-painting
-# [174]). One Adam object lives through all stages, which the paper leaves open (denoising [112], in-painting [174],
+# [174]). One Adam object is used for all stages, which the paper leaves open (denoising [112], in-painting [174],
 # deblurring [175], CT [85], MRI [80]). In-painting does make the fresh pass of Algorithm 1 [223-224].
 #
-# **What was public when the paper appeared**, and what in it is not Algorithm 1:
+# **What was public when the paper appeared**, with its departures from Algorithm 1:
 #
 # - Denoising, c010f96 (2024-08-06) and 4f45dfa (2024-12-17): 5000 rounds; lam 1, later 0.001; the next input is $2y$
 #   minus the output; step before backward (section 6).
-# - In-painting, 980137c (2024-08-06) and f2e5074 (2024-12-17): line 53 is no valid Python, so it does not run as it is;
-#   lam 1, later 0.001; known pixels pasted into $z$ in each round; step before backward (section 6).
+# - In-painting, 980137c (2024-08-06) and f2e5074 (2024-12-17): line 53 is not valid Python, so the script does not run
+#   as it is; lam 1, later 0.001; known pixels pasted into $z$ in each round; step before backward (section 6).
 # - MRI, 3f679c7 (2024-08-06) and the notebook at 363ad21: the dead statement, so lam is 0; step before backward; $z$
 #   projected in each round; 6000 rounds.
 # - CT, `Aseq_DIP_Sparse_view_CT.py` at 4bdfedd (2024-08-08): the input is fixed noise; no squares; 8000 rounds of 2
 #   accumulated steps at a rate of 2e-4.
 # - Deblurring: nothing before 1d786b5 (2025-12-26).
 #
-# Not run here: the clipping (lesson 09 does), the linear blur, what CT does with $z_0$ and the truth, and the versions
-# of the second list as wholes.
+# We did not run the clipping (lesson 09 does), the linear blur, what CT does with $z_0$ and the truth, or any version
+# of the second list as a whole.
 
 # %% [markdown]
 # ## Quiz
@@ -1040,14 +1056,15 @@ quiz("14")
 # %% [markdown]
 # ## What you can now say
 #
-# Take out your predictions.
+# Compare your predictions with these answers.
 #
 # 1. It matters as soon as there are two terms: each gradient is divided by its own norm, and `lam` becomes a weight
 #    that changes from step to step.
-# 2. No. It broadcasts to (1, 2, H, W) complex. With the output complex it pulls the output to a real image.
-# 3. It is the norm of $f$, to a 6000th, and shrinks the output. It has nothing to say about $z$.
+# 2. No. It broadcasts to a complex tensor of shape (1, 2, H, W). With a complex output the term pulls that output
+#    towards a real image.
+# 3. Up to a 6000th it is the norm of $f$, so it shrinks the output. It says nothing about $z$.
 # 4. No. Each gradient is deleted before a step uses it.
-# 5. The method that falls most after its peak.
+# 5. The methods that fall most after their peak.
 #
 # - You can derive what a changed loss means instead of guessing it.
 # - You can test a loss by the properties of its formula.

@@ -57,8 +57,8 @@ MENU = """
 
 #: What a lesson's page says in place of its first code cell.
 NOTE = ("*This page shows what the stored notebook printed. Nothing runs here, not even the panels.* "
-        "{{download}}`Download the notebook <../notebooks/{stem}.ipynb>`, or open the lessons with `make lab`. {slides} "
-        "of this lesson.")
+        "{{download}}`Download the notebook <../notebooks/{stem}.ipynb>`, or open the lessons with `make lab`. "
+        "{slides} of this lesson.")
 
 #: The link to a lesson's slides, which Sphinx does not know.
 SLIDES = '<a href="{up}slides/{stem}.html">Slides</a>'

@@ -13,20 +13,20 @@ from .table import exercise
     "write both channels as |x - a|^2 = (Re x - a)^2 + (Im x)^2 with a = Re z and a = Im z, and seek Re x and Im x"),
           form=": an image like z")
 def target(z):
-    """A function z -> the complex x at which ||x - [Re z, Im z]||^2, broadcast, is least: (Re z + Im z) / 2, real."""
+    """A function z -> the complex x that minimises the broadcast ||x - [Re z, Im z]||^2: (Re z + Im z) / 2, real."""
     mean, none = (z.real + z.imag) / 2, torch.zeros_like(z.real)
     return {
         None: torch.complex(mean, none),
-        "that is the minimum of the right term; in the broken one the whole of x meets each channel of z": z,
-        "Re x is right; Im x stands in both channels, squared and alone, so it is pulled to one value whatever z is":
+        "that is the minimum of the right term; in the broken one the whole x meets each channel of z": z,
+        "Re x is right; Im x appears in both channels, squared and alone, so it is pulled to one value whatever z is":
             [torch.complex(mean, z.imag), torch.complex(mean, mean)],
-        "Im x is right; two squares pull at Re x, one from each channel, with equal force":
+        "Im x is right; two squares pull on Re x, one from each channel, with equal force":
             [torch.complex(z.real, none), torch.complex(z.imag, none)],
-        "half of that: a sum of two squares is least at the mean of the two, not at their sum":
+        "take half of that: a sum of two squares is least at the mean of the two, not at their sum":
             torch.complex(2 * mean, none),
-        "that is for exchanged roles, x in real channels and z complex; here z has the two real channels":
+        "that would be right with x in real channels and z complex; here z has the two real channels":
             torch.complex(z.real, z.real),
-        "zero is not the minimum: at x = 0 Re x still misses both channels of z": 0 * z,
+        "zero is not the minimum: at x = 0, Re x still misses both channels of z": 0 * z,
     }
 
 
@@ -44,15 +44,15 @@ SOUND = {
 }
 FAULTY = {
     "the broken broadcast": (broken, "it is not 0 at x = z: let both be the same complex image"),
-    "a dead statement": (lambda x, z: (x - x).abs().sum(), "it is 0 wherever x is: a term must also be able to fail"),
-    "magnitudes": (lambda x, z: energy(x.abs() - z.abs()), "it is 0 at x = i z, too: change the phase alone"),
+    "a dead statement": (lambda x, z: (x - x).abs().sum(), "it is 0 for every x: a term must also be able to fail"),
+    "magnitudes": (lambda x, z: energy(x.abs() - z.abs()), "it is also 0 at x = i z: change only the phase"),
     "real parts only": (lambda x, z: (x.real - z.real).square().sum(),
-                        "it is 0 at x = z + i, too: change the imaginary part alone"),
+                        "it is also 0 at x = z + i: change only the imaginary part"),
     "the unsquared norm": (lambda x, z: (x - z).abs().square().sum().sqrt(),
-                           "if x - z doubles it doubles and does not become fourfold"),
+                           "if x - z doubles, it doubles instead of becoming four times as large"),
     "r * r": (lambda x, z: ((x - z) * (x - z)).sum().real,
-              "a complex r times itself is not |r|^2, it can be negative: let x - z be imaginary"),
-    "one input forgotten": (lambda x, z: energy(x), "it does not know z, and is not 0 at x = z"),
+              "a complex r times itself is not |r|^2 and can be negative: let x - z be imaginary"),
+    "one input forgotten": (lambda x, z: energy(x), "it does not depend on z, and is not 0 at x = z"),
     "a mean": (lambda x, z: (x - z).abs().square().mean(), "x = z + 1 must give the number of pixels"),
     "half of it": (lambda x, z: 0.5 * energy(x - z), "x = z + 1 must give the number of pixels, not half of it"),
     "the square of a sum": (lambda x, z: (x - z).abs().sum() ** 2, "x = z + 1 must give the number of pixels"),
@@ -73,7 +73,7 @@ def test_of_a_term(term):
 
 
 @exercise("paper.lam", [(1.0, 3.0, 0.5), (0.7, 0.2, 2.0), (2.0, 5.0, 4.0)], (
-    "write both as gradients of squares, divided by twice the norm, and take out the data term's factor"))
+    "write both as gradients of squares, divided by twice the norm, and take out the factor of the data term"))
 def lam(lam, data, gap):
     """A function (lam, data, gap) -> weight of the squared loss whose gradient has the direction of the unsquared one.
 
@@ -81,12 +81,12 @@ def lam(lam, data, gap):
     """
     return {
         None: lam * data / gap,
-        "upside down: the derivative of sqrt(u) is 1 / (2 sqrt(u)), so the larger norm is divided away the more":
+        "upside down: the derivative of sqrt(u) is 1 / (2 sqrt(u)), so the larger the norm, the more is divided away":
             lam * gap / data,
         "the norms enter once, not squared: grad ||r|| = grad ||r||^2 / (2 ||r||)": lam * (data / gap) ** 2,
-        "the data term has been divided by its norm, too: take 1 / (2 data) out of the whole gradient":
+        "the data term has also been divided by its norm: take 1 / (2 data) out of the whole gradient":
             [lam / gap, lam / (2 * gap)],
-        "only if both norms were equal: each term is divided by its own norm": lam,
+        "that is true only if both norms are equal: each term is divided by its own norm": lam,
     }
 
 
@@ -97,9 +97,9 @@ STEPS = {("zero", "backward", "step"): "own", ("backward", "step", "zero"): "own
 
 
 @exercise("paper.gradient", [(order,) for order in STEPS], stepwise=True, otherwise=lambda word, order: (
-    f"{', '.join(order)}: go round twice with a pencil, and note what the gradient holds when step is called"))
+    f"{', '.join(order)}: go through two rounds with a pencil, and note what the gradient is when step is called"))
 def gradient(order):
-    """A function of an order of "zero", "backward", "step" -> "own", "last" or "none": the gradient that steps."""
+    """A function of an order of "zero", "backward", "step" -> "own", "last" or "none": the gradient that step uses."""
     def but(word, *calls):
         return word if order == calls else STEPS[order]
 
@@ -107,17 +107,17 @@ def gradient(order):
         None: STEPS[order],
         "backward, step, zero: the calls form a circle, and here backward comes directly before step":
             but("last", "backward", "step", "zero"),
-        "step, zero, backward: the step comes first, so it can only use what the round before has left":
+        "step, zero, backward: the step comes first, so it can only use what the previous round has left":
             but("own", "step", "zero", "backward"),
-        "step, backward, zero: what the backward pass leaves is erased before the next step comes":
+        "step, backward, zero: what the backward pass leaves is deleted before the next step":
             [but(word, "step", "backward", "zero") for word in ("last", "own")],
     }
 
 
 @exercise("paper.lam:unsquared", [(1.0, 3.0, 0.5), (0.7, 0.2, 2.0), (2.0, 5.0, 4.0)], (
-    "write both as gradients of squares, divided by twice the norm, and take out the data term's factor"),
-          instead="go the other way: lam weighs the squared loss. Return the weight of the loss without squares whose "
-                  "gradient has the same direction",
+    "write both as gradients of squares, divided by twice the norm, and take out the factor of the data term"),
+          instead="go the other way: lam is the weight in the squared loss. Return the weight that gives the loss "
+                  "without squares a gradient of the same direction",
           solution="lambda lam, data, gap: lam * gap / data")
 def lam_unsquared(lam, data, gap):
     """A function (lam, data, gap) -> weight of the unsquared loss whose gradient has the direction of the squared one.
@@ -126,10 +126,10 @@ def lam_unsquared(lam, data, gap):
     """
     return {
         None: lam * gap / data,
-        "upside down: the term without square is divided by its norm, so a large gap needs a larger weight":
+        "upside down: the term without a square is divided by its norm, so a large gap needs a larger weight":
             lam * data / gap,
         "the norms enter once, not squared: grad ||r|| = grad ||r||^2 / (2 ||r||)": lam * (gap / data) ** 2,
-        "the data term is divided by its norm, too: take 1 / (2 data) out of the whole gradient":
+        "the data term is also divided by its norm: take 1 / (2 data) out of the whole gradient":
             [lam * gap, 2 * lam * gap],
-        "only if both norms were equal: each term is divided by its own norm": lam,
+        "that is true only if both norms are equal: each term is divided by its own norm": lam,
     }
