@@ -396,8 +396,8 @@ claim(
 # - **8x**, **equal spacing**, **points**: another acceleration or another sampling pattern;
 # - the CT rows: 30 views, and a denoiser of its own, trained on random ellipses and on MR slices of the same head,
 #   read as attenuation. **CT, as trained** has two such slices; **ellipses** is Shepp-Logan; **other head** is a real
-#   CT, so both the person and the kind of image are different; **other organ** is the abdomen; **18 views** has fewer
-#   views.
+#   CT, so both the person and the kind of image are different; **other organ** is the abdomen; **18 views** has the two
+#   slices from 18 views instead of 30.
 #
 # **Two minutes.** Before you read the table: DDNM's prior has learned images, VarNet has learned the way from $y$ to
 # the image for one kind of mask, and total variation has learned nothing. Which of them should suffer from another
