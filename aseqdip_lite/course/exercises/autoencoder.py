@@ -1,4 +1,4 @@
-"""Exercises of lesson 13: a skip that is the identity, what a code holds, the gradient of Eq. 18, cycle spinning."""
+"""Exercises of lesson 13: a skip that is the identity, the size of a code, the gradient of Eq. 18, cycle spinning."""
 
 import torch
 
