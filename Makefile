@@ -21,7 +21,7 @@ help:
 	@echo "               print them with what is stored and write docs/PERFORMANCE.md; PARTS=\"quality means\" for"
 	@echo "               time to quality and what shortens it (hours, resumable)"
 	@echo "make tune      the recorded search that the defaults come from (TASK=ct for another task; resumable)"
-	@echo "make train     train the VarNet of MRI and the denoisers anew (resumable; STEPS=2000, SLICES=4 for that many); needs"
+	@echo "make train     train the VarNets and the denoisers anew (resumable; STEPS=2000, SLICES=4 for that many); needs"
 	@echo "               mricron-data of Debian"
 	@echo "make reliability   kill, faults, fuzz, determinism and licences, then docs/RELIABILITY.md; or one of them:"
 	@echo "  make kill          runs and sweeps ended by SIGKILL at random moments (resumable)"
@@ -96,6 +96,7 @@ tune: .venv/ready
 train: .venv/ready
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nibabel scikit-learn
 	$(RUN)/python data/train_varnet.py $(if $(SLICES),--slices $(SLICES)) $(if $(STEPS),--steps $(STEPS))
+	$(RUN)/python data/train_varnet.py --task ct $(if $(STEPS),--steps $(STEPS))
 	for kind in mri ct pictures; do $(RUN)/python data/train_denoiser.py --kind $$kind $(if $(STEPS),--steps $(STEPS)) || exit 1; done
 
 reliability: kill faults fuzz determinism licences

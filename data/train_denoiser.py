@@ -93,13 +93,16 @@ def draw_mri(slices, side, generator):
 
 
 def draw_ct(slices, side, generator):
-    """(1, side, side): a random slice, or a random phantom as often, in the disc that CT sees."""
+    """(1, side, side): a square of a body."""
     size = side + LARGER[whole(len(LARGER), generator=generator)]
+    return cut(draw_body(slices, size, generator)[None], side, generator)
+
+
+def draw_body(slices, size, generator):
+    """(size, size): a random slice, or a random phantom as often, in the disc that CT sees."""
     if whole(2, generator=generator):
-        picture = brains.draw_picture(slices, size, generator)
-    else:
-        picture = draw_phantom(size, generator)
-    return cut((picture * disc(size))[None], side, generator)
+        return brains.draw_picture(slices, size, generator) * disc(size)
+    return draw_phantom(size, generator) * disc(size)
 
 
 def draw_phantom(size, generator):

@@ -309,7 +309,7 @@ def test_the_methods_of_each_task():
     family = {"aseqdip", "vanilla", "es_dip", "tv_dip", "sgld_dip", "self_guided", "deep_decoder", "tv", "dps"}
     expected = dict(mri=family | {"reference_guided", "zero_filled", "sense", "l1_wavelet", "pnp", "varnet", "ddnm",
                                       "score_mri"},
-                    ct=family | {"fbp", "sirt", "cgls", "pnp", "ddnm", "mcg"},
+                    ct=family | {"fbp", "sirt", "cgls", "pnp", "varnet", "ddnm", "mcg"},
                     denoising=family | {"rethinking_dip", "nlm", "bm3d", "pnp", "ddnm"},
                     inpainting=family | {"biharmonic", "harmonic", "pnp", "ddnm"}, deblurring=family)
     assert {task: set(methods.names(task)) for task in expected} == expected

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -9,24 +10,29 @@ import brains
 import numpy as np
 import pytest
 import torch
+import train_denoiser
 import train_varnet
 from checks import Trap, error_of, generator, randn, resumed_training, same_training
 
 from aseqdip_lite import load_case, methods, reconstruct
 from aseqdip_lite.course.theory.autoencoder import Autoencoder
-from aseqdip_lite.images import DATA, catalogue
+from aseqdip_lite.images import DATA, Image, catalogue
 from aseqdip_lite.learned import varnet, weights
 from aseqdip_lite.learned.denoiser import KINDS, Denoiser
 from aseqdip_lite.learned.varnet import Correction, VarNet, initialise
 from aseqdip_lite.learned.weights import facts, load_weights, save_weights
 from aseqdip_lite.methods.base import square_norm
 from aseqdip_lite.networks import count_parameters
+from aseqdip_lite.operators.ct import CTOperator
 from aseqdip_lite.operators.mri import MRIOperator, simulated_maps
+from aseqdip_lite.operators.projectors import MatrixProjector, equal_angles, fbp
 from aseqdip_lite.operators.sampling import column_mask
 from aseqdip_lite.run.metrics import psnr
+from aseqdip_lite.tasks.ct import CT
 
 #: The shipped weights, and the network of each.
-EVERY = {"autoencoder": Autoencoder, **dict.fromkeys(varnet.WEIGHTS, VarNet)} | {
+EVERY = {"autoencoder": Autoencoder, **dict.fromkeys(varnet.WEIGHTS["mri"], VarNet)} | {
+    "varnet-ct": partial(VarNet, is_complex=False)} | {
     f"denoiser-{kind}": partial(Denoiser, channels, 1.0) for kind, channels in KINDS.items()}
 
 
@@ -35,9 +41,18 @@ def operator(shape=(8, 12), coils=2, acceleration=2):
     return MRIOperator(simulated_maps(coils, shape), column_mask(shape[1], acceleration, generator())).to(double=True)
 
 
-def network(cascades=2, heads=0.1, widths=(4, 6)):
-    """A small VarNet in double precision whose corrections are not 0."""
-    made, draw = VarNet(cascades, widths), generator(3)
+def ct(size=8, views=5):
+    """The same of CT."""
+    return CTOperator(MatrixProjector(size, equal_angles(views))).to(double=True)
+
+
+both = pytest.mark.parametrize("A", [operator(), ct()], ids=["mri", "ct"])
+tasks = pytest.mark.parametrize("task", ["mri", "ct"])
+
+
+def network(A=None, cascades=2, heads=0.1, widths=(4, 6)):
+    """A small VarNet for an A in double precision whose corrections are not 0; without A for complex images."""
+    made, draw = VarNet(cascades, widths, is_complex=A is None or A.in_complex), generator(3)
     initialise(made, draw)
     with torch.no_grad():
         for correction in made.corrections:
@@ -46,27 +61,32 @@ def network(cascades=2, heads=0.1, widths=(4, 6)):
 
 
 def measured(A, seed=0):
-    return randn(1, *A.out_shape, seed=seed, dtype=torch.complex128)
+    return randn(1, *A.out_shape, seed=seed, dtype=torch.complex128 if A.out_complex else torch.float64)
 
 
 # The network.
 
-def test_without_corrections_it_is_gradient_descent():
-    """T cascades from A^H y are T + 1 Landweber steps from 0: V diag((1 - (1 - s^2)^(T+1)) / s) U^H y, A = U s V^H."""
-    A, cascades = operator(), 3
-    columns = torch.eye(96, dtype=torch.complex128).reshape(96, 1, 8, 12)
+@both
+def test_without_corrections_it_is_gradient_descent(A):
+    """T Landweber steps from x_0, with A = U s V^H: x_0 + V diag((1 - (1 - s^2)^T) / s) (U^H y - s V^H x_0).
+
+    x_0 is A^H y, in CT the filtered back-projection.
+    """
+    y, cascades, pixels = measured(A), 3, math.prod(A.in_shape)
+    columns = torch.eye(pixels, dtype=y.dtype).reshape(pixels, *A.in_shape)
     U, s, Vh = torch.linalg.svd(A(columns).flatten(1).T, full_matrices=False)
-    y = measured(A)
-    filtered = torch.where(s > 1e-9, (1 - (1 - s**2) ** (cascades + 1)) / s.clamp(min=1e-9), 0.0)
-    expected = Vh.mH @ (filtered * (U.mH @ y.flatten()))
+    start = (A.adjoint(y) if A.in_complex else fbp(A.projector, y / A.factor)).flatten()
+    filtered = torch.where(s > 1e-9, (1 - (1 - s**2) ** cascades) / s.clamp(min=1e-9), 0.0)
+    expected = start + Vh.mH @ (filtered * (U.mH @ y.flatten() - s * (Vh @ start)))
     with torch.no_grad():
-        found = network(cascades, heads=0.0)(A, y)
+        found = network(A, cascades, heads=0.0)(A, y)
     assert torch.allclose(found.flatten(), expected, atol=1e-12)
 
 
-def test_its_gradient_is_that_of_finite_differences():
-    A, made, step = operator(), network(), 1e-5
-    y, target = measured(A), randn(1, 1, 8, 12, seed=5, dtype=torch.complex128)
+@both
+def test_its_gradient_is_that_of_finite_differences(A):
+    made, step, y = network(A), 1e-5, measured(A)
+    target = randn(1, *A.in_shape, seed=5, dtype=y.dtype)
     loss = square_norm(made(A, y) - target)
     slopes = torch.autograd.grad(loss, list(made.parameters()))
     for weight, slope in zip(made.parameters(), slopes, strict=True):
@@ -81,13 +101,13 @@ def test_its_gradient_is_that_of_finite_differences():
         assert float((slope.detach() * direction).sum()) == pytest.approx(expected, rel=1e-5, abs=1e-6 * loss.item())
 
 
-def test_it_does_not_depend_on_the_unit_nor_a_correction_on_the_mean():
-    A, made = operator(), network()
-    y = measured(A)
+@both
+def test_it_does_not_depend_on_the_unit_nor_a_correction_on_the_mean(A):
+    made, y = network(A), measured(A)
     with torch.no_grad():
         assert torch.allclose(made(A, 7.3 * y), 7.3 * made(A, y), rtol=1e-10)
         correction = made.corrections[0].network
-        x, level = randn(1, 2, 8, 12), torch.tensor([0.4, -2.0], dtype=torch.float64)[:, None, None]
+        x, level = randn(1, 1 + A.in_complex, 8, 12), randn(1 + A.in_complex, 1, 1, seed=2)
         assert torch.allclose(correction(x + level), correction(x), rtol=1e-9, atol=1e-12)
 
 
@@ -101,12 +121,13 @@ def test_unitary_changes_of_the_coils_change_nothing():
         assert torch.allclose(made(mixed, torch.einsum("ij,bjhw->bihw", Q, y)), made(A, y), atol=1e-12)
 
 
-@pytest.mark.parametrize("shape, coils", [((16, 16), 1), ((17, 23), 5), ((20, 9), 2)])
-def test_any_size_and_number_of_coils(shape, coils):
-    A = operator(shape, coils)
+@pytest.mark.parametrize("A", [operator((16, 16), 1), operator((17, 23), 5), operator((20, 9), 2), ct(16, 1),
+                               ct(17, 7)])
+def test_any_size_and_number_of_coils_or_views(A):
+    y = measured(A)
     with torch.no_grad():
-        found = network()(A, measured(A))
-    assert found.shape == (1, 1, *shape) and found.dtype == torch.complex128 and bool(found.isfinite().all())
+        found = network(A)(A, y)
+    assert found.shape == (1, *A.in_shape) and found.dtype == y.dtype and bool(found.isfinite().all())
 
 
 def test_a_flat_image_has_no_correction_and_a_finite_gradient():
@@ -125,8 +146,8 @@ def test_training_slices_keep_away_from_every_other_one():
     assert others == {50, 56, 64, 70, 76, 82, 88, 96, 102, 108}
     chosen = brains.training_slices()
     assert len(chosen) == 18 and all(abs(z - other) >= 3 for z in chosen for other in others)
-    for name, count in zip(varnet.WEIGHTS, (18, 4, 1), strict=True):
-        assert train_varnet.slices_of(count) == (name, facts(name)["slices"])
+    for name, count in dict(zip(varnet.WEIGHTS["mri"], (18, 4, 1), strict=True)).items() | {("varnet-ct", 18)}:
+        assert train_varnet.slices_of(facts(name)["trained_on"]["task"], count) == (name, facts(name)["slices"])
         assert len(set(facts(name)["slices"])) == count and set(facts(name)["slices"]) <= set(chosen)
 
 
@@ -141,8 +162,8 @@ def test_samples_are_seeded_and_what_they_say():
     pictures, draw, again = ellipses(), generator(), generator()
     masks = []
     for _ in range(6):
-        observation, target = train_varnet.draw_sample(pictures, 32, draw)
-        other, same = train_varnet.draw_sample(pictures, 32, again)
+        observation, target = train_varnet.draw_mri(pictures, 32, draw)
+        other, same = train_varnet.draw_mri(pictures, 32, again)
         assert torch.equal(observation.y, other.y) and torch.equal(target, same)
         A, noise = observation.A, observation.y - observation.A(target)
         assert int(A.mask.sum()) == 8 and bool((noise * (1 - A.mask) == 0).all())
@@ -157,9 +178,22 @@ def test_samples_are_seeded_and_what_they_say():
     assert not all(torch.equal(masks[0], mask) for mask in masks)
 
 
-def test_training_resumed_is_training_uninterrupted():
+def test_samples_of_ct_are_what_the_task_measures_of_the_body():
+    """The task sums strips of the fine grid in double precision, without a matrix."""
+    for seed in range(4):
+        observation, target = train_varnet.draw_ct(ellipses(), 32, generator(seed))
+        body = train_denoiser.draw_body(ellipses(), 64, generator(seed))
+        case = CT(size=32, views=30).observe(Image("body", body.numpy(), shipped=True))
+        for mine, theirs in ((observation.y, case.observation.y), (observation.start, case.observation.start),
+                             (observation.scale * target[0, 0], torch.from_numpy(case.truth))):
+            assert torch.allclose(mine, theirs, atol=1e-5)
+        assert observation.noise_std == case.observation.noise_std == 0
+
+
+@tasks
+def test_training_resumed_is_training_uninterrupted(task):
     def training():
-        return train_varnet.Training(ellipses(), seed=1, size=16, cascades=2, widths=(4, 4))
+        return train_varnet.Training(task, ellipses(), seed=1, size=16, cascades=2, widths=(4, 4))
 
     straight, resumed = resumed_training(training, 2, 3)
     assert straight.step == resumed.step == 5 and same_training(straight, resumed)
@@ -167,10 +201,11 @@ def test_training_resumed_is_training_uninterrupted():
     assert not same_training(straight, resumed)
 
 
-def test_training_lowers_the_error_of_a_sample_and_averages_the_weights(monkeypatch):
-    training = train_varnet.Training(ellipses(), seed=0, size=16, cascades=2, widths=(8, 8))
-    sample = train_varnet.draw_sample(ellipses(), 16, generator(9))
-    monkeypatch.setattr(train_varnet, "draw_sample", lambda *args: sample)
+@tasks
+def test_training_lowers_the_error_of_a_sample_and_averages_the_weights(monkeypatch, task):
+    training = train_varnet.Training(task, ellipses(), seed=0, size=16, cascades=2, widths=(8, 8))
+    sample = train_varnet.DRAW[task](ellipses(), 16, generator(9))
+    monkeypatch.setitem(train_varnet.DRAW, task, lambda *args: sample)
     history, errors = [[p.detach().clone() for p in training.network.parameters()]], []
     for _ in range(100):
         training.advance()
@@ -252,18 +287,19 @@ def test_other_files_are_refused(folder, tmp_path):
 
 # The method.
 
-def test_it_ends_above_its_start_and_rounding_to_half_precision_does_not_matter():
+@pytest.mark.parametrize("task, image, direct", [("mri", "brain-070", "zero_filled"), ("ct", "ct-brain-064", "fbp")])
+def test_it_ends_above_a_direct_method_and_rounding_to_half_precision_does_not_matter(task, image, direct):
     """All float32 weights that round to the shipped ones lie within 2^-11 of them: the PSNR is the same to 0.02 dB."""
-    case = load_case("mri", "brain-070", size=96)
-    observation, made, draw = case.observation, varnet.load(), generator()
+    case = load_case(task, image, size=96)
+    observation, made, draw = case.observation, varnet.load(f"varnet-{task}"), generator()
     assert count_parameters(made) == 0  # frozen
 
     def score(image):
         return psnr(case.display(image), case.truth, case.data_range)
 
     shipped = score(made(observation.A, observation.y))
-    assert shipped > score(observation.start) + 2
-    result = reconstruct(case, methods.configure("varnet", "mri"), progress=False)
+    assert shipped > score(methods.configure(direct, task).solve(observation)) + 2
+    result = reconstruct(case, methods.configure("varnet", task), progress=False)
     assert result.metrics["psnr"]["final"] == pytest.approx(shipped, abs=1e-3)
     for weight in made.parameters():
         weight.mul_(1 + 2**-11 * (2 * torch.rand(weight.shape, generator=draw) - 1))
@@ -295,7 +331,27 @@ def test_each_file_of_weights_says_its_own_slices(name, slices):
     assert not torch.equal(method.solve(case.observation), whole.solve(case.observation))
 
 
-def test_a_measured_scan_is_named():
-    observation = replace(load_case("mri", "brain-056", size=96).observation, noise_std=None)
-    note, = methods.configure("varnet", "mri").remarks(observation)
+@pytest.mark.parametrize("settings, unlike", [
+    (dict(size=96), None), (dict(size=64, views=18), "64 x 64 pixels, 18 views"), (dict(size=96, views=1), "1 view"),
+    (dict(size=96, angles="0,10,20"), "3 views, other angles"), (dict(size=96, i0=1e5), "noise")])
+def test_in_ct_too(settings, unlike):
+    case = load_case("ct", "ct-brain-064", **settings)
+    note, = methods.configure("varnet", "ct").remarks(case.observation)
+    assert note == ("varnet was trained on 18 slices of one head (Colin27, T1 read as attenuation) and random "
+                    "ellipses: 96 x 96 pixels, 30 equally spaced views, no noise" + (
+                        f"; this case is unlike that: {unlike}" if unlike else ""))
+
+
+@tasks
+def test_a_measured_scan_is_named(task):
+    observation = replace(load_case(task, "brain-056", size=96).observation, noise_std=None)
+    note, = methods.configure("varnet", task).remarks(observation)
     assert note.endswith("; this case is unlike that: a measured scan")
+
+
+@pytest.mark.parametrize("task, other, known", [("mri", "varnet-ct", "varnet-mri or varnet-mri-4 or varnet-mri-1"),
+                                                ("ct", "varnet-mri-4", "varnet-ct")])
+def test_weights_of_another_task_are_refused(task, other, known):
+    case = load_case(task, "brain-056", size=32)
+    said = error_of(reconstruct, case, methods.configure("varnet", task, weights=other), progress=False)
+    assert said == f"{other} was not trained for {task}: leave weights out, or choose {known}"

@@ -5,15 +5,20 @@ The weights that ship come from `data/train_varnet.py`.
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from ..networks import ImageNetwork
+from ..operators.ct import CTOperator
+from ..operators.projectors import equal_angles, fbp
+from ..settings import InputError
+from .sampling import kind_of
 from .weights import compared, facts, load_weights
 
-#: The names of those that ship: trained on all 18 slices of `data/brains.py`, on four, and on one of them.
-WEIGHTS = ("varnet-mri", "varnet-mri-4", "varnet-mri-1")
+#: {task: the names of those that ship, its default first}: trained on all 18 slices of `data/brains.py`, 4, one.
+WEIGHTS = {"mri": ("varnet-mri", "varnet-mri-4", "varnet-mri-1"), "ct": ("varnet-ct",)}
 CASCADES = 4  #: gradient steps, each with weights of its own
 MARGIN = 3.0  #: decibels by which the noise may differ from that of the training and still be like it
 TOLERANCE = 0.05  #: share by which an acceleration may differ from that of the training and still be like it
@@ -62,31 +67,34 @@ def layers(*widths):
 class VarNet(nn.Module):
     """x_{t+1} = x_t - eta_t A^H (A x_t - y) - C_t(x_t) from x_0 = A^H y, `cascades` steps; the last x is the answer.
 
-    Any linear operator on complex images with ||A|| of about 1 fits, of any size, mask and number of coils: A enters
-    through itself and its adjoint alone. All C_t = 0 and eta_t = 1, the initial state, is gradient descent on
-    1/2 ||A x - y||^2. As each C_t, the whole is equivariant to the unit: a y gives a x for a > 0.
+    In CT x_0 is the filtered back-projection: A^H A damps fine detail, which a few steps from A^H y do not bring back.
+    Any linear operator with ||A|| of about 1 fits, of any size, mask, number of coils or views: A enters through itself
+    and its adjoint alone. All C_t = 0 and eta_t = 1, the initial state, is gradient descent on 1/2 ||A x - y||^2, which
+    is stable for eta_t < 2 / ||A||^2. As each C_t, the whole is equivariant to the unit: a y gives a x for a > 0.
 
     Source: Sriram et al., End-to-End Variational Networks for Accelerated MRI Reconstruction, MICCAI 2020. There the
     steps are made in k-space, k <- k - eta M (k - y) - F S C(S^H F^H k). Where sum_c |S_c|^2 = 1, S^H F^H of that is
     the step here, but for what coil data hold outside of the range of F S: the image form drops it. Published are 12
     cascades, maps from a second network, the loss 1 - SSIM, and thousands of fastMRI slices. The weights that ship have
-    4 cascades, given maps, squared error, and a few slices of the head that the shipped ones come from.
+    4 cascades, given maps, squared error, and a few slices of the head that the shipped ones come from. CT has the same
+    steps on real images; its start and its training are ours.
 
     Args:
-        cascades: number of steps; widths: see `Correction`.
+        cascades: number of steps; widths: see `Correction`. is_complex: whether images are complex, as in MRI.
     """
 
-    def __init__(self, cascades=CASCADES, widths=(16, 48)):
+    def __init__(self, cascades=CASCADES, widths=(16, 48), is_complex=True):
         super().__init__()
         self.eta = nn.Parameter(torch.ones(cascades))
-        self.corrections = nn.ModuleList(ImageNetwork(Correction(2, widths), is_complex=True) for _ in range(cascades))
+        self.corrections = nn.ModuleList(
+            ImageNetwork(Correction(1 + is_complex, widths), is_complex) for _ in range(cascades))
 
     def forward(self, A, y):
-        """The reconstruction (B, 1, H, W) complex of y (B, *A.out_shape), in the units of y."""
-        start = A.adjoint(y)
-        x = start
+        """The reconstruction (B, 1, H, W) of y (B, *A.out_shape), in the units of y."""
+        back = A.adjoint(y)
+        x = fbp(A.projector, y / A.factor) if isinstance(A, CTOperator) else back
         for eta, correction in zip(self.eta, self.corrections, strict=True):
-            x = x - eta * (A.adjoint(A(x)) - start) - correction(x)
+            x = x - eta * (A.adjoint(A(x)) - back) - correction(x)
         return x
 
 
@@ -101,9 +109,19 @@ def initialise(network, generator):
         correction.network.head.weight.zero_()
 
 
-def load(name=WEIGHTS[0]):
+def load(name):
     """The `VarNet` with the weights of a name of `WEIGHTS`, frozen; InputError if their file is damaged."""
-    return load_weights(VarNet(), name).to(memory_format=torch.channels_last).requires_grad_(False)
+    network = VarNet(is_complex=name in WEIGHTS["mri"])
+    return load_weights(network, name).to(memory_format=torch.channels_last).requires_grad_(False)
+
+
+def chosen(observation, name=None):
+    """A name of weights, or None for the default of an observation's task, as a name; InputError for those of another.
+    """
+    known = WEIGHTS[task := kind_of(observation)]
+    if name not in (None, *known):
+        raise InputError(f"{name} was not trained for {task}: leave weights out, or choose {' or '.join(known)}")
+    return name or known[0]
 
 
 def is_comb(mask):
@@ -122,16 +140,11 @@ def signal_to_noise(observation):
     return 20 * math.log10(float(observation.start.norm()) / noise) if noise else math.inf
 
 
-def remarks(observation, name=WEIGHTS[0]):
-    """One sentence, in a list: what the weights of a name were trained on, and what is unlike that in an observation of
-    MRI.
-    """
-    known = facts(name)
-    told, unlike, A = known["trained_on"], [], observation.A
-    side, (low, high), (least, most), coils = told["size"], told["coils"], told["snr"], A.out_shape[0]
+def unlike_mri(observation, told):
+    """(what weights of MRI were trained on, [what of an observation is unlike that])."""
+    A, unlike = observation.A, []
+    (low, high), (least, most), coils = told["coils"], told["snr"], A.out_shape[0]
     sampled = float(A.mask.mean())
-    if A.in_shape[1:] != (side, side):
-        unlike.append(" x ".join(map(str, A.in_shape[1:])) + " pixels")
     if not low <= coils <= high:
         unlike.append(f"{coils} coil{'s' * (coils > 1)}")
     if A.mask.ndim > 1:
@@ -144,8 +157,30 @@ def remarks(observation, name=WEIGHTS[0]):
         unlike.append("a measured scan")
     elif not least - MARGIN <= (level := signal_to_noise(observation)) <= most + MARGIN:
         unlike.append(f"noise of some {round(level)} dB" if level < math.inf else "no noise")
-    count = len(known["slices"])
-    trained = (f"varnet was trained on {count} slice{'s' * (count > 1)} of {told['image']}: {side} x {side} pixels, "
-               f"{low} to {high} coils, random columns, acceleration {told['acceleration']:g}, noise of {least:g} to "
-               f"{most:g} dB")
-    return compared(trained, unlike)
+    return (f"{low} to {high} coils, random columns, acceleration {told['acceleration']:g}, noise of {least:g} to "
+            f"{most:g} dB"), unlike
+
+
+def unlike_ct(observation, told):
+    """(what weights of CT were trained on, [what of an observation is unlike that])."""
+    angles, views, unlike = observation.A.projector.angles, told["views"], []
+    if len(angles) != views:
+        unlike.append(f"{len(angles)} view{'s' * (len(angles) > 1)}")
+    if not np.allclose(angles, equal_angles(len(angles))):
+        unlike.append("other angles")
+    if observation.noise_std is None:
+        unlike.append("a measured scan")
+    elif observation.noise_std:
+        unlike.append("noise")
+    return f"{views} equally spaced views, no noise", unlike
+
+
+def remarks(observation, name=None):
+    """One sentence, in a list: what weights, `chosen`, were trained on, and what is unlike that in an observation."""
+    known = facts(chosen(observation, name))
+    told, count, sides = known["trained_on"], len(known["slices"]), observation.A.in_shape[1:]
+    domain, unlike = (unlike_ct if told["task"] == "ct" else unlike_mri)(observation, told)
+    if sides != (told["size"], told["size"]):
+        unlike = [" x ".join(map(str, sides)) + " pixels", *unlike]
+    return compared(f"varnet was trained on {count} slice{'s' * (count > 1)} of {told['image']}: {told['size']} x "
+                    f"{told['size']} pixels, {domain}", unlike)

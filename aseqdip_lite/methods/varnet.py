@@ -1,4 +1,4 @@
-"""VarNet as a method of MRI: the network of `learned.varnet` with weights that were trained beforehand."""
+"""VarNet as a method of MRI and CT: the network of `learned.varnet` with weights that were trained beforehand."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,21 +12,25 @@ from .classic import Classic
 @register
 @dataclass(frozen=True)
 class VarNet(Classic):
-    """VarNet: x <- x - eta_t A^H (A x - y) - C_t(x) from A^H y, eta_t and the networks C_t trained on other images.
+    """VarNet: x <- x - eta_t A^H (A x - y) - C_t(x) from A^H y, in CT from the filtered back-projection; eta_t and the
+    networks C_t were trained on other images.
 
     See `learned.varnet.VarNet` (Sriram et al., MICCAI 2020), also for what is published and what is ours. Training and
-    shipped slices come from one head, at least 3 mm apart, which flatters it.
+    shipped slices come from one head, at least 3 mm apart, which flatters it; the training of CT adds random ellipses.
     """
 
     name: ClassVar[str] = "varnet"
     about: ClassVar[str] = "unrolled gradient steps with networks trained on other slices (MICCAI 2020)"
+    tasks: ClassVar[tuple[str, ...]] = ("mri", "ct")
     trained: ClassVar[bool] = True
 
-    weights: str = setting(varnet.WEIGHTS[0], "trained on 18 slices, or on 4 or 1 of them", choices=varnet.WEIGHTS)
+    weights: str | None = setting(None, "for the task, by default trained on 18 slices; for MRI also on 4 or 1 of them",
+                                  choices=sum(varnet.WEIGHTS.values(), ()))
 
     def remarks(self, observation):
         """What the weights were trained on, and how the case differs from it."""
         return varnet.remarks(observation, self.weights)
 
     def solve(self, observation):
-        return varnet.load(self.weights).to(observation.y.device)(observation.A, observation.y)
+        network = varnet.load(varnet.chosen(observation, self.weights))
+        return network.to(observation.y.device)(observation.A, observation.y)

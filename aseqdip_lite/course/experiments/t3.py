@@ -27,7 +27,7 @@ OUTSIDE = {"8 x": dict(image="brain-056", acceleration=8.0), "phantom, 4 x": dic
 TUNING, LAMDAS = "brain-076", (0.0005, 0.001, 0.0015, 0.002, 0.003, 0.006)
 
 #: {arm: its weights}, VarNet with the number of its training slices, the most first; and the arms beside it.
-VARNET = dict(zip(("VarNet (18)", "VarNet (4)", "VarNet (1)"), WEIGHTS, strict=True))
+VARNET = dict(zip(("VarNet (18)", "VarNet (4)", "VarNet (1)"), WEIGHTS["mri"], strict=True))
 OURS, TV = "aSeqDIP", "total variation"
 
 
