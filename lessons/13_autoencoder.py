@@ -10,8 +10,8 @@
 #
 # **After this lesson you can**
 #
-# - train an autoencoder on clean images (Eq. 17 of the aSeqDIP paper), and show why a skip connection makes it useless
-#   as a prior;
+# - train an autoencoder on clean images (Eq. 17 of the aSeqDIP paper), and show why a skip connection makes it a
+#   worse prior;
 # - say what a bottleneck lets through, and count whether the measurements could determine the code;
 # - derive the gradient of Eq. 18, reconstruct by optimising the **input** of the frozen network, and sweep its weight
 #   $\lambda_a$;
@@ -375,7 +375,8 @@ print(f"lam_a {lam_a:g}, lr {lr:g}: {psnr(mine[0]):.2f} dB at the end, best {max
 # The sweep has two results, one in favour of the paper and one against it.
 #
 # - **The autoencoding term delays overfitting.** The paper says this about aSeqDIP's term; here it can be seen with
-#   weights that do not move at all.
+#   weights that do not move at all. But the rise is delayed as well, and the peak is no higher, so part of the delay
+#   may be mere slowness.
 # - **Judged by PSNR, the reconstruction is hardly better than the zero-filled image**, and far below the ceiling.
 
 # %% [markdown]
@@ -635,8 +636,8 @@ quiz("13")
 #
 # 1. The network with the skip has the smaller training loss, because it copies. It is the worse prior, because it lets
 #    part of the noise pass.
-# 2. It improves for a few steps; then the run overfits the data, aliasing and noise included, because the range of $g$
-#    is large enough for both.
+# 2. It improves for a few steps. Then the run fits the noise as well, and nothing keeps it from images that fit the
+#    data and are wrong: the range of $g$ contains many of them.
 # 3. The zero-filled one, here: this prior prefers the artefact to the truth.
 # 4. On this scan, the untrained network, which was fitted to this scan's own data. At this short budget wavelets and
 #    total variation beat both.

@@ -725,17 +725,17 @@ check("paper.gradient", my_gradient)
 
 
 # %% [markdown]
-# Three of the six orders, which form the same circle, use no gradient at all. One of them was in the repository until
-# December 2025: **zero, forward, step, backward**, in the MRI script at 55090ff [146-159], in denoising from d1af99e
-# to 28a7b2e, and in in-painting from c8b14a7 to 1e59074 (which did not run as it was). Each gradient is deleted before
-# it is used.
+# Three of the six orders use no gradient at all: they repeat one cycle, step, backward, zero, and begin it at
+# different places. One of them was in the repository until December 2025: **zero, forward, step, backward**, in the
+# MRI script at 55090ff [146-159], in denoising from d1af99e to 28a7b2e, and in in-painting from c8b14a7 to 1e59074
+# (which did not run as it was). Each gradient is deleted before it is used.
 #
-# An earlier order was zero, forward, and then twice (step, backward), with a kept graph. It is in MRI from 28c710c to
-# 3f679c7, in denoising from 4373b4e to 4f45dfa, in in-painting up to f2e5074, and still in the notebook [cell 27,
-# 26-28]. Today's `zero_grad` leaves no gradient, so the first step does nothing. The first backward pass computes the
-# gradient of this round, the second step uses it, and the second backward pass is wasted. So this order does train,
-# with the round's **own** gradient. But the second backward pass meets weights that have changed since the forward
-# pass, and today's PyTorch stops there. We try both on our loss.
+# An earlier order was zero, forward, and then twice (step, backward), with `retain_graph=True`. It is in MRI from
+# 28c710c to 3f679c7, in denoising from 4373b4e to 4f45dfa, in in-painting up to f2e5074, and still in the notebook
+# [cell 27, 26-28]. Today's `zero_grad` leaves no gradient, so the first step does nothing. The first backward pass
+# computes the gradient of this round, the second step uses it, and the second backward pass is wasted. So this order
+# does train, with the round's **own** gradient. But the second backward pass meets weights that have changed since the
+# forward pass, and today's PyTorch stops there. We try both on our loss.
 
 
 # %%
@@ -836,8 +836,9 @@ for task in ("mri", "ct", "denoising", "inpainting", "deblurring"):
           f"{means[first[0]][0]:.2f}, by oracle: {first[1]} {means[first[1]][1]:.2f} dB")
 
 # %% [markdown]
-# A classic method has one answer, and no best step can be chosen from it, so the oracle flatters only its rivals. In
-# deblurring the choice of column decides which method comes first, but by 0.07 dB, which is less than the noise floor.
+# *Final* is the image that a method returns, after its stopping rule. A classic method has one answer, and no best step
+# can be chosen from it, so the oracle flatters only its rivals. In deblurring aSeqDIP is first in both columns, but by
+# less than 0.1 dB, which is within the noise floor (`docs/RESULTS.md`).
 #
 # ### Which PSNR? (stretch)
 #
@@ -957,8 +958,8 @@ for name, claim_touched in touches.items():
 # - **The idea** stands: an input that follows the output, with a term that keeps the output near it. We have run it as
 #   it is written on the five tasks of this course; `docs/RESULTS.md` says how well it does, and where other methods do
 #   better.
-# - **Statements about `lam`** (and $N$) cannot be checked with the public MRI and CT scripts, because the number there
-#   weighs something else.
+# - **Statements about `lam`** cannot be checked with the public MRI and CT scripts, because the number there weighs
+#   something else. Statements about $N$ cannot be checked either, because the stale input changes what $N$ means.
 # - **The numbers** remain an open question. To answer it, one would have to run both programs on the paper's data with
 #   the paper's budget.
 
@@ -1062,7 +1063,7 @@ quiz("14")
 #    that changes from step to step.
 # 2. No. It broadcasts to a complex tensor of shape (1, 2, H, W). With a complex output the term pulls that output
 #    towards a real image.
-# 3. Up to a 6000th it is the norm of $f$, so it shrinks the output. It says nothing about $z$.
+# 3. Apart from about one part in 6000 it is the norm of $f$, so it shrinks the output. It says nothing about $z$.
 # 4. No. Each gradient is deleted before a step uses it.
 # 5. The methods that fall most after their peak.
 #

@@ -6,7 +6,7 @@
 Rows go to `aseqdip_lite/results/lesson16.jsonl`, one for each part, problem and arm; a second call goes on. All at 96
 pixels, the size of the training, with the default settings but for the weight of total variation in MRI, which is that
 of T3. What T3 has is not run again: aSeqDIP, VarNet and total variation where VarNet was trained, aSeqDIP at 8x and on
-the phantom. aSeqDIP, the slowest, runs on the first problem of a part alone, and not in CT.
+the phantom. aSeqDIP, the slowest, runs on the first problem of a part alone, and in CT on both of the first part.
 
 A FOLDER holds `denoiser-ct.npz` and `weights.json` as `python data/train_denoiser.py --kind ct --steps 2000 --out
 FOLDER` writes them; the draws of a training do not depend on its length, so these are the first steps of a longer one.
@@ -80,7 +80,9 @@ def arms(task, part, first, earlier):
     """{arm: method} on a problem of a part, the `first` or another one."""
     found = {"DDNM": configure("ddnm", task, samples=SAMPLES)}
     if task == "ct":
-        found["TV"] = configure("tv", task)
+        found |= {"TV": configure("tv", task), "VarNet": configure("varnet", task)}
+        if first or part == "CT, as trained":
+            found["aSeqDIP"] = configure("aseqdip", task)
         if earlier:
             method = type("Stage", (Earlier,), dict(folder=earlier))(**found["DDNM"].to_dict())
             found[f"DDNM, {facts('denoiser-ct', earlier)['steps']} steps"] = method
