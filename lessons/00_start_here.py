@@ -67,16 +67,17 @@ show(drawings.stages(), alt=drawings.STAGES)
 # $$y = A(x) + n ,$$
 #
 # with a known physical process $A$ and some noise $n$. To save time or radiation, it takes **too few** of them. Many
-# images then fit $y$ equally well, and because of the noise, the image that fits best is a bad one.
+# images then fit $y$ equally well, and because of the noise, even a perfect fit is a poor image.
 #
 # The usual cure is to learn from thousands of good images. This course is about a different one: take a neural network
 # that has **seen no image at all**, with random weights, and fit it to the measurements of this one patient alone. For
-# a while it gives something far better than noise. The lessons ask why it does, for how long, and what **aSeqDIP**
-# changes.
+# a while, what it gives looks like an image rather than like noise. The lessons ask why it does, for how long, and what
+# **aSeqDIP** changes.
 #
 # **Two minutes.** An image has two pixels, and a scanner measures only their sum, 4, without noise. Write down three
 # images that fit. How would you choose one of them? (Any two numbers with the sum 4 fit, so $y$ cannot choose. What
-# chooses is what you expect of an image. This is called a *prior*.)
+# chooses is what you expect of an image. This is called a *prior*.) The answers to *Two minutes* stand in brackets, as
+# here, or in `docs/instructors.md`.
 
 # %% [markdown]
 # ## Predict first
@@ -113,7 +114,7 @@ show(drawings.stages(), alt=drawings.STAGES)
 # | [12 The family](12_baselines.ipynb) | who wins where, and how would one know? | 90 |
 # | [13 A trained autoencoder](13_autoencoder.ipynb) | the same idea with a network that *has* seen images | 75 |
 # | [14 Paper and code](14_paper_and_code.ipynb) | does the published code do what the paper says? | 90 |
-# | [15 Lambda and N](15_adaptive.ipynb) | can a run set its own $\lambda$, and stop by itself? | 90 |
+# | [15 A lambda that sets itself](15_adaptive.ipynb) | can a run set its own $\lambda$, and stop by itself? | 90 |
 # | [16 Learned priors](16_learned_priors.ipynb) | what does a trained network know of images, and what not? | 90 |
 #
 # The minutes say how long a lesson takes with its exercises. Sections marked *stretch* may be left out.
@@ -320,12 +321,13 @@ for result in results.values():
 #
 # | name | which image | who can choose it |
 # |---|---|---|
-# | **final** | the last output; aSeqDIP takes an earlier one if a run ends in a dip or fits noise | everybody |
+# | **final** | the last output; aSeqDIP sometimes takes an earlier one | everybody |
 # | **blind** | the output around which the outputs moved least | everybody: the rule looks at the outputs alone |
 # | **oracle** | the output with the highest PSNR | only someone who knows the truth, so nobody with a real patient |
 #
 # We need the truth to compute the PSNR of any of them. The difference is whether the truth was needed to **choose**
-# the image.
+# the image. aSeqDIP takes an earlier final image if the first term of its loss has jumped up at the end, or has
+# already fallen to the energy of the noise, where that is known. For neither does it need the truth.
 #
 # **Two minutes.** The mean squared error of one image is an eighth of another's. By how many decibels is its PSNR
 # higher? (An eighth is half of a half of a half.)
@@ -503,7 +505,7 @@ claim(wrong < right - 3, "the wrong unit costs more than 3 dB")
 # the ranges of both first.
 #
 # Another kind of mistake is more common, and harmless: a misspelt name, or a value out of bounds. A single line then
-# says what is wrong and, after the colon, what to do.
+# says what is wrong and, where it can, what was meant.
 
 # %% tags=["nbval-check-output"]
 for mistake in (dict(lamb=1.0), dict(lam=-1.0), dict(N=2.5)):
@@ -531,8 +533,9 @@ quiz("00")
 # 1. First better, then worse: that is what DIP's image did. At the end of this run it was still better than the
 #    zero-filled one.
 # 2. Perhaps you expected the method that replaces its own input to be less stable. Here its PSNR did not fall, and
-#    DIP's did. Without the second term (`lam` = 0), its final PSNR changed by less than 1 dB. But its learning rate
-#    was the smaller one, and its network was different. Try `lr` and `N` in the panel; lesson 06 varies `lam` and `N`.
+#    DIP's did. Without the second term (`lam` = 0), it ended at 22.9 instead of 22.7 dB, too little to mean anything on
+#    one seed. But its learning rate was the smaller one, and its network was different. Try `lr` and `N` in the panel;
+#    lesson 06 varies `lam` and `N`.
 # 3. The 19 dB. The 21 dB may be reported beside it if it is called what it is: an upper bound that needs the truth.
 #
 # - You can run every lesson, and you know where to look when one does not run.
