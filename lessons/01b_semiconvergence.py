@@ -89,7 +89,7 @@ small = {name: case.observation.A.to(double=True) for name, case in small_cases.
 # %% [markdown]
 # ## Singular values: between seen and unseen
 #
-# The SVD $A = \sum_i s_i\,u_iv_i^H$ measures what lies between seen and unseen: the pattern $v_i$ arrives in the data
+# The SVD $A = \sum_i s_i\,u_iv_i^H$ measures how strongly each direction is seen: the pattern $v_i$ arrives in the data
 # as $s_iu_i$. If $s_i = 0$ it is lost, and if $s_i = 1$ it arrives as it is. Here are **all** singular values at 24 x
 # 24 pixels; for the camera, they are those of $J(x)$ at the truth.
 
@@ -146,8 +146,9 @@ claim(
 
 # %% [markdown]
 # We see three kinds of trouble. In denoising nothing is lost, but the noise stays. In MRI with one coil and in
-# in-painting, some directions are lost and the others arrive unharmed. In CT and deblurring, directions arrive fainter
-# and fainter. The last kind is the most treacherous, because on paper each faint direction can be inverted.
+# in-painting, some directions are lost and the others arrive unharmed. In deblurring and CT, directions arrive fainter
+# and fainter, and CT loses some altogether. The last kind is the most treacherous, because on paper each faint
+# direction can be inverted.
 #
 # **Two minutes.** A direction has $s = 0.01$, and the noise is 1 % of the strongest direction's signal. Divide by $s$.
 # How large is the noise in this direction now, relative to that signal?
@@ -278,9 +279,9 @@ show(
 #
 # ### Exercise 1: another start
 #
-# aSeqDIP does not start at 0 but at $z_0$, which is a multiple of $A^Hy$ in the four linear tasks. Return the filter
-# factor after $k$ Landweber steps from $x_0 = a\,A^Hy$ with a number $a$, for a tensor `s` of singular values; `step`
-# is $\tau$.
+# The first input of aSeqDIP's network is $z_0$, which is a multiple of $A^Hy$ in the four linear tasks. Here let the
+# iteration itself start there. Return the filter factor after $k$ Landweber steps from $x_0 = a\,A^Hy$ with a number
+# $a$, for a tensor `s` of singular values; `step` is $\tau$.
 
 
 # %% tags=["exercise"]
@@ -336,8 +337,8 @@ claim(worst < 1e-6, "200 iterates agree with the filter factors within a relativ
 # + \underbrace{\sigma^2\sum_i\varphi_k(s_i)^2 / s_i^2}_{\text{rises with }k} .$$
 #
 # The first curve falls fast at first, because images have most of their energy in strong directions. The second curve
-# starts at 0 and ends at the catastrophe of the naive inverse. If the noise matters at all, the error **falls, then
-# rises**. This is called **semiconvergence**.
+# starts at 0 and ends at the catastrophe of the naive inverse. If strong directions bring mostly signal and faint ones
+# mostly noise, the error **falls, then rises**. This is called **semiconvergence**.
 #
 # ### Exercise 2: the error of any filter
 #
@@ -503,8 +504,8 @@ for name in ("CT", "deblurring"):
 # %% [markdown]
 # This plot teaches two things.
 #
-# - **CT and deblurring** show semiconvergence, deblurring without being linear. The residual keeps falling while the
-#   image gets worse, so the residual alone does not show the best moment.
+# - **CT and deblurring** show semiconvergence, deblurring even though its $A$ is not linear. The residual keeps falling
+#   while the image gets worse, so the residual alone does not show the best moment.
 # - **MRI with one coil, denoising and in-painting** have no singular values other than 0 and 1. With $\tau = 1$ the
 #   first step does everything: the last error is that of step 1 within 1e-6. (For MRI the cell prints a later step for
 #   the smallest error; with these singular values, that can only be rounding.)
@@ -529,8 +530,8 @@ for name in ("MRI", "denoising", "in-painting"):
     claim(min(errors) > 0.98 * errors[-1], f"{name}: the smallest error is less than 2 % below the last")
 
 # %% [markdown]
-# Hardly, because a darker image is not a cleaner one. In the space of pixels, with singular values 0 and 1, there is
-# **next to nothing to gain by stopping**.
+# Hardly, because a darker image is not a cleaner one. In the space of pixels, with singular values 0 and 1, all that
+# stopping can do is to scale $A^Hy$. While the noise is weak, there is **little to gain by stopping**.
 #
 # ### The images of CT
 
