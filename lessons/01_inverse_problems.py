@@ -96,7 +96,7 @@ show(
 # | in-painting | $M$: sets a hole to zero | yes | $M$ | $y$ |
 # | deblurring | camera shake, saturation, response curve | **no** | none; see below | $y$ |
 #
-# The start $z_0$ is the first image that a method makes from $y$ without any prior, and it is where aSeqDIP starts. In
+# The start $z_0$ is the first image that a method makes from $y$ without any prior, and it is aSeqDIP's first input. In
 # CT, $c$ is the number for which $z_0$ fits the data best. MRI has one coil here, so $S = 1$; lesson 07 has eight.
 
 # %%
@@ -302,7 +302,7 @@ claim(difference < 0.05, "the two back-projections differ by less than 5 %", nee
 
 # %% [markdown]
 # Hardly: they differ by a little grain, which nobody would call a fault. The section "What went wrong" at the end of
-# this lesson shows what such a small fault can do.
+# this lesson shows what a fault of this kind can do, on a smaller scan where the difference is 6.4 %.
 
 # %% [markdown]
 # ## A nonlinear A: the vjp instead of the adjoint
@@ -680,9 +680,9 @@ quiz("01")
 #
 # Compare these answers with your predictions.
 #
-# 1. Only in denoising, where it is no help once there is noise. MRI, CT with few views and in-painting have a null
-#    space. Deblurring lies between: its faint directions do arrive, but so faintly that exact data would have to be
-#    very exact.
+# 1. Only in denoising, and as soon as there is noise, $y$ is not the answer even there. MRI, CT with few views and
+#    in-painting have a null space. Deblurring lies between: some directions arrive so faintly that the slightest error
+#    in $y$ hides them.
 # 2. Hardly: the two pictures differed by a little grain.
 # 3. After a hundred steps, nothing. After tens of thousands, the error of the other back-projection was several times
 #    as large as that of the right one. A dot test finds the fault before the first step.
