@@ -73,7 +73,7 @@ show(
 #
 # | symbol | code | meaning |
 # |---|---|---|
-# | $x$ | `x` | the truth, complex, (1, 1, H, W), scaled so that its bright pixels have magnitude about 1 |
+# | $x$ | `x` | the truth ($x^*$ in plots), complex, (1, 1, H, W), bright pixels have magnitude about 1 |
 # | $\delta = \sigma n$ | `sigma * noise` | complex noise, standard deviation $\sigma$ in real and imaginary part |
 # | $z$ | `z` | the input of the network, of the same shape as $x$ |
 # | distance | `distance(z)` | $\lVert z-x\rVert / \lVert x\rVert$ |
@@ -226,8 +226,8 @@ with torch.no_grad():
         claim(error < 1e-10, f"c = {c:g}: f(c z) is f(z) with eps / c^2, within a relative 1e-10", needs="smoke")
 
 # %% [markdown]
-# So for small $\varepsilon$, $f_\phi(cz) = f_\phi(z)$ **for every** $\phi$. Both are then the same function of $\phi$,
-# with the same loss, the same gradients and the same Adam steps, and so the whole run is the same.
+# So in the limit $\varepsilon \to 0$, $f_\phi(cz) = f_\phi(z)$ **for every** $\phi$. Both are then the same function of
+# $\phi$, with the same loss, the same gradients and the same Adam steps, and so the whole run is the same.
 #
 # When is $\varepsilon$ small? Our weights start as $N(0, 0.02^2)$, and a $3\times3$ filter sees two channels. So for
 # noise of standard deviation $\sigma$ the variance of $u$ is about $18 \cdot 0.02^2\,\sigma^2$.
@@ -288,9 +288,9 @@ near, far, *draws = scale_runs.values()
 claim(abs(max(near) - max(far)) < 1, "30 times the noise changes the best PSNR by less than 1 dB")
 
 # %% [markdown]
-# All four curves lie close together, so these runs cannot tell another scale from another draw. That the scale itself
-# has no effect follows from the derivation and from the check in double precision. Remember the size of the spread
-# between the runs: in this lesson, anything smaller is no effect.
+# All four curves lie close together, so these runs cannot tell another scale from another draw. That the scale acts
+# through $\varepsilon$ alone follows from the derivation and from the check in double precision. Remember the size of
+# the spread between the runs: in this lesson, anything smaller is no effect.
 #
 # **Compared with the paper.** Its Figure 1 has a red curve for noise alone, and the paper conjectures that larger
 # noise is farther from the truth and hence worse. In a network whose first convolution is followed by BatchNorm,
@@ -567,8 +567,9 @@ claim(
 #
 # **Here the distance matters** for the error at the start, because the residual connection puts $z$ itself into the
 # output: $3x$ would start at $3x$. Our U-Net has no such connection. Its skip connections carry normalised *features*
-# of $z$. So the theorem explains why "learn next to nothing" is easy in a residual network. The experiments above are
-# about a different network, where what counts is what can be computed from $z$.
+# of $z$. So the theorem explains why a residual network can keep a good input: it has that in its output from the start
+# and need learn next to nothing. The experiments above are about a different network, where what counts is what can be
+# computed from $z$.
 
 # %% [markdown]
 # ## When does overfitting begin?
@@ -606,9 +607,9 @@ claim(best_steps == sorted(set(best_steps)), "Theta fixed: the farther the input
 #
 # ### Exercise 4: the onset
 #
-# In this course the "onset" is the first step after which the PSNR, averaged over 50 steps, **stays** more than 0.1 dB
-# below the maximum of this average. It is `None` if the average does not stay below until the end. Write the onset for
-# a list of PSNR values.
+# In this course the "onset" is the first step from which the PSNR, averaged over 50 steps, **stays** more than 0.1 dB
+# below the maximum of this average. The mean over steps $i + 1$ to $i + 50$ belongs to step $i + 26$. The onset is
+# `None` if the average does not stay below until the end. Write the onset for a list of PSNR values.
 
 
 # %% tags=["exercise"]
@@ -690,9 +691,9 @@ def my_input(observation):
 check("input.blind", my_input)
 
 # %% [markdown]
-# aSeqDIP starts from $A^Hy$. As an input of plain DIP, $A^Hy$ was not much better than noise. But DIP's **output** is
-# nearer to the truth than $A^Hy$ is. So let us use it: we fit a fresh network, whose input is the output of the first
-# one.
+# The first input of aSeqDIP is $A^Hy$. As an input of plain DIP, $A^Hy$ was not much better than noise. But DIP's
+# **output** is nearer to the truth than $A^Hy$ is. So let us use it: we fit a fresh network, whose input is the output
+# of the first one.
 
 # %%
 double = method.with_steps(2 * steps)
@@ -740,8 +741,9 @@ claim(sequential[-1] < straight[-1] + 0.5, "at this budget aSeqDIP is not more t
 # - The better input **helps**: in the same number of steps, a fresh network gets further with $z_1$ than with $A^Hy$.
 # - It **saves nothing** here: the first network, if left to run for all the steps, gets as far within 1 dB. $z_1$ was
 #   made from $y$ alone, and says nothing that $y$ does not say.
-# - aSeqDIP is **not ahead** at this size and budget. Lesson 06 shows what its moving input and `lam` do, and lesson 12
-#   compares it with DIP on several images, each with settings found by a search of equal budget.
+# - aSeqDIP is **behind** at this size and budget, by 1.3 dB; its settings were found for longer runs. Lesson 06 shows
+#   what its moving input and `lam` do, and lesson 12 compares it with DIP on several images, each with settings found
+#   by a search of equal budget.
 #
 # So Figure 1 is a reason to try, not a proof. Its inputs contain the truth; those of a method do not.
 
@@ -828,11 +830,12 @@ quiz("03")
 # Compare these answers with your predictions.
 #
 # 1. The same, up to the spread between runs: BatchNorm divides the scale away, as long as $\varepsilon$ is small.
-# 2. At $\sigma$ = 3, in units of the image's peak, no more of the advantage was left than the spread between runs with
-#    noise. At 0.3 the advantage was larger than that in our run, but within the noise floor in the stored study of
-#    larger images. What counts is the ratio of image to noise.
+# 2. In our run the advantage was 2.8 dB at $\sigma$ = 0.3, in units of the image's peak; at 3, no more of it was left
+#    than the spread between runs with noise. In the stored study of larger images, it was within the noise floor
+#    already at 0.3. What counts is the ratio of image to noise.
 # 3. The distance alone does not tell: $x + 0.3\,n$ lies farther away than $A^Hy$ but is the better input.
-# 4. Yes, it was among the best. What counts is what the input shows in the right place, not its gray values.
+# 4. Yes, it was even the best input here, 0.9 dB above $3x$; one run cannot say whether that is more than chance. What
+#    counts is what the input shows in the right place, not its gray values.
 #
 # - You can say which part of Figure 1 we see here (an image in the input helps) and which we do not (larger noise
 #   **alone** is worse).
