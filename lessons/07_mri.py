@@ -10,12 +10,12 @@
 #
 # **After this lesson you can**
 #
-# - build the forward operator $A = MFS$ of multi-coil MRI in a few lines and prove that its adjoint is right;
+# - build the forward operator $A = MFS$ of multi-coil MRI in a few lines, derive its adjoint and test it;
 # - explain what undersampling does to an image, and show what $A$ cannot see;
 # - run and compare zero-filled, SENSE, L1-wavelet and total variation reconstructions, Deep Image Prior and aSeqDIP;
 # - write aSeqDIP as a loop of a dozen lines from its two equations;
 # - use a control to tell whether method, network or learning rate makes two runs differ;
-# - predict what `lam`, `N` and `K` do, test your predictions, and say when `lam` does not mean what you think.
+# - predict what `lam` does, test your prediction, try `N` and `K`, and say when `lam` does not mean what you think.
 #
 # **You need** lessons 01 (operators), 02 (Deep Image Prior) and 06 (aSeqDIP), or: linear algebra with complex vectors,
 # and a training loop in PyTorch.
@@ -89,7 +89,7 @@ show(
 # | $S$ | `sens_maps` | multiplies $x$ by the sensitivity $s_c$ of each coil $c$ |
 # | $F$ | `fft` | orthonormal 2D Fourier transform, coil by coil, zero frequency in the centre |
 # | $M$ | `mask` | keeps the sampled columns of k-space, sets the others to 0 |
-# | $y$ | `y` | measurements $MFSx + n$, shape (1, coils, H, W) |
+# | $y$ | `y` | measurements $M(FSx + n)$, shape (1, coils, H, W) |
 # | $z$ | `z` | input of the network $f_\phi$ |
 
 # %%
@@ -314,7 +314,8 @@ show(
 # whose k-space is zero on all sampled columns. Its dimension is $H$ times the number of missing columns, here three
 # quarters of all dimensions. Anything in it can be added to an image without any effect on $y$.
 #
-# **Two minutes.** What does a picture look like if its k-space is zero except on one single column?
+# **Two minutes.** What does a picture look like if its k-space is zero except on one single column? (A sideways wave of
+# one frequency; its strength and phase vary from row to row.)
 #
 # ### Exercise 2: hide something
 #
@@ -521,7 +522,8 @@ except InputError as error:
 #   of the gradient over the pixels.
 #
 # Each method has a $\lambda$ of its own, found by a recorded search on another slice; none of them is related to the
-# `lam` of aSeqDIP.
+# `lam` of aSeqDIP. In the tables, `steps` counts the training steps of a network; a classic method counts as one,
+# whatever its iterations.
 
 # %%
 results = {
@@ -580,8 +582,9 @@ print(f"L1-wavelet: fixed grid {fixed_grid:.2f} dB, cycle spinning {score['l1_wa
 claim(score["l1_wavelet"] > fixed_grid + 1, "cycle spinning gains more than 1 dB")
 
 # %% [markdown]
-# Reading an MR image begins with the error boxes: PSNR averages over the head and its background, whereas a box shows
-# **which** structure is wrong. Look for edges in the error: noise has none.
+# Comparing reconstructions begins with the error boxes, which we have only because the truth is known: PSNR averages
+# over the head and its background, whereas a box shows **which** structure is wrong. Look for edges in the error: noise
+# has none.
 #
 # ### The classic methods at a larger size
 #
@@ -664,6 +667,11 @@ claim(
 # $$\min_\phi\ \|A f_\phi(z) - y\|^2 .$$
 #
 # The network's structure is the only prior.
+#
+# The run prints a small table. *final* is the method's answer at the end of the run, *blind* one that was chosen
+# without the truth, *blend* the mean of the last and two such picks, *oracle* the best step by the truth (lesson 02);
+# `(budget)` says that the run made all of its steps. `rho=1.0`, printed with aSeqDIP below, means that Eq. 4 is taken
+# as it stands (lesson 06b).
 
 # %%
 steps = pick(smoke=24, laptop=1000, paper=4000)
@@ -987,9 +995,10 @@ claim(-1 < ahead["pnp"][0].mean() < 0,
 # On each slice aSeqDIP has a higher mean PSNR and SSIM than TV. Plug-and-play has a higher mean PSNR than both, in a
 # small fraction of aSeqDIP's time. Are these leads findings? Three seeds draw three masks, and the differences change
 # with them. `docs/RESULTS.md` computes the **noise floor**: how large a mean difference between two equal methods
-# another draw of the seeds can make. Plug-and-play's lead lies within it, on each slice and in the mean, so the two are
-# level. The mean lead over TV lies above it, but most of that lead comes from one slice; on the other four the two are
-# level. So this table does **not** say that aSeqDIP is the best method here that needs no training.
+# another draw of the seeds can make. It depends on the pair of methods. In the mean it is 0.65 dB for plug-and-play,
+# whose lead of 0.58 dB lies within it, as it does on each slice, so the two are level. For TV it is 0.32 dB. The mean
+# lead over TV lies above it, but most of that lead comes from one slice; on the other four the two are level. So this
+# table does **not** say that aSeqDIP is the best method here that needs no training.
 #
 # The run above is one image, one seed and a laptop's budget, so it is **not** a ranking. Which of DIP and aSeqDIP ends
 # higher can change with the seed, the slice and the number of steps. Lesson 12 compares the methods on several slices
@@ -997,7 +1006,7 @@ claim(-1 < ahead["pnp"][0].mean() < 0,
 #
 # ### Is the noise fitted? (stretch)
 #
-# Even the truth misses $y$ by the noise: $\mathbb E\,\|Ax - y\|^2 = \mathbb E\,\|n\|^2 = 2\sigma^2 \cdot$ (number of
+# Even the truth misses $y$ by the noise: $\mathbb E\,\|Ax - y\|^2 = \mathbb E\,\|Mn\|^2 = 2\sigma^2 \cdot$ (number of
 # samples), where $\sigma$ is the standard deviation per real component. If a fit lies far below this value, it has
 # learned noise.
 
@@ -1022,6 +1031,9 @@ for name in ("DIP", "aSeqDIP"):
     print(f"{name:>8}: data term at the end = {multiple:.2f} x the noise's energy")
 
 # %% [markdown]
+# DIP ends at the level, aSeqDIP above it. This does not make DIP's image free of noise: at the level part of the
+# residual is missing image, and part of the noise is fitted (lesson 09).
+#
 # ### Exercise 3: data consistency
 #
 # The authors' MRI script puts the data into the next input (`sjames40/Aseq_DIP` at f6d4a66, `Aseq_DIP_MRI.py`, lines
@@ -1063,10 +1075,10 @@ claim(left_by_one < 1e-5, "with one coil nothing is left, within 1e-5: a project
 claim(min(left_over.values()) > 0.1, "with several coils more than 10 % is left")
 
 # %% [markdown]
-# So only with one coil is this a **projection** onto the images that fit the data. In general it is one step of
-# gradient descent on $\frac12\|Af - y\|^2$ with step size 1, a **Landweber step**, because combining the coils, $S^H$,
-# mixes the replaced samples with each other. What is left for $f = A^Hy$ lies in the directions that have small
-# singular values.
+# The result is always that of one step of gradient descent on $\frac12\|Af - y\|^2$ with step size 1, a **Landweber
+# step**. Only with one coil is this step a **projection** onto the images that fit the data. With several coils it is
+# none, because combining them, $S^H$, mixes the replaced samples with each other. What is left for $f = A^Hy$ lies in
+# the directions that have small singular values.
 
 # %% [markdown]
 # ## Modify: lam, N, K
@@ -1144,9 +1156,11 @@ print(f"at 8x the best and the worst of {', '.join(score8)} are {spread:.2f} dB 
 claim(spread < 1, "at 8x these four are less than 1 dB apart")
 
 # %% [markdown]
-# The singular values predicted this: at 8x fewer directions are seen. What a method shows in the others comes from its
-# prior, and a prior that invents **plausible** structure is more dangerous than one that leaves streaks. This is one
-# more reason why these pictures are for teaching.
+# The cell prints no loss for the networks: they made half the steps of their 4x runs and may not have arrived.
+#
+# The singular values predicted the losses: at 8x fewer directions are seen. What a method shows in the others comes
+# from its prior, and a prior that invents **plausible** structure is more dangerous than one that leaves streaks. This
+# is one more reason why these pictures are for teaching.
 
 # %% [markdown]
 # ## What went wrong, and why: an FFT that is not normalised
@@ -1211,9 +1225,11 @@ claim(wrong < before - 2, "the unnormalised FFT costs more than 2 dB at this ste
 claim(fixed > wrong + 2, "lam times H W recovers more than 2 dB")
 
 # %% [markdown]
-# The dot test still passes: the operator is correct, but its **scale** has changed, and with it the meaning of `lam`.
-# Adam hides the rest, because a loss times a constant leaves its steps almost unchanged. So a method without `lam`
-# should not notice:
+# `c * A` scales its adjoint as well, so its dot test passes: the operator is correct, but its **scale** has changed,
+# and with it the meaning of `lam`. (In our hand-written pair the dot test catches the same slip. Without `norm="ortho"`
+# in both functions `ifft` is still the inverse of `fft` but no longer its adjoint, and the two inner products differ by
+# the factor $HW$.) Adam hides the rest, because a loss times a constant leaves its steps almost unchanged. So a method
+# without `lam` should not notice:
 
 # %%
 few = pick(smoke=6, laptop=20, paper=20)
@@ -1250,7 +1266,7 @@ quiz("07")
 #    by SSIM on four of five slices. And the error box may suggest yet another winner.
 # 4. `lam` changes its meaning with the scale of $A$, and no error message says so.
 #
-# - You can write $A$ and $A^H$ for a scanner's sampling and *prove* them right with the dot test.
+# - You can write $A$ and $A^H$ for a scanner's sampling and check them with the dot test.
 # - You can say where the noise comes from: $\sigma$ belongs to the receiver, not to the mask.
 # - You can name what a measurement cannot see, and show two images that it cannot tell apart.
 # - You can write aSeqDIP from its equations, and check it against the library.
