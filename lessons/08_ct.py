@@ -11,7 +11,7 @@
 # **After this lesson you can**
 #
 # - convert between counted photons, line integrals and Hounsfield units;
-# - write a projector and its exact adjoint in a few lines, and prove that they are a pair;
+# - write a projector and its exact adjoint in a few lines, and test that they are a pair;
 # - derive filtered back-projection from the Fourier slice theorem, including its filter;
 # - say how many views a picture needs, and where the streaks begin if there are fewer;
 # - run and compare FBP, SIRT, CGLS, total variation, Deep Image Prior and aSeqDIP, also where a radiologist looks;
@@ -139,10 +139,10 @@ check("ct.photons", my_photons)
 # | $V$ | `views` | number of views, equally spaced over half a turn |
 # | $R$ | `R`, `A.projector` | line integrals along all rays of the $V$ views: the sinogram, shape (1, views, bins) |
 # | $A = R/\lVert R\rVert$ | `A` | the forward operator of this course |
-# | $y$ | `y` | measurements, $Ax$ and what the simulation adds |
+# | $y$ | `y` | line integrals of the same slice on a grid twice as fine, so $y \approx Ax$ but not equal |
 #
 # The paper writes $A = CR$, where $R$ has 180 views and $C$ keeps some of them. Here $R$ has only the views that are
-# kept.
+# kept. Why the data come from a finer grid is told in the section on the inverse crime.
 
 # %%
 size, views = pick(smoke=48, laptop=96, paper=512), 30
@@ -542,12 +542,12 @@ show(
 
 # %% [markdown]
 # Each point is clean in its neighbourhood, and throws rays beyond a certain distance. Which distance? The response at
-# the distance $d$ is, up to a factor, the mean over the views of $h(d\cos(\varphi - \theta))$. The frequency
-# $\sigma \le 1/2$ of $h$ contributes $\cos(2\pi\sigma d\cos(\varphi - \theta))$, which as a function of $\theta$
-# contains harmonics up to about $2\pi\sigma d \le \pi d$ and hardly any above. A mean over $V$ angles of half a turn is
-# exact up to the harmonic $2V$, which it cannot tell from a constant. So streaks begin where $\pi d = 2V$, that is at
-# $d = 2V/\pi$, the dashed circle. No two points of an object of width $N$ are farther apart than $N$. With $d = N$ this
-# is exercise 5 again.
+# the distance $d$ from the point, in the direction $\varphi$, is, up to a factor, the mean over the views of
+# $h(d\cos(\varphi - \theta))$. The frequency $\sigma \le 1/2$ of $h$ contributes
+# $\cos(2\pi\sigma d\cos(\varphi - \theta))$, which as a function of $\theta$ contains harmonics up to about
+# $2\pi\sigma d \le \pi d$ and hardly any above. A mean over $V$ angles of half a turn is exact up to the harmonic $2V$,
+# which it cannot tell from a constant. So streaks begin where $\pi d = 2V$, that is at $d = 2V/\pi$, the dashed circle.
+# No two points of an object of width $N$ are farther apart than $N$. With $d = N$ this is exercise 5 again.
 
 # %%
 for v, response in responses.items():
@@ -668,12 +668,15 @@ claim(gap < 1e-4, "x and the impostor have the same measurements within a relati
 # - **CGLS** solves the least-squares problem $\min_x \|Ax - y\|^2$ by conjugate gradients from $x = 0$, and stops
 #   early.
 # - **SIRT** lets every ray pass its error back to the pixels on its path, again and again, and sets negative values to
-#   0: $x \leftarrow \max(0,\ x + CA^T\!R'(y - Ax))$ with the inverse row sums $R'$ and column sums $C$ of $A$.
-#   Attenuation is never negative; this knowledge is the only prior here besides the early stop. (CGLS can be clipped at
-#   0 only after it has stopped.)
+#   0: $x \leftarrow \max(0,\ x + D_2A^T\!D_1(y - Ax))$ with two diagonal matrices: $D_1$ contains one over each row sum
+#   of $A$, and $D_2$ one over each column sum. Attenuation is never negative; this knowledge is the only prior here
+#   besides the early stop. (CGLS can be clipped at 0 only after it has stopped.)
 # - **TV** asks for few edges: $\min_{x\ge0} \frac12\|Ax - y\|^2 + \lambda\,\mathrm{TV}(x)$, where $\mathrm{TV}$ sums
 #   the length of the gradient over the pixels (Rudin, Osher and Fatemi, 1992). Its $\lambda$ is not related to the
 #   `lam` of aSeqDIP.
+#
+# In the tables, `step` is the training step that an image comes from; a classic method counts as one step, whatever its
+# iterations.
 
 # %%
 tissue = (np.abs(hounsfield(case.truth) - 40) < 60) & (case.support > 0)  # brain, muscle, fluids
@@ -770,7 +773,8 @@ for name, (at, values) in by_iterations.items():
 # recorded search, on other images, gave it half of these steps; here it gets as many as aSeqDIP, so that we can compare
 # curves. This overfits. So besides its last image the tables and pictures show its **blind pick**, the step around
 # which the outputs vary least (lesson 02). The section on that pick also gives the PSNR at the step where the search
-# would stop.
+# would stop. In the table that the run prints, *blend* is the mean of the last image and of two picks without the
+# truth, and `(budget)` says that the run made all of its steps.
 
 # %%
 steps = pick(smoke=25, laptop=1000, paper=4000)
@@ -879,7 +883,8 @@ claim(hidden_share["DIP"] > hidden_share["aSeqDIP"], "DIP's error is unseen to a
 
 # %% [markdown]
 # Most of every error lies where the data say nothing. DIP has fitted what is seen; the network decides about the rest,
-# and it chose grain. aSeqDIP put less there. A larger share of its error is still *seen*: it has not finished fitting.
+# and it chose grain. aSeqDIP's error has a smaller share there. The squares of the seen and the unseen share add up to
+# 1, so a larger share of its error is still *seen*: it has not finished fitting.
 #
 # ### Curves
 
@@ -927,9 +932,9 @@ claim(score["aSeqDIP"] > max(tuned, scores_of["DIP"]["blind"] or 0) + 0.5,
 
 # %% [markdown]
 # These data have no noise, and yet DIP has to be stopped. The section on the inverse crime below has a candidate for
-# what it fits. The blind pick misses the best step, because the outputs never stop varying. The step at which the
-# search, on other images, would stop comes nearer here. aSeqDIP is best at or near its last step, which says that the
-# budget was too small, not that the run is done. With photon noise this changes: `load_case(..., i0=10000)`.
+# what it fits. Its blind pick is 1 dB below its best step. The step at which the search, on other images, would stop
+# comes nearer here. aSeqDIP is best at or near its last step, which says that the budget was too small, not that the
+# run is done. With photon noise aSeqDIP may peak earlier: try `load_case(..., i0=10000)`.
 #
 # This is one image and one seed, not a ranking.
 #
@@ -981,10 +986,11 @@ claim(abs(ends[begun] - score["aSeqDIP"]) < 1.5, "at the end the two starts are 
 # %% [markdown]
 # - **Network and rate.** The second line of the table is the fair rival: it differs from aSeqDIP only in the method,
 #   with a fixed noise input and no autoencoding term. Part of the 2 dB was DIP's overfitting: at the step where the
-#   search would stop it, DIP is nearer. With aSeqDIP's network and rate it comes nearer still, and at this step the two
-#   are level. But look at the curves: DIP has arrived, and aSeqDIP still rises. A control after 1000 of 2400 steps says
-#   who is ahead now, not who will be. If each method has its own settings, a comparison says which *package* of method,
-#   network, rate and budget is better; only a control says which of its parts makes the difference.
+#   search would stop it, DIP is nearer. With aSeqDIP's network and rate its last image comes nearer still: after 1000
+#   steps the two are level. But look at the curves: DIP has arrived, and aSeqDIP still rises. A control after 1000 of
+#   2400 steps says who is ahead now, not who will be. If each method has its own settings, a comparison says which
+#   *package* of method, network, rate and budget is better; only a control says which of its parts makes the
+#   difference.
 # - **The start.** FBP begins far above the blur, but after 100 steps nothing is left of this lead: the first swap
 #   replaces $z_0$ by the output of a hardly trained network (lesson 10 takes this apart). Here the run from FBP even
 #   ends lower, but that is one image and one seed.
@@ -1182,8 +1188,9 @@ below_sirt = [image for image in images if means["ssim"][image]["aseqdip"] < mea
 claim(below_sirt == ["ct-brain-064"], "stored: by SSIM aSeqDIP's mean is below SIRT on ct-brain-064 alone", "smoke")
 
 # %% [markdown]
-# Read the table slowly. The numbers are PSNR in dB (standard deviation) and SSIM. `pnp` is plug-and-play: the denoiser
-# non-local means replaces the prior in an iteration that alternates denoising and fitting the data.
+# Read the table slowly. The numbers are PSNR in dB (standard deviation) and SSIM; the last column says what aSeqDIP's
+# blind pick loses against its oracle. `pnp` is plug-and-play: the denoiser non-local means replaces the prior in an
+# iteration that alternates denoising and fitting the data.
 #
 # - By both measures a **classic method is first on every image**, in a small fraction of aSeqDIP's time: TV on the
 #   three real CT slices; SIRT on ct-brain-064, which is an MRI slice read as attenuation and so a phantom; on
@@ -1199,16 +1206,16 @@ claim(below_sirt == ["ct-brain-064"], "stored: by SSIM aSeqDIP's mean is below S
 #
 # ### Is TV's weight wrong for Shepp-Logan? (stretch)
 #
-# That can be measured: we run TV with its searched weight, and with five and twenty times that weight.
+# That can be measured: we run TV with its searched weight, and with larger and smaller ones.
 
 # %%
-weights = tuple(factor * configure("tv", "ct").lamda for factor in (1, 5, 20))  # the first is the search's
+weights = tuple(factor * configure("tv", "ct").lamda for factor in (1, 5, 20, 1 / 5, 1 / 20))  # first the search's
 by_weight = {}
 for image in ("ct-brain-064", "ct-head", "shepp-logan"):  # those that come with the course
     trial = load_case("ct", image, size=pick(smoke=48, laptop=128, paper=128))
     by_weight[image] = [final_psnr(trial, configure("tv", "ct", lamda=lamda)) for lamda in weights]
     print(f"{image:>12}: " + ", ".join(f"lamda {v:g}: {psnr:.2f} dB"
-                                       for v, psnr in zip(weights, by_weight[image], strict=True)))
+                                       for v, psnr in sorted(zip(weights, by_weight[image], strict=True))))
 gain = {image: scores[1] - scores[0] for image, scores in by_weight.items()}
 
 # %%
@@ -1223,8 +1230,8 @@ claim(max(by_weight["ct-brain-064"]) < finals["ct-brain-064", "sirt"].min(),
 # With five times the weight TV gains more than 2 dB on Shepp-Logan, which puts it **first** there by PSNR as well. The
 # recorded search chose the weight on two other images, and it did not carry over to this one. Here the truth chose the
 # weight, and for TV alone, so this is a diagnosis and not a comparison. It says that "SIRT, or aSeqDIP, has the better
-# prior for Shepp-Logan" is not supported. On ct-brain-064 the weight is not the reason: an MRI slice has texture, so it
-# is wrong to ask for few edges there.
+# prior for Shepp-Logan" is not supported. On ct-brain-064 neither a smaller nor a larger weight helps, so the weight is
+# not the reason: an MRI slice has texture, so it is wrong to ask for few edges there.
 
 # %% [markdown]
 # ## The inverse crime, measured

@@ -144,7 +144,7 @@ def rays(size=64, views=60, view=10, photons=100):
     axis.imshow(p.numpy(), cmap="gray", aspect="auto", extent=(-size / 2, size / 2, 180, 0))
     degrees = math.degrees(angles[view])
     axis.axhline(degrees + 90 / views, color="C1", linewidth=2)
-    axis.set(title="sinogram: a row a view", xlabel="s (pixels)", ylabel="angle of the view (degrees)")
+    axis.set(title="sinogram: a row per view", xlabel="s (pixels)", ylabel="angle of the view (degrees)")
     axis.set_yticks((0, degrees, 90, 180), ("0", f"{degrees:.0f}", "90", "180"))
     return figure
 
@@ -176,13 +176,13 @@ def _photons(upper, lower, p, counts, photons):
     upper.semilogy(s, photons * np.exp(-p), color="C0", label="expected")
     upper.semilogy(s[~none], counts[~none], "o", color="C1", markersize=3, label="counted")
     upper.semilogy(s[none], np.full(none.sum(), 0.4), "x", color="black", markersize=5, label="none arrived")
-    upper.set(title=f"photons that arrive of {photons}", ylim=(0.25, 1.6 * photons))
+    upper.set(title=f"photons that arrive, of {photons} sent", ylim=(0.25, 1.6 * photons))
     upper.set_yticks((1, 10, 100), ("1", "10", "100"))
     lower.plot(s, p, color="C0", label="true integral")
     logarithm = np.log(photons / counts.clip(1))
     lower.plot(s[~none], logarithm[~none], "o", color="C1", markersize=3, label="-log(counted / sent)")
-    lower.plot(s[none], logarithm[none], "x", color="black", markersize=5, label="none counts as one")
-    lower.set(title="line integral: the logarithm of it", xlabel="place on the detector, s (pixels)")
+    lower.plot(s[none], logarithm[none], "x", color="black", markersize=5, label="none: counted as one")
+    lower.set(title="line integral, from the logarithm", xlabel="place on the detector, s (pixels)")
     for axis in (upper, lower):
         axis.legend(fontsize=8, loc="lower center" if axis is lower else "best")
         axis.grid(alpha=0.3)
