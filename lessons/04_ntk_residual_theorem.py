@@ -131,8 +131,9 @@ claim(
 )
 
 # %% [markdown]
-# The factor is not exactly ten, because ReLU has a kink: the remainder $O(\|d\|^2)$ is valid only as long as no unit
-# crosses its kink.
+# The factors are 6 and 130 instead of ten, because ReLU has a kink: the remainder $O(\|d\|^2)$ is valid only as long as
+# no unit crosses its kink. At the larger steps some units cross theirs, which adds to the missed part. At the last step
+# perhaps none does, and only the smooth remainder is left.
 #
 # ### What a gradient step does to the output
 #
@@ -233,7 +234,7 @@ claim(
 # along $v_i$ moves the output along $v_i$, by $\beta\lambda_i$ times the pull: modes with a large $\lambda_i$ are fast.
 #
 # **Two minutes.** Scale the input of a network without biases by 2. What happens to its output, to $J$ and to $\Theta$?
-# (ReLU passes on a positive factor.)
+# (ReLU passes on a positive factor. So output and $J$ double, and $\Theta$ becomes four times as large.)
 #
 # Which patterns are fast? Because $\Theta$ depends on the input $z$, we ask this for three inputs: how much of the
 # energy of the truth $x$, and of the noise $n$, lies in the fastest $k$ modes?
@@ -327,7 +328,8 @@ for name, z in inputs.items():
           needs="smoke")
 
 # %% [markdown]
-# So the input decides what an untrained network learns first.
+# So for this small network the input decides, apart from the constant, what is learned first. A U-Net adds preferences
+# of its own (lesson 05), and its leading modes contain little of the picture (lesson 06b).
 
 # %% [markdown]
 # ## The closed form of a training run
@@ -356,6 +358,7 @@ for name, z in inputs.items():
 # $$r_t = \sum_i (1-\beta\lambda_i)^t\,c_i\,v_i .$$
 #
 # **Two minutes.** One mode has $\beta\lambda_i = 0.5$, another $0.005$. After how many steps is half of each learned?
+# (After 1 step, and after 139.)
 #
 # - Each mode decays on its own, by the factor $1-\beta\lambda_i$ per step: half of it is learned after about
 #   $\ln 2/(\beta\lambda_i)$ steps.
@@ -512,7 +515,9 @@ for kind, slopes in study["slopes"].items():
 #   earlier weights contain $W_L$ as a factor, so they change their sign, but a product of two of them, as in $JJ^T$,
 #   does not.
 #
-# **Two minutes.** Negate the first layer instead of the last. Which of the two statements fails, and why?
+# **Two minutes.** Negate the first layer instead of the last. Do the two statements still hold, and why? (Neither does:
+# ReLU of the negative of a number is not the negative of its ReLU, so the output does not just change its sign, and the
+# kernel changes with it.)
 #
 # The negated weights are as likely as the original ones. So the networks come in **antithetic pairs** with the same
 # $\Theta$ and opposite $g_0$, and in each pair $(I-\beta\Theta)^tg_0$ cancels, at every width:
@@ -649,7 +654,8 @@ for one in pick(smoke=(4, 8), laptop=(16, 64), paper=(16, 64, 256)):
 # %% [markdown]
 # "At initialization ($t=0$), we already expect perfect denoising", says the remark. The mean over all networks is
 # perfect indeed, but single networks scatter: look at the median, at the few that are far worse than $y$, and at the
-# few that happen to start near $x$. The curve of one seed shows one of these cases.
+# few that happen to start near $x$. Whenever you see the curve of a single seed, as in experiment A.2 below, its start
+# is one draw out of this range.
 #
 # Now compare (13) with means over a few networks, first over independent ones and then over antithetic pairs.
 
@@ -827,9 +833,9 @@ claim(when[:-1] == sorted(when[:-1], reverse=True), "stored: the larger d, the e
 claim(best == sorted(best), "stored: the larger d, the larger the best error", needs="smoke")
 
 # %% [markdown]
-# The paper's effect is there, but two details differ. The paper reports that with $z = x$ "the error is lowest at
+# The paper's effect is there, but one detail differs. The paper reports that with $z = x$ "the error is lowest at
 # initialization, and it steadily increases". The line for $z = x$ above says otherwise for our network, which first has
-# a $g_0$ to unlearn. And in that run the initial kernel predicts the overfitting too early.
+# a $g_0$ to unlearn. And our own forecast is off: in that run the initial kernel predicts the overfitting too early.
 #
 # ### What is the bell worth?
 #
@@ -983,9 +989,11 @@ quiz("04")
 # Take out your predictions.
 #
 # 1. Almost nothing: the table of modes says that the fast modes contain the input.
-# 2. Look at the slopes of the width study, and compute $16^s$.
-# 3. Zero in the mean over all networks, but not for any network that we drew: on average $g_0$ has twice the mean
-#    square of the input.
+# 2. By 3 to 14, depending on network and input, in the stored width study (by 5 for the noise input); in our pair of
+#    widths, 16 and 256, by 13, from 23.6 % to 1.8 %.
+# 3. Zero in the mean over all networks, but not for any network that we drew: the one above starts $0.57\,\|x\|$ away
+#    from $x$. (On average $g_0$ has twice the mean square of the input; the stretch section "What the expectation
+#    hides" shows why.)
 # 4. $x$ with a little noise. What delays overfitting is a kernel that comes from a smooth input, and not the distance.
 #
 # - You can compute a tangent kernel, as a matrix or as an operator, and read from it what is learned first.
