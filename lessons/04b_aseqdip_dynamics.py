@@ -151,7 +151,8 @@ check("stage.output", my_stage)
 #
 # so $\lambda$ has cancelled.
 #
-# **Two minutes.** Why must $\lambda$ cancel? Think of a $z$ that fits the data, $Az = y$: where is $t(z)$ then?
+# **Two minutes.** Why must $\lambda$ cancel? Think of a $z$ that fits the data, $Az = y$: where is $t(z)$ then? (At
+# $z$, for every $\lambda$: no distance is left that $\lambda$ could scale.)
 #
 # **The swap.** By the update of the input, $z_{k-1} = f_{\phi_{k-1}}(z_{k-2})$. So
 # $\delta_k = f_{\phi_{k-1}}(z_{k-1}) - f_{\phi_{k-1}}(z_{k-2})$: the same network on two successive inputs. To first
@@ -245,7 +246,8 @@ check("stage.factor", my_factor)
 # $\frac{\pi}{2\sqrt h}$ stages, while without momentum it needs about $\frac{\ln 2}{h}$ stages for only the first half
 # of the distance, which is far more. But it does not **stay** there: the swinging shrinks by the factor
 # $1 - \frac{h\,(1+\lambda)}{2}$, approximately, per stage. At $\lambda = 0$ this is slower than without momentum, where
-# the factor is $1 - h$; a larger $\lambda$ makes it faster.
+# the factor is $1 - h$. A larger $\lambda$ makes it faster, up to a $1+\lambda$ of about $\frac{2}{\sqrt h}$. Beyond
+# that the mode no longer swings but creeps, and the larger $\lambda$, the more slowly.
 
 # %%
 show(
@@ -359,6 +361,7 @@ claim(
 
 # %% [markdown]
 # **Two minutes.** What loss would a *spring* to $z_0$ have, and where would its anchor be in later stages?
+# ($\lambda\,\|f - z_0\|^2$; its anchor would stay at $z_0$.)
 #
 # **E2. Where a run can come to rest.** Let $f(z^*) = z^*$ and let no step change the weights. Then the gradient of the
 # autoencoding term is $2\lambda J^T(f(z^*)-z^*) = 0$. So the gradient of the data term must vanish alone:
@@ -421,7 +424,7 @@ for name, moved in resting.items():
 #   cannot be what makes a good image.
 #
 # So these two sentences do not explain good images. If aSeqDIP's images are good, which lessons 06 to 12 examine, the
-# reason must be the **path**, and stopping on it.
+# reason must be the **path**, and stopping before its end.
 
 # %% [markdown]
 # ## The linear theory against trained networks
@@ -538,8 +541,9 @@ claim(last[-1] < 0.05 * first[-1] and last[0] < 0.05 * first[0], "both eigenvalu
 # **A trap.** The error has fallen to about half of that of $y$. It looks like denoising, but in fact $z\to0$: the zero
 # signal has this error. After the first stages the network returns less than it gets, and two steps a stage do not make
 # up for it. As $z$ shrinks, so does the kernel, because the features of a ReLU network without normalisation scale with
-# its input. So the way back becomes slower and slower. This is E2's loophole in practice: a $\Theta$ that is nearly
-# zero. Anyone who looks only at the error reports a success.
+# its input. So the way back becomes slower and slower. E2 needs a $\Theta$ without zero eigenvalues. Here none is zero,
+# but the largest has fallen to less than a hundredth of what it was, and the smallest to about a thousandth, so hardly
+# anything pulls $z$ to $y$. Anyone who looks only at the error reports a success.
 #
 # Would more steps in each stage help? Predict, run, and then change the numbers.
 
