@@ -260,7 +260,8 @@ for run in g2["runs"]:
 #
 # Modes with a large $\mu$ come early, those with a small $\mu$ late, and those with $\mu = 0$ never.
 #
-# **Two minutes.** With $\beta\mu = 0.1$, how much of a mode has been learned after 1, 10 and 100 steps?
+# **Two minutes.** With $\beta\mu = 0.1$, how much of a mode has been learned after 1, 10 and 100 steps? (0.1, 0.65 and
+# 0.99997.)
 #
 # ### Exercise 2: half of a mode
 #
@@ -311,7 +312,8 @@ claim(
 
 # %% [markdown]
 # So an **untrained** network, with noise as its input, already prefers low frequencies. Its weights are random and its
-# input is noise (one draw of both), so the order comes from the architecture.
+# input is noise (one draw of both), so neither decides the order: it comes from the architecture. (In lesson 04 the
+# input decided what comes first, with a small network that knows only one scale.)
 #
 # Compare the half-lives with the curves above, but be careful: the order agrees, the ratios need not. A band is not a
 # single mode, so a mean gain gives no exact half-life; Adam is not gradient descent; three quarters of k-space were not
@@ -321,8 +323,8 @@ claim(
 # ## What happens where nothing is measured
 #
 # Now $y = Ax$, where $A$ has shape $(p, n)$ and there are fewer samples than unknowns. Theorem 1 of the Self-Guided DIP
-# paper treats this case. The summary on which this course relies breaks off before the theorem's conclusion, so we
-# derive one; it needs no assumption on the rank of $A$ or $W$.
+# paper treats this case. We could not check the theorem's conclusion, so we derive our own; it needs no assumption on
+# the rank of $A$ or $W$.
 #
 # Gradient descent on $\tfrac12\|Az-y\|^2$ with $z = z_0 + J\theta$ takes the steps
 #
@@ -346,7 +348,8 @@ claim(
 # $\mu$ of $AWA^{\mathsf T}$ has let through the share $1-(1-\beta\mu)^t$ of its mode: this is exercise 2 again, with a
 # different matrix.
 #
-# **Two minutes.** Take $A = I$ and an invertible $W$. What is $z_\infty$? And for $W = I$ and a mask as $A$?
+# **Two minutes.** Take $A = I$ and an invertible $W$. What is $z_\infty$? And for $W = I$ and a mask as $A$? ($y$; and
+# $z_0$ with the known entries of $y$ put in.)
 #
 # ### Exercise 3: write the limit
 #
@@ -490,7 +493,8 @@ if mix == 0.1:
 
 # %% [markdown]
 # Without noise the weights of the two signals do not matter, as long as they are not 0, because the range of
-# $WA^{\mathsf T}$ stays the same. They affect *when* each part arrives, and how noise is shared.
+# $WA^{\mathsf T}$ stays the same. They affect only *when* each part arrives: even with noise in the samples the limit
+# is the same for every `mix` > 0, namely the combination of the two signals that fits the samples best.
 #
 # **A kernel recovers the images that it was made for, and draws them into others.** That is what a prior is. A network
 # with random weights is also a prior; the question is what its $W$ was made for.
@@ -651,11 +655,12 @@ claim(min(error for way in started["cnn"].values() for error in way) > zero_fill
 # share of the signal's norm. If the theory were exact, it would be 0.
 #
 # - **In practice the Deep Decoder wins**: with Adam, from its own start. The CNN fills the gaps with the wrong waves.
-# - **The spectra show the bias.** The Deep Decoder's leading singular vectors are low frequencies, and its singular
-#   values fall steeply; the CNN's vectors mix frequencies, and its values fall slowly.
+# - **The spectra show the bias.** The Deep Decoder's leading singular vectors are low frequencies (except for frequency
+#   0, the mean, which in the figure stands only at 20), and its singular values fall steeply; the CNN's vectors
+#   mix frequencies, and its values fall slowly.
 # - **The frozen kernel does not explain the success.** With their kernels frozen, *both* networks would end farther
 #   from the truth than the zero-filled signal, with $f_0$ and without it. Plain descent leaves the predicted path: the
-#   kernel changes while the network learns. Theorem 1 says exactly where a frozen kernel leads. It does not say that
+#   kernel changes while the network learns. Our formula says exactly where a frozen kernel leads. It does not say that
 #   the kernel of a network of usual size stays frozen.
 # - **The architecture alone does not explain it either.** If you subtract the Deep Decoder's $f_0$, Adam ends farther
 #   from the truth than the zero-filled signal. If you keep $f_0$ but use plain descent, the same happens within these
@@ -754,6 +759,10 @@ free, *_, strongest = g3["runs"]
 claim(strongest["gap"][-1] < free["gap"][-1], "stored: input and output are closer with the largest alpha", "smoke")
 
 # %% [markdown]
+# With $\alpha = 0$ input and output drift far apart; a larger $\alpha$ keeps them closer. Of these four runs, one for
+# each weight, that with $\alpha$ = 0.5 ends highest and that with 8 lowest. None had begun to fall, so whether $\alpha$
+# delays overfitting is undecided. (The moving average is that of lesson 02.)
+#
 # ## What went wrong: high frequencies first?
 #
 # A student reports the opposite of this lesson: "DIP learns high frequencies first, and the low ones never". Here is
