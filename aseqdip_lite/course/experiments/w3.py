@@ -1,6 +1,6 @@
-"""W3: is it the damping? Friction put in without the autoencoding term, by a damped input (the course's own question).
+"""W3: is it the damping? The input is calmed without the autoencoding term, by a weaker pull: our own question.
 
-With lam = 0 the input z <- (1 - rho) z + rho f(z) has friction, but no term that pulls (`theory.friction`). It is held
+With lam = 0 the input moves by z <- (1 - rho) z + rho f(z), a share rho of its way (`theory.friction`). It is held
 against lam 1, and against what could look like friction: an input that stays, at the same and at a lower rate, and an
 average of the outputs. Three things are kept apart: how good the image gets (peak), when it is lost again (onset), and
 how long it takes (rise). The runs are in W1's file, and those that W1 has are not made again.
