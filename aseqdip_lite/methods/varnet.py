@@ -12,8 +12,7 @@ from .classic import Classic
 @register
 @dataclass(frozen=True)
 class VarNet(Classic):
-    """VarNet: x <- x - eta_t A^H (A x - y) - C_t(x) from A^H y, in CT from the filtered back-projection; eta_t and the
-    networks C_t were trained on other images.
+    """VarNet: x <- x - eta_t A^H (A x - y) - C_t(x) from A^H y, in CT from the FBP; eta_t and C_t are trained before.
 
     See `learned.varnet.VarNet` (Sriram et al., MICCAI 2020), also for what is published and what is ours. Training and
     shipped slices come from one head, at least 3 mm apart, which flatters it; the training of CT adds random ellipses.
@@ -30,6 +29,10 @@ class VarNet(Classic):
     def remarks(self, observation):
         """What the weights were trained on, and how the case differs from it."""
         return varnet.remarks(observation, self.weights)
+
+    def init(self, observation, seed, z0=None):
+        varnet.chosen(observation, self.weights)  # refused before the run shows its bar
+        return super().init(observation, seed, z0)
 
     def solve(self, observation):
         network = varnet.load(varnet.chosen(observation, self.weights))
