@@ -89,8 +89,8 @@ def test_a_number_is_at_an_edge_if_nothing_beyond_it_was_tried(search):
 
 @pytest.mark.parametrize("task", list(tune.SEARCHES))
 def test_every_method_has_as_many_settings_as_every_other(task):
-    number, *others = {len(grid) for grid in tune.SEARCHES[task]["methods"].values()}
-    assert not others and number >= 6
+    """Six; eight in the one search that was widened, as SEARCH says."""
+    assert {len(grid) for grid in tune.SEARCHES[task]["methods"].values()} == {8 if task == "mri_trained" else 6}
 
 
 def test_a_run_is_read_at_the_budgets_at_which_it_would_be_the_same_run(tmp_path):

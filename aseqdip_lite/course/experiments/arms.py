@@ -30,6 +30,12 @@ BUDGET = {"mri": 1600, "ct": 1500, "denoising": 900, "inpainting": 1400, "deblur
 #: Settings of an arm that belong to the narrow network; at the published size they are the published ones.
 NARROW = ("network", "lr")
 
+#: Network and learning rate of arms that differ in the method, or in lam and N, alone.
+ONE = dict(lr=3e-4, network="lite")
+
+#: The slices of MRI of such arms.
+BRAINS = ("brain-070", "brain-096", "brain-056")
+
 #: Steps over which a PSNR is smoothed before an onset is looked for.
 SMOOTH = 50
 
@@ -189,12 +195,14 @@ def mean_curves(rows):
     return curves
 
 
-def draw_curves(rows):
-    """Mean PSNR against Adam steps, one line an arm, its peak circled; classic methods and the start as level lines."""
-    curves = mean_curves(rows)
+def draw_curves(ours):
+    """The figure of {"rows"}: mean PSNR against Adam steps, one line an arm, its peak circled; classic methods and the
+    start as level lines.
+    """
+    curves = mean_curves(ours["rows"])
     marks = {}
     for arm, (steps, psnr) in curves.items():
         if len(psnr) > 1:
             top = max(range(len(psnr)), key=psnr.__getitem__)
             marks[arm] = (steps[top], psnr[top])
-    return plot_curves(curves | dict(start=([0], [mean(rows, "start")])), marks=marks)
+    return plot_curves(curves | dict(start=([0], [mean(ours["rows"], "start")])), marks=marks)

@@ -27,17 +27,12 @@ def judge(ours):
         + f" dB; start {mean(rows, 'start'):.2f} dB. The diffusion models are run in T4.")
 
 
-def figure(ours):
-    """PSNR against Adam steps."""
-    return draw_curves(ours["rows"])
-
-
 register(Experiment(
     id="C3", about="random in-painting, 97 % missing",
     published="FFHQ: aSeqDIP 25.76 dB, against the diffusion models DPS 24.54 and DDNM 25.54",
     profiles=dict(smoke=dict(images=("astronaut",), size=32, missing=0.9, steps=3, progress=False),
                   laptop=dict(images=("astronaut", "coffee"), size=128, missing=0.97, steps=1500),
                   paper=dict(images=("astronaut", "coffee", "retina"), size=256, missing=0.97, steps=4000, seeds=3)),
-    measure=measure, judge=judge, figure=figure,
+    measure=measure, judge=judge, figure=draw_curves,
     alt="PSNR against Adam steps of aSeqDIP and vanilla DIP with 97 % of the pixels missing, the peaks circled, and "
         "the levels of total variation, biharmonic filling and start"))

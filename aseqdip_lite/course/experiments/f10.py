@@ -5,8 +5,7 @@ from matplotlib.figure import Figure
 
 from ...run.plots import NAMES
 from . import Experiment, arms, register
-from .arms import highest, mean, one_rate, rows_in, rows_of
-from .f4 import BRAINS, ONE
+from .arms import BRAINS, ONE, highest, mean, one_rate, rows_in, rows_of
 from .published import Runs
 
 NS = (1, 2, 4)
@@ -81,7 +80,7 @@ register(Experiment(
     id="F10", about="(N, K) at a fixed number N K of Adam steps, four tasks",
     published="N K = 4000: (2, 2000) best, against (1, 4000) and (4, 1000)",
     profiles=dict(smoke=dict(size=32, coils=2, steps=4, progress=False),
-                  laptop=dict(size=128, steps=1500, images=3, file="F_runs.jsonl"),
+                  laptop=dict(size=128, steps=1500, images=3, seeds=3, file="F_runs.jsonl"),
                   paper=dict(images=3, steps=4000, seeds=3, profile="paper", record_every=10,
                              file="F10_runs_paper.jsonl")),
     measure=RUNS.measure, runs=RUNS, judge=judge, figure=figure,

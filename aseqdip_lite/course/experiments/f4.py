@@ -1,12 +1,9 @@
 """F4a and F4b: when Deep Image Priors overfit (aSeqDIP paper, Fig. 4)."""
 
 from . import Experiment, arms, register
-from .arms import by_image, draw_curves, fall, lasts, later, mean, onset_text, rows_in, rows_of
+from .arms import BRAINS, ONE, by_image, draw_curves, fall, lasts, later, mean, onset_text, rows_in, rows_of
 from .published import Runs
 from .verdicts import by_signs, claim
-
-#: Network and learning rate of all arms, see `arms.NARROW`.
-ONE = dict(lr=3e-4, network="lite")
 
 #: The four arms of the figure. aSeqDIP has the published lam and N.
 ARMS = {"vanilla": dict(method="vanilla") | ONE, "self-guided": dict(method="self_guided") | ONE,
@@ -15,9 +12,6 @@ ARMS = {"vanilla": dict(method="vanilla") | ONE, "self-guided": dict(method="sel
 
 #: The claims on lam compare these two, that on the other methods compares `OTHERS`.
 PAIR, OTHERS = ("aSeqDIP, lam 1", "aSeqDIP, lam 0"), ("vanilla", "self-guided")
-
-#: The slices of MRI.
-BRAINS = ("brain-070", "brain-096", "brain-056")
 
 #: The step up to which the published curves go.
 LAST = 4000
@@ -66,8 +60,8 @@ def others_first(rows):
 
 
 def profiles(name, task, images, last=LAST + 1000, **settings):
-    """Sizes of an experiment on a task, of three images. Runs go beyond step `LAST`, as an onset shows only some steps
-    later.
+    """Sizes of an experiment on a task, three images and seeds. Runs go beyond step `LAST`, as an onset shows only some
+    steps later.
 
     Args:
         name: id of the experiment; task, images: names. last: Adam steps at the published size. settings: of the task.
@@ -77,14 +71,9 @@ def profiles(name, task, images, last=LAST + 1000, **settings):
 
     few, full = (dict(coils=2), dict(coils=15, size=320)) if task == "mri" else ({}, dict(size=512))
     return dict(smoke=dict(problems=problems(images[:1], size=32, **few), steps=3, progress=False),
-                laptop=dict(problems=problems(images, size=128), steps=LAST + 1000, file="F_runs.jsonl"),
+                laptop=dict(problems=problems(images, size=128), steps=LAST + 1000, seeds=3, file="F_runs.jsonl"),
                 paper=dict(problems=problems(images, **full), steps=last, seeds=3, profile="paper", record_every=10,
                            file=f"{name}_runs_paper.jsonl"))
-
-
-def curves(ours):
-    """The experiment's figure."""
-    return draw_curves(ours["rows"])
 
 
 RUNS = Runs("F4", blocks, gather, arms.course)
@@ -93,9 +82,9 @@ ALT = ("PSNR against Adam steps of vanilla DIP, Self-Guided DIP and aSeqDIP with
 register(Experiment(
     id="F4a", about="when the PSNR begins to fall, MRI 4x", published="vanilla near step 500, Self-Guided and aSeqDIP "
     "with lam 0 near 1600, aSeqDIP with lam 1 not before 4000",
-    profiles=profiles("F4a", "mri", BRAINS), measure=RUNS.measure, runs=RUNS, judge=judge, figure=curves, alt=ALT))
+    profiles=profiles("F4a", "mri", BRAINS), measure=RUNS.measure, runs=RUNS, judge=judge, figure=draw_curves, alt=ALT))
 register(Experiment(
     id="F4b", about="when the PSNR begins to fall, CT from 18 views", published="vanilla near step 750, Self-Guided "
     "1250, aSeqDIP with lam 0 near 3800, with lam 1 not before 4000",
     profiles=profiles("F4b", "ct", ("ct-head", "ct-brain-064", "shepp-logan"), views=18), measure=RUNS.measure,
-    runs=RUNS, judge=judge, figure=curves, alt=ALT))
+    runs=RUNS, judge=judge, figure=draw_curves, alt=ALT))

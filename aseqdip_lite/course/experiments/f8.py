@@ -44,6 +44,6 @@ register(Experiment(
     profiles=dict(smoke=dict(images=("astronaut",), size=40, sigma=25.0, steps=3, progress=False),
                   laptop=dict(images=("astronaut", "coffee"), size=96, sigma=25.0, steps=2000),
                   paper=dict(images=("astronaut", "coffee", "retina"), size=512, sigma=25.0, steps=4000, seeds=3)),
-    measure=measure, judge=judge, figure=lambda ours: draw_curves(ours["rows"]),
+    measure=measure, judge=judge, figure=draw_curves,
     alt="PSNR against Adam steps of every DIP method in denoising, means over the images, the peak of each circled, "
         "and the level of the start"))

@@ -1,8 +1,8 @@
 """F9: the weight of the autoencoding term over many steps (aSeqDIP paper, Fig. 9)."""
 
 from . import Experiment, arms, register
-from .arms import by_image, fall, highest, later, mean, one_rate, onset_text, rows_in, rows_of
-from .f4 import BRAINS, ONE, curves, profiles
+from .arms import BRAINS, ONE, by_image, draw_curves, fall, highest, later, mean, one_rate, onset_text, rows_in, rows_of
+from .f4 import profiles
 from .published import Runs
 from .verdicts import by_signs
 
@@ -48,6 +48,7 @@ RUNS = Runs("F9", blocks, gather, arms.course)
 register(Experiment(
     id="F9", about="lam in {0.5, 1, 2} over many steps, MRI 4x",
     published="10,000 steps: lam 1 best, lam 0.5 falls first",
-    profiles=profiles("F9", "mri", BRAINS, last=10000), measure=RUNS.measure, runs=RUNS, judge=judge, figure=curves,
+    profiles=profiles("F9", "mri", BRAINS, last=10000), measure=RUNS.measure, runs=RUNS, judge=judge,
+    figure=draw_curves,
     alt="PSNR against Adam steps of aSeqDIP with lam 0.5, 1 and 2 on MRI, the peak of each circled, and the level of "
         "the start"))
