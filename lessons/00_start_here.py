@@ -322,7 +322,7 @@ for result in results.values():
 # | name | which image | who can choose it |
 # |---|---|---|
 # | **final** | the last output; aSeqDIP sometimes takes an earlier one | everybody |
-# | **blind** | the output around which the outputs moved least | everybody: the rule looks at the outputs alone |
+# | **blind** | the output before which the outputs had moved least | everybody: the rule looks at the outputs alone |
 # | **oracle** | the output with the highest PSNR | only someone who knows the truth, so nobody with a real patient |
 #
 # We need the truth to compute the PSNR of any of them. The difference is whether the truth was needed to **choose**

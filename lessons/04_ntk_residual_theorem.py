@@ -48,10 +48,10 @@ show(
 )
 
 # %% [markdown]
-# **What a network learns first**, as images. An untrained network learns some patterns faster than others. The fastest
-# are its first *modes*, and the number above a mode is its speed relative to mode 1. The U-Net and the network without
-# skips have different modes for the same input, and no mode of either looks like the photograph. The lesson computes
-# such modes in one dimension, where we can look at every matrix.
+# **What a network learns first**, as images. An untrained network learns some patterns faster than others. The
+# fastest are its first *modes*, and the number above a mode is its speed relative to mode 1. The U-Net and the
+# network without skips have different modes for the same input, and none of the modes shown looks like the
+# photograph. The lesson computes such modes in one dimension, where we can look at every matrix.
 
 # %% [markdown]
 # ## Predict first

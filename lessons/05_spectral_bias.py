@@ -171,7 +171,8 @@ def draw_bands(curves, title):
 show(
     draw_bands(curves, f"DIP, MRI 4x, {size} x {size}"),
     alt="""Relative error of three bands against Adam steps, logarithmic. The low band falls first and deepest,
-        the middle band later and less, the high band last and least: it stays nearest to 1, the error of no band.""",
+        the middle band later and less, the high band last and least: it stays nearest to 1, the error of an image
+        without the band.""",
 )
 
 
@@ -312,7 +313,7 @@ claim(
 
 # %% [markdown]
 # So an **untrained** network, with noise as its input, already prefers low frequencies. Its weights are random and its
-# input is noise (one draw of both), so neither decides the order: it comes from the architecture. (In lesson 04 the
+# input is noise (one draw of both), so with such an input the order comes from the architecture. (In lesson 04 the
 # input decided what comes first, with a small network that knows only one scale.)
 #
 # Compare the half-lives with the curves above, but be careful: the order agrees, the ratios need not. A band is not a

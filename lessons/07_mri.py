@@ -669,7 +669,7 @@ claim(
 # The network's structure is the only prior.
 #
 # The run prints a small table. *final* is the method's answer at the end of the run, *blind* one that was chosen
-# without the truth, *blend* the mean of the last and two such picks, *oracle* the best step by the truth (lesson 02);
+# without the truth, *blend* the mean of the final and two such picks, *oracle* the best step by the truth (lesson 02);
 # `(budget)` says that the run made all of its steps. `rho=1.0`, printed with aSeqDIP below, means that Eq. 4 is taken
 # as it stands (lesson 06b).
 
@@ -915,13 +915,13 @@ for scan in dict.fromkeys(row["image"] for row in alike):
     mean = psnr.mean(dim=0)  # (3,)
     above[scan] = float(mean[0] - mean[2])
     print(f"{scan:>10}{mean[0]:>9.2f}{mean[1]:>8.2f}{mean[2]:>8.2f}")
-print(f"aSeqDIP's last image is above DIP's best by {min(above.values()):.2f} to {max(above.values()):.2f} dB")
+print(f"aSeqDIP's final image is above DIP's best by {min(above.values()):.2f} to {max(above.values()):.2f} dB")
 claim(min(above.values()) > 1,
-      "stored: on each slice aSeqDIP ends more than 1 dB above the best image that DIP passes", "smoke")
+      "stored: on each slice aSeqDIP's final image is more than 1 dB above the best that DIP passes", "smoke")
 
 # %% [markdown]
 # With network, rate and budget equal, what is left is the method, and on these slices no stop would make up for it:
-# even the best image that DIP passes is more than 1 dB below the last one of aSeqDIP. But the slices are all of one
+# even the best image that DIP passes is more than 1 dB below aSeqDIP's final one. But the slices are all of one
 # head, and network, rate and budget were found for aSeqDIP. The control does not say what DIP would do with a rate and
 # a budget found for it at this size.
 

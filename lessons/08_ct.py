@@ -139,7 +139,7 @@ check("ct.photons", my_photons)
 # | $V$ | `views` | number of views, equally spaced over half a turn |
 # | $R$ | `R`, `A.projector` | line integrals along all rays of the $V$ views: the sinogram, shape (1, views, bins) |
 # | $A = R/\lVert R\rVert$ | `A` | the forward operator of this course |
-# | $y$ | `y` | line integrals of the same slice on a grid twice as fine, so $y \approx Ax$ but not equal |
+# | $y$ | `y` | line integrals on a grid twice as fine, in the units of $A$: so $y \approx Ax$, not equal |
 #
 # The paper writes $A = CR$, where $R$ has 180 views and $C$ keeps some of them. Here $R$ has only the views that are
 # kept. Why the data come from a finer grid is told in the section on the inverse crime.
@@ -771,10 +771,10 @@ for name, (at, values) in by_iterations.items():
 #
 # DIP fits a network with random weights and a fixed noise input $z$ to the data: $\min_\phi \|Af_\phi(z) - y\|^2$. The
 # recorded search, on other images, gave it half of these steps; here it gets as many as aSeqDIP, so that we can compare
-# curves. This overfits. So besides its last image the tables and pictures show its **blind pick**, the step around
-# which the outputs vary least (lesson 02). The section on that pick also gives the PSNR at the step where the search
-# would stop. In the table that the run prints, *blend* is the mean of the last image and of two picks without the
-# truth, and `(budget)` says that the run made all of its steps.
+# curves. This overfits. So besides its last image the tables and pictures show its **blind pick**, the step up to
+# which the last 100 outputs vary least (lesson 02). The section on that pick also gives the PSNR at the step where
+# the search would stop. In the table that the run prints, *blend* is the mean of the final image and of two picks
+# without the truth, and `(budget)` says that the run made all of its steps.
 
 # %%
 steps = pick(smoke=25, laptop=1000, paper=4000)
@@ -1015,12 +1015,12 @@ for image in dict.fromkeys(row["image"] for row in rivals):
 last, best = np.transpose(list(lead.values()))
 print(f"aSeqDIP is above DIP's last image by {last.min():.1f} to {last.max():.1f} dB, "
       f"above DIP's best one by {best.min():.1f} to {best.max():.1f} dB")
-claim(last.min() > 2, "stored: on each of the five images aSeqDIP ends more than 2 dB above DIP", "smoke")
-claim(best.min() > 1, "stored: aSeqDIP ends more than 1 dB above the best image that DIP passes", "smoke")
+claim(last.min() > 2, "stored: on each of the five images aSeqDIP's final image is more than 2 dB above DIP's", "smoke")
+claim(best.min() > 1, "stored: aSeqDIP's final image is more than 1 dB above the best that DIP passes", "smoke")
 
 # %% [markdown]
 # At the end they are far apart. Network, rate and budget are equal, so what is left is the method. Even the best image
-# that DIP passes, which needs the truth to be found, is worse than the last one of aSeqDIP. So the tie after 1000 steps
+# that DIP passes, which needs the truth to be found, is worse than aSeqDIP's final one. So the tie after 1000 steps
 # was not a finding about the two methods; it was a moment of a race. Network, rate and budget were all found for
 # aSeqDIP. This control does not ask what DIP would do with a rate and a budget found for it at this length.
 
@@ -1043,7 +1043,8 @@ if (lam, N) == (10 * aseqdip.lam, aseqdip.N):
     claim(after < before - 1, "with ten times the lam it is more than 1 dB worse at this step")
 
 # %% [markdown]
-# The autoencoding term ties the output to the last input, and the first input is a blur: `lam` is a brake (lesson 06).
+# The autoencoding term ties the output to the last input, and the first input is a blur. Ten times the weight slows
+# the run down here. But no weight at all made the runs of lesson 06 slow as well, so it is not a plain brake.
 # Now try `lam = 0` with `N = 2`, where nothing ties it.
 #
 # The panel below does the same with sliders. Run gives the numbers of the cell above; then move `lam`, `N`, `K` and
@@ -1231,7 +1232,7 @@ claim(max(by_weight["ct-brain-064"]) < finals["ct-brain-064", "sirt"].min(),
 # recorded search chose the weight on two other images, and it did not carry over to this one. Here the truth chose the
 # weight, and for TV alone, so this is a diagnosis and not a comparison. It says that "SIRT, or aSeqDIP, has the better
 # prior for Shepp-Logan" is not supported. On ct-brain-064 neither a smaller nor a larger weight helps, so the weight is
-# not the reason: an MRI slice has texture, so it is wrong to ask for few edges there.
+# not the reason. Perhaps it is the texture of an MRI slice, for which few edges are the wrong thing to ask.
 
 # %% [markdown]
 # ## The inverse crime, measured

@@ -141,7 +141,7 @@ def first_drop(psnr, top=None):
               "the onset is where the averaged curve drops to 0.1 dB below its own maximum for the last time, about "
               f"step {overfitting_start(psnr)}"))
 def onset(psnr):
-    """A function of a PSNR curve -> first step after which its mean over 50 steps stays over 0.1 dB below its maximum.
+    """A function of a PSNR curve -> first step from which its mean over 50 steps stays over 0.1 dB below its maximum.
 
     The maximum is that of the mean. None if it does not stay below.
     """
