@@ -92,7 +92,8 @@ show(
 #
 # A word about zero. In $y$ and $z_0$ it stands for "not measured", but on a screen it is black. The library therefore
 # subtracts the mean of the known pixels first and adds it back to every answer, so that zero **is** this mean
-# (`fill="mean"`). With `fill="zero"` black stays zero. We use the mean throughout, except in "What went wrong".
+# (`fill="mean"`). With `fill="zero"` black stays zero. We use the mean, except in "What went wrong" (black)
+# and in the section on its repair (the mean of the rim).
 
 # %%
 size = pick(smoke=32, laptop=64, paper=128)

@@ -514,7 +514,7 @@ for level in (0.0, 0.2, 0.4, 0.7):
 claim(of_spot < 0.6, "a black pixel in the brightest gray receives less than 0.6 of that")
 
 # %% [markdown]
-# Remember this: **a dark pixel of $x$ in bright surroundings receives only a small gradient**. A linear $A$ has no such
+# Remember this: **a dark pixel of $x$ in bright surroundings receives a smaller gradient**. A linear $A$ has no such
 # effect. This will matter again in "What went wrong".
 #
 # ### Where to start
@@ -1116,7 +1116,7 @@ claim(share > 0.5, "the strips at the border contain more than half of the squar
 # %% [markdown]
 # The outermost row stands for all rows that were repeated outwards, so it is pulled hardest. It becomes bright, and it
 # alone now explains the light that its neighbours should have sent. The neighbours stay black beside bright light,
-# where they receive only a small gradient.
+# where they receive a smaller gradient.
 #
 # So far this is a story, and a story needs a test that could refute it. It names **two** conditions: a curve to light
 # that is flat in the dark, and a start in the dark. Remove either of the two, and the small rate should do much

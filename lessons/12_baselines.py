@@ -607,7 +607,7 @@ for part in first_parts:
 # applied.) So we also look at runs that continue. They follow the paper's Figure 4: vanilla DIP, Self-Guided DIP and
 # aSeqDIP on MRI and on CT from 18 views, 3000 steps at 96 pixels, aSeqDIP with the published $\lambda$ = 1 and without
 # its term. `docs/REPRODUCTION.md` has the figures. The two steps behind "falls from step" belong to two pictures; the
-# verdict is "undecided" because two pictures with one seed are too few.
+# verdict is "undecided" because two pictures with one seed are too few, and in MRI most runs end before they fall.
 
 # %% tags=["stored-result"]
 long_runs = {}

@@ -200,10 +200,10 @@ claim(passed["bottleneck + skip", "noise"] < 0.8, "the network with the skip ret
 claim(passed["bottleneck", "noise"] > 0.9, "without it the error is above 0.9: noise hardly passes the bottleneck")
 
 # %% [markdown]
-# The network with the skip is learning to **copy**. It has not quite learned it: patches have little energy at high
-# frequencies, so the loss hardly asks for them, and the copy is still blurred (lesson 05). But an autoencoder works as
-# a prior through what it refuses, and this one already lets a good part of the noise pass. So our autoencoder has a
-# bottleneck and no skip. That is our choice, not the paper's.
+# The network with the skip is learning to **copy**. On noise it is still far from that (error 0.71): patches have
+# little energy at high frequencies, so the loss hardly asks for them, and the copy is still blurred (lesson 05). But
+# an autoencoder works as a prior through what it refuses, and this one already lets a good part of the noise pass. So
+# our autoencoder has a bottleneck and no skip. That is our choice, not the paper's.
 
 # %% [markdown]
 # ## What the shipped autoencoder lets through
@@ -644,7 +644,8 @@ quiz("13")
 #
 # - You can tell a failure of the optimiser from a failure of the model: compare the loss at the answer with the loss
 #   at the truth.
-# - You can say what $\lambda_a$ does: it delays overfitting. It does not give knowledge to a prior that has none.
+# - You can say what $\lambda_a$ does: it slows the run, the rise as well as the overfitting. It does not give
+#   knowledge to a prior that has none.
 # - You can question a claim about a trained prior: on what was it trained, on whom was it tested, in which units, and
 #   what does it *refuse*?
 

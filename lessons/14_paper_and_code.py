@@ -959,7 +959,8 @@ for name, claim_touched in touches.items():
 #   it is written on the five tasks of this course; `docs/RESULTS.md` says how well it does, and where other methods do
 #   better.
 # - **Statements about `lam`** cannot be checked with the public MRI and CT scripts, because the number there weighs
-#   something else. Statements about $N$ cannot be checked either, because the stale input changes what $N$ means.
+#   something else. Those about $N$ are doubtful as well: with a stale input the next
+#   stage sees one step fewer. We did not measure what this changes at $N$ = 10.
 # - **The numbers** remain an open question. To answer it, one would have to run both programs on the paper's data with
 #   the paper's budget.
 

@@ -233,8 +233,8 @@ claim(
 # some friction speeds a run up (in lesson 06 the rise came sooner with the term), and much slows it down. **Path:** at
 # the same share of the noise the larger $\lambda$ leave a rest about half a decibel smaller than $\lambda$ = 1 does.
 # But $\lambda$ = 0 does so too, in part, and the best image is no better for it. The verdict is "undecided", because
-# there is one seed and the pictures differ in sign. The better path is worth half a decibel; the slower timing alone
-# makes a difference of five at step 1500.
+# there is one seed and the pictures differ in sign. The better path is worth half a decibel; at step 1500 the two
+# differ by nearly five, most of it timing.
 #
 # ## Why it is friction
 #
@@ -361,8 +361,8 @@ def my_error(risk, m, sigma):
 check("adaptive.risk", my_error)
 
 # %% [markdown]
-# To find the **best** image of a run one needs no $\sigma$ at all, because it adds the same constant for all images.
-# Nor does it matter what $A$ is: hide measurements, and compare them with $A \hat x$.
+# To find the **best** image of a run one needs no $\sigma$ at all, because it adds about the same constant to all
+# images. Nor does it matter what $A$ is: hide measurements, and compare them with $A \hat x$.
 #
 # Watch a run with a twentieth of the pixels hidden. Here the rule has unlimited patience, so it only watches.
 

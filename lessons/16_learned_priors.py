@@ -497,12 +497,12 @@ claim(
 # Go through the rows. **As trained**, DDNM's prior is worth decibels: all four images agree, and the lead is above the
 # noise floor. VarNet, trained on the same slices, is level with aSeqDIP. In CT both are ahead of aSeqDIP, by about 3
 # dB in the mean of two images. **Another kind of image** takes away most or all of DDNM's lead, while total variation,
-# which knows only that edges are few, does what it always does. VarNet loses even more: in MRI it is 1.7 to 7.8 dB
-# below total variation there. **Another sampling** is a different kind of change. DDNM's prior knows nothing about
-# masks, and it keeps a lead. VarNet has learned the way from $y$ to the image for one kind of mask, and in MRI it is
-# 1.1 to 3.3 dB below total variation in these rows. But in CT, with 18 views, it keeps a lead of more than 2 dB. So
-# "out of distribution" can mean different things: ask which of the things that a method has learned have changed, and
-# by how much.
+# which knows only that edges are few, does what it always does. VarNet ends lower on each of them: in MRI it is 1.7 to
+# 7.8 dB below total variation there. **Another sampling** is a different kind of change. DDNM's prior knows nothing
+# about masks, and it keeps a lead. VarNet has learned the way from $y$ to the image for one kind of mask, and in MRI
+# it is 1.1 to 3.3 dB below total variation in these rows. But in CT, with 18 views, it keeps a lead of more than 2 dB.
+# So "out of distribution" can mean different things: ask which of the things that a method has learned have changed,
+# and by how much.
 #
 # A lead depends on both methods, and flat areas with sharp edges suit total variation. On Shepp-Logan in CT, whose
 # ellipses the denoiser *has* seen, DDNM leads by less than a decibel. So on the phantom in MRI a part of what DDNM
