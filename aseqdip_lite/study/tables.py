@@ -70,7 +70,7 @@ def as_markdown(summary, layout=markdown_table):
     stopping, heads = table(summary, STOPPING, layout)
     if heads and any(answer(row, "oracle", "step") for row in summary):
         rules = ", and dB below it where a rule that needs no truth would have stopped" * (len(heads) > 2)
-        blend = " (blend: the mean of the images of wmv, emv and the last step)" * ("lost by blend" in heads)
+        blend = " (blend: the mean of the images of wmv and emv and the final one)" * ("lost by blend" in heads)
         caption = f"Steps to the highest PSNR, dB by which the final image is below it{rules}{blend}:"
         text += f"\n{caption if layout is markdown_table else textwrap.fill(caption, TERMINAL)}\n\n{stopping}"
     return text
