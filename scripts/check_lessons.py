@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 from build_lessons import WIDGET, digest
@@ -182,13 +183,38 @@ def quiz_of_today(notebook):
 
 
 def alts_of_today(notebook):
-    """Each alt text that a cell states is stored with its picture; one that is put together at run time is left out."""
+    """Each alt text that a cell's calls of `show` state is stored with a picture; one that is put together at run time
+    is left out.
+    """
     found = []
     for cell in code_cells(notebook):
-        stored = {image.get("alt") for output in cell.outputs
-                  for image in Images(output.get("data", {}).get("text/html", "")).found}
+        stored = [image.get("alt") for output in cell.outputs
+                  for image in Images(output.get("data", {}).get("text/html", "")).found]
         if stored:
-            stated = {" ".join(node.value.value.split()) for node in ast.walk(ast.parse(cell.source))
-                      if isinstance(node, ast.keyword) and node.arg == "alt" and isinstance(node.value, ast.Constant)}
-            found += [f"{cell.id} stores another alt text than '{alt[:40]}...'" for alt in sorted(stated - stored)]
+            missing = Counter(alts_stated(cell.source)) - Counter(stored)
+            found += [f"{cell.id} stores another alt text than '{alt[:40]}...'" for alt in sorted(missing)]
     return found
+
+
+def alts_stated(source):
+    """The alt texts of all calls of `show` in a cell, keyword or second argument, that stand in it word for word."""
+    code = re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)  # commands of IPython
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)
+             and getattr(node.func, "id", None) == "show"]
+    given = [node for call in calls
+             for node in [*call.args[1:2], *(word.value for word in call.keywords if word.arg == "alt")]]
+    return [" ".join(text.split()) for text in map(literal, given) if text is not None]
+
+
+def literal(node):
+    """The text of a string that is written out, alone, as an f-string without fields or as a sum; else None."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        parts = node.values
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [node.left, node.right]
+    else:
+        return None
+    texts = [literal(part) for part in parts]
+    return None if None in texts else "".join(texts)

@@ -12,6 +12,9 @@ it was.
     python scripts/tune.py mri                      run the search, print the table
     python scripts/tune.py mri --write              and write the winners to methods/defaults.json
     python scripts/tune.py mri_lite-half            the search of a task with the network of this name
+
+A search may name the "side" from which on its budget grows with larger images, see `methods.configure`, and methods
+whose defaults are "kept" whatever wins.
 """
 
 import json
@@ -181,7 +184,9 @@ def report(name, rows, write):
         search = SEARCHES[name]
         found = defaults.setdefault(search.get("task", name), {})
         for method, settings in sorted(winners.items()):
-            found.setdefault(place(name, method), {})[method] = settings
+            if method not in search.get("kept", ()):
+                grows = dict(side=search["side"]) if "side" in search else {}
+                found.setdefault(place(name, method), {})[method] = settings | grows
         found |= dict(paper=search["published"]) if "published" in search else {}
         DEFAULTS.write_text(json.dumps(defaults, indent=1) + "\n")
 

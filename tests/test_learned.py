@@ -355,3 +355,17 @@ def test_weights_of_another_task_are_refused(task, other, known):
     case = load_case(task, "brain-056", size=32)
     said = error_of(methods.configure("varnet", task, weights=other).init, case.observation, 0)
     assert said == f"{other} was not trained for {task}: leave weights out, or choose {known}"
+
+
+
+def test_pictures_are_refused():
+    said = error_of(methods.get("varnet")().init, load_case("denoising", size=32).observation, 0)
+    assert said == "varnet was not trained for pictures: it reconstructs mri and ct"
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"{}", b"[]", b"\xff"])
+def test_a_damaged_index_of_weights_says_the_way_out(tmp_path, content):
+    if content is not None:
+        (tmp_path / "weights.json").write_bytes(content)
+    said = error_of(facts, "varnet-ct", tmp_path)
+    assert said == f"{tmp_path / 'weights.json'} tells nothing of varnet-ct: install aseqdip-lite again"

@@ -198,6 +198,17 @@ def test_check_finds_its_fault(lesson, check, mutate, fault):
     assert any(fault in found for found in check(notebook))
 
 
+def test_alt_texts_are_read_as_they_are_written():
+    cell = """%matplotlib inline
+show(first, alt="a  b"
+     "c")
+show(second, f"d" + "e")
+show(third, alt=f"{d} e")
+show(fourth, alt=None)
+other(alt="f")"""
+    assert check_lessons.alts_stated(cell) == ["a bc", "de"]
+
+
 @pytest.mark.parametrize("mutate, fault", [
     (edit_code, "differs from the source"), (edit_output, "changed after the build"),
     (strip_checked, "has no stored output"), (run_out_of_order, "not 1..n"), (add_error, "has an error output"),

@@ -107,3 +107,12 @@ def test_stored_searches_can_be_gone_on_with(name):
     rows = tune.stored(name)
     some = Trial(**{field: next(iter(rows.values()))[field] for field in tune.NAMES})
     assert record([some], file=tune.file_of(name), kinds=tune.KINDS, progress=False) == [rows[some.key]]
+
+
+@pytest.mark.parametrize("name", tune.SEARCHES)
+def test_a_stored_search_that_is_written_again_changes_no_default(name, tmp_path, monkeypatch):
+    before = tune.DEFAULTS.read_text()
+    monkeypatch.setattr(tune, "DEFAULTS", tmp_path / "defaults.json")
+    tune.DEFAULTS.write_text(before)
+    tune.search(name, workers=1, write=True)
+    assert tune.DEFAULTS.read_text() == before

@@ -118,7 +118,9 @@ def load(name):
 def chosen(observation, name=None):
     """A name of weights, or None for the default of an observation's task, as a name; InputError for those of another.
     """
-    known = WEIGHTS[task := kind_of(observation)]
+    if (task := kind_of(observation)) not in WEIGHTS:
+        raise InputError(f"varnet was not trained for {task}: it reconstructs {' and '.join(WEIGHTS)}")
+    known = WEIGHTS[task]
     if name not in (None, *known):
         raise InputError(f"{name} was not trained for {task}: leave weights out, or choose {' or '.join(known)}")
     return name or known[0]

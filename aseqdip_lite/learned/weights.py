@@ -17,8 +17,14 @@ INDEX = "weights.json"  #: {name: facts} of all files of weights in its folder
 
 
 def facts(name, folder=DATA):
-    """What weights.json says of the weights of a name: "sha256", "bytes", "licence", "command", "trained_on", ..."""
-    return json.loads((folder / INDEX).read_text(encoding="utf-8"))[name]
+    """What weights.json says of the weights of a name: "sha256", "bytes", "licence", "command", "trained_on", ...
+
+    InputError if the file is missing or damaged, or does not tell of them.
+    """
+    try:
+        return json.loads((folder / INDEX).read_text(encoding="utf-8"))[name]
+    except (OSError, ValueError, LookupError, TypeError):
+        raise InputError(f"{folder / INDEX} tells nothing of {name}: install aseqdip-lite again") from None
 
 
 def compared(trained, unlike):
