@@ -669,7 +669,7 @@ impostor = y + cat - A(cat)  # A^H A = A: what is seen of y, what is not seen of
 same = float((tenth - impostor).norm() / cat.norm())
 print(f"ten steps from the cat, relative difference to the impostor: {same:.0e}")
 claim(same < 1e-9, "gradient descent from the cat ends at the impostor, within 1e-9", needs="smoke")
-gray = load_case("inpainting", "astronaut", size=size, fill="mean", paste=False)
+gray = load_case("inpainting", "astronaut", size=size, fill="mean", start="paper", paste=False)
 psnr = {
     fill: metrics.psnr(case.display(case.observation.start), case.truth, case.data_range)
     for fill, case in (("black", cases["in-painting"]), ("gray", gray))
@@ -709,7 +709,7 @@ class Smoothing(LinearOperator):
 
 width = 1.0  # <- your turn: 0.5, 2.0
 
-half = load_case("inpainting", "astronaut", size=size, missing=0.5, fill="mean", paste=False)
+half = load_case("inpainting", "astronaut", size=size, missing=0.5, fill="mean", start="paper", paste=False)
 problems = {"denoising": cases["denoising"], "in-painting, half of the pixels": half}
 scores, views = {}, {}
 for name, case in problems.items():

@@ -1158,8 +1158,9 @@ images, REAL = tuple(dict.fromkeys(image for image, _ in finals)), ("ct-head", "
 claim(min(ahead(image, "aseqdip", "fbp").min() for image in images) > 1,
       "stored: aSeqDIP is more than 1 dB above FBP on all images with all seeds", "smoke")
 pnp = {image: ahead(image, "pnp", "aseqdip").mean() for image in images}
-claim(sum(gap > 0.3 for gap in pnp.values()) == 4 and abs(pnp["chest-4"]) < 0.1,
-      "stored: plug-and-play is more than 0.3 dB above aSeqDIP's mean on four images, level on chest-4", "smoke")
+claim(sum(gap > 1 for gap in pnp.values()) == 3 and max(abs(pnp[image]) for image in ("chest-1", "chest-4")) < 0.36,
+      "stored: plug-and-play is more than 1 dB above aSeqDIP's mean on three images; on the two chests they differ by "
+      "less than 0.36 dB, the noise floor", "smoke")
 claim(min(ahead(image, "sirt", "aseqdip").min() for image in ("ct-brain-064", "shepp-logan")) > 0.5,
       "stored: on the two phantoms SIRT is more than 0.5 dB above aSeqDIP with all seeds", "smoke")
 claim(max(ahead(image, "sirt", "aseqdip").mean() for image in REAL) < 0,
@@ -1198,7 +1199,7 @@ claim(below_sirt == ["ct-brain-064"], "stored: by SSIM aSeqDIP's mean is below S
 #   Shepp-Logan SIRT by PSNR (by a hair) and TV by SSIM. Against FBP aSeqDIP wins everywhere, so with FBP as the only
 #   baseline one would have drawn another conclusion.
 # - SIRT knows only that nothing is below 0, and stops early. On the two phantoms it is above aSeqDIP by PSNR, on the
-#   three real slices below it. Plug-and-play is above aSeqDIP's mean on four of the five images, and level on one.
+#   three real slices below it. Plug-and-play is above aSeqDIP's mean on three of the five images, and level on the chests.
 # - "TV likes piecewise constant images" is the tempting explanation of its rank. It fails: no image here is more
 #   piecewise constant than Shepp-Logan, and by PSNR TV is *behind* there.
 #

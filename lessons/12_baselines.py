@@ -662,11 +662,10 @@ claim(
 # library had when the table was run: TV channel by channel and L1-wavelets on one fixed grid. It lacks SIRT and CGLS
 # (lesson 08), harmonic filling (lesson 10), BM3D (lesson 09), and **plug-and-play**, which replaces the proximal step
 # of a prior by a denoiser (here non-local means; Venkatakrishnan, Bouman and Wohlberg, 2013). The stored comparisons
-# of lessons 07 to 11 have these stronger ones, on three to six pictures and three seeds for each task. In-painting
-# here means a box, filled by the U-Net on three pictures. (For 97 % missing pixels the hourglass of lesson 10 is 0.4
-# dB ahead of the best classic mean.) aSeqDIP is stronger there as well. In all tasks but in-painting a second search
-# chose its settings and the network `lite-half`, and where $\sigma$ is known it has a stop that the course added after
-# it had seen the runs:
+# of lessons 07 to 11 have these stronger ones, on five or six images and three seeds for each task. aSeqDIP is
+# stronger there as well: a second search chose its settings and the network `lite-half`, and where $\sigma$ is known it
+# has a stop that the course added after it had seen the runs. In-painting here means a box, and aSeqDIP starts from the
+# harmonic filling (lesson 10), which is one of the classic methods:
 
 # %% tags=["stored-result"]
 best_classic = {}
@@ -691,7 +690,8 @@ claim(
 
 # %% [markdown]
 # None of these classic methods has a network, and none was trained. (In MRI plug-and-play's lead lies within the noise
-# floor, in deblurring the best of them is level with aSeqDIP, and in-painting means boxes.) So "who is first of the
+# floor, in deblurring the best of them is level with aSeqDIP, and in in-painting aSeqDIP loses a little of the filling
+# that it was given.) So "who is first of the
 # family" is a question about the family only. Somebody who needs a picture should ask another question first: is the
 # best classic method for this task in the table, and was it tuned as well?
 

@@ -866,7 +866,8 @@ for seed, found in zip(seeds, runs["Algorithm 1"], strict=True):
 # We take this hole and our network, and change one thing, the 0.4 in $z_0$.
 
 # %%
-photo = load_case("inpainting", "astronaut", size=size, hiar=0.25, fill="zero", paste=False, seed=0).to(device())
+photo = load_case("inpainting", "astronaut", size=size, hiar=0.25, fill="zero", start="paper", paste=False, seed=0)
+photo = photo.to(device())
 side, corner = round(190 / 512 * size), round(70 / 512 * size)
 hole = torch.ones(size, size, device=photo.observation.y.device)
 hole[corner:corner + side, corner:corner + side] = 0

@@ -5,11 +5,13 @@
                                                     into compare_NAME.json with --name NAME; methods that it does not
                                                     have keep their rows
 
-`compare_TASK_lite.json` has aSeqDIP's runs with the network `lite`, from before another was the default, and those of
-total variation on the same data; the page shows them beside the default where the data are the same.
+`compare_NAME_NETWORK` has runs with another network: those of aSeqDIP with `lite`, from before another was the default,
+and with `hourglass`; in in-painting they start from y. The page shows them beside the default where the data are the
+same, as total variation, which is stored with them, then is.
 """
 
 import json
+from operator import itemgetter
 from pathlib import Path
 
 import click
@@ -26,8 +28,14 @@ from aseqdip_lite.study.tables import QUALITY, as_markdown, cell, markdown_table
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE = ROOT / "aseqdip_lite" / "results", ROOT / "docs" / "RESULTS.md"
 
-#: Comparisons beside those of the tasks, a row a line: in-painting by the `hourglass`, a box and scattered pixels.
-SPECIAL = ("inpainting_box", "inpainting_scattered")
+#: A comparison beside those of the tasks, a row a line: in-painting with 97 % of the pixels missing.
+SPECIAL = ("inpainting_97",)
+
+#: {network: what the page says of the table of its runs beside the default}.
+BESIDE = {
+    "lite": "With the network `lite` and the settings found for it, beside the default on the same images and seeds:",
+    "hourglass": "With the network `hourglass` and the settings found for it, started from y, beside the default on the"
+                 " same images and seeds:"}
 
 #: The page's prose, with a field for each task's table and for that of the real scan.
 TEXT = PAGE.parent / "texts" / "results.md"
@@ -87,40 +95,51 @@ def real_scan(report):
     return markdown_table(rows, ("method", "residual:", "held-out residual:", "steps:", "seconds:"))
 
 
+def rows_of(name):
+    """The rows of a comparison, [] where there is none."""
+    found = stored(f"compare_{name}") if any(RESULTS.glob(f"compare_{name}.json*")) else []
+    return found if isinstance(found, list) else found["rows"]
+
+
 def compared(name):
     """The table of a comparison and what it says, after a line on how it was measured."""
-    rows = stored(f"compare_{name}") if name in SPECIAL else stored(f"compare_{name}")["rows"]
+    rows = rows_of(name)
     seeds, notes = len({row["seed"] for row in rows}), rows[0]["notes"]
     return "\n".join([f"{seeds} seeds; {'; '.join(notes) or 'simulated from the image'}.\n",
-                      as_markdown(summarise(rows)), with_lite(name, rows) + verdict(rows)])
+                      as_markdown(summarise(rows)), beside(name, rows) + verdict(rows)])
 
 
-def with_lite(name, rows):
-    """The table of aSeqDIP with the network `lite` beside its default on the same data; "" where there is none."""
-    if not file_of(f"{name}_lite").exists() or methods.configure("aseqdip", rows[0]["task"]).network == "lite":
+def beside(name, rows):
+    """The tables of other networks beside aSeqDIP's default on the same data; "" where there is none."""
+    return "".join(f"{words}\n\n{found}\n" for network, words in BESIDE.items()
+                   if (found := with_network(network, rows_of(f"{name}_{network}"), rows)))
+
+
+def with_network(network, theirs, rows):
+    """The table of a network's rows and of aSeqDIP's default; "" if it has none, or its data had other noise."""
+    key = itemgetter("method", "image", "seed")
+    ours, runs = {key(row): row for row in rows}, [row for row in theirs if row["method"] == "aseqdip"]
+    if not runs or any(answer(row, "final", "psnr") != answer(ours[key(row)], "final", "psnr")
+                       for row in theirs if row["method"] == "tv"):
         return ""
-    theirs, ours = ({(row["image"], row["seed"]): row for row in found if row["method"] == "aseqdip"}
-                    for found in (stored(f"compare_{name}_lite")["rows"], rows))
-    both = [(row | dict(method="aseqdip, lite"), ours[run]) for run, row in theirs.items()
-            if run in ours and answer(row, "start", "psnr") == answer(ours[run], "start", "psnr")]
-    if not both:
-        return ""  # its data had other noise
-    return ("With the network `lite` and the settings found for it, beside the default on the same images and seeds:"
-            f"\n\n{table(summarise([row for pair in both for row in pair]), QUALITY, markdown_table)[0]}\n")
+    both = [row | dict(method=f"aseqdip, {network}") for row in runs] + [ours[key(row)] for row in runs]
+    return table(summarise(both), QUALITY, markdown_table)[0]
 
 
 def larger(task):
-    """The table of `scripts/sizes.py`: the budget that was found at 128 pixels, and twice as much, at two sizes."""
-    rows, lines = [row for row in stored("sizes") if row["task"] == task], []
-    for row in sorted((row for row in rows if row["method"] == "aseqdip"), key=lambda row: row["problem"]["size"]):
+    """The table of `scripts/sizes.py`: the budget that was found on smaller images, twice and four times as much."""
+    rows = [row for row in stored("sizes") if row["task"] == task]
+    ours = sorted((row for row in rows if row["method"] == "aseqdip"), key=lambda row: row["problem"]["size"])
+    budgets, lines = sorted({int(steps) for row in ours for steps in row["finals"]}), []
+    for row in ours:
         same = [other for other in rows if other["method"] != "aseqdip" and other["problem"] == row["problem"]]
         best = max(same, key=lambda other: answer(other, "final", "psnr"), default=None)
-        peak = row["answers"]["oracle"]
+        peak, finals = row["answers"]["oracle"], {int(steps): f"{value:.2f}" for steps, value in row["finals"].items()}
         lines.append([row["problem"]["size"], row["image"], f"{answer(row, 'start', 'psnr'):.2f}",
-                      *(f"{value:.2f}" for value in row["finals"].values()), row["answers"]["final"]["step"],
+                      *(finals.get(steps, "-") for steps in budgets), row["answers"]["final"]["step"],
                       f"{peak['psnr']:.2f}", peak["step"], row["steps"],
                       f"{answer(best, 'final', 'psnr'):.2f} ({best['method']})" if best else "tuning picture"])
-    return markdown_table(lines, ("pixels:", "image", "start:", *(f"final of {k} steps:" for k in rows[0]["finals"]),
+    return markdown_table(lines, ("pixels:", "image", "start:", *(f"final of {steps} steps:" for steps in budgets),
                                   "step of the final:", "peak:", "its step:", "run to:", "best classic:"))
 
 

@@ -181,7 +181,7 @@ def test_attenuation_stays_at_or_above_zero(smoke_case):
 
 
 @pytest.mark.parametrize("task, image, settings", [("mri", "brain-076", {}), ("ct", "ct-brain", {}),
-                                                   ("inpainting", "rocket", dict(missing=0.5))])
+                                                   ("inpainting", "rocket", dict(missing=0.5, start="paper"))])
 def test_plug_and_play_improves_on_the_start(task, image, settings):
     case = load_case(task, image, profile="smoke", **settings)
     psnr = reconstruct(case, configure("pnp", task, "smoke"), progress=False).metrics["psnr"]

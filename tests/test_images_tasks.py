@@ -40,7 +40,8 @@ def picture(shape, seed=0):
 def test_a_users_picture_becomes_truth_start_and_observation(task, shape, tmp_path):
     image = picture(shape)
     np.save(tmp_path / "mine.npy", image.array)
-    case = load_case(task, str(tmp_path / "mine.npy"), profile="smoke")
+    settings = dict(start="paper") if task == "inpainting" else {}
+    case = load_case(task, str(tmp_path / "mine.npy"), profile="smoke", **settings)
     channels = shape[2] if len(shape) == 3 else 1
     observation = case.observation
     assert observation.y.shape == (1, channels, *shape[:2]) and observation.y.dtype == torch.float32
@@ -321,7 +322,7 @@ def test_biharmonic_fills_a_plane_without_error():
 @pytest.mark.parametrize("image", ["chelsea", "rocket"])
 @pytest.mark.parametrize("settings", [dict(hiar=0.1), dict(missing=0.9)])
 def test_classic_inpainting_fills_the_hole(method, image, settings):
-    case = load_case("inpainting", image, profile="smoke", fill="zero", **settings)
+    case = load_case("inpainting", image, profile="smoke", fill="zero", start="paper", **settings)
     psnr = reconstruct(case, configure(method, "inpainting"), progress=False).metrics["psnr"]
     assert psnr["final"] > psnr["start"] + 5
 
@@ -330,7 +331,7 @@ def test_classic_inpainting_fills_the_hole(method, image, settings):
 @pytest.mark.parametrize("settings", [dict(hiar=0.1), dict(missing=0.6, sigma=10.0)])
 def test_the_hole_starts_at_the_mean_of_what_is_known(channels, settings):
     image = picture((32, 27, *channels))
-    black, gray = (load_case_of("inpainting", image, fill=fill, **settings) for fill in ("zero", "mean"))
+    black, gray = (load_case_of("inpainting", image, fill=fill, start="paper", **settings) for fill in ("zero", "mean"))
     known = gray.observation.A.mask.numpy() == 1
     start = gray.array(gray.observation.start)
     mean = black.array(black.observation.y)[known].mean(axis=0)

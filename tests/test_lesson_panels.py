@@ -22,7 +22,7 @@ PRINTED = {
     "07": (dict(task="mri", size=128, coils=8), r"(?m)^([\d.]+) dB after 300 steps"),
     "08": (dict(task="ct", size=96, views=30, start="paper"), r"lam = 1.0, N = 5: ([\d.]+) dB"),
     "09": (dict(task="denoising", image="astronaut", size=96, fill="zero"), r"aSeqDIP, lam 4 +[\d.]+ +\d+ +([\d.]+)"),
-    "10": (dict(task="inpainting", image="coffee", size=64, paste=False), r"aseqdip on coffee: 600 steps" + TABLE),
+    "10": (dict(task="inpainting", image="coffee", size=64, start="paper", paste=False), r"aseqdip on coffee: 600 steps" + TABLE),
     "11": (dict(task="deblurring", size=96, motion=7.5, fill="zero"), r"aSeqDIP +([\d.]+)"),
     "12": (dict(task="denoising", image="coffee", size=64, fill="zero"), r"K=200, .*: ([\d.]+) dB"),
     "13": (dict(task="mri", size=128, coils=8), r" aSeqDIP: ([\d.]+) dB"),

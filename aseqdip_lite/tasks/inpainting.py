@@ -95,22 +95,23 @@ def read_mask(path, shape, invert=False):
 @register
 @dataclass(frozen=True)
 class Inpainting(PictureTask):
-    """In-painting of gray or RGB pictures in [0, 1] with a mask that all channels share; z_0 = y.
+    """In-painting of gray or RGB pictures in [0, 1] with a mask that all channels share.
 
     The paper has a central box of hole-to-image area ratio (HIAR) 0.1 and 0.25, hole set to zero, no noise, and a
     random mask with 97 % of the pixels missing. At most one of `hiar`, `missing` and `mask` may be given; with none the
     box has HIAR 0.25.
 
-    y and z_0 are zero in the hole, which `fill` "mean" makes the mean of the known pixels (lesson 10); the paper's is
-    black, its released code's 0.4. `start` "filled" gives z_0 a smooth filling instead. `paste` puts the known pixels
-    back into each answer where they have no noise; the released code does so in its pictures, not in its scores.
+    z_0 is y with its hole filled harmonically, `start` "filled", or y as published, "paper". y is zero in the hole, which
+    `fill` "mean" makes the mean of the known pixels (lesson 10); the paper's is black, its released code's 0.4. `paste`
+    puts the known pixels back into each answer where they have no noise; the released code does so in its pictures, not
+    in its scores.
     """
 
     name: ClassVar[str] = "inpainting"
     about: ClassVar[str] = "in-painting of pictures, A = M"
     default_image: ClassVar[str] = "astronaut"
     profiles: ClassVar[dict] = {"smoke": dict(size=64), "laptop": dict(size=128),
-                                "paper": dict(size=512, fill="zero", paste=False)}
+                                "paper": dict(size=512, fill="zero", start="paper", paste=False)}
 
     hiar: float | None = setting(None, f"hole-to-image area ratio of a central box; {HIAR} if no mask is asked for",
                                  above=0, below=1)
@@ -119,7 +120,7 @@ class Inpainting(PictureTask):
     invert_mask: bool = setting(False, "treat white in --mask as the hole")
     sigma: float = setting(0.0, "standard deviation of the Gaussian noise of the known pixels, of 255", low=0, high=255)
     fill: str = fill_setting("mean")
-    start: str = setting("paper", "z_0: y as in the paper, or y with the hole filled harmonically, Laplace x = 0",
+    start: str = setting("filled", "z_0: y as in the paper, or y with the hole filled harmonically, Laplace x = 0",
                          choices=("paper", "filled"))
     paste: bool = setting(True, "put the known pixels of noiseless data back into every answer")
 

@@ -11,12 +11,12 @@ from .published import Runs
 from .verdicts import compared
 
 #: The settings of each task that all runs have: zero is black in noisy and blurred pictures and the mean of the known
-#: pixels in those with a hole, answers keep their own known pixels, and z_0 of CT is A^T y.
+#: pixels in those with a hole, answers keep their own known pixels, and z_0 of CT and of in-painting is A^T y.
 TASK_SETTINGS = {"mri": {}, "ct": dict(start="paper"), "denoising": dict(fill="zero"),
-                 "inpainting": dict(fill="mean", paste=False), "deblurring": dict(fill="zero")}
+                 "inpainting": dict(fill="mean", start="paper", paste=False), "deblurring": dict(fill="zero")}
 
 #: The same at the published size: the hole is black.
-PUBLISHED_SETTINGS = TASK_SETTINGS | {"inpainting": dict(fill="zero", paste=False)}
+PUBLISHED_SETTINGS = TASK_SETTINGS | {"inpainting": dict(fill="zero", start="paper", paste=False)}
 
 #: aSeqDIP's settings where an arm is to have those that the search found for the U-Net "lite" (`docs/SEARCH.md`).
 SEARCHED = {"mri": dict(network="lite", lr=1e-3, lam=1.0, N=10), "ct": dict(network="lite", lr=1e-3, lam=0.1, N=10),

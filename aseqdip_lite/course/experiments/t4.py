@@ -72,9 +72,13 @@ def measure(size, images=4, seeds=3, steps=None, file=None, progress=True, worke
 
 
 def arms(tried, part):
-    """{arm: {"method": name, setting: value}} of those that are defined on a part, with the best classic method."""
+    """{arm: {"method": name, setting: value}} of those that are defined on a part, with the best classic method.
+
+    In in-painting aSeqDIP starts from y, as published, with the settings that were found for that start.
+    """
     defined = {arm: settings for arm, settings in ARMS.items() if settings["method"] in names(PARTS[part]["task"])}
-    return defined | {CLASSIC: dict(method=max(tried[part], key=tried[part].get))}
+    published = {OURS: ARMS[OURS] | dict(network="lite")} if PARTS[part]["task"] == "inpainting" else {}
+    return defined | published | {CLASSIC: dict(method=max(tried[part], key=tried[part].get))}
 
 
 def final(row):

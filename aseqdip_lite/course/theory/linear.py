@@ -20,7 +20,7 @@ def five_tasks(size, views, motion):
         "MRI": load_case("mri", "brain-070", size=size, coils=1, acceleration=4),
         "CT": load_case("ct", "ct-head", size=size, views=views, i0=1000, start="paper"),
         "denoising": load_case("denoising", "astronaut", size=size, fill="zero"),
-        "in-painting": load_case("inpainting", "astronaut", size=size, fill="zero", paste=False),
+        "in-painting": load_case("inpainting", "astronaut", size=size, fill="zero", start="paper", paste=False),
         "deblurring": load_case("deblurring", "astronaut", size=size, motion=motion, fill="zero"),
     }
 
@@ -31,7 +31,7 @@ def small_tasks():
         "MRI": load_case("mri", "brain-070", size=24, coils=1),
         "CT": load_case("ct", "ct-brain", size=24, views=18),
         "denoising": load_case("denoising", "brain-070", size=24),
-        "in-painting": load_case("inpainting", "brain-070", size=24),
+        "in-painting": load_case("inpainting", "brain-070", size=24, start="paper"),
         "deblurring": load_case("deblurring", "brain-070", size=24, motion=5.0, fill="zero"),
     }
 
