@@ -1,6 +1,7 @@
 """The ledger: every experiment runs in smoke, stores what it found, and judges by its own numbers."""
 
 import json
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -147,3 +148,38 @@ def test_a_damaged_result_is_refused(tmp_path):
         (tmp_path / "F1.json").write_text(content)
         found = aseqdip("experiment", "--all", "--out", tmp_path)
         assert found.exit_code == 2 and "F1.json is damaged: remove it" in found.stderr
+
+
+@pytest.mark.parametrize("rows, said", [
+    (None, "nothing of F99 is stored yet; the same command begins it again"),
+    (0, "nothing of F99 is stored yet; the same command begins it again"),
+    (1, "1 finished run is stored in {}; the same command goes on there"),
+    (3, "3 finished runs are stored in {}; the same command goes on there")])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_what_is_stored_and_how_to_go_on(tmp_path, monkeypatch, rows, said, number):
+    def measure(file=None):
+        if rows:
+            file.write_bytes(b"{}\n" * rows + b'{"cut off')
+        signal.raise_signal(number)
+
+    profile = {} if rows is None else dict(file="F99_runs.jsonl")
+    fake = replace(FAKE, measure=measure, profiles=dict(laptop=profile))
+    monkeypatch.setattr(experiments, "REGISTRY", {"F99": fake})
+    for command in (("F99",), ("--all",)):
+        found = aseqdip("experiment", *command, "--out", tmp_path)
+        assert found.exit_code == 130 and found.stdout == "" and not (tmp_path / "F99.json").exists()
+        assert found.stderr == f"interrupted: {said.format(tmp_path / 'F99_runs.jsonl')}\n"
+
+
+def test_ctrl_c_while_the_result_is_written_leaves_it_whole(tmp_path, monkeypatch):
+    """And no further experiment begins."""
+    def write(out, files):
+        signal.raise_signal(signal.SIGINT)
+        write_together(out, files)
+
+    write_together = experiments.write_together
+    monkeypatch.setattr(experiments, "write_together", write)
+    monkeypatch.setattr(experiments, "REGISTRY", {name: replace(FAKE, id=name) for name in ("F98", "F99")})
+    found = aseqdip("experiment", "--all", "--out", tmp_path)
+    assert found.exit_code == 130 and found.stderr == f"interrupted: F98 is done and stored in {tmp_path}\n"
+    assert experiments.stored("F98", tmp_path)["ours"]["answer"] == 41 and not (tmp_path / "F99.json").exists()

@@ -357,6 +357,8 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(folder, tmp_path):
     ended.set()
     thread.join()
     assert result.exit_code == 130
+    told = f"interrupted: 1 of 2 notebooks are graded and stored in {store}; the same command goes on there"
+    assert result.stderr.splitlines()[-1] == told
     assert not alive(set(descendants(os.getpid())) - set(before))
     with open(tmp_path / "g.csv", newline="") as file:
         assert [(row["student"], row["points"]) for row in csv.DictReader(file)] == [("a", "3")]

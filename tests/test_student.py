@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from aseqdip_lite import InputError
-from aseqdip_lite.course import commands, student
+from aseqdip_lite.course import jupyterlab, student
 from aseqdip_lite.course.commands import main
 from aseqdip_lite.course.exercises import REGISTRY, chosen
 from aseqdip_lite.course.grading.handins import VARIANT
@@ -173,7 +173,7 @@ def test_a_folder_that_cannot_be_made_is_refused(home):
 
 def test_lab_opens_lesson_00_of_the_copy_on_this_machine_only(home, monkeypatch):
     calls = []
-    monkeypatch.setattr(commands, "end_with_parent", lambda: None)  # this process is to go on
+    monkeypatch.setattr(jupyterlab, "end_with_parent", lambda: None)  # this process is to go on
     monkeypatch.setattr(os, "execve", lambda program, command, environment: calls.append((command, environment)))
     result = CliRunner().invoke(main, ["lab", "--port", "9999", "--no-browser"])
     assert result.exit_code == 0 and result.stdout == f"lessons: {home / 'aseqdip-lessons'} (7 files are new)\n"

@@ -1,13 +1,12 @@
 """What the course adds to the command line: `experiment`, `lab`, `grade`, `bank`, and a section of `list`."""
 
-import ctypes
 import importlib.util
 import json
 import math
 import os
-import signal
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -16,7 +15,7 @@ from ..cli.commands import DEVICE, PROFILE, main
 from ..cli.inventory import PARTS
 from ..cli.options import checked_device, checked_folder
 from ..settings import PROFILES, InputError, checked_name, nearest, printable
-from . import student
+from . import jupyterlab, student
 
 
 def list_experiments():
@@ -37,6 +36,16 @@ class Finite(click.FloatRange):
         return number if math.isfinite(number) else self.fail(f"{value} is no finite number", option, context)
 
 
+@contextmanager
+def going_on(told, *arguments):
+    """Ctrl-C, TERM and HUP in this block end the command by a line, told(*arguments): what is stored, how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        click.echo(f"interrupted: {str(error) or told(*arguments)}", err=True)
+        raise click.exceptions.Exit(130) from None
+
+
 @main.command()
 @click.argument("name", metavar="ID", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every experiment that has no result in --out yet.")
@@ -53,6 +62,7 @@ def experiment(name, everything, profile, out, workers, minutes, device, precisi
 
     ID is one of those that `aseqdip list` shows, e.g. F6. Writes ID.json (what was measured, the
     published result, a verdict for each claim, settings and seconds) and the figure ID.png.
+    Ctrl-C says what is stored and how to go on.
 
     With --minutes it writes ID_runs_paper.jsonl, a line for each finished run of the published size, the most
     informative first, and keeps a checkpoint of the one that is cut off. When all are there, the command without
@@ -71,7 +81,8 @@ def experiment(name, everything, profile, out, workers, minutes, device, precisi
         raise InputError("--device and --precision do nothing here: leave them out, or also give --minutes")
     wanted = [name] if name else [known for known in experiments.names() if experiments.stored(known, out) is None]
     for known in wanted:
-        report = experiments.run(known, profile, out=out, workers=workers)
+        with going_on(experiments.kept, known, profile, out):
+            report = experiments.run(known, profile, out=out, workers=workers)
         click.echo(f"{known}: {report['verdict']}. {report['why']}")
         show(report["claims"])
         click.echo(f"written to {out}: {known}.json {known}.png ({report['provenance']['seconds']:.0f} s)")
@@ -116,51 +127,15 @@ def lab(folder, port, browser, variant):
     folder = Path(checked_name(folder, "the folder")).absolute()
     if importlib.util.find_spec("jupyterlab") is None:
         raise InputError("JupyterLab is not installed: pip install 'aseqdip-lite[lessons]'")
-    check_home()
+    jupyterlab.check_home()
     written, beside = student.renew(folder, variant)
     click.echo(f"lessons: {printable(folder)} ({len(written)} files are new)")
     for name in beside:
         click.echo(f"you have changed this one, its new version is beside it: {printable(name)}")
     sys.stdout.flush()
-    end_with_parent()
-    os.execve(sys.executable, server(folder, port, browser), settings())  # signals then reach it, not a parent
-
-
-def server(folder, port, browser):
-    """The command line of JupyterLab with lesson 00 of a folder open, and with tabs of its own there."""
-    command = [sys.executable, "-P", "-m", "jupyterlab", f"--notebook-dir={folder}", "--ip=127.0.0.1", f"--port={port}",
-               f"--LabApp.default_url=/lab/tree/{student.FIRST}", f"--LabApp.workspaces_dir={folder / '.workspaces'}",
-               "--ServerApp.answer_yes=True"]  # one Ctrl-C ends it
-    if os.name == "posix" and os.geteuid() == 0:
-        command.append("--allow-root")
-    return command if browser else [*command, "--no-browser"]
-
-
-def settings():
-    """The environment in which JupyterLab finds the course's defaults, no news and pages shown as pages; a user's own
-    settings count more.
-    """
-    paths = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
-    return os.environ | dict(JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, paths)))
-
-
-def end_with_parent():
-    """Linux sends TERM to this process, and to the server that it becomes, when its parent ends; not under nohup."""
-    if sys.platform == "linux" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 is PR_SET_PDEATHSIG
-
-
-def check_home():
-    """InputError unless JupyterLab can make the folders that it writes to."""
-    from jupyter_core import paths
-
-    try:
-        for folder in (paths.jupyter_runtime_dir(), paths.jupyter_config_dir(), paths.jupyter_data_dir()):
-            checked_folder(folder)
-            Path(folder).mkdir(parents=True, exist_ok=True)
-    except (InputError, OSError, RuntimeError) as error:
-        raise InputError(f"JupyterLab has no home folder to write to ({getattr(error, 'strerror', None) or error}): "
-                         "set HOME to one, or JUPYTER_CONFIG_DIR, JUPYTER_DATA_DIR and JUPYTER_RUNTIME_DIR") from None
+    jupyterlab.end_with_parent()
+    command = jupyterlab.server(folder, port, browser)
+    os.execve(sys.executable, command, jupyterlab.settings())  # signals then reach it, not a parent
 
 
 GRADING = """\b
@@ -216,7 +191,9 @@ def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, poi
     limits = grading.Limits(60 * minutes, cell_seconds, memory, profile)
     grades, whole = [], False
     try:
-        with Bar(total=len(found), desc="grade", unit="notebook", disable=quiet) as bar:
+        with (going_on(lambda: f"{len(grades)} of {len(found)} notebooks are graded and stored in "
+                       f"{printable(store.file)}; the same command goes on there"),
+              Bar(total=len(found), desc="grade", unit="notebook", disable=quiet) as bar):
             def done(grade):
                 grades.append(grade)
                 bar.update()

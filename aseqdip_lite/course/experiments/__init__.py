@@ -82,6 +82,7 @@ def run(name, profile="laptop", *, out, workers=None):
 
     Raises:
         InputError: unknown experiment or profile, no choice of workers, or nothing can be written into `out`.
+        KeyboardInterrupt: it was interrupted; see `kept`, unless the error says that all is stored.
     """
     experiment = get(name)
     chosen = {} if workers is None else dict(workers=workers)
@@ -105,8 +106,18 @@ def run(name, profile="laptop", *, out, workers=None):
     with deferred_interrupt() as interrupted:
         write_together(out, {f"{name}.{kind}": content for kind, content in files.items()})
     if interrupted:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"{name} is done and stored in {out}")
     return json.loads(files["json"])
+
+
+def kept(name, profile, out):
+    """What an interrupted `run` has stored and how to go on, in words."""
+    file = get(name).profiles[profile].get("file")
+    if file is None or not (path := Path(out) / file).exists():
+        return f"nothing of {name} is stored yet; the same command begins it again"
+    count = path.read_bytes().count(b"\n")  # perhaps also those of another experiment, which shares the file
+    runs = "1 finished run is" if count == 1 else f"{count} finished runs are"
+    return f"{runs} stored in {path}; the same command goes on there"
 
 
 def judged(name, ours):
