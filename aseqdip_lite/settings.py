@@ -141,7 +141,7 @@ def _checked(field, kind, value):
             except InputError as error:
                 raise InputError(f"{name} must be of type {kind.__name__} or a schedule: {error}") from None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 2**1023 else math.inf
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{name} must be of type {kind.__name__}, got {value!r}")
     if kind is float and not math.isfinite(value):

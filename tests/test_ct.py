@@ -273,6 +273,10 @@ def test_angles_in_degrees_replace_equal_spacing():
     given = load_case("ct", profile="smoke", angles="0, 60,120", size=32)
     assert given.settings["views"] == 3
     torch.testing.assert_close(given.observation.y, equal.observation.y)
+    assert not any("--views" in note for note in given.notes)
+    one = load_case("ct", profile="smoke", angles="3", size=32)
+    assert one.settings["views"] == 1 and one.observation.A.projector.angles == pytest.approx(np.radians([3]))
+    assert "angles 3 is one view, at that angle: --views N gives N views" in one.notes
     irregular = load_case("ct", profile="smoke", angles="5,17.5,100,101", size=32)
     assert irregular.observation.A.projector.angles == pytest.approx(np.radians([5, 17.5, 100, 101]))
 

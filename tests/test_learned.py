@@ -315,7 +315,7 @@ def test_it_ends_above_a_direct_method_and_rounding_to_half_precision_does_not_m
 def test_the_result_says_what_it_was_trained_on_and_what_is_unlike_that(settings, unlike):
     case = load_case("mri", "brain-056", **settings)
     method = methods.configure("varnet", "mri")
-    note, = method.remarks(case.observation)
+    note, = method.remarks(case.observation, 1)
     assert note == ("varnet was trained on 18 slices of one head (Colin27, T1): 96 x 96 pixels, 4 to 12 coils, "
                     "random columns, acceleration 4, noise of 15 to 30 dB" + (
                         f"; this case is unlike that: {unlike}" if unlike else ""))
@@ -327,7 +327,7 @@ def test_the_result_says_what_it_was_trained_on_and_what_is_unlike_that(settings
 def test_each_file_of_weights_says_its_own_slices(name, slices):
     case = load_case("mri", "brain-056", size=96)
     method, whole = methods.configure("varnet", "mri", weights=name), methods.configure("varnet", "mri")
-    assert method.remarks(case.observation)[0].startswith(f"varnet was trained on {slices} one head")
+    assert method.remarks(case.observation, 1)[0].startswith(f"varnet was trained on {slices} one head")
     assert not torch.equal(method.solve(case.observation), whole.solve(case.observation))
 
 
@@ -336,7 +336,7 @@ def test_each_file_of_weights_says_its_own_slices(name, slices):
     (dict(size=96, angles="0,10,20"), "3 views, other angles"), (dict(size=96, i0=1e5), "noise")])
 def test_in_ct_too(settings, unlike):
     case = load_case("ct", "ct-brain-064", **settings)
-    note, = methods.configure("varnet", "ct").remarks(case.observation)
+    note, = methods.configure("varnet", "ct").remarks(case.observation, 1)
     assert note == ("varnet was trained on 18 slices of one head (Colin27, T1 read as attenuation) and random "
                     "ellipses: 96 x 96 pixels, 30 equally spaced views, no noise" + (
                         f"; this case is unlike that: {unlike}" if unlike else ""))
@@ -345,21 +345,31 @@ def test_in_ct_too(settings, unlike):
 @tasks
 def test_a_measured_scan_is_named(task):
     observation = replace(load_case(task, "brain-056", size=96).observation, noise_std=None)
-    note, = methods.configure("varnet", task).remarks(observation)
+    note, = methods.configure("varnet", task).remarks(observation, 1)
     assert note.endswith("; this case is unlike that: a measured scan")
 
 
-@pytest.mark.parametrize("task, other, known", [("mri", "varnet-ct", "varnet-mri or varnet-mri-4 or varnet-mri-1"),
-                                                ("ct", "varnet-mri-4", "varnet-ct")])
-def test_weights_of_another_task_are_refused(task, other, known):
+@pytest.mark.parametrize("task, other, known", [
+    ("mri", "varnet-ct", "varnet-mri, varnet-mri-4, varnet-mri-1"), ("ct", "varnet-mri-4", "varnet-ct"),
+    ("mri", "varnet-mri-5", "varnet-mri, varnet-mri-4, varnet-mri-1"), ("ct", "mine", "varnet-ct")])
+def test_other_weights_than_those_of_the_task_are_refused_with_their_names(task, other, known):
     case = load_case(task, "brain-056", size=32)
-    said = error_of(methods.configure("varnet", task, weights=other).init, case.observation, 0)
-    assert said == f"{other} was not trained for {task}: leave weights out, or choose {known}"
+    said = error_of(reconstruct, case, methods.configure("varnet", task, weights=other), progress=False)
+    assert said.startswith(f"unknown weights of varnet for {task} '{other}': ") and said.endswith(f"known: {known}")
 
+
+@pytest.mark.parametrize("task, given, used", [("mri", None, "varnet-mri"), ("mri", "varnet-mri-1", "varnet-mri-1"),
+                                               ("ct", None, "varnet-ct")])
+def test_the_result_names_the_weights_that_were_used(task, given, used):
+    case = load_case(task, "brain-056", size=32)
+    result = reconstruct(case, methods.configure("varnet", task, weights=given), progress=False)
+    assert result.metrics["settings"]["weights"] == used
+    named = methods.configure("varnet", task, weights=used)
+    assert torch.equal(result.answer, named.solve(case.observation))
 
 
 def test_pictures_are_refused():
-    said = error_of(methods.get("varnet")().init, load_case("denoising", size=32).observation, 0)
+    said = error_of(varnet.chosen, load_case("denoising", size=32).observation)
     assert said == "varnet was not trained for pictures: it reconstructs mri and ct"
 
 

@@ -139,7 +139,7 @@ def test_a_budget_that_was_found_at_a_stated_side_grows_with_larger_images_alone
 
     assert steps(64) == steps(128) == steps(None)
     for task in ("denoising", "deblurring"):
-        assert [steps(128 * factor, task) / steps(128, task) for factor in (1.5, 2, 4)] == [1.5, 2, 4]
+        assert [steps(side, task) / steps(128, task) for side in (192, 256, 512)] == [1.5, 2, 4]
     assert steps(512, steps=10) == steps(128, steps=10) and steps(512, K=3) == steps(128, K=3)
     assert steps(512, profile="smoke") == methods.SMOKE_STEPS and steps(512, profile="paper") == 4000
     assert steps(512, "mri") == steps(128, "mri")  # found with no stated side
@@ -152,6 +152,15 @@ def test_a_budget_that_was_found_at_a_stated_side_grows_with_larger_images_alone
 ])
 def test_bad_settings(call, message):
     assert error_of(call).startswith(message)
+
+
+@pytest.mark.parametrize("name", [name for name in methods.names() if methods.get(name).tasks])
+def test_a_case_of_a_task_that_a_method_does_not_serve_is_refused(name, smoke_case):
+    """Before its operator or picture is asked for what it does not have."""
+    served = methods.get(name).tasks
+    for task in set(tasks.names()) - set(served):
+        said = error_of(reconstruct, smoke_case(task, size=32), methods.configure(name, served[0]), progress=False)
+        assert said == f"{name} is not defined for {task}: it serves {' and '.join(served)}"
 
 
 # aSeqDIP: the loss of Eq. 3.
@@ -351,6 +360,16 @@ def test_last_stage_is_cut_short_where_n_does_not_divide_the_steps(tiny_mri):
     rest = list(iterate(tiny_mri.observation, method, carry=last.carry))
     for one, other in zip(whole, states + rest, strict=True):
         assert torch.equal(one.image, other.image)
+
+
+@pytest.mark.parametrize("N, steps, rest", [(3, 7, 1), (7, 12, 5), (3, 6, 0), (1, 5, 0), ("geometric:first=3", 7, 0)])
+def test_the_result_says_that_its_last_stage_is_cut_short(N, steps, rest, tiny_mri):
+    """With a schedule N is no number that could divide the steps."""
+    result = reconstruct(tiny_mri, methods.configure("aseqdip", "mri", steps=steps, N=N), steps=steps, progress=False)
+    last = result.curve["stage"].count(result.curve["stage"][-1])
+    said = [note for note in result.metrics["notes"] if "stage" in note]
+    assert said == [f"N = {N} does not divide the {steps} steps: the last stage ends after {last}"] * bool(rest)
+    assert last == rest or not rest
 
 
 def test_a_carry_of_other_settings_goes_on_with_the_new_ones(tiny_mri):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from checks import error_of, generator, randn, stored
 
-from aseqdip_lite import iterate, reconstruct
+from aseqdip_lite import iterate, methods, reconstruct
 from aseqdip_lite.case import Observation
 from aseqdip_lite.learned import sampling
 from aseqdip_lite.learned.denoiser import Denoiser, initialise
@@ -16,7 +16,7 @@ from aseqdip_lite.methods import mcg
 from aseqdip_lite.methods.ddnm import DDNM
 from aseqdip_lite.methods.dps import DPS
 from aseqdip_lite.methods.mcg import MCG
-from aseqdip_lite.methods.sampler import deviation
+from aseqdip_lite.methods.sampler import FEW, deviation
 from aseqdip_lite.methods.score_mri import ScoreMRI
 from aseqdip_lite.operators import Identity, Mask
 from aseqdip_lite.operators.blur import MotionBlur, motion_path, path_kernel
@@ -57,7 +57,7 @@ def with_prior(cls, denoiser=None):
     """A sampler's class whose prior is a denoiser of closed form in place of the trained one."""
     found = Prior(Gaussian() if denoiser is None else denoiser)
     return dataclass(frozen=True)(type(cls.__name__, (cls,), dict(prior=lambda self, observation: found,
-                                                                  remarks=lambda self, observation: ())))
+                                                                  remarks=lambda self, observation, steps: ())))
 
 
 def observed(A, y, noise_std=0.0):
@@ -515,6 +515,18 @@ def test_with_the_trained_denoiser_they_end_well_above_their_start(cls, smoke_ca
 @pytest.mark.parametrize("settings, unlike", [(dict(size=96), None), (dict(size=64), "64 x 64 pixels")])
 def test_the_result_says_what_the_prior_was_trained_on_and_what_is_unlike_that(settings, unlike, smoke_case):
     observation = smoke_case("mri", **settings).observation
-    assert DDNM().remarks(observation) == [
+    assert DDNM().remarks(observation, 100) == [
         "the prior was trained on slices of one head (Colin27, T1): 96 x 96 pixels" + (
             f"; this case is unlike that: {unlike}" if unlike else "")]
+
+
+@pytest.mark.parametrize("name, task", [("dps", "mri"), ("score_mri", "mri"), ("mcg", "ct"), ("ddnm", "ct")])
+@pytest.mark.parametrize("steps", [1, 2, FEW])
+def test_a_result_of_too_few_noise_levels_says_so(name, task, steps, smoke_case):
+    """All but DDNM then end below their start, and with `FEW` above it."""
+    result = reconstruct(smoke_case(task), methods.configure(name, task, steps=steps), progress=False)
+    found = result.metrics["psnr"]
+    assert (found["final"] > found["start"]) == (steps == FEW or name == "ddnm")
+    said = [note for note in result.metrics["notes"] if "noise level" in note]
+    levels = {1: "1 noise level", 2: "2 noise levels"}
+    assert said == [f"{levels.get(steps)}: below {FEW} a sampler's answer can be worse than its start"] * (steps < FEW)

@@ -1,11 +1,13 @@
 """Settings check themselves: what leaves the type, bounds or choices of any field is refused."""
 
 import math
+from contextlib import suppress
 
+import numpy as np
 import pytest
 from checks import error_of
 
-from aseqdip_lite import methods, tasks
+from aseqdip_lite import InputError, methods, tasks
 from aseqdip_lite.settings import fields_of
 
 #: {kind of bound: (its words, how far beyond it the nearest refused whole number lies)}.
@@ -39,3 +41,39 @@ def test_a_setting_out_of_its_bounds_is_refused(cls):
     for name, value, words in refused(cls):
         said = error_of(cls, **{name: value})
         assert said in (f"{name} {words}", f"unknown {name} {words}")
+
+
+#: Of kinds that no setting has, or too large for one.
+STRANGE = ([1], {}, 1j, b"big", np.ones(2), 10**400)
+
+
+@pytest.mark.parametrize("value", [*STRANGE, "big", True, 2.5, 0, -1], ids=lambda value: str(value)[:9])
+@pytest.mark.parametrize("name", ["steps", "side"])
+def test_numbers_of_configure_must_be_whole_and_at_least_1(name, value):
+    for method, task in (("aseqdip", "denoising"), ("sgld_dip", "mri"), ("cgls", "ct"), ("fbp", "ct")):
+        assert error_of(methods.configure, method, task, **{name: value}).startswith(f"{name} must be ")
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=lambda value: str(value)[:9])
+def test_names_of_configure_must_be_names(value):
+    for names in ((value, "mri"), ("aseqdip", value), ("aseqdip", "mri", value)):
+        assert error_of(methods.configure, *names).startswith("unknown ")
+
+
+@pytest.mark.parametrize("cls", [*tasks.REGISTRY.values(), *methods.REGISTRY.values()], ids=lambda cls: cls.name)
+def test_a_value_of_any_kind_is_taken_or_refused_with_an_input_error(cls):
+    """Also where the value chooses the defaults, as a network does."""
+    def make(**settings):
+        if cls in tasks.REGISTRY.values():
+            return cls(**settings)
+        return methods.configure(cls.name, task_of(cls), **settings)
+
+    for field, _, _ in fields_of(cls):
+        for value in STRANGE:
+            with suppress(InputError):
+                assert getattr(make(**{field.name: value}), field.name) == value
+
+
+def task_of(cls):
+    """A task that a method serves."""
+    return (cls.tasks or ("mri",))[0]

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ..networks import ImageNetwork
 from ..operators.ct import CTOperator
 from ..operators.projectors import equal_angles, fbp
-from ..settings import InputError
+from ..settings import InputError, nearest
 from .sampling import kind_of
 from .weights import compared, facts, load_weights
 
@@ -116,14 +116,11 @@ def load(name):
 
 
 def chosen(observation, name=None):
-    """A name of weights, or None for the default of an observation's task, as a name; InputError for those of another.
+    """A name of weights, or None for the default of an observation's task, as a name; InputError if it has none such.
     """
     if (task := kind_of(observation)) not in WEIGHTS:
         raise InputError(f"varnet was not trained for {task}: it reconstructs {' and '.join(WEIGHTS)}")
-    known = WEIGHTS[task]
-    if name not in (None, *known):
-        raise InputError(f"{name} was not trained for {task}: leave weights out, or choose {' or '.join(known)}")
-    return name or known[0]
+    return WEIGHTS[task][0] if name is None else nearest(name, WEIGHTS[task], f"weights of varnet for {task}")
 
 
 def is_comb(mask):

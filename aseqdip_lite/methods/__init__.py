@@ -10,6 +10,7 @@ import pkgutil
 from pathlib import Path
 
 from .. import tasks
+from ..run.engine import check_run
 from ..settings import check_defined, fields_of, nearest
 from .base import Carry, Method, State  # noqa: F401  (public names)
 
@@ -55,13 +56,14 @@ def configure(name, task, profile="laptop", steps=None, side=None, **settings):
         **settings: the method's own settings; they win over the defaults.
     """
     cls = get(name)
-    check_defined(name, task, names(task), cls.limit)
     nearest(profile, tasks.get(task).profiles, "profile")
+    check_defined(name, task, names(task), cls.limit)
+    check_run(steps=steps, side=side)
     known = [field.name for field, _, _ in fields_of(cls)]
     for key in settings:
         nearest(key, known, f"setting of {name}")
     defaults = json.loads((Path(__file__).parent / "defaults.json").read_text(encoding="utf-8")).get(task, {})
-    searched = {} if profile == "paper" else defaults.get(settings.get("network"), {})
+    searched = {} if profile == "paper" else defaults.get(str(settings.get("network")), {})
     found = searched.get(name) or defaults.get("paper" if profile == "paper" else "laptop", {}).get(name, {})
     found_at = found.pop("side", side)
     method = cls(**(found | settings))

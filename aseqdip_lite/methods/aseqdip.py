@@ -8,7 +8,8 @@ import torch
 from ..settings import InputError, setting
 from . import register
 from .base import Carry, Method, State, advance, forward, network_setting, precision_setting, square_norm, start_network
-from .controller import Controller, check, control
+from .controller import Controller, control
+from .heldout import HeldOut
 from .schedules import Schedule, parse, whole
 
 
@@ -74,7 +75,11 @@ class ASeqDIP(Method):
 
     def __post_init__(self):
         super().__post_init__()
-        check(self)
+        if isinstance(self.N, HeldOut):
+            raise InputError("N cannot follow held-out measurements: the schedule heldout is for lam")
+        if isinstance(self.lam, HeldOut) and self.refresh == "projected":
+            raise InputError("refresh 'projected' puts all measurements into the image, so none can be held out: use "
+                             "'fresh' or 'stale'")
 
     @property
     def steps(self):
@@ -84,6 +89,11 @@ class ASeqDIP(Method):
     def with_steps(self, steps):
         """As many stages as `steps` Adam steps fill; the last is cut short if N does not divide them."""
         return replace(self, K=-(-steps // whole(self.N)))
+
+    def remarks(self, observation, steps):
+        """What becomes of a last stage for which there are not N steps left."""
+        rest = steps % self.N if isinstance(self.N, int) else 0
+        return [f"N = {self.N} does not divide the {steps} steps: the last stage ends after {rest}"] * bool(rest)
 
     def init(self, observation, seed, z0=None):
         """Network drawn from `seed`; input z0, by default the observation's start."""

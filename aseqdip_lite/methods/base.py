@@ -125,7 +125,8 @@ class Method(Settings):
 
     Class attributes: `name`, `about` (one line), `tasks` (names, or None for all), `limit` (a clause: why it is defined
     for no others), `budget` (the field that says when to end), `planned` (whether all steps depend on the budget; if
-    none does, a resumed run may raise it), `trained` (whether it uses networks that were trained on other images).
+    none does, a resumed run may raise it), `trained` (whether it uses networks that were trained on other images),
+    `gradients` (those through the network that a step takes, by which to compare the cost of methods).
     """
 
     name: ClassVar[str] = ""
@@ -135,11 +136,7 @@ class Method(Settings):
     budget: ClassVar[str] = "steps"
     planned: ClassVar[bool] = False
     trained: ClassVar[bool] = False
-
-    @property
-    def gradients(self):
-        """Gradients through the network that a step takes, by which to compare the cost of methods."""
-        return 1
+    gradients: ClassVar[int] = 1
 
     def with_steps(self, steps):
         """The same method with a budget of `steps` Adam steps."""
@@ -148,8 +145,13 @@ class Method(Settings):
     def check_image(self, name):
         """InputError if the method cannot honestly be run on the image of this name."""
 
-    def remarks(self, observation):
-        """What a reader of the result must know about the method on this observation, a sequence of sentences."""
+    def suited(self, observation):
+        """The method as it runs on this observation, with the settings that depend on it; InputError if there is none.
+        """
+        return self
+
+    def remarks(self, observation, steps):
+        """What a reader of the result of so many steps on this observation must know about the method: sentences."""
         return ()
 
 

@@ -4,7 +4,6 @@ import copy
 
 import torch
 
-from ..settings import InputError
 from .base import load_moments, moments, square_norm
 from .heldout import HeldOut, kept, start_without
 from .schedules import Schedule, Stage, energy, first, whole
@@ -14,15 +13,6 @@ def control(lam, N, observation, seed):
     """The controller of a run with these settings lam and N, each a number or a schedule; see `Controller`."""
     kind = HeldOutController if isinstance(lam, HeldOut) else Controller
     return kind(lam, N, observation, seed)
-
-
-def check(method):
-    """InputError where a method's other settings do not go with measurements that are held out."""
-    if isinstance(method.N, HeldOut):
-        raise InputError("N cannot follow held-out measurements: the schedule heldout is for lam")
-    if isinstance(method.lam, HeldOut) and method.refresh == "projected":
-        raise InputError("refresh 'projected' puts all measurements into the image, so none can be held out: use "
-                         "'fresh' or 'stale'")
 
 
 class Controller:

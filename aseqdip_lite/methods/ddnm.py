@@ -43,10 +43,6 @@ class DDNM(Sampler):
     eta: float = setting(0.85, "share of fresh noise in each step's noise; 1 is all, 0 none", low=0.0, high=1.0)
     cg: int = setting(8, "conjugate gradient iterations of each A^+", low=1)
 
-    def levels(self):
-        """DDPM's noise levels, and 0."""
-        return sampling.ddpm_levels(self.steps)
-
     @torch.no_grad()
     def move(self, observation, carry, s, lower):
         """The samples at the level `lower`, and their denoised images x_0' at the level s."""

@@ -36,10 +36,6 @@ class DPS(Sampler):
     steps: int = setting(200, "noise levels, from pure noise to none", low=1)
     zeta: float = setting(0.02, "weight of the data's gradient in each step, for 1000 steps", low=0.0)
 
-    def levels(self):
-        """DDPM's noise levels, and 0."""
-        return sampling.ddpm_levels(self.steps)
-
     def move(self, observation, carry, s, lower):
         """The samples at the level `lower`, and their denoised images at the level s."""
         x, unit = carry.z, carry.network.unit

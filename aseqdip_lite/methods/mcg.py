@@ -39,6 +39,7 @@ class MCG(Sampler):
     tasks: ClassVar[tuple[str, ...]] = ("ct",)
     limit: ClassVar[str] = "it needs the filtered back-projection of CT"
     guided: ClassVar[bool] = True
+    schedule: ClassVar = staticmethod(sampling.geometric_levels)
 
     steps: int = setting(150, "noise levels, from pure noise to 0.01", low=1)
     ratio: float = setting(0.16, "size of the corrector's drift to that of its noise", low=0.0, high=10.0)
@@ -47,10 +48,6 @@ class MCG(Sampler):
                              choices=("cg", "sirt"))
     cg: int = setting(8, "conjugate gradient iterations of each data step", low=1)
     lam_end: float = setting(0.6, "weight of the last data step of sirt; the first has 1", low=0.0, high=1.0)
-
-    def levels(self):
-        """Geometric noise levels."""
-        return sampling.geometric_levels(self.steps)
 
     def move(self, observation, carry, s, lower):
         """The samples at the level `lower`, and their denoised images there after a data step."""

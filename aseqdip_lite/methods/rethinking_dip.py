@@ -32,6 +32,7 @@ class RethinkingDIP(Method):
     about: ClassVar[str] = "denoising by Stein's unbiased risk estimate, stops where it crosses zero (ICCV 2021)"
     tasks: ClassVar[tuple[str, ...]] = ("denoising",)
     limit: ClassVar[str] = "its estimate of the risk holds for A = I"
+    gradients: ClassVar[int] = 2  # one to the input for the divergence, one through both to the weights
 
     steps: int = setting(2000, "Adam steps", low=1)
     lr: float = setting(0.01, "learning rate of RAdam at the first step", above=0.0)
@@ -39,10 +40,6 @@ class RethinkingDIP(Method):
     ema: float = setting(0.9, "factor of the moving average of the outputs", low=0.0, below=1.0)
     network: str = network_setting()
     precision: str = precision_setting()
-
-    @property
-    def gradients(self):
-        return 2  # one to the input for the divergence, one through both to the weights
 
     def init(self, observation, seed, z0=None):
         """Network drawn from `seed`; input y, or z0. InputError if the noise level is not known."""

@@ -9,6 +9,8 @@ from ..learned import sampling
 from ..settings import setting
 from .base import Carry, Method, State, square_norm
 
+FEW = 20  #: noise levels below which DPS, MCG and Score-MRI were seen to end below the PSNR of z_0
+
 
 @dataclass
 class Chain(Carry):
@@ -21,14 +23,16 @@ class Chain(Carry):
 class Sampler(Method):
     """Base of the samplers: `samples` images go together from pure noise to samples of p(x | y), approximately.
 
-    Subclasses define `levels`, the noise levels of all steps, and `move`, one step. A raw output is the first sample's
-    denoised image; what the method would return is the mean of all samples' denoised images, the posterior mean as the
-    number of samples grows, with their standard deviation at each pixel where there are two or more.
+    Subclasses define `move`, one step, and may have another `schedule` of noise levels than DDPM's. A raw output is the
+    first sample's denoised image; what the method would return is the mean of all samples' denoised images, the
+    posterior mean as the number of samples grows, with their standard deviation at each pixel where there are two or
+    more.
     """
 
     planned: ClassVar[bool] = True
     trained: ClassVar[bool] = True
     guided: ClassVar[bool] = False  # whether a step takes the data's gradient through the denoiser, for each sample
+    schedule: ClassVar = staticmethod(sampling.ddpm_levels)  # number of steps -> noise levels
 
     steps: int = setting(100, "noise levels, from pure noise to none", low=1)
     samples: int = setting(1, "samples, drawn together; their mean is the answer", low=1, high=64)
@@ -42,9 +46,14 @@ class Sampler(Method):
         """The `sampling.Prior` of an observation: the trained denoiser of its kind of image, in its units."""
         return sampling.trained_prior(observation)
 
-    def remarks(self, observation):
-        """What the prior was trained on, and how the case differs from it."""
-        return sampling.remarks(observation)
+    def levels(self):
+        """Noise levels of all steps, from pure noise down, a list of steps + 1 numbers."""
+        return self.schedule(self.steps)
+
+    def remarks(self, observation, steps):
+        """What the prior was trained on, how the case differs from it, and whether the steps are too few."""
+        few = f"{steps} noise level{'s' * (steps > 1)}: below {FEW} a sampler's answer can be worse than its start"
+        return [*sampling.remarks(observation), *[few] * (steps < FEW)]
 
     def init(self, observation, seed, z0=None):
         prior, generator = self.prior(observation), torch.Generator().manual_seed(seed)

@@ -1,6 +1,6 @@
 """VarNet as a method of MRI and CT: the network of `learned.varnet` with weights that were trained beforehand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..learned import varnet
@@ -23,16 +23,16 @@ class VarNet(Classic):
     tasks: ClassVar[tuple[str, ...]] = ("mri", "ct")
     trained: ClassVar[bool] = True
 
-    weights: str | None = setting(None, "for the task, by default trained on 18 slices; for MRI also on 4 or 1 of them",
-                                  choices=sum(varnet.WEIGHTS.values(), ()))
+    weights: str | None = setting(None, "for MRI varnet-mri, trained on 18 slices, varnet-mri-4 or varnet-mri-1, on 4 "
+                                  "or 1 of them; for CT varnet-ct; the first by default")
 
-    def remarks(self, observation):
+    def suited(self, observation):
+        """With the name of its weights."""
+        return replace(self, weights=varnet.chosen(observation, self.weights))
+
+    def remarks(self, observation, steps):
         """What the weights were trained on, and how the case differs from it."""
         return varnet.remarks(observation, self.weights)
-
-    def init(self, observation, seed, z0=None):
-        varnet.chosen(observation, self.weights)  # refused before the run shows its bar
-        return super().init(observation, seed, z0)
 
     def solve(self, observation):
         network = varnet.load(varnet.chosen(observation, self.weights))

@@ -78,8 +78,10 @@ class Run:
         check_run(seed=seed, steps=steps, patience=patience, window=window, record_every=record_every)
         if isinstance(case, Observation):
             raise InputError("a run is measured against the truth of its case: pass the case, not case.observation")
+        if method.tasks is not None and case.task not in method.tasks:
+            raise InputError(f"{method.name} is not defined for {case.task}: it serves {' and '.join(method.tasks)}")
         method.check_image(case.image)
-        self.case, self.method, self.seed = case, method, seed
+        self.case, self.method, self.seed = case, method.suited(case.observation), seed
         self.budget = method.steps if steps is None else steps
         check_divides(record_every, self.budget)
         self.patience, self.record_every = patience, record_every
@@ -126,7 +128,7 @@ class Run:
     def result(self):
         """The run so far as a `Result`."""
         return Result.of(self.recorder, self.method, seed=self.seed, steps=self.steps, stretches=self.stretches,
-                         stop_reason=self.reason or StopReason.INTERRUPTED, seconds=self.seconds)
+                         stop_reason=self.reason or StopReason.INTERRUPTED, seconds=self.seconds, budget=self.budget)
 
     def state_dict(self):
         """What a checkpoint keeps, in tensors, numbers, texts, lists and dictionaries; see `schema.pattern_of`."""

@@ -44,9 +44,9 @@ class Result:
     deviation: np.ndarray | None = None
 
     @classmethod
-    def of(cls, recorder, method, *, seed, steps, stop_reason, seconds, stretches):
+    def of(cls, recorder, method, *, seed, steps, stop_reason, seconds, budget, stretches):
         """Collect a recorder's findings and the run's provenance: that of its last stretch, and of all if there are
-        several."""
+        several. `budget`: the steps that were asked for."""
         case = recorder.case
         made = {name: value for name, value in stretches[-1].items() if name != "first"} if stretches else {}
         if len(stretches) > 1:
@@ -59,7 +59,7 @@ class Result:
         metrics = dict(task=case.task, method=method.name, image=case.image, settings=case.settings | method.to_dict(),
                        seed=seed, data_seed=case.seed, steps=steps, gradients=steps * method.gradients or None,
                        stop_reason=str(stop_reason), seconds=round(seconds, 3), data_range=case.data_range,
-                       notes=[*case.notes, *method.remarks(case.observation)], **shown(answers), **made,
+                       notes=[*case.notes, *method.remarks(case.observation, budget)], **shown(answers), **made,
                        answers=answers)
         deviation = recorder.deviation
         return cls(case, images, recorder.curve, metrics,

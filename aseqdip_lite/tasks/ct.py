@@ -125,6 +125,8 @@ class CT(Settings):
         angles, detector = self._angles(), detector_bins(n)
         sinogram = torch.from_numpy(strip_sinogram(fine, angles, detector, pixel=0.5))
         notes = (*image.notes, "projected from a grid twice as fine", "field of view: the inscribed disc")
+        if self.angles and len(angles) == 1:
+            notes += (f"angles {self.angles} is one view, at that angle: --views N gives N views",)
         noise_std = 0.0
         fov = self.fov or (FIELD_OF_VIEW if image.spacing_mm is None else image.spacing_mm * max(image.array.shape[:2]))
         if self.i0 is not None:
