@@ -118,7 +118,7 @@ def judged(*lines):
 def test_our_own_aim_asks_for_distance_to_both_and_for_no_fall(lines, count):
     (claim,), why = judged(*lines)
     assert claim["verdict"] == "not tested" and f"on {count} of 5 tasks" in claim["why"]
-    assert f"at most 0.2 below the peak: {count} of 5 tasks" in why
+    assert f"at most 0.2 below its peak on {count} of 5 tasks" in why
 
 
 @pytest.mark.parametrize("arm", ["auto", "geometric"])

@@ -56,8 +56,8 @@ def trajectories(ends, slope):
 
 
 @pytest.mark.parametrize(("ends", "slope", "said"), [
-    ({"a": 0.04, "b": 0.01}, -0.5, "falls with width, beyond two standard errors, and at the greatest all kinds"),
-    ({"a": 0.06, "b": 0.01}, -0.5, "falls with width, beyond two standard errors, and at the greatest not all kinds"),
+    ({"a": 0.04, "b": 0.01}, -0.5, "by more than two standard errors, and at the greatest width all kinds"),
+    ({"a": 0.06, "b": 0.01}, -0.5, "by more than two standard errors, and at the greatest width not all kinds"),
     ({"a": 0.04, "b": 0.01}, -0.15, "does not always fall with width")])
 def test_a1_asks_for_a_small_error_and_a_slope_that_is_no_accident(ends, slope, said):
     claims, why = found = a1.judge(trajectories(ends, slope))
@@ -255,7 +255,7 @@ WHOLE = dict(vanilla=25.0, es_dip=25.0, tv_dip=25.0, reference_guided=25.0)
 def test_t2_compares_with_the_best_of_the_papers_list(found, verdict):
     ours = dict(parts=[found], runs=12, core_seconds=5400.0)
     _, why = judged = t2.judge(ours)
-    assert words(judged) == [verdict] and why.startswith("12 runs, 1.5 core-hours, up to 1 runs a mean.")
+    assert words(judged) == [verdict] and why.startswith("12 runs, 1.5 core-hours, up to 1 runs in a mean.")
     assert "mri, acceleration 4: " in why and t2.figure(ours).axes
 
 

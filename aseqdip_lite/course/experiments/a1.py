@@ -26,7 +26,8 @@ def measure(widths, expectation, limits_sizes):
 
 def judge(ours):
     """Not tested: the theorem is about infinite width, and the paper measures nothing. We set two bars of our own: for
-    every kind of run the mean error falls with width, beyond two standard errors, and it ends below `ENOUGH`, 5 %."""
+    every kind of run the mean error falls with width by more than two standard errors, and at the greatest width it is
+    below `ENOUGH`, 5 %."""
     found = ours["widths"]
     rows = {kind: np.array([[run["relative"] for run in row] for row in runs]) for kind, runs in found["runs"].items()}
     ends = {kind: values[-1].mean() for kind, values in rows.items()}
@@ -36,14 +37,14 @@ def judge(ours):
     kernel = np.mean([run["kernel"] for runs in found["runs"].values() for run in runs[-1]])
     parts = [f"{kind} {100 * ends[kind]:.1f} % (slope {slopes[kind]['slope']:.2f})" for kind in rows]
     worst = np.mean([run["worst"] for runs in found["runs"].values() for run in runs[-1]])
-    why = (f"the paper measures nothing; ours: the error {'falls' if falls else 'does not always fall'} with width, "
-           f"beyond two standard errors, and at the greatest {'all' if enough else 'not all'} kinds are below "
-           f"{100 * ENOUGH:g} %")
+    why = (f"the paper measures nothing; in our runs the error {'falls' if falls else 'does not always fall'} with "
+           f"width by more than two standard errors, and at the greatest width {'all' if enough else 'not all'} kinds "
+           f"are below {100 * ENOUGH:g} %")
     return [claim("At infinite width, and in expectation, networks follow Eq. 13", "not tested", why)], (
         f"Mean error ||P - F|| / ||F|| of the predicted trajectory at width {found['widths'][-1]}, until the training "
         f"residual has halved or the steps are used up, and its slope against width in logarithms: {'; '.join(parts)}. "
         f"In units of the residual at the start the largest error is {100 * worst:.1f} % on average. By then the "
-        f"kernel itself has changed by {100 * kernel:.1f} %: that is what limits the prediction.")
+        f"kernel itself has changed by {100 * kernel:.1f} %, whereas the prediction takes it as constant.")
 
 
 def figure(ours):

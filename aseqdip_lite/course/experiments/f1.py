@@ -86,8 +86,8 @@ def network_input(kind, sigma, x, generator):
 
 def judge(ours):
     """Three claims: the curve of x* + delta falls from its least to its greatest sigma; so does the curve of noise
-    alone; and x* + delta lies above noise at every sigma. The last claim has the verdict of any sigma that disagrees,
-    else of any sigma that is undecided."""
+    alone; and x* + delta lies above noise at every sigma. The last claim disagrees if it disagrees at any sigma, and is
+    otherwise undecided if it is undecided at any sigma."""
     truth, noise = (dict(zip(ours["sigmas"], ours["best"][kind], strict=True)) for kind in KINDS)
 
     def gaps(upper, lower):
@@ -96,7 +96,7 @@ def judge(ours):
     low, high = ours["sigmas"][0], ours["sigmas"][-1]
     each = [compared(f"sigma {sigma:g}", gaps(truth[sigma], noise[sigma]), "mri") for sigma in ours["sigmas"]]
     claims = [compared("The best PSNR of x* + delta falls with sigma", gaps(truth[low], truth[high]), "mri"),
-              compared("That of noise alone falls, too", gaps(noise[low], noise[high]), "mri"),
+              compared("The best PSNR of noise alone also falls with sigma", gaps(noise[low], noise[high]), "mri"),
               claim("x* + delta lies above noise at every sigma", overall(each),
                     "; ".join(f"{one['claim']}: {one['verdict']}, {one['why']}" for one in each))]
     means = {kind: np.mean(ours["best"][kind], axis=1) for kind in KINDS}
@@ -104,8 +104,8 @@ def judge(ours):
     above = truth > noise
     return claims, (
         f"Mean best PSNR with x* + noise: {truth[0]:.2f} dB at sigma {low:g}, {truth[-1]:.2f} dB at {high:g}; with "
-        f"noise alone {noise[0]:.2f} and {noise[-1]:.2f} dB. In the mean above noise at {above.sum()} of {len(above)} "
-        "values.")
+        f"noise alone {noise[0]:.2f} and {noise[-1]:.2f} dB. The mean is above that of noise alone at {above.sum()} of "
+        f"{len(above)} values of sigma.")
 
 
 def figure(ours):
@@ -125,7 +125,7 @@ def figure(ours):
 
 register(Experiment(
     id="F1", about="best PSNR of Deep Image Prior against the noise in its input, MRI 4x",
-    published="falls with sigma; x* + delta above noise (8 images)",
+    published="PSNR falls with sigma; x* + delta lies above noise alone (8 images)",
     profiles={"smoke": dict(images=["brain-070"], sigmas=[0.1, 1.0], size=32, coils=2, steps=20, progress=False),
               "laptop": dict(images=["brain-056", "brain-070", "brain-096"], sigmas=[0.03, 0.1, 0.3, 1.0, 3.0],
                              size=128, coils=8, steps=600),

@@ -51,7 +51,8 @@ def finals(ours):
 
 
 def judge(ours):
-    """One claim for each task: with N = 2 the last PSNR is above that of the better one of N = 1 and N = 4."""
+    """One claim for each task: with N = 2 the PSNR at the last step is above that of the better one of N = 1 and N = 4.
+    """
     table = finals(ours)
     won = [task for task, by_N in table.items() if max(by_N, key=by_N.get) == 2]
     claims = [highest(f"{task}: N = 2 ends highest", [row for row in ours["rows"] if row["task"] == task], arm(2),
@@ -77,8 +78,8 @@ def figure(ours):
 
 RUNS = Runs("F10", blocks, gather, arms.course)
 register(Experiment(
-    id="F10", about="(N, K) at a fixed number N K of Adam steps, four tasks",
-    published="N K = 4000: (2, 2000) best, against (1, 4000) and (4, 1000)",
+    id="F10", about="the last PSNR for several (N, K) with the same number N K of Adam steps, four tasks",
+    published="with N K = 4000, (2, 2000) is better than (1, 4000) and (4, 1000)",
     profiles=dict(smoke=dict(size=32, coils=2, steps=4, progress=False),
                   laptop=dict(size=128, steps=1500, images=3, seeds=3, file="F_runs.jsonl"),
                   paper=dict(images=3, steps=4000, seeds=3, profile="paper", record_every=10,

@@ -33,18 +33,18 @@ def gather(found):
 
 
 def judge(ours):
-    """Three claims, image by image and seed by seed. Vanilla DIP overfits before Self-Guided DIP, if both have one
-    learning rate; aSeqDIP with lam 0 overfits before lam 1; and lam 1 does not overfit before step `LAST`, 4000, of
-    which a run that ended or collapsed before it says nothing."""
+    """Three claims, image by image and seed by seed. Vanilla DIP overfits before Self-Guided DIP, if both have the
+    same learning rate; aSeqDIP with lam 0 overfits before lam 1; and lam 1 does not overfit before step `LAST`, 4000; a
+    run that ended or collapsed before that step says nothing about it."""
     rows = {arm: rows for arm in ARMS if (rows := rows_of(ours["rows"], arm))}
     one, zero = (rows.get(arm, []) for arm in PAIR)
     claims = [others_first(rows),
               by_signs("aSeqDIP with lam 0 overfits before aSeqDIP with lam 1", by_image(zero, one, later),
-                       f"lam 0 {onset_text(zero)}; lam 1 {onset_text(one)}"),
+                       f"onset with lam 0: {onset_text(zero)}; with lam 1: {onset_text(one)}"),
               by_signs(f"aSeqDIP with lam 1 does not overfit before step {LAST}",
-                       by_image(one, one, lambda row, _: lasts(row, LAST)), onset_text(one))]
+                       by_image(one, one, lambda row, _: lasts(row, LAST)), f"onset: {onset_text(one)}")]
     return claims, "Onset of overfitting of each run, mean peak, mean dB lost by the last step: " + "; ".join(
-        f"{arm} {onset_text(found)}, {mean(found, 'oracle'):.2f} dB, {fall(found):.2f} dB"
+        f"{arm}: {onset_text(found)}, {mean(found, 'oracle'):.2f} dB, {fall(found):.2f} dB"
         for arm, found in rows.items()) + "."
 
 
@@ -52,11 +52,11 @@ def others_first(rows):
     """The claim on the two other methods, of {arm: its rows}."""
     text, (first, second) = "Vanilla DIP overfits before Self-Guided DIP", (rows.get(arm, []) for arm in OTHERS)
     if not (first and second):
-        return claim(text, "not tested", f"run: {', '.join(rows)} alone")
+        return claim(text, "not tested", f"only these were run: {', '.join(rows)}")
     if (rate := first[0]["lr"]) != (other := second[0]["lr"]):
-        return claim(text, "not tested", f"learning rates differ: {rate:g} and {other:g}")
+        return claim(text, "not tested", f"the learning rates differ: {rate:g} and {other:g}")
     return by_signs(text, by_image(first, second, later),
-                    f"vanilla {onset_text(first)}; self-guided {onset_text(second)}")
+                    f"onset of vanilla: {onset_text(first)}; of self-guided: {onset_text(second)}")
 
 
 def profiles(name, task, images, last=LAST + 1000, **settings):

@@ -63,11 +63,11 @@ def judge(ours):
     won = [task for task, by_method in errors.items() if min(by_method, key=by_method.get) == "aseqdip"]
     ahead = sum(by_method["aseqdip"] < by_method["vanilla"] for by_method in errors.values())
     claims = [claim("aSeqDIP has smaller residuals in the boxes than vanilla DIP", "undecided",
-                    f"so on {ahead} of {len(errors)} tasks, but on one image of each")]
+                    f"true on {ahead} of {len(errors)} tasks, but there is only one image of each")]
     numbers = "; ".join(f"{task} " + ", ".join(f"{name} {value:.3f}" for name, value in by_method.items())
                         for task, by_method in errors.items())
-    return claims, (f"Of all that ran aSeqDIP has the least error in the box on {len(won)} of {len(errors)} tasks. "
-                     f"Root mean squared error there, in units of the data range: {numbers}.")
+    return claims, (f"Of all methods that were run aSeqDIP has the smallest error in the box on {len(won)} of "
+                     f"{len(errors)} tasks. Root mean squared error there, in units of the data range: {numbers}.")
 
 
 def figure(ours, pictures):
@@ -92,7 +92,7 @@ def figure(ours, pictures):
             axis.set_axis_off()
         bar = picture.colorbar(drawn, cax=lower.inset_axes((0.2, 0.6, 0.6, 0.12)), orientation="horizontal",
                                ticks=(0, 0.25))
-        bar.set_label("|error| in the frame,\nof the gray scale", fontsize=8)
+        bar.set_label("|error| in the frame,\nshare of the gray scale", fontsize=8)
     return picture
 
 

@@ -15,18 +15,18 @@ def judge(ours):
     the truth as input than with noise; disagree if it comes no later."""
     ratios = [found["ratio"] for found in ours["ratios"]["overfitting"]]
     bound = "at least " if any(found["is_bound"] for found in ours["ratios"]["overfitting"]) else ""
-    text = "With the truth as input overfitting takes some 25 times more steps"
+    text = "With the truth as input, overfitting takes some 25 times more steps"
     if None in ratios:
         why = f"With noise as input the noise was not half learned by step {ours['steps']}."
         return [claim(text, "undecided", why)], why
     claims = [claim(text, graded(min(ratios) >= ENOUGH, max(ratios) <= 1),
-                    f"{bound}{min(ratios):.0f} times; {len(ratios)} {'draw' if len(ratios) == 1 else 'draws'}")]
+                    f"{bound}{min(ratios):.0f} times as many; {len(ratios)} {'draw' if len(ratios) == 1 else 'draws'}")]
     steps = {kind: [run["overfitting"] for run in ours["inputs"][kind]] for kind in ("x", "noise")}
     later = np.mean([run["overfitting"] or ours["steps"] for runs in ours["by_distance"][:1] for run in runs])
     return claims, (
-        f"The noise is half learned at step {listed(steps['x'])} with the truth as input, at {listed(steps['noise'])} "
-        f"with noise: {bound}{min(ratios):.0f} times later. At distance {ours['distances'][0]:g} from the truth: "
-        f"{later:.0f}.")
+        f"The noise is half learned at step {listed(steps['x'])} with the truth as input and at step "
+        f"{listed(steps['noise'])} with noise as input: {bound}{min(ratios):.0f} times later. With an input at "
+        f"distance {ours['distances'][0]:g} from the truth it is half learned at step {later:.0f}.")
 
 
 def listed(steps):
@@ -37,8 +37,8 @@ def listed(steps):
 QUIET = dict(progress=False)
 
 register(Experiment(
-    id="F6", about="step at which a 1D network has learned half of the noise, for the inputs truth, y and noise",
-    published="truth as input takes some 25 times more iterations to overfit",
+    id="F6", about="the step at which a 1D network has learned half of the noise, with the truth, y or noise as input",
+    published="with the truth as input, overfitting takes some 25 times more iterations",
     profiles={name: sizes | (QUIET if name == "smoke" else {}) for name, sizes in overfitting.SIZES.items()},
     measure=overfitting.measure, judge=judge, figure=figures.overfitting,
     alt="Error to the truth against the gradient step for the inputs truth, y and noise, the same for inputs ever "

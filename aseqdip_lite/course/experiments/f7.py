@@ -13,13 +13,13 @@ def judge(ours):
     mean, lams = np.array(ours["mean"]), ours["lams"]
     best = int(mean.argmax())
     claims = [claim("A trained autoencoder serves as a reconstructor", "not tested",
-                    "the paper's is a U-Net that saw 3000 scans, ours has no skips and saw slices of one head; it "
-                    f"gains {mean[best] - np.mean(ours['start']):+.2f} dB on the zero-filled image")]
+                    "the paper's is a U-Net trained on 3000 scans, ours has no skips and was trained on slices of one "
+                    f"head; ours gains {mean[best] - np.mean(ours['start']):+.2f} dB over the zero-filled image")]
     curve = ", ".join(f"{lam:g}: {value:.2f}" for lam, value in zip(lams, mean, strict=True))
     return claims, (
-        f"Mean PSNR by lam_a ({curve} dB): our maximum lies at {lams[best]:g}, {mean[best]:.2f} dB; zero-filled "
-        f"{np.mean(ours['start']):.2f} dB, and the bottleneck lets {np.mean(ours['ceiling']):.2f} dB of the truth "
-        f"through. The autoencoder was trained on other slices of the same head.")
+        f"Mean PSNR by lam_a ({curve} dB): our maximum is {mean[best]:.2f} dB, at {lams[best]:g}; the zero-filled "
+        f"image has {np.mean(ours['start']):.2f} dB, and the truth passed through the bottleneck has "
+        f"{np.mean(ours['ceiling']):.2f} dB. The autoencoder was trained on other slices of the same head.")
 
 
 register(Experiment(

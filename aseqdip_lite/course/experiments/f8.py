@@ -29,18 +29,18 @@ def judge(ours):
     peaks = {arm: mean(rows_of(rows, arm), "oracle") for arm in arms}
     ours = rows_of(rows, "aseqdip")
     claims = [highest("aSeqDIP peaks highest", rows, "aseqdip", "oracle", "denoising"),
-              compared(f"It falls very little (shown: {LITTLE} dB minus what it loses)",
+              compared(f"From its peak it falls very little (shown: {LITTLE} dB minus the fall)",
                        by_image(ours, ours, lambda row, _: LITTLE - fall([row])), "denoising", networks=1),
               claim("Its overfitting starts earlier than in MRI", "not tested",
-                    f"{onset_text(ours)} here; MRI was not run")]
-    return claims, "Mean peak, mean dB lost by the last step, onset of each run: " + "; ".join(
+                    f"its onset here: {onset_text(ours)}; MRI was not run")]
+    return claims, "Mean peak in dB, mean dB lost by the last step, onset of each run: " + "; ".join(
         f"{arm} {peaks[arm]:.2f}, {fall(rows_of(rows, arm)):.2f}, {onset_text(rows_of(rows, arm))}"
         for arm in sorted(arms, key=peaks.get, reverse=True)) + "."
 
 
 register(Experiment(
     id="F8", about="PSNR curves of the DIP family, denoising sigma 25",
-    published="aSeqDIP highest; its overfitting starts earlier than in MRI but falls very little",
+    published="aSeqDIP is highest; its overfitting starts earlier than in MRI, but its PSNR falls very little",
     profiles=dict(smoke=dict(images=("astronaut",), size=40, sigma=25.0, steps=3, progress=False),
                   laptop=dict(images=("astronaut", "coffee"), size=96, sigma=25.0, steps=2000),
                   paper=dict(images=("astronaut", "coffee", "retina"), size=512, sigma=25.0, steps=4000, seeds=3)),

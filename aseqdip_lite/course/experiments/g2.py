@@ -14,7 +14,7 @@ def judge(ours):
               for run in ours["runs"]]
     ordered = [low < mid <= high for low, mid, high in orders]
     claims = [claim("Low bands are learned first", graded(all(ordered), all(low > high for low, _, high in orders)),
-                    f"in this order at {sum(ordered)} of {len(orders)} noise levels")]
+                    f"low, mid, high is the order at {sum(ordered)} of {len(orders)} noise levels")]
     parts = [f"at {run['snr']:g} dB {', '.join(listed(run, band) for band in bands.BANDS)}" for run in ours["runs"]]
     return claims, (f"First step with a relative error of at most {bands.LEARNED:g}, and the step of the least error: "
                      f"{'; '.join(parts)}.")
@@ -28,7 +28,7 @@ def listed(run, band):
 
 register(Experiment(
     id="G2", about="error by frequency band during Deep Image Prior, MRI 4x",
-    published="low bands first",
+    published="low bands are learned first",
     profiles=bands.SIZES, measure=bands.measure, judge=judge, figure=bands.figure,
     alt="Three ring masks of k-space, and the relative error of the low, mid and high band against the Adam step at "
         "two noise levels, with the PSNR"))

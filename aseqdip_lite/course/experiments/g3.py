@@ -20,14 +20,16 @@ def judge(ours):
 
     free = next(run for run in ours["runs"] if run["alpha"] == 0)
     best = max((run for run in ours["runs"] if run["alpha"] > 0), key=peak)
-    falls, lost = fall(free) >= FALL, f"lost by the last step: {fall(free):.2f} and {fall(best):.2f} dB"
-    claims = [compared("With the term the image is better", dict(one=[peak(best) - peak(free)]), "mri", fewest=1),
-              claim("and stays so", graded(falls and fall(best) < fall(free), falls),
-                    lost + ("" if falls else "; the run is too short for a fall without the term"))]
+    falls = fall(free) >= FALL
+    lost = f"lost by the last step: {fall(free):.2f} dB without the term, {fall(best):.2f} dB with it"
+    claims = [compared("With the denoising term the image is better", dict(one=[peak(best) - peak(free)]), "mri",
+                       fewest=1),
+              claim("With the denoising term it stays better", graded(falls and fall(best) < fall(free), falls),
+                    lost + ("" if falls else "; the run is too short to fall without the term"))]
     return claims, (
         f"Best PSNR of the moving average: {peak(free):.2f} dB with alpha 0, {peak(best):.2f} dB with alpha "
-        f"{best['alpha']:g}; lost by the last step: {fall(free):.2f} and {fall(best):.2f} dB. Zero-filled "
-        f"{ours['start']:.2f} dB.")
+        f"{best['alpha']:g}; by the last step they lose {fall(free):.2f} and {fall(best):.2f} dB. The "
+        f"zero-filled image has {ours['start']:.2f} dB.")
 
 
 register(Experiment(

@@ -6,16 +6,16 @@ from .verdicts import claim, graded
 
 
 def judge(ours):
-    """A demonstration on one image. Agree if the input's PSNR ends above its start by 10 dB; disagree if it ends no
-    higher than it starts."""
+    """A demonstration on one image. Agree if the input's PSNR ends at least 10 dB above its start; disagree if it ends
+    no higher than it starts."""
     start, end = ours["snapshots"][0]["psnr"], ours["input"][-1]
     best = max(ours["input"])
     gained = end - start
     claims = [claim("The input turns from noise into an image", graded(gained >= 10, gained <= 0),
-                    f"its PSNR gains {gained:.1f} dB")]
+                    f"its PSNR rises by {gained:.1f} dB")]
     return claims, (
-        f"PSNR of the input: {start:.1f} dB as uniform noise, at best {best:.1f} dB, {end:.1f} dB at the last step; of "
-        f"the moving average {ours['average'][-1]:.1f} dB.")
+        f"PSNR of the input: {start:.1f} dB as uniform noise, {best:.1f} dB at best, {end:.1f} dB at the last step. "
+        f"The moving average ends at {ours['average'][-1]:.1f} dB.")
 
 
 register(Experiment(

@@ -78,8 +78,8 @@ def slower(run, other):
 
 
 def judge(ours):
-    """Two claims on lam 1 against lam 0 at one learning rate: lam 1 needs more steps to reach each share of the noise,
-    on each image and with each seed; and its best PSNR is above that of lam 0."""
+    """Two claims on lam 1 against lam 0 at the same learning rate: lam 1 needs more steps to reach each share of the
+    noise, on each image and with each seed; and its best PSNR is above that of lam 0."""
     runs, words, means = ours["runs"], [], {}
     for arm in ARMS:
         speed, way = against(runs, arm, "step"), against(runs, arm, "rest")
@@ -91,14 +91,14 @@ def judge(ours):
     zero, one = ([run for run in runs if run["arm"] == f"lam {lam}"] for lam in (0, 1))
     pace = against(runs, "lam 0", "step")
     claims = [by_signs("The term delays the fitting of noise", by_image(one, zero, slower), "lam 0 needs " + (
-                  f"{statistics.fmean(pace):.2f} times the steps of lam 1" if pace else "more steps than it made")),
-              compared("and image quality is enhanced: the best image is better", by_image(
+                  f"{statistics.fmean(pace):.2f} times the steps of lam 1" if pace else "more steps than it took")),
+              compared("The term enhances image quality: the best image is better", by_image(
                   one, zero, lambda run, other: run["best"] - other["best"]), "denoising")]
     gap = statistics.fmean(run["freedom_gap"] for run in runs)
     levels = ", ".join(f"{level:g}" for level in LEVELS)
-    return claims, (f"Where shares of {levels} of the noise have been fitted, against lam 1 on the same picture: "
-                     f"{'; '.join(words)}. Share of the noise and degrees of freedom per pixel, probed without the "
-                     f"truth, differ by {gap:.3f} in the median.")
+    return claims, (f"When shares of {levels} of the noise have been fitted, compared with lam 1 on the same picture: "
+                     f"{'; '.join(words)}. The share of the noise and the degrees of freedom per pixel, which are "
+                     f"probed without the truth, differ by {gap:.3f} in the median.")
 
 
 def figure(ours):
@@ -116,17 +116,17 @@ def figure(ours):
         left.plot(run["path"]["share"], run["path"]["rest"], **style)
         psnr = path.psnr(np.array(run["path"]["share"]), np.array(run["path"]["rest"]), noise)
         right.plot(run["path"]["step"], psnr, **style)
-    left.set(xlabel="share of the noise that is fitted", ylabel="rms of what is missing of the picture",
-             ylim=(0.02, 0.12), title=f"{runs[0]['image']}: the way")
-    right.set(xlabel="Adam step", ylabel="PSNR (dB)", title="and the time it takes")
+    left.set(xlabel="share of the noise that is fitted", ylabel="rms of the missing part of the picture",
+             ylim=(0.02, 0.12), title=f"{runs[0]['image']}: the path of each run")
+    right.set(xlabel="Adam step", ylabel="PSNR (dB)", title="the same runs against time")
     right.grid(alpha=0.3)
     right.legend(fontsize=8)
     return picture
 
 
 register(Experiment(
-    id="L1", about="what lam changes along a run, denoising sigma 25: the speed or the way",
-    published="section 3: the autoencoding term delays the fitting of noise, and image quality is enhanced, too",
+    id="L1", about="what lam changes in a run, denoising sigma 25: how fast it goes or which path it takes",
+    published="section 3: the autoencoding term delays the fitting of noise and also enhances image quality",
     profiles=dict(smoke=dict(images=("coffee",), size=32, sigma=25.0, steps=6, progress=False),
                   laptop=dict(images=("astronaut", "coffee", "retina"), size=64, sigma=25.0, steps=1500),
                   paper=dict(images=("astronaut", "coffee", "retina"), size=256, sigma=25.0, steps=4000, seeds=3)),

@@ -64,8 +64,9 @@ def compared(text, gaps, task, networks=2, fewest=IMAGES):
 def judged(text, found, level, fewest=IMAGES):
     """`compared` of a `statistics.difference` and its noise floor."""
     mean, values = found["mean"], found["values"]
-    doubts = [f"fewer than {fewest} images"] * (len(values) < fewest) + ["within it"] * (abs(mean) <= level) + [
-        "the images differ in sign"] * (min(values) * max(values) <= 0)
+    doubts = [f"fewer than {fewest} images"] * (len(values) < fewest)
+    doubts += ["the difference is within the noise floor"] * (abs(mean) <= level)
+    doubts += ["the images differ in sign"] * (min(values) * max(values) <= 0)
     verdict = "undecided" if doubts else graded(mean > 0, mean < 0)
     images = "one image" if len(values) == 1 else f"{len(values)} images"
     why = [f"{cell(found | dict(floor=None))} dB, {images}", f"noise floor {level:.2f} dB", *doubts]
@@ -80,5 +81,5 @@ def by_signs(text, signs, words):
     found = {sign for seeds in signs.values() for sign in seeds}
     enough = len(signs) >= IMAGES and min(map(len, signs.values())) >= SEEDS
     few = "" if enough else f"; fewer than {IMAGES} images with {SEEDS} seeds"
-    unknown = "; not every run can tell" if 0 in found else ""
+    unknown = "; some runs cannot tell" if 0 in found else ""
     return claim(text, graded(enough and found == {1}, enough and found == {-1}), f"{words}{few}{unknown}")

@@ -133,8 +133,8 @@ def law(task, found):
     words = ", ".join(f"{name} {part['share']:.2f} (" + "; ".join(f"{value:.2f}" for value in part["images"]) + ")"
                       for name, part in said.items())
     bound = "unknown" if found["ceiling"] is None else f"{found['ceiling']:.2f}"
-    return claim(text, word, f"share of the variance within images, predicted on the image left out (each image): "
-                 f"{words}; what seeds leave to explain: {bound}")
+    return claim(text, word, f"share of the variance within images that is predicted on the image left out (each "
+                 f"image): {words}; the most that the noise of the seeds leaves to predict: {bound}")
 
 
 def collapse(task, found):
@@ -145,7 +145,7 @@ def collapse(task, found):
         return claim(text, "not tested", "too few images, seeds or settings")
     word = graded(all(gap["mean"] + gap["floor"] <= ALIKE for *_, gap in lines),
                   any(gap["mean"] - gap["floor"] > ALIKE for *_, gap in lines))
-    return claim(text, word, "the farthest two of each product, higher first: " + "; ".join(
+    return claim(text, word, "the two settings of each product that are farthest apart, higher first: " + "; ".join(
         f"{value:g}: N {high[0]} lam {high[1]:g} over N {low[0]} lam {low[1]:g} by {gap['mean']:.2f}, noise floor "
         f"{gap['floor']:.2f} dB" for value, high, low, gap in lines))
 
@@ -155,17 +155,19 @@ def judge(ours):
     factor with six levels predicts, on the image that is left out, `SHARE`, 0.75, of the variance of the peak within
     images, at least `LEAD`, 0.2, more than N alone and than 1 + lam alone with as many free parameters, and more than
     both on each image (agree); or it predicts less than `HALF`, 0.5, or no more than one of the others (disagree).
-    Second: for every product, the two settings that are farthest apart differ by at most `ALIKE`, 0.5 dB, noise floor
-    included (agree); or those of one product differ by more, noise floor subtracted (disagree)."""
+    Second: for every product, the two settings that are farthest apart differ by at most `ALIKE`, 0.5 dB, with the
+    noise floor added (agree); or those of some product differ by more even with the noise floor subtracted
+    (disagree)."""
     claims = [make(task, found) for task, found in ours["tasks"].items() for make in (law, collapse)]
-    words = [f"{task}: per doubling of N {found['slopes']['N']:+.2f} dB, of 1 + lam "
-             f"{found['slopes']['1 + lam']:+.2f} dB; of the runs {100 * np.mean(found['late']):.0f} % peak in the last "
-             f"tenth of the budget, {100 * np.mean(found['lost']):.0f} % have begun to overfit"
+    words = [f"{task}: {found['slopes']['N']:+.2f} dB per doubling of N, {found['slopes']['1 + lam']:+.2f} dB per "
+             f"doubling of 1 + lam; {100 * np.mean(found['late']):.0f} % of the runs peak in the last tenth of the "
+             f"budget, and {100 * np.mean(found['lost']):.0f} % have begun to overfit"
              for task, found in ours["tasks"].items() if found["slopes"]]
     grid = "; ".join(f"{task} " + ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
                      for task, numbers in ours["grid"].items())
     return claims, " ".join([f"{ours['runs']} runs, {ours['steps']} Adam steps.", *(f"{each}." for each in words),
-                             f"The stored grid, which suggested the law: rank correlation of the mean peak, {grid}."])
+                             "The stored grid, which suggested the law: rank correlation of the mean peak with each "
+                             f"number, {grid}."])
 
 
 def figure(ours):
@@ -191,7 +193,7 @@ def figure(ours):
 
 register(Experiment(
     id="W1", about="why aSeqDIP works, 1: whether lam and N act through N (1 + lam)",
-    published="lam and N are two settings that are searched apart (section 4); nothing on how they act together",
+    published="lam and N are two settings that are searched separately (section 4); nothing on how they act together",
     profiles=dict(smoke=dict(images=2, seeds=2, size=32, steps=2, pairs=4, tasks=("denoising",), progress=False),
                   laptop=dict(images=4, seeds=3, size=64, steps=500, file="W_runs.jsonl"),
                   paper=dict(images=4, seeds=5, size=128, steps=2000, file="W_runs_paper.jsonl")),

@@ -103,28 +103,30 @@ def judge(ours):
     """Written on 2026-11-30, before the runs; the claims are ours, on lam 0 with rho 0.25, for each task. By the rule
     on differences, this arm peaks above undamped lam 0, above a fixed input at a fifth of the rate (so slowness alone
     does not explain it), and above the better of two averages of the undamped outputs (so averaging alone does not
-    explain it). Its peak equals that of lam 1 within `ALIKE`, 0.5 dB, noise floor included (agree), or differs by more,
-    noise floor subtracted (disagree). By the same rule rho 0.5 peaks as lam 1 does, which follows from N (1 + lam) /
-    rho in `theory.friction`. Lam 1 overfits before this arm, by the rule on orders, over all images and seeds. Added on
-    the same day, after the runs: a claim that an arm peaks lower is undecided if at least half of its runs peak in the
-    last tenth of their steps, because more steps might have raised them."""
+    explain it). Its peak equals that of lam 1 within `ALIKE`, 0.5 dB, with the noise floor added (agree), or differs by
+    more even with the noise floor subtracted (disagree). By the same rule rho 0.5 peaks as high as lam 1, which follows
+    from N (1 + lam) / rho in `theory.friction`. By the rule on orders, over all images and seeds, lam 1 overfits before
+    this arm. Added on the same day, after the runs: a claim that an arm peaks lower is undecided if at least half of
+    that arm's runs peak in the last tenth of their steps, because more steps might have raised them."""
     claims, words = [], []
     for task in dict.fromkeys(row["task"] for row in ours["rows"]):
         rows = [row for row in ours["rows"] if row["task"] == task]
         onsets = by_image(*([row for row in rows if row["arm"] == arm] for arm in (DAMPED, "lam 1")), sooner)
         counted = [sign for seeds in onsets.values() for sign in seeds]
         claims += [lower(f"{task}: without the term, damping raises the peak", rows, "lam 0", task),
-                   alike(f"{task}: damping alone reaches the peak of lam 1", difference(gaps(rows, DAMPED, "lam 1"))),
-                   alike(f"{task}: rho 0.5 does what lam 1 does (N (1 + lam) / rho)",
+                   alike(f"{task}: damping alone reaches the same peak as lam 1",
+                         difference(gaps(rows, DAMPED, "lam 1"))),
+                   alike(f"{task}: rho 0.5 reaches the same peak as lam 1, as N (1 + lam) / rho predicts",
                          difference(gaps(rows, "lam 0, rho 0.5", "lam 1"))),
-                   lower(f"{task}: and not because it is slow: a fixed input at a fifth of the rate peaks lower",
-                         rows, "fixed input, lr / 5", task),
-                   lower(f"{task}: nor because it averages: the averaged outputs of the undamped run peak lower",
-                         rows, "lam 0", task, averaged),
-                   by_signs(f"{task}: lam 1 begins to overfit before it", onsets,
-                            f"before it in {counted.count(1)} runs, after it in {counted.count(-1)}, not to be told in "
-                            f"{counted.count(0)}")]
-        words.append(f"{task}, mean peak in dB, its step, the rise, runs that peak in the last tenth of their steps: "
+                   lower(f"{task}: slowness alone does not explain the peak: a fixed input at a fifth of the rate "
+                         "peaks lower", rows, "fixed input, lr / 5", task),
+                   lower(f"{task}: averaging alone does not explain the peak: the averaged outputs of the undamped "
+                         "run peak lower", rows, "lam 0", task, averaged),
+                   by_signs(f"{task}: lam 1 begins to overfit before the damped run", onsets,
+                            f"before it in {counted.count(1)}, after it in {counted.count(-1)}, unknown in "
+                            f"{counted.count(0)} runs")]
+        words.append(f"{task}: mean peak in dB, its step, the step of the rise, share of runs that peak in the last "
+                     "tenth of their steps: "
                      + "; ".join(f"{arm} {peak:.2f}, {at:.0f}, {rise:.0f}, {100 * late(rows, arm):.0f} %"
                                  for arm, (peak, at, rise) in means(rows).items()))
     return claims, f"{len(ours['rows'])} runs, {ours['steps']} Adam steps. {'. '.join(words)}."
