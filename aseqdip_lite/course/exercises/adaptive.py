@@ -25,13 +25,14 @@ def way(z, x, y):
     a, r = split(z - x, y - x)
     return {
         None: (a, r),
-        "that is the share of the noise that is not fitted: project z - x on n = y - x, not y - z": split(y - z, y - x),
+        "your answer is the share of the noise that is not fitted: project z - x on n = y - x, not y - z":
+            split(y - z, y - x),
         "the share is the a for which z - x - a n is orthogonal to n: a ratio of norms also includes the rest":
             [(float((z - x).norm() / (y - x).norm()), rest) for rest in (r, 0.0)],
-        "that is the rms of all of z - x: subtract a n first": (a, rms(z - x)),
-        "that is the norm; the root mean square first divides the sum of squares by the number of values":
+        "your answer is the rms of all of z - x: subtract a n first": (a, rms(z - x)),
+        "your answer is the norm; the root mean square first divides the sum of squares by the number of values":
             (a, r * math.sqrt(z.numel())),
-        "that is the mean square: the root is missing": (a, r**2),
+        "your answer is the mean square: the root is missing": (a, r**2),
     }
 
 
@@ -44,11 +45,12 @@ def risk(risk, m, sigma):
     """
     return {
         None: risk / m - sigma**2,
-        "that is the mean risk: the noise of y is still in it, and even the truth has a risk": risk / m,
-        "that is the squared error of all held-out values together: a mean is asked for": risk - m * sigma**2,
+        "your answer is the mean risk: the noise of y is still in it, and even the truth has a risk": risk / m,
+        "your answer is the squared error of all held-out values together: a mean is asked for": risk - m * sigma**2,
         "risk is a sum over m values: divide it by m": risk - sigma**2,
         "the noise makes the risk larger than the error, so it has to be subtracted": risk / m + sigma**2,
-        "squares add up, deviations do not: the noise brings sigma^2": risk / m - sigma,
+        "you subtracted a deviation from a square: what the noise adds to a mean of squares is sigma^2":
+            risk / m - sigma,
     }
 
 
@@ -62,14 +64,16 @@ def paired(gap, m, sigma):
     root = math.sqrt(m)
     return {
         None: 2 * sigma * gap / root,
-        "nearly: (e_1 - n)^2 - (e_2 - n)^2 has the mixed term 2 n (e_1 - e_2)": sigma * gap / root,
-        "that is for two separate sets of pixels: both images are compared with the same noise, so n^2 cancels":
+        "you are close: (e_1 - n)^2 - (e_2 - n)^2 has the mixed term 2 n (e_1 - e_2)": sigma * gap / root,
+        "your answer is for two separate sets of pixels: both images are compared with the same noise, so n^2 cancels":
             2 * sigma**2 / root,
-        "that is the deviation of one risk due to n^2; in the difference of two over the same pixels n^2 cancels":
+        "your answer is the deviation of one risk due to n^2; in the difference of two over the same pixels n^2 "
+        "cancels":
             math.sqrt(2) * sigma**2 / root,
         "the variances of m terms add up: the deviation of their mean falls like 1 / sqrt(m), not 1 / m":
             2 * sigma * gap / m,
-        "that is for a single value; the mean of m independent ones is sqrt(m) times as precise": 2 * sigma * gap,
+        "your answer is for a single value; the mean of m independent ones is sqrt(m) times as precise":
+            2 * sigma * gap,
     }
 
 
@@ -82,10 +86,11 @@ def average(w, s):
     """
     return {
         None: s * math.sqrt((1 - w) / (1 + w)),
-        "that is the factor for the variance: for the rms take its root": s * (1 - w) / (1 + w),
+        "your answer is the factor for the variance: for the rms take its root": s * (1 - w) / (1 + w),
         "1 / (1 - w) is how far back the average reaches; but its weights are not equal: sum their squares":
             s * math.sqrt(1 - w),
-        "that is the share of the newest output alone; the average also contains the ones before it": s * (1 - w),
+        "your answer is the share of the newest output alone; the average also contains the ones before it":
+            s * (1 - w),
         "the mean of the outputs remains, but their independent errors average out": s,
     }
 
@@ -101,11 +106,11 @@ def average_of_newest(w, s):
     """
     return {
         None: s * math.sqrt(w / (2 - w)),
-        "that is the factor for the variance: for the rms take its root": s * w / (2 - w),
+        "your answer is the factor for the variance: for the rms take its root": s * w / (2 - w),
         "1 / w is how far back the average reaches; but its weights are not equal: sum their squares":
             s * math.sqrt(w),
-        "that is the share of the newest output alone; the average also contains the ones before it": s * w,
-        "that is the lesson's own convention: here w is the weight of the newest output, not of the average":
+        "your answer is the share of the newest output alone; the average also contains the ones before it": s * w,
+        "your answer is the lesson's own convention: here w is the weight of the newest output, not of the average":
             s * math.sqrt((1 - w) / (1 + w)),
         "the mean of the outputs remains, but their independent errors average out": s,
     }

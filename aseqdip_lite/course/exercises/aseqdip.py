@@ -64,7 +64,7 @@ def loss(x, z, A, y, lam):
             [(r * r).sum() + lam * (gap * gap).sum(), (r * r.conj()).sum() + lam * (gap * gap.conj()).sum()],
         "sums, not means: y has more entries than x here, so means would change the balance that lam sets":
             r.abs().square().mean() + lam * gap.abs().square().mean(),
-        "the norms are squared": r.norm() + lam * gap.norm(),
+        "the norms must be squared: you added ||r|| where the loss has ||r||^2": r.norm() + lam * gap.norm(),
         "the second term is weighted by lam": [data, data + ae],
         "lam belongs to the second term, not to the first": lam * data + ae,
         "the imaginary part counts too: |r|^2 = (Re r)^2 + (Im r)^2":
@@ -83,11 +83,11 @@ def input_of_step(step, N):
     return {
         None: (step - 1) // N,
         "one step early: z_1 is made after step N, so step N itself still sees z_0": step // N,
-        "that is the number of the stage; stage k has the input z_{k-1}": (step - 1) // N + 1,
-        "that is the place of the step within its stage: count the whole stages before it instead":
+        "your answer is the number of the stage; stage k has the input z_{k-1}": (step - 1) // N + 1,
+        "your answer is the place of the step within its stage: count the whole stages before it instead":
             [(step - 1) % N, step % N],
         "round down: between two swaps the input does not change": (step - 1) / N,
-        "that is right only for N = 1: the input changes once in N steps": step - 1,
+        "your answer is right only for N = 1: the input changes once in N steps": step - 1,
     }
 
 
@@ -100,7 +100,7 @@ def exact_stages(z0, y, lam, k):
     factor, gap = lam / (1 + lam), z0 - y
     return {
         None: y + factor**k * gap,
-        "that is z_1: the next stage starts from it, so the factor appears once per stage": y + factor * gap,
+        "your answer is z_1: the next stage starts from it, so the factor appears once per stage": y + factor * gap,
         "one stage too many or too few: z_0 is given, and z_1 comes after one stage":
             [y + factor ** (k + 1) * gap, y + factor ** (k - 1) * gap],
         "the weights are swapped: a large lam keeps x near z": y + (1 / (1 + lam)) ** k * gap,
@@ -152,15 +152,15 @@ def later(less, more):
         None: right,
         "None cannot be compared with a number: decide first what a run without an onset means":
             lambda: "later" if more > less else "earlier",
-        "the other way round: is the onset of `more` later than that of `less`?":
+        "your answer is the other way round: is the onset of `more` later than that of `less`?":
             {"later": "earlier", "earlier": "later"}.get(right, right),
         "None is not step 0: the run had not begun to overfit at its end, so its onset is later than any seen":
             compared(0),
-        "one run overfits and the other has not begun: that is decided, the unseen onset is the later one":
+        "one run overfits and the other has not begun: this pair is decided, because the unseen onset is the later one":
             "undecided" if None in (less, more) else right,
-        "neither has begun: the data do not say which of the two will be the later":
+        "neither run has begun to overfit: the data do not say which of the two would be later":
             ["later" if more is None else right, "earlier" if less is None else right],
-        "the same step: undecided":
+        "both runs begin to overfit at the same step: neither of them is later":
             [right if None in (less, more) else compared(0, tie) for tie in ("later", "earlier")],
     }
 
@@ -185,9 +185,9 @@ def loss_mu(x, z, A, y, mu):
             [mu * (r * r).sum() + (gap * gap).sum(), mu * (r * r.conj()).sum() + (gap * gap.conj()).sum()],
         "sums, not means: y has more entries than x here, so means would change the balance that mu sets":
             mu * r.abs().square().mean() + gap.abs().square().mean(),
-        "the norms are squared": mu * r.norm() + gap.norm(),
-        "the data term has the weight mu, the second has none": [data, data + ae],
-        "that is the lesson's own convention: here mu belongs to the data term": data + mu * ae,
+        "the norms must be squared: you added ||r|| where the loss has ||r||^2": mu * r.norm() + gap.norm(),
+        "the weights are wrong: mu multiplies the data term, and the second term appears as it is": [data, data + ae],
+        "your answer is the lesson's own convention: here mu belongs to the data term": data + mu * ae,
         "1 / mu is the weight of the second term of a different loss: here mu multiplies the first": data + ae / mu,
         "the imaginary part counts too: |r|^2 = (Re r)^2 + (Im r)^2":
             mu * r.real.square().sum() + gap.real.square().sum(),
@@ -208,7 +208,7 @@ def exact_stages_mu(z0, y, mu, k):
     factor, gap = 1 / (1 + mu), z0 - y
     return {
         None: y + factor**k * gap,
-        "that is z_1: the next stage starts from it, so the factor appears once per stage": y + factor * gap,
+        "your answer is z_1: the next stage starts from it, so the factor appears once per stage": y + factor * gap,
         "one stage too many or too few: z_0 is given, and z_1 comes after one stage":
             [y + factor ** (k + 1) * gap, y + factor ** (k - 1) * gap],
         "the weights are swapped: a large mu pulls x to y": y + (mu / (1 + mu)) ** k * gap,

@@ -41,7 +41,7 @@ def sizes(H, W, channels, side):
     codes = [channels * grid, channels * n / side, grid, channels]
     return {
         None: (2 * n, channels * grid),
-        "the other way round: first the image, then the code": (channels * grid, 2 * n),
+        "your answer is the other way round: first the image, then the code": (channels * grid, 2 * n),
         "a complex pixel has two real numbers, and the network has a channel for each": [(n, code) for code in codes],
         f"both sides are divided by {side}, so the number of pixels is divided by {side**2}":
             (2 * n, channels * n / side),
@@ -81,15 +81,15 @@ def gradient(z, g, Jt, A, At, y, lam):
     right = data + back - gap
     return {
         None: right,
-        "a factor 2: the terms are squared norms without 1/2 in front": right / 2,
-        "the sign: that is the direction of descent, and the gradient points the other way": -right,
+        "your answer is wrong by a factor 2: the terms are squared norms without 1/2 in front": right / 2,
+        "the sign is wrong: that is the direction of descent, and the gradient points the other way": -right,
         "z occurs twice in the second term, in g(z) and in -z: the derivative of -z is missing": data + back,
         "z occurs twice in the second term: you differentiated -z, but g(z) also depends on z": data - gap,
-        "the derivative of g(z) - z is J - I, with a minus": data + back + gap,
-        "that is only the data term": data,
+        "one sign is wrong: the derivative of g(z) - z is J - I": data + back + gap,
+        "your answer is the gradient of the data term alone: the second term also depends on z": data,
         "the gradient of the data term in x = g(z) must go back through g: apply Jt to it":
             [residual + back - gap, residual + gap],
-        "the second term has the weight lam": data + (back - gap) / lam,
+        "lam is missing: it multiplies the whole gradient of the second term": data + (back - gap) / lam,
     }
 
 
@@ -110,10 +110,10 @@ def spin(g, x, shifts):
 
     return {
         None: mean(1, -1),
-        "the other way round: roll by (i, j) before g, and by (-i, -j) after it": mean(-1, 1),
+        "your answer is the other way round: roll by (i, j) before g, and by (-i, -j) after it": mean(-1, 1),
         "the outputs are shifted against each other: roll each one back before you average": [mean(1, 0), mean(-1, 0)],
         "you rolled twice in the same direction: roll back by (-i, -j)": [mean(1, 1), mean(-1, -1)],
-        "that is the sum: divide by the number of shifts": len(shifts) * mean(1, -1),
+        "your answer is the sum: divide by the number of shifts": len(shifts) * mean(1, -1),
         "average the outputs, not the inputs: g is not linear":
             g(sum(x.roll(s, dims=(2, 3)) for s in shifts) / len(shifts)),
         "rolling there and back before g changes nothing: g belongs between the two": g(x),
@@ -128,4 +128,4 @@ def spin(g, x, shifts):
 def count_quarter(H, W):
     """A function (H, W) -> (real numbers of a complex H x W image, numbers of its code: 16 channels at a quarter)."""
     return sizes(H, W, 16, 4) | {
-        "that is the lesson's own network, with 24 channels at an eighth": sizes(H, W, 24, 8)[None]}
+        "your answer is the lesson's own network, with 24 channels at an eighth": sizes(H, W, 24, 8)[None]}

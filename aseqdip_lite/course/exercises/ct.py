@@ -22,7 +22,7 @@ def photons(i0, hu, mm):
             i0 * math.exp(-MU_WATER * hu / 1000 * mm),
         "1 + HU / 1000 is relative to water: multiply it by the attenuation of water, MU_WATER per mm":
             i0 * math.exp(-relative * mm),
-        "that is the line integral, which is left after the logarithm: the detector counts I0 exp(-integral)": p,
+        "your answer is the line integral, which is left after the logarithm: the detector counts I0 exp(-integral)": p,
         "more photons come out than went in: the exponent is negative": i0 * math.exp(p),
         "each layer takes a share of what is left, not of I0: that makes an exponential, not a straight line":
             i0 * (1 - p),
@@ -57,12 +57,13 @@ def backproject(y, angles, size):
     right = smear(y, angles, size)
     return {
         None: right,
-        "a mean over views: the adjoint of giving an image to every view is a sum": right / len(angles),
+        "you took a mean over the views: `project` gives the image to every view, and the adjoint of that is a sum":
+            right / len(angles),
         "pi / views belongs to filtered back-projection: the adjoint has no number in front":
             math.pi / len(angles) * right,
-        "filtered: the ramp is a step towards the inverse, the adjoint is no inverse":
+        "you filtered the views: the ramp is a step towards the inverse, but the adjoint is no inverse":
             smear(ramp_filter(y), angles, size),
-        "upside down: row 0 is the top of the image, so Y falls from row to row": right.flip(0),
+        "your image is upside down: row 0 is the top of the image, so Y falls from row to row": right.flip(0),
         "the shares are exchanged: `project` gave 1 - w to the left bin and w to the next one":
             smear(y, angles, size, lambda w: w, lambda w: 1 - w),
         "one bin per pixel: `project` gave shares to two bins, so read both, times the same shares":
@@ -78,7 +79,8 @@ def lam(lam, norm):
     return {
         None: lam * norm**2,
         "the data term is squared: a factor norm in A and y is a factor norm^2 in it": lam * norm,
-        "upside down: with R alone the data term is larger, so lam must be larger as well": [lam / norm**2, lam / norm],
+        "your answer is upside down: with R alone the data term is larger, so lam must be larger as well":
+            [lam / norm**2, lam / norm],
         "the data term grows with R, the autoencoding term does not: lam has to follow": lam,
     }
 
@@ -101,18 +103,18 @@ def ramp(y):
     h = kernel(n)
     return {
         None: y @ h,
-        "the sign: the centre is positive, its neighbours are negative": y @ -h,
-        "2 pi too large: |sigma| counts cycles per bin, not radians": 2 * math.pi * y @ h,
-        "a factor 2: the integral of |sigma| from -1/2 to 1/2 is 1/4, so that is h(0)": [2 * y @ h, y @ h / 2],
+        "the sign is wrong: the centre is positive, its neighbours are negative": y @ -h,
+        "your answer is 2 pi times too large: |sigma| counts cycles per bin, not radians": 2 * math.pi * y @ h,
+        "your answer is wrong by a factor 2: h(0) is the integral of |sigma| from -1/2 to 1/2": [2 * y @ h, y @ h / 2],
         "h(0) is missing: at n = 0 the integral of |sigma| from -1/2 to 1/2 is 1/4": y @ kernel(n, centre=0.0),
         "for even n the integral is 0: cos(pi n) - 1 vanishes there": y @ kernel(n, even=1.0),
-        "one side only: h(-n) = h(n), each bin has neighbours to its left and to its right":
+        "your kernel has one side only: h(-n) = h(n), because each bin has neighbours to its left and to its right":
             [y @ h.tril(), y @ h.triu()],
-        "wrapped around: bins at one end receive values from the other end; zero-pad to 2 D before an FFT":
+        "your answer wraps around: bins at one end receive values from the other end; zero-pad to 2 D before an FFT":
             y @ kernel(torch.minimum(n.abs(), D - n.abs())),
         "|sigma| sampled in frequency: its kernel repeats with the FFT's length, and the mean of each view is lost; "
         "sample h(n) in space instead": [in_frequency(D), in_frequency(2 * D)],
-        "that is the kernel of Shepp and Logan, a ramp times a sinc: no window is asked for here":
+        "your answer is the kernel of Shepp and Logan, a ramp times a sinc: no window is asked for here":
             y @ (-2 / (math.pi**2 * (4 * n**2 - 1))),
     }
 
@@ -128,11 +130,14 @@ def views(N):
     """A function N -> views that sampling theory asks for, pi N / 2; rounding either way is right."""
     return {
         None: math.pi * N / 2,
-        "twice too many: bins of width 1 carry frequencies up to 1/2 only, where the spokes are pi / (2 V) apart":
+        "your answer is twice too large: bins of width 1 carry frequencies only up to 1/2, where the spokes are pi / "
+        "(2 V) apart":
             math.pi * N,
-        "as many as pixels: the right size, but the gap at the rim is pi / V times the radius, and pi is not 2": N,
-        "upside down: that is how far from a point the first streaks begin if there are N views": 2 * N / math.pi,
-        "counting equations against unknowns: the outermost spokes must be no farther apart than 1 / N":
+        "as many views as pixels is only roughly right: work out the gap at the rim, which is pi / V times the radius":
+            N,
+        "your answer is upside down: that is how far from a point the first streaks begin if there are N views":
+            2 * N / math.pi,
+        "you counted equations against unknowns: ask instead that the outermost spokes are no farther apart than 1 / N":
             math.pi / 4 * N,
     }
 
@@ -146,7 +151,8 @@ def lam_normed(lam, norm):
     return {
         None: lam / norm**2,
         "the data term is squared: a factor 1 / norm in A and y is a factor 1 / norm^2 in it": lam / norm,
-        "upside down: with R / norm the data term is smaller for a large norm, so lam has to be smaller as well":
+        "your answer is upside down: with R / norm the data term is smaller for a large norm, so lam has to be "
+        "smaller as well":
             [lam * norm**2, lam * norm],
         "the data term changes with R, the autoencoding term does not: lam has to follow": lam,
     }

@@ -37,10 +37,10 @@ def response_slope(light, gamma, d):
         None: (light + d) ** (a - 1) * a / span,
         "the denominator is missing: the curve was divided by a constant, so its slope is divided too":
             (light + d) ** (a - 1) * a,
-        "the exponent did not come down: the derivative of t^a is a t^(a - 1)": (light + d) ** (a - 1) / span,
-        "the exponent falls by one: the derivative of t^a is a t^(a - 1)": (light + d) ** a * a / span,
+        "the factor in front is missing: the derivative of t^a is a t^(a - 1)": (light + d) ** (a - 1) / span,
+        "the exponent must fall by one: the derivative of t^a is a t^(a - 1)": (light + d) ** a * a / span,
         "d is missing: without it the slope at black is infinite": [light ** (a - 1) * a / span, light ** (a - 1) * a],
-        "that is the slope of the way back, from display values to light: here the exponent is 1 / gamma":
+        "your answer is the slope of the way back, from display values to light: here the exponent is 1 / gamma":
             span * gamma * (span * light + d**a) ** (gamma - 1),
     }
 
@@ -68,11 +68,12 @@ def camera_vjp(A, x, v):
     return {
         None: right,
         "the exposure is missing: it multiplies the light, so it multiplies the gradient": right / A.exposure,
-        "blurred again: the adjoint of B is blur_adjoint, which turns the kernel by 180 degrees":
+        "you blurred again: the adjoint of B is blur_adjoint, which turns the kernel by 180 degrees":
             first * A.exposure * A.blur(clip * last * v),
-        "that is J v, forwards: J^H takes the steps in reverse order, with B^H instead of B":
+        "your answer is J v, forwards: J^H takes the steps in reverse order, with B^H instead of B":
             last * clip * A.exposure * A.blur(first * v),
-        "the slope of the saturation is missing": first * back(last * v),
+        "the slope of the saturation is missing: J has four factors, and J^H contains each of them":
+            first * back(last * v),
         "the first step is missing: the gradient is at the light; the slope of to_light at x takes it on to x":
             back(clip * last * v),
         "the last step is missing: v comes in through the slope of the response": first * back(clip * v),
@@ -111,9 +112,10 @@ def unseen(A, x):
     right = influence(A, x) < 1e-9
     return {
         None: right,
-        "the other way round: True marks the pixels that nothing depends on": ~right,
-        "those are the clipped pixels of y: a pixel of x has no influence only if all pixels of y that its light "
-        "reaches are clipped": A(x) >= 1 - 1e-9,
+        "your answer is the other way round: True marks the pixels that nothing depends on": ~right,
+        "your answer marks the clipped pixels of y: a pixel of x has no influence only if all pixels of y that its "
+        "light reaches are clipped":
+            A(x) >= 1 - 1e-9,
         "a pixel's own brightness does not decide: the light is averaged along the path before it is clipped":
             A.exposure * to_light(x, A.gamma) >= 1,
         "rounding: the FFT leaves numbers of about 1e-17 where the influence is zero, so compare with a small "
@@ -143,7 +145,7 @@ def in_light(y, gamma, undo):
         "the two curves are exchanged: y contains display values, so to_light comes first":
             to_light(undo(to_display(y, gamma)), gamma),
         "to_light comes too late: the curve does not commute with the blur": to_light(undo(y), gamma),
-        "right for gamma 2.2 only: use the gamma that is given": to_display(undo(to_light(y, 2.2)), 2.2),
+        "your answer is right for gamma 2.2 only: use the gamma that is given": to_display(undo(to_light(y, 2.2)), 2.2),
     }
 
 
@@ -161,10 +163,10 @@ def slope_back(display, gamma, d):
     return {
         None: span * gamma * inner ** (gamma - 1),
         "the inner derivative is missing: span multiplies the display value": gamma * inner ** (gamma - 1),
-        "the exponent did not come down: the derivative of t^a is a t^(a - 1)": span * inner ** (gamma - 1),
-        "the exponent falls by one: the derivative of t^a is a t^(a - 1)": span * gamma * inner**gamma,
+        "the factor in front is missing: the derivative of t^a is a t^(a - 1)": span * inner ** (gamma - 1),
+        "the exponent must fall by one: the derivative of t^a is a t^(a - 1)": span * gamma * inner**gamma,
         "the offset is missing: it moves the point at which the power is taken":
             [span * gamma * (span * display) ** (gamma - 1), gamma * display ** (gamma - 1)],
-        "that is the slope of the curve from light to display: here the slope of its inverse is asked for":
+        "your answer is the slope of the curve from light to display: here the slope of its inverse is asked for":
             (display + d) ** (a - 1) * a / span,
     }

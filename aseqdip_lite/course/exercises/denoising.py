@@ -38,15 +38,16 @@ def sigma(y):
     median = w.abs().median()
     return {
         None: [median / QUARTILE, torch.stack([part.abs().median() for part in w[0]]).median() / QUARTILE],
-        "that is the spread of the picture itself: take differences first, in which it hardly appears": y.std(),
+        "your answer is the spread of the picture itself: take differences first, in which it hardly appears": y.std(),
         "edges count with their squares in a standard deviation: take the median of the absolute values":
             [w.std(), w.square().mean().sqrt()],
         "the median of |v| is 0.6745 sigma, not sigma: half of a normal variable's values lie within that": median,
-        "upside down: the median is smaller than sigma, so divide it by 0.6745": median * QUARTILE,
+        "your answer is upside down: the median is smaller than sigma, so divide it by 0.6745": median * QUARTILE,
         "a block's four numbers, with their signs, have a sum of variance 4 sigma^2, so divide it by 2":
             [median / 2 / QUARTILE, 2 * median / QUARTILE],
         "signs cancel: take the absolute values before the median": w.median() / QUARTILE,
-        "right on noise alone, but y contains the picture as well: take the diagonal differences of its 2 x 2 blocks":
+        "your answer is right on noise alone, but y contains the picture as well: take the diagonal differences of "
+        "its 2 x 2 blocks":
             (y - y.median()).abs().median() / QUARTILE,
     }
 
@@ -72,11 +73,11 @@ def divergence(h, y, b, eps):
     return {
         None: (b * change).sum() / eps,
         "divide by eps: the change is eps times a derivative": (b * change).sum(),
-        "that is the mean over the pixels: the divergence is a sum of derivatives, of size m and not 1":
+        "your answer is the mean over the pixels: the divergence is a sum of derivatives, of size m and not 1":
             (b * change).mean() / eps,
         "the probe is missing: only with <b, J b> do the entries outside of the diagonal cancel on average":
             change.sum() / eps,
-        "the sign: the value at y + eps b minus the value at y": -(b * change).sum() / eps,
+        "the sign is wrong: the value at y + eps b minus the value at y": -(b * change).sum() / eps,
         "a derivative is a difference: subtract h(y)": [(b * ahead).sum() / eps, (b * h(eps * b)).sum() / eps],
         "that subtracts y: the change of h is h(y + eps b) minus h(y)": (b * (ahead - y)).sum() / eps,
         "the step must be small, y + eps b: h need not be linear": (b * (h(y + b) - h(y))).sum(),
@@ -90,17 +91,17 @@ def sure(residual, divergence, noise_std, m):
     noise, pull = m * noise_std**2, 2 * noise_std**2 * divergence
     return {
         None: residual - noise + pull,
-        "that is the error per pixel: here the sum over all of them is asked for, ||h(y) - x||^2":
+        "your answer is the error per pixel: here the sum over all of them is asked for, ||h(y) - x||^2":
             (residual - noise + pull) / m,
         "the divergence is missing: h(y) depends on the noise, so <h(y), n> is not 0 on average": residual - noise,
         "test it with h(y) = y: residual 0, divergence m, and the error is m sigma^2, not 2 m sigma^2": residual + pull,
         "test it with h(y) = y: residual 0, divergence m, and the error is m sigma^2, not 0":
             residual - noise + pull / 2,
-        "the sign: what follows the noise (a positive divergence) looks better in the residual than it is":
+        "the sign is wrong: what follows the noise (a positive divergence) looks better in the residual than it is":
             residual - noise - pull,
-        "that is right for the error against a second picture with fresh noise, not against x: mind both signs":
+        "your answer is right for the error against a second picture with fresh noise, not against x: mind both signs":
             residual + noise - pull,
-        "sigma is squared in both terms": residual - m * noise_std + 2 * noise_std * divergence,
+        "sigma must be squared in both terms": residual - m * noise_std + 2 * noise_std * divergence,
     }
 
 
@@ -125,8 +126,8 @@ def target(y, z, lam):
         "the weights are swapped: lam pulls to z, and with lam = 0 the target must be y":
             ((z + lam * y) / (1 + lam), c),
         "the weights 1 and lam must add up to 1: divide by 1 + lam": (y + lam * z, c),
-        "that is right for lam = 1 alone: y has the weight 1 and z the weight lam": ((y + z) / 2, c),
-        "that is the loss at f = y: put in f = t, where the loss is c": (t, lam * gap),
+        "your answer is right for lam = 1 alone: y has the weight 1 and z the weight lam": ((y + z) / 2, c),
+        "your answer is the loss at f = y: put in f = t, where the loss is c": (t, lam * gap),
         "the two distances are not both 0 at f = t unless z = y: put f = t into the loss, it gives c": (t, 0.0),
         "put f = t into the loss: t - y = lam (z - y) / (1 + lam) and t - z = (y - z) / (1 + lam)":
             [(t, gap / (1 + lam)), (t, gap)],
@@ -144,7 +145,8 @@ def sure_of_a_pixel(residual, divergence, noise_std, m):
     noise, pull = m * noise_std**2, 2 * noise_std**2 * divergence
     return {
         None: (residual - noise + pull) / m,
-        "that is the sum over all pixels: here the mean squared error of one is asked for": residual - noise + pull,
+        "your answer is the sum over all pixels: here the mean squared error of one is asked for":
+            residual - noise + pull,
         "the residual is a sum over all pixels as well: so divide it by m": residual - (noise - pull) / m,
         "the divergence is a sum over the pixels: divide it by m as well": (residual - noise) / m + pull,
         "the divergence is missing: h(y) depends on the noise, so <h(y), n> is not 0 on average":
@@ -153,7 +155,7 @@ def sure_of_a_pixel(residual, divergence, noise_std, m):
             (residual + pull) / m,
         "test it with h(y) = y: residual 0, divergence m, and the error is sigma^2, not 0":
             (residual - noise + pull / 2) / m,
-        "the sign: what follows the noise (a positive divergence) looks better in the residual than it is":
+        "the sign is wrong: what follows the noise (a positive divergence) looks better in the residual than it is":
             (residual - noise - pull) / m,
-        "sigma is squared in both terms": (residual - m * noise_std + 2 * noise_std * divergence) / m,
+        "sigma must be squared in both terms": (residual - m * noise_std + 2 * noise_std * divergence) / m,
     }

@@ -17,12 +17,12 @@ def share(f, x, n):
     along = (error * n).sum()
     return {
         None: along / size**2,
-        "the sign: f - x, so that f = y = x + n has share 1": -along / size**2,
+        "the sign is wrong: f - x, so that f = y = x + n has share 1": -along / size**2,
         "you projected f, which contains x: the fitted noise is a part of f - x": (f * n).sum() / size**2,
         "||n|| must be squared: with f = x + n the share has to be 1": along / size,
-        "that is the size of the whole error, which also contains missing image: project f - x on n":
+        "your answer is the size of the whole error, which also contains missing image: project f - x on n":
             [error.square().sum() / size**2, error.norm() / size],
-        "that is the cosine of the angle between error and noise, which does not grow with the error":
+        "your answer is the cosine of the angle between error and noise, which does not grow with the error":
             along / (error.norm() * size),
     }
 
@@ -44,14 +44,14 @@ def discrepancy(data, noise_std, m):
         None: right,
         "the level is too low: data is a sum over m entries, so multiply sigma^2 by m": first_below(data, noise_std**2),
         "sigma must be squared in the level: E||n||^2 = m sigma^2": first_below(data, m * noise_std),
-        "that compares a norm with a square: data is a square, and so is its level m sigma^2":
+        "you compare a norm with a square: data is a square, and so is its level m sigma^2":
             [first_below(data, m**0.5 * noise_std), first_below([value**0.5 for value in data], m * noise_std**2)],
         "an entry at the level also counts: take the first entry that is not above it":
             first_below(data, math.nextafter(m * noise_std**2, 0)),
         "if the data term never reaches the noise's energy, there is no such step: return None":
             [right or len(data), right or 0, right or 1],
         "steps count from 1: the first entry of the curve is step 1": right and right - 1,
-        "that is a later step: the first one at or below the level is the one to stop at":
+        "your answer is a later step: the first one at or below the level is the one to stop at":
             [right and data.index(min(data)) + 1, right and len(data)],
     }
 
@@ -64,12 +64,14 @@ def path(speed, W):
     spread = (W**2 - 1) / 12
     return {
         None: speed**2 * spread,
-        "the norm is squared: twice the speed gives four times the variance": speed * spread,
-        "that is a path in continuous time; W points have the variance (W^2 - 1) / 12: try W = 1": speed**2 * W**2 / 12,
+        "the norm must be squared: twice the speed gives four times the variance": speed * spread,
+        "your answer is a path in continuous time; W points have the variance (W^2 - 1) / 12: try W = 1":
+            speed**2 * W**2 / 12,
         "you divided by W - 1: the moving variance is a mean over the window, so divide by W":
             speed**2 * W * (W + 1) / 12,
-        "that is the mean of ||t v||^2 alone: subtract the square of the mean": speed**2 * (W + 1) * (2 * W + 1) / 6,
-        "that is the standard deviation: the variance is its square": speed * math.sqrt(spread),
+        "your answer is the mean of ||t v||^2 alone: subtract the square of the mean":
+            speed**2 * (W + 1) * (2 * W + 1) / 6,
+        "your answer is the standard deviation: the variance is its square": speed * math.sqrt(spread),
     }
 
 
@@ -109,7 +111,8 @@ def stop(variance, patience):
         None: (pick, stop),
         "the image to return is the one at the minimum, `patience` steps before the stop":
             (stop or len(variance), stop),
-        "at step 7 the run has ended: nobody sees what the variance does later": [(least, stop), (least, beyond)],
+        "the rule stops this run at step 7: a minimum after the stop is never seen, so it must not count":
+            [(least, stop), (least, beyond)],
         "steps count from 1: the first entry of the curve is step 1": (pick - 1, stop and stop - 1),
         "NaN is not a minimum: there is no variance before a whole window":
             [early_stop(variance, patience, nan=0.0), early_stop(variance, patience, nan=-math.inf)],
@@ -131,10 +134,10 @@ def sample_path(speed, W):
     right = speed**2 * W * (W + 1) / 12
     return {
         None: right,
-        "the norm is squared: twice the speed gives four times the variance": right / speed,
+        "the norm must be squared: twice the speed gives four times the variance": right / speed,
         "you divided by W: here the sum of squares is divided by W - 1": speed**2 * (W**2 - 1) / 12,
-        "that is a path in continuous time; the question is about W points": speed**2 * W**2 / 12,
+        "your answer is a path in continuous time; the question is about W points": speed**2 * W**2 / 12,
         "subtract the square of the mean: t = 1, ..., W has the mean (W + 1) / 2":
             [speed**2 * (W + 1) * (2 * W + 1) / 6, speed**2 * W * (W + 1) * (2 * W + 1) / (6 * (W - 1))],
-        "that is the standard deviation: the variance is its square": math.sqrt(right),
+        "your answer is the standard deviation: the variance is its square": math.sqrt(right),
     }

@@ -52,10 +52,12 @@ def paired(a, b):
     return {
         None: (mean, spread / n**0.5),
         "the first number is the mean of a - b, in this order": (-mean, spread / n**0.5),
-        "that is the error of two separate groups: it includes how much the pictures differ, which a - b does not":
+        "your answer is the error of two separate groups: it includes how much the pictures differ, which a - b does "
+        "not":
             [(mean, separate / n**0.5), (mean, math.hypot(np.std(a), np.std(b)) / n**0.5)],
-        "that is the spread of one difference; the mean of n of them is sqrt(n) times as precise": (mean, spread),
-        "nearly: the sample deviation divides by n - 1, because the mean comes from the same numbers":
+        "your answer is the spread of one difference; the mean of n of them is sqrt(n) times as precise":
+            (mean, spread),
+        "you are close: the sample deviation divides by n - 1, because the mean comes from the same numbers":
             (mean, gaps.std() / n**0.5),
     }
 
@@ -75,7 +77,7 @@ def luck(m, s):
         "s is the size of one error; the largest of m errors grows with m": s,
         "s sqrt(2 ln m) is the limit for a huge m, and too large for m = 6: integrate, or draw and average":
             s * (2 * math.log(m)) ** 0.5,
-        "that is for errors of deviation 1: the errors here have the deviation s": top,
+        "your answer is for errors of deviation 1: the errors here have the deviation s": top,
     }
 
 
@@ -89,11 +91,11 @@ def wins(M, n, w):
     right = stats.binom.sf(w - 1, n, 1 / M)
     return {
         None: right,
-        "that is exactly w wins; at least w includes more wins": stats.binom.pmf(w, n, 1 / M),
-        "that is more than w wins; at least w includes w itself": stats.binom.sf(w, n, 1 / M),
+        "your answer is exactly w wins; at least w includes more wins": stats.binom.pmf(w, n, 1 / M),
+        "your answer is more than w wins; at least w includes w itself": stats.binom.sf(w, n, 1 / M),
         "a coin has two sides, but here there are M methods: each is first with probability 1 / M":
             stats.binom.sf(w - 1, n, 0.5),
-        "that is the probability of fewer than w wins": 1 - right,
+        "your answer is the probability of fewer than w wins": 1 - right,
     }
 
 

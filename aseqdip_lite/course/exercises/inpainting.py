@@ -40,7 +40,7 @@ def hole(psnr, h):
     """A function (psnr, h) -> PSNR in the hole, from that of the whole image whose known pixels are exact."""
     return {
         None: psnr + 10 * math.log10(h),
-        "the other way round: the same squared error on fewer pixels is a larger mean, so a lower PSNR":
+        "your answer is the other way round: the same squared error on fewer pixels is a larger mean, so a lower PSNR":
             psnr - 10 * math.log10(h),
         "PSNR takes 10 log10 of a mean square: a factor h in the MSE is 10 log10 h, not 20": psnr + 20 * math.log10(h),
         "the logarithm in PSNR has base 10: math.log10": psnr + 10 * math.log(h),
@@ -83,10 +83,11 @@ def harmonic(L, y, known):
         None: filled(np.linalg.solve(inner, pull)),
         "known pixels have changed: they are not unknowns, so solve only for the rows and columns of the hole":
             np.linalg.solve(L.toarray() + 1e-3 * np.eye(len(y)), y),
-        "the sign: what the known pixels contribute goes to the right-hand side": filled(-np.linalg.solve(inner, pull)),
+        "the sign is wrong: what the known pixels contribute goes to the right-hand side":
+            filled(-np.linalg.solve(inner, pull)),
         "the hole is still black: the known pixels pull on it through the right-hand side, -L_ug y_g": y,
-        "that is the right-hand side: the system L_uu x_u = -L_ug y_g is still to be solved": filled(pull),
-        "that is the mean of the known pixels: each pixel of the hole has to be the mean of its own neighbours":
+        "your answer is the right-hand side: the system L_uu x_u = -L_ug y_g is still to be solved": filled(pull),
+        "your answer is the mean of the known pixels: each pixel of the hole has to be the mean of its own neighbours":
             filled(y[known].mean()),
     }
 
@@ -103,7 +104,7 @@ def stage(y, z, lam, M):
         "in the hole there is no data term, so its 1 must also go from the denominator: there x = z": mean,
         "the hole is black: only lam ||x - z||^2 is left there, and its minimiser is not zero": M * mean,
         "the hole is right; a known pixel is pulled to y and, with weight lam, to z: a weighted mean": y + (1 - M) * z,
-        "lam weights z, not y": (lam * y + z) / (lam * M + 1),
+        "the weights are swapped: lam multiplies the distance to z, not to y": (lam * y + z) / (lam * M + 1),
         "lam is missing: it weights z against y at the known pixels": (y + z) / (M + 1),
     }
 
@@ -116,12 +117,13 @@ def paste(f, y, A):
     M = A.mask
     return {
         None: (1 - M) * f + y,
-        "that is f: its known pixels do not fit y": f,
-        "that is y: it fits, but in the hole every value fits, and f's own is the nearest": y,
-        "the wrong way round: M keeps the known pixels of f, 1 - M keeps its hole": [M * f + y, M * f],
+        "your answer is f: its known pixels do not fit y": f,
+        "your answer is y: it fits, but in the hole every value fits, and f's own is the nearest": y,
+        "your answer is the wrong way round: M keeps the known pixels of f, 1 - M keeps its hole": [M * f + y, M * f],
         "the known pixels of f are still in it: replace them by y, do not add y to them": f + y,
-        "that is only one of two parts: y at the known pixels, f in the hole": [(1 - M) * f, A.adjoint(y - A(f))],
-        "the sign: the correction leads from A f towards y": f + A.adjoint(A(f) - y),
+        "your answer is only one of two parts: y at the known pixels, f in the hole":
+            [(1 - M) * f, A.adjoint(y - A(f))],
+        "the sign is wrong: the correction leads from A f towards y": f + A.adjoint(A(f) - y),
         "a known pixel may be 0: the mask says which pixels are known, y does not": torch.where(y != 0, y, f),
     }
 
@@ -134,7 +136,8 @@ def whole(psnr, h):
     """A function (psnr, h) -> PSNR of the whole image whose known pixels are exact, from that in the hole."""
     return {
         None: psnr - 10 * math.log10(h),
-        "the other way round: pixels without error lower the mean, so the whole image has the higher PSNR":
+        "your answer is the other way round: pixels without error lower the mean, so the whole image has the higher "
+        "PSNR":
             psnr + 10 * math.log10(h),
         "PSNR takes 10 log10 of a mean square: a factor h in the MSE is 10 log10 h, not 20": psnr - 20 * math.log10(h),
         "the logarithm in PSNR has base 10: math.log10": psnr - 10 * math.log(h),

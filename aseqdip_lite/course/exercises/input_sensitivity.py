@@ -27,7 +27,8 @@ def eps(eps, c):
     """A function (eps, c) -> the eps of the first BatchNorm for which f(z) equals f(c z) with the given eps."""
     return {
         None: eps / c**2,
-        "upside down: a large c makes eps unimportant, so the eps with the same effect must be smaller": eps * c**2,
+        "your answer is upside down: a large c makes eps unimportant, so the eps with the same effect must be smaller":
+            eps * c**2,
         "eps stands beside the variance, and the variance grows with the square of c": [eps / abs(c), eps / c],
         "mean and standard deviation grow with c, but eps does not, so its weight beside c^2 var(u) changes": eps,
         "eps = 0 is only the limit of large c: for c = 1 nothing may change": 0.0,
@@ -50,7 +51,7 @@ def far(x):
     """A function x -> z with ||z - x|| >= 2 ||x|| that is as good an input as x, however small eps: a real multiple."""
     return {
         None: 3 * x,
-        "0 is also a multiple of x, but the one that keeps nothing: BatchNorm cannot scale it up again": 0 * x,
+        "0 is a multiple of x, but it keeps nothing of x: choose a multiple that BatchNorm can scale back": 0 * x,
         "not a multiple of x, so the normalised output of the first layer is different": x + 3 * x.roll(1, -1),
         "a complex factor mixes the real and the imaginary channel: the first convolution then sees another image. "
         "Take a real one": 3j * x,
@@ -78,16 +79,16 @@ def sigma(z, x, c):
     return {
         None: right,
         "a complex pixel has two components, and each has variance sigma^2": root(left / n),
-        "that is sigma^2: take the root": right and left / (2 * n),
-        "that is right only for c = 1: c x lies |c - 1| ||x|| away from x even before any noise":
+        "your answer is sigma^2: take the root": right and left / (2 * n),
+        "your answer is right only for c = 1: c x lies |c - 1| ||x|| away from x even before any noise":
             distance / (2 * n) ** 0.5,
         "the squares of the distances add up, not the distances: <x, n> is 0 in the mean, so the mixed term drops out":
             right and (distance - off) / (2 * n) ** 0.5,
         "c x lies |c - 1| ||x|| away from x, not |c| ||x||": root((distance**2 - (c * own) ** 2) / (2 * n)),
         "noise makes the distance larger: subtract the part that c x has": root((distance**2 + off**2) / (2 * n)),
         "||x|| is missing: c x lies |c - 1| ||x|| away from x": root((distance**2 - (c - 1) ** 2) / (2 * n)),
-        "that is for the whole image; sigma is for one component of one pixel": root(left),
-        "that is relative to ||x||: sigma has the units of z":
+        "your answer is for the whole image; sigma is for one component of one pixel": root(left),
+        "your answer is relative to ||x||: sigma has the units of z":
             [right and right / own, right and left**0.5 / own],
         "c x alone may lie farther from x than z does: then there is no such sigma, return None":
             [math.nan if right is None else right, right or 0.0, root(abs(left) / (2 * n)),
@@ -152,7 +153,7 @@ def onset(psnr):
         "a curve that falls but returns to its maximum has no onset: return None": drops,
         "the curve comes back after that drop: the onset is the last drop, after which it stays below":
             [right and drop for drop in drops],
-        "that is the step of the maximum: the onset is where the curve has fallen by 0.1 dB for good":
+        "your answer is the step of the maximum: the onset is where the curve has fallen by 0.1 dB for good":
             right and int(np.argmax(psnr)) + 1,
         "single steps jump by more than 0.1 dB: average over 50 steps before you compare":
             [right and overfitting_start(psnr, window) for window in (1, 10, 20)],
@@ -210,7 +211,8 @@ def eps_divided(eps, c):
     """A function (eps, c) -> the eps of the first BatchNorm for which f(z) equals f(z / c) with the given eps."""
     return {
         None: eps * c**2,
-        "upside down: dividing by a large c makes eps important, so the eps with the same effect must be larger":
+        "your answer is upside down: dividing by a large c makes eps important, so the eps with the same effect must "
+        "be larger":
             eps / c**2,
         "eps stands beside the variance, and the variance falls with the square of c": [eps * abs(c), eps * c],
         "mean and standard deviation fall with c, but eps does not, so its weight beside var(u) / c^2 changes": eps,

@@ -16,8 +16,10 @@ def filters(s, k, step, a):
     q, p = 1 - step * s**2, 1 - a * s**2
     return {
         None: 1 - q**k * p,
-        "that is what is still missing after k steps: the filter factor is the share that has arrived": q**k * p,
-        "right for a start at 0: at a A^H y a share has arrived before the first step, so less is missing": 1 - q**k,
+        "your answer is what is still missing after k steps: the filter factor is the share that has arrived": q**k * p,
+        "your answer is right for a start at 0: at a A^H y a share has arrived before the first step, so less is "
+        "missing":
+            1 - q**k,
         "the start has c_0 = a s b, and a share is relative to b / s: a s^2 has arrived before the first step":
             [1 - q**k * (1 - a), 1 - q**k * (1 - a * s)],
         "do not add the share of the start: each step adds a part of what is missing, and the start leaves less of it":
@@ -25,13 +27,15 @@ def filters(s, k, step, a):
         "the step is missing: each step multiplies what is missing by 1 - step s^2": 1 - (1 - s**2) ** k * p,
         "s must be squared: a step applies A and then A^H, each of which brings a factor s":
             1 - (1 - step * s) ** k * p,
-        "right only if k step s^2 is small: what has arrived changes the residual of the next step":
+        "your answer is right only if k step s^2 is small: what has arrived makes the next residual smaller, so the "
+        "steps do not just add up":
             a * s**2 + step * s**2 * k,
         "one step too many or too few: k = 0 must give the start itself, the share a s^2":
             [1 - q ** (k - 1) * p, 1 - q ** (k + 1) * p],
-        "not finite at s = 0: the factor multiplies b / s, so the division by s is no part of it":
+        "your answer is not finite at s = 0: the factor multiplies b / s, so the division by s is no part of it":
             (1 - q**k * p) / s,
-        "not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, so take its power":
+        "your answer is not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, so take "
+        "its power":
             1 - p * torch.exp(k * torch.log1p(-step * s**2)),
     }
 
@@ -46,19 +50,23 @@ def missing(s, k, step, a):
     q, p = 1 - step * s**2, 1 - a * s**2
     return {
         None: q**k * p,
-        "that is the share that has arrived: what is missing is the rest": 1 - q**k * p,
-        "right for a start at 0: at a A^H y a share has arrived before the first step, so less is missing": q**k,
+        "your answer is the share that has arrived: what is missing is the rest": 1 - q**k * p,
+        "your answer is right for a start at 0: at a A^H y a share has arrived before the first step, so less is "
+        "missing":
+            q**k,
         "the start has c_0 = a s b, and a share is relative to b / s: 1 - a s^2 is missing before the first step":
             [q**k * (1 - a), q**k * (1 - a * s)],
         "do not subtract the share of the start at the end: the steps multiply what was missing at the start":
             q**k - a * s**2,
         "the step is missing: each step multiplies what is missing by 1 - step s^2": (1 - s**2) ** k * p,
         "s must be squared: a step applies A and then A^H, each of which brings a factor s": (1 - step * s) ** k * p,
-        "right only if k step s^2 is small: what has arrived changes the residual of the next step":
+        "your answer is right only if k step s^2 is small: what has arrived makes the next residual smaller, so the "
+        "steps do not just add up":
             p - step * s**2 * k,
         "one step too many or too few: with k = 0, 1 - a s^2 must be missing":
             [q ** (k - 1) * p, q ** (k + 1) * p],
-        "not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, so take its power":
+        "your answer is not finite where step s^2 > 1: 1 - step s^2 is negative there and has no logarithm, so take "
+        "its power":
             p * torch.exp(k * torch.log1p(-step * s**2)),
     }
 
@@ -77,8 +85,8 @@ def error(s, c, f, sigma):
     bias, variance = ((1 - f) * c).square().sum(), sigma**2 * (f / s).square().sum()
     return {
         None: bias + variance,
-        "that is the signal still missing: the noise that has arrived is the other half of the error": bias,
-        "that is the noise that has arrived: the signal still missing is the other half of the error": variance,
+        "your answer is the signal still missing: the noise that has arrived is the other half of the error": bias,
+        "your answer is the noise that has arrived: the signal still missing is the other half of the error": variance,
         "the share f of the signal has arrived, so 1 - f of it is missing": (f * c).square().sum() + variance,
         "the naive inverse divides the noise by s: f / s of it arrives in each direction":
             [bias + sigma**2 * f.square().sum(), bias + sigma**2 * (f / s).sum()],
@@ -89,7 +97,7 @@ def error(s, c, f, sigma):
         "sigma is a standard deviation: the noise has the energy sigma^2 in each direction": bias + variance / sigma,
         "signal and noise are independent: add the two squares, not the two sizes":
             (((1 - f) * c).abs() + sigma * f / s).square().sum(),
-        "that is the root of the mean squared error: return the square": (bias + variance).sqrt(),
+        "your answer is the root of the mean squared error: return the square": (bias + variance).sqrt(),
         "take the sum over all directions, not the mean": (bias + variance) / len(s),
     }
 
@@ -102,13 +110,16 @@ def tikhonov(s, alpha):
     right = s**2 / (s**2 + alpha)
     return {
         None: right,
-        "that is c / b: the filter factor multiplies the naive inverse b / s, so one more factor s belongs to it":
+        "your answer is c / b: the filter factor multiplies the naive inverse b / s, so one more factor s belongs to "
+        "it":
             s / (s**2 + alpha),
-        "that is the share that is suppressed: the filter factor is the share that passes": alpha / (s**2 + alpha),
+        "your answer is the share that is suppressed: the filter factor is the share that passes":
+            alpha / (s**2 + alpha),
         "A^H A has the singular values s^2": s / (s + alpha),
         "alpha multiplies the square as it is: do not square alpha as well": s**2 / (s**2 + alpha**2),
         "both terms are squares without 1/2, so both gradients have the factor 2, which cancels": [
             s**2 / (s**2 + 2 * alpha), s**2 / (s**2 + alpha / 2)],
         "alpha stands at the wrong term: a large alpha pulls x to 0": alpha * s**2 / (alpha * s**2 + 1),
-        "that is the filter of the naive inverse, which lets everything pass: alpha is missing": torch.ones_like(s),
+        "your answer is the filter of the naive inverse, which lets everything pass: alpha is missing":
+            torch.ones_like(s),
     }

@@ -30,10 +30,10 @@ def eps(u, abar, D):
             (x - D(x, noise)) / noise, (x - D(x, noise)) / s, (x - D(x, s)) / noise],
         "the level s is a standard deviation: you forgot the square root": [
             (x - D(x, s**2)) / s**2, (x - D(x, s**2)) / s, (x - D(x, s)) / s**2],
-        "that is the score, -n / s": (D(x, s) - x) / s**2,
-        "the sign: s n is what x has in addition to the picture": (D(x, s) - x) / s,
-        "that is s n: divide by s": x - D(x, s),
-        "that is the estimate of the picture, not of the noise": D(x, s),
+        "your answer is the score, -n / s": (D(x, s) - x) / s**2,
+        "the sign is wrong: s n is what x has in addition to the picture": (D(x, s) - x) / s,
+        "your answer is s n: divide by s": x - D(x, s),
+        "your answer is the estimate of the picture, not of the noise": D(x, s),
     }
 
 
@@ -63,9 +63,9 @@ def step(x0, y, s, sd, sigma):
         "weigh by variances, not by standard deviations": moved(r / (r + sigma)),
         "r^2 is the product of s^2 and sd^2 over their sum: the two variances combine like parallel resistors": moved(
             s**2 * sd**2 / (s**2 * sd**2 + sigma**2)),
-        "that is the step for a y without noise, x_0' = y: here the noise of y would end up in the picture": y,
+        "your answer is the step for a y without noise, x_0' = y: here the noise of y would end up in the picture": y,
         "that does not use y": x0,
-        "that is the change x_0' - x0": moved(r**2 / (r**2 + sigma**2)) - x0,
+        "your answer is the change x_0' - x0": moved(r**2 / (r**2 + sigma**2)) - x0,
     }
 
 
@@ -78,10 +78,10 @@ def gain(m):
         None: 10 * math.log10(2 * m / (m + 1)),
         "the errors of two samples are not independent: both miss the same truth, and that part stays":
             10 * math.log10(m),
-        "that is the limit of many samples": 10 * math.log10(2),
-        "that is how far it remains below the mean of infinitely many": 10 * math.log10(1 + 1 / m),
-        "the sign: the mean has the smaller error": -10 * math.log10(2 * m / (m + 1)),
-        "that is a ratio: 10 log10 of it is dB": 2 * m / (m + 1),
+        "your answer is the limit of many samples": 10 * math.log10(2),
+        "your answer is how far it remains below the mean of infinitely many": 10 * math.log10(1 + 1 / m),
+        "the sign is wrong: the mean has the smaller error": -10 * math.log10(2 * m / (m + 1)),
+        "your answer is a ratio: 10 log10 of it is dB": 2 * m / (m + 1),
         "20 log10 is for amplitudes: variances are squares already": 20 * math.log10(2 * m / (m + 1)),
         "10 log10, not ln": 10 * math.log(2 * m / (m + 1)),
     }
@@ -95,11 +95,11 @@ def missing(m):
     """A function m -> dB by which the mean of m exact samples is below the mean of infinitely many."""
     return {
         None: 10 * math.log10(1 + 1 / m),
-        "that is the gain from one sample to the mean of m": 10 * math.log10(2 * m / (m + 1)),
+        "your answer is the gain from one sample to the mean of m": 10 * math.log10(2 * m / (m + 1)),
         "the error of the mean does not vanish like 1 / m: the truth's own distance from the posterior mean remains":
             10 * math.log10(m),
-        "the sign: return how far it is below, a number above 0": -10 * math.log10(1 + 1 / m),
-        "that is a ratio: 10 log10 of it is dB": 1 + 1 / m,
+        "the sign is wrong: return how far it is below, a number above 0": -10 * math.log10(1 + 1 / m),
+        "your answer is a ratio: 10 log10 of it is dB": 1 + 1 / m,
         "20 log10 is for amplitudes: variances are squares already": 20 * math.log10(1 + 1 / m),
     }
 
@@ -113,10 +113,10 @@ def outside(m):
         None: 2 / (m + 1),
         "that counts one end: the truth may be the smallest as well as the largest": 1 / (m + 1),
         "there are m + 1 numbers to sort: the truth is one more": 2 / m,
-        "that is the probability that the truth lies inside": (m - 1) / (m + 1),
+        "your answer is the probability that the truth lies inside": (m - 1) / (m + 1),
         "that would be right if independent coins put the samples on either side of the truth: but they share their "
         "centre, and the truth may lie far from it": 2 * 0.5**m,
-        "that is a fixed share: but with more samples the range grows": 0.05,
+        "your answer is a fixed share: but with more samples the range grows": 0.05,
         "return a probability, not a percentage": 200 / (m + 1),
     }
 
@@ -129,9 +129,10 @@ def bill(training, slow, fast):
         None: training / (slow - fast),
         "the trained method also takes time for each image": training / slow,
         "each image saves the difference of the two": [training / (slow + fast), training / fast],
-        "upside down: that is the share of the training that one image pays back": (slow - fast) / training,
-        "the sign: an image takes longer without training": training / (fast - slow),
+        "your answer is upside down: that is the share of the training that one image pays back":
+            (slow - fast) / training,
+        "the sign is wrong: an image takes longer without training": training / (fast - slow),
         "do not round: the number of images may be a fraction": [
             math.ceil(training / (slow - fast)), math.floor(training / (slow - fast))],
-        "that is only the difference of the seconds": slow - fast,
+        "your answer is only the difference of the seconds": slow - fast,
     }

@@ -98,7 +98,7 @@ def lam(lam, H, W):
     return {
         None: lam * H * W,
         "the norm is squared: a factor sqrt(HW) in A and y is a factor HW in the data term": lam * (H * W) ** 0.5,
-        "upside down: the data term grew, so lam has to grow with it to keep their ratio": lam / (H * W),
+        "your answer is upside down: the data term grew, so lam has to grow with it to keep their ratio": lam / (H * W),
         "only the data term contains A: it changes with the FFT's factor, but the autoencoding term does not": lam,
     }
 
@@ -111,9 +111,9 @@ def project(f, y, A):
     """A function (f, y, A) -> S^H F^-1((1 - M) F S f + M y), for maps with sum |S|^2 = 1."""
     return {
         None: f + A.adjoint(y - A(f)),
-        "that is the zero-filled image: where nothing was measured, keep the k-space of f": A.adjoint(y),
-        "that is only the correction: add it to f": A.adjoint(y - A(f)),
-        "the sign: the correction leads from A f towards y": f + A.adjoint(A(f) - y),
+        "your answer is the zero-filled image: where nothing was measured, keep the k-space of f": A.adjoint(y),
+        "your answer is only the correction: add it to f": A.adjoint(y - A(f)),
+        "the sign is wrong: the correction leads from A f towards y": f + A.adjoint(A(f) - y),
         "the sampled k-space of f is still there: replace it by y instead of adding y to it": f + A.adjoint(y),
     }
 
@@ -129,6 +129,7 @@ def lam_forward(lam, H, W):
         None: lam / (H * W),
         "the norm is squared: a factor 1 / sqrt(HW) in A and y is a factor 1 / (HW) in the data term":
             lam / (H * W) ** 0.5,
-        "upside down: the data term shrank, so lam has to shrink with it to keep their ratio": lam * (H * W),
+        "your answer is upside down: the data term shrank, so lam has to shrink with it to keep their ratio":
+            lam * (H * W),
         "only the data term contains A: it changes with the FFT's factor, but the autoencoding term does not": lam,
     }

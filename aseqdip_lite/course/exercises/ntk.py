@@ -31,10 +31,12 @@ def kernel(f, params, z):
     single = {name: block @ block.T for name, block in blocks.items()}
     return {
         None: ntk_matrix(f, params, z),
-        "that is J^T J: it has a row for each weight and says how weights interact. Theta has a row for each output":
+        "your answer is J^T J: it has a row for each weight and says how weights interact. Theta has a row for each "
+        "output":
             J.T @ J,
-        "that is J itself, for all tensors: the kernel is its product with its transpose": J,
-        "that is the derivative with respect to the input z: the kernel needs the one with respect to the weights":
+        "your answer is J itself, for all tensors: the kernel is its product with its transpose": J,
+        "your answer is the derivative with respect to the input z: the kernel needs the one with respect to the "
+        "weights":
             by_input @ by_input.T,
         "some of the parameters are missing: the sum is over all tensors, biases and every layer included":
             [sum(part for name, part in single.items() if name.endswith(kind)) for kind in ("weight", "bias")]
@@ -57,7 +59,7 @@ def rate(v, m, loss):
         "|1 - beta lambda_max| = 1": right[loss] / 2,
         'the loss counts: "half", "sum" and "mean" have gradients that are different multiples of f - y':
             [2 / v] + [(right | {kind: 2 / v})[loss] for kind in ("sum", "mean")],
-        "upside down: where the gradient is larger, the rate must be smaller":
+        "your answer is upside down: where the gradient is larger, the rate must be smaller":
             [upside_down[loss]] + [(right | {kind: upside_down[kind]})[loss] for kind in ("sum", "mean")],
         '"mean" has no 1/2: its gradient is 2/m times f - y, not 1/m times': (right | {"mean": 2 * m / v})[loss],
     }
@@ -110,9 +112,9 @@ def error(values, beta, t, sigma):
     right = sigma**2 * (1 - left).square().mean()
     return {
         None: right,
-        "that is the part of the noise that is not learned yet: with z = x the error is (I - M_t) n":
+        "your answer is the part of the noise that is not learned yet: with z = x the error is (I - M_t) n":
             sigma**2 * left.square().mean(),
-        "that is the sum: the mean squared error divides by m, the number of modes": right * len(values),
+        "your answer is the sum: the mean squared error divides by m, the number of modes": right * len(values),
         "the error is squared, so each mode's factor is squared as well": sigma**2 * (1 - left).mean(),
         "(1 - q)^2 is not 1 - q^2: first the factor of n in each mode, then its square":
             sigma**2 * (1 - left.square()).mean(),
@@ -132,8 +134,8 @@ def left(values, beta, t, sigma):
     right = sigma**2 * left.square().mean()
     return {
         None: right,
-        "that is the error against x: the residual is f_t - y = -M_t n": sigma**2 * (1 - left).square().mean(),
-        "that is the sum: the mean squared residual divides by m, the number of modes": right * len(values),
+        "your answer is the error against x: the residual is f_t - y = -M_t n": sigma**2 * (1 - left).square().mean(),
+        "your answer is the sum: the mean squared residual divides by m, the number of modes": right * len(values),
         "the residual is squared, so each mode's factor is squared as well":
             [sigma**2 * left.mean(), sigma**2 * left.abs().mean()],
         "the energies left and learned do not add up to sigma^2: (1 - q)^2 + q^2 is not 1":

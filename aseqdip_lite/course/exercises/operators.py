@@ -100,9 +100,11 @@ def dot(A, x, v):
         "so A^H A x need not be x": (A.adjoint(y) - x).norm() / x.norm(),
         "a right adjoint of a complex A is called wrong: in <a, b> = sum conj(a) b one factor is conjugated "
         "(torch.vdot does this)": ((y * v).sum() - (x * u).sum()).abs() / size,
-        "-A^H passes: compare the two inner products themselves, not their absolute values and not norms":
+        "the wrong adjoint -A^H passes your test: compare the two inner products themselves, not their absolute "
+        "values or norms":
             (left.abs() - right.abs()).abs() / size,
-        "the back-projection of another projector passes: do not round, and do not cut small errors off":
+        "the back-projection of another projector passes your test: do not round the error, and do not set small "
+        "errors to 0":
             error.round(decimals=2),
         "the error changes with the size of x: divide by something that scales in the same way, such as ||A x|| ||v||":
             [error * size, error * y.norm(), error * x.norm(), error / x.norm()],
@@ -140,18 +142,20 @@ def factor(A):
     right = c if (c - other).abs() < 1e-6 * c.abs() else None
     return {
         None: right,
-        "any B has a ratio for one pair x, v: if B = c A^H, a second pair has the same ratio, else no number mends B":
+        "one pair x, v always gives some ratio: try a second pair, and return None if its ratio is different":
             c,
-        "upside down: B contains the factor c, so c is <x, B v> divided by <A x, v>": right if right is None else 1 / c,
-        "that is c minus 1: return c itself, which is 1 if nothing is wrong": right if right is None else c - 1,
+        "your answer is upside down: B contains the factor c, so c is <x, B v> divided by <A x, v>":
+            right if right is None else 1 / c,
+        "your answer is c minus 1: return c itself, which is 1 if nothing is wrong": right if right is None else c - 1,
         "c may be negative or complex: divide the inner products themselves, not their absolute values and not norms":
             right if right is None else c.abs(),
         "a factor other than 1 can be mended: return it, and None only if the ratio changes with x and v":
             right if right is not None and (c - 1).abs() < 1e-6 else None,
         "a complex factor of a complex A can also be mended: in <a, b> = sum conj(a) b one factor is conjugated "
         "(torch.vdot does this), and the real and the imaginary part both count": None if c.is_complex() else right,
-        "the conjugate of c: <a, b> conjugates a, so c comes out of <x, c A^H v> as it is, and out of <c A^H v, x> "
-        "conjugated": right if right is None else c.conj(),
+        "your answer is the conjugate of c: <a, b> conjugates its first argument, so B v must be the second one, as "
+        "in <x, B v>":
+            right if right is None else c.conj(),
     }
 
 
@@ -174,24 +178,30 @@ def gradient(A, x, y, eps):
     right = A.vjp(x, r / size)
     return {
         None: right,
-        "the sign: that is the direction of descent, the gradient points uphill, along J^H": -right,
-        "that is the gradient of half the square: this loss has another derivative in r": A.vjp(x, r),
-        "a factor 2: the root has the derivative 1 / (2 root), and |r|^2 gives the 2 back": [2 * right, right / 2],
-        "the inner derivative is missing: |r|^2 under the root gives r above it": A.vjp(x, (1 / size).to(r.dtype)),
+        "the sign is wrong: your answer points downhill, and the gradient points uphill": -right,
+        "your answer is the gradient of half the squared residual: differentiate the root of this loss with respect "
+        "to r":
+            A.vjp(x, r),
+        "your answer is wrong by a factor 2: the root has the derivative 1 / (2 root), and the 2 from |r|^2 cancels "
+        "this one":
+            [2 * right, right / 2],
+        "the inner derivative is missing: by the chain rule, |r|^2 under the root must also be differentiated":
+            A.vjp(x, (1 / size).to(r.dtype)),
         "the root is lost: the derivative of sqrt(u) is 1 / (2 sqrt(u)), not 1 / u": A.vjp(x, r / size**2),
-        "eps is squared under the root": A.vjp(x, r / (r.abs() ** 2 + eps).sqrt()),
+        "eps must be squared under the root": A.vjp(x, r / (r.abs() ** 2 + eps).sqrt()),
         "eps is missing: without it a small residual counts as much as a large one": A.vjp(x, torch.sgn(r)),
         "each r_i is divided by its own root, not by one of the whole residual: the sum stands outside of the root":
             A.vjp(x, r / (r.norm() ** 2 + eps**2).sqrt()),
         "y is missing: the residual is A(x) - y, not A(x)": A.vjp(x, A(x) / (A(x).abs() ** 2 + eps**2).sqrt()),
         "the Jacobian is taken at y: A is linearised at the current x, where the gradient is wanted":
             lambda: A.vjp(y, r / size),
-        "that lives in the space of y: J(x)^H brings it back to the space of images": r / size,
+        "your answer lives in the space of y: J(x)^H brings it back to the space of images": r / size,
         "this A is not linear, so it has no adjoint: A.vjp(x, v) gives J(x)^H v for every A":
             lambda: A.adjoint(r / size),
-        "right for a real A, but not for MRI, where A is complex: the gradient needs J^H, with the complex conjugate":
+        "your answer is right for a real A, but not for MRI, where A is complex: the gradient needs J^H, with the "
+        "complex conjugate":
             [right.conj(), A.vjp(x, (r / size).conj())],
-        "right for a real A; for a complex r, |r|^2 is r times its conjugate: r.abs() ** 2, not r ** 2":
+        "your answer is right for a real A; for a complex r, |r|^2 is r times its conjugate: r.abs() ** 2, not r ** 2":
             A.vjp(x, r / (r**2 + eps**2).sqrt()),
     }
 
@@ -206,19 +216,21 @@ def mean_gradient(A, x, y, eps):
     right = A.vjp(x, r / size) / y.numel()
     return {
         None: right,
-        "that is the gradient of the sum: the mean divides by the number of entries of y": right * y.numel(),
-        "the sign: that is the direction of descent, the gradient points uphill, along J^H": -right,
-        "that is the gradient of half the mean square: this loss has another derivative in r":
+        "your answer is the gradient of the sum: the mean divides by the number of entries of y": right * y.numel(),
+        "the sign is wrong: your answer points downhill, and the gradient points uphill": -right,
+        "your answer is the gradient of half the mean square: differentiate the root of this loss with respect to r":
             A.vjp(x, r) / y.numel(),
-        "a factor 2: the root has the derivative 1 / (2 root), and |r|^2 gives the 2 back": [2 * right, right / 2],
+        "your answer is wrong by a factor 2: the root has the derivative 1 / (2 root), and the 2 from |r|^2 cancels "
+        "this one":
+            [2 * right, right / 2],
         "the root is lost: the derivative of sqrt(u) is 1 / (2 sqrt(u)), not 1 / u":
             A.vjp(x, r / size**2) / y.numel(),
-        "eps is squared under the root": A.vjp(x, r / (r.abs() ** 2 + eps).sqrt()) / y.numel(),
+        "eps must be squared under the root": A.vjp(x, r / (r.abs() ** 2 + eps).sqrt()) / y.numel(),
         "y is missing: the residual is A(x) - y, not A(x)":
             A.vjp(x, A(x) / (A(x).abs() ** 2 + eps**2).sqrt()) / y.numel(),
         "the Jacobian is taken at y: A is linearised at the current x, where the gradient is wanted":
             lambda: A.vjp(y, r / size) / y.numel(),
-        "that lives in the space of y: J(x)^H brings it back to the space of images": r / size / y.numel(),
+        "your answer lives in the space of y: J(x)^H brings it back to the space of images": r / size / y.numel(),
     }
 
 
@@ -249,8 +261,8 @@ def unseen(A, w):
     part = seen(A, w)
     return {
         None: w - part,
-        "the sign: w = seen part + unseen part, so the unseen part is w minus the seen one": part - w,
-        "that is the seen part, the shortest image with these measurements: subtract it from w": part,
+        "the sign is wrong: w = seen part + unseen part, so the unseen part is w minus the seen one": part - w,
+        "your answer is the seen part, the shortest image with these measurements: subtract it from w": part,
         "A^H is not the inverse of A: w - A^H A w is in the null space only if all singular values are 0 or 1, as for "
         "masks; for CT use the least-squares solution": w - A.adjoint(A(w)),
     }

@@ -17,7 +17,7 @@ def target(z):
     mean, none = (z.real + z.imag) / 2, torch.zeros_like(z.real)
     return {
         None: torch.complex(mean, none),
-        "that is the minimum of the right term; in the broken one the whole x meets each channel of z": z,
+        "your answer is the minimum of the right term; in the broken one the whole x meets each channel of z": z,
         "Re x is right; Im x appears in both channels, squared and alone, so it is pulled to one value whatever z is":
             [torch.complex(mean, z.imag), torch.complex(mean, mean)],
         "Im x is right; two squares pull on Re x, one from each channel, with equal force":
@@ -81,7 +81,8 @@ def lam(lam, data, gap):
     """
     return {
         None: lam * data / gap,
-        "upside down: the derivative of sqrt(u) is 1 / (2 sqrt(u)), so the larger the norm, the more is divided away":
+        "your answer is upside down: the derivative of sqrt(u) is 1 / (2 sqrt(u)), so the larger the norm, the more "
+        "is divided away":
             lam * gap / data,
         "the norms enter once, not squared: grad ||r|| = grad ||r||^2 / (2 ||r||)": lam * (data / gap) ** 2,
         "the data term has also been divided by its norm: take 1 / (2 data) out of the whole gradient":
@@ -126,7 +127,8 @@ def lam_unsquared(lam, data, gap):
     """
     return {
         None: lam * gap / data,
-        "upside down: the term without a square is divided by its norm, so a large gap needs a larger weight":
+        "your answer is upside down: the term without a square is divided by its norm, so a large gap needs a larger "
+        "weight":
             lam * data / gap,
         "the norms enter once, not squared: grad ||r|| = grad ||r||^2 / (2 ||r||)": lam * (gap / data) ** 2,
         "the data term is also divided by its norm: take 1 / (2 data) out of the whole gradient":

@@ -22,13 +22,13 @@ def band(k, truth, mask):
         None: error / size,
         "divide by the norm of the truth in this band alone: an image without the band has error 1":
             error / truth.norm(),
-        "that is the error of the whole k-space: the mask is missing": (k - truth).norm() / truth.norm(),
-        "that is the square of the relative error: take the root": (error / size) ** 2,
+        "your answer is the error of the whole k-space: the mask is missing": (k - truth).norm() / truth.norm(),
+        "your answer is the square of the relative error: take the root": (error / size) ** 2,
         "divide by the norm of the truth in the band: bands have very different energies":
             [error, error / mask.sum() ** 0.5],
         "magnitudes alone miss errors of phase: subtract the complex numbers first":
             (k.abs() - truth.abs())[mask].norm() / size,
-        "that is the error outside the band: the mask is True inside":
+        "your answer is the error outside the band: the mask is True inside":
             (k - truth)[~mask].norm() / truth[~mask].norm(),
     }
 
@@ -40,13 +40,13 @@ def steps(beta, mu):
     right = math.log(0.5) / math.log1p(-beta * mu)
     return {
         None: right,
-        "that is the half-life of the flow, exp(-beta mu t): a good approximation only where beta mu is small":
+        "your answer is the half-life of the flow, exp(-beta mu t): a good approximation only where beta mu is small":
             math.log(2) / (beta * mu),
         "1 / (beta mu) steps let through 1 - 1/e of a slow mode, not half": 1 / (beta * mu),
-        "that is the largest stable rate turned upside down: at beta = 2 / mu a mode swings and never settles":
+        "your answer is the largest stable rate turned upside down: at beta = 2 / mu a mode swings and never settles":
             2 / (beta * mu),
-        "upside down: the smaller mu, the more steps": 1 / right,
-        "negative: both logarithms, of 1/2 and of 1 - beta mu, are below 0": -right,
+        "your answer is upside down: the smaller mu, the more steps": 1 / right,
+        "your answer is negative: both logarithms, of 1/2 and of 1 - beta mu, are below 0": -right,
         "do not round: the check asks for the real solution t of (1 - beta mu)^t = 1/2":
             [math.ceil(right), math.floor(right), round(right)],
     }
@@ -76,10 +76,10 @@ def kernel_limit(W, A, y):
     S = A @ W @ A.T
     return {
         None: limit(W, A, y),
-        "that is the zero-filled signal A^T y: it does not contain the kernel": A.T @ y,
+        "your answer is the zero-filled signal A^T y: it does not contain the kernel": A.T @ y,
         "J maps the weights theta to the signal: the formula begins with W A^T, not with A^T alone":
             A.T @ (torch.linalg.pinv(S, hermitian=True, rtol=1e-12) @ y),
-        "that is the direction of the first step of descent: (A W A^T)^+ is missing": W @ A.T @ y,
+        "your answer is the direction of the first step of descent: (A W A^T)^+ is missing": W @ A.T @ y,
         "A W is not M = A J: the solution of least norm in theta uses J once, W = J J^T comes from J and J^T":
             [torch.linalg.pinv(A @ W, **keywords) @ y for keywords in ({}, dict(rtol=1e-12))],
         "A W A^T need not be invertible, and here it is not: use torch.linalg.pinv":
@@ -162,12 +162,14 @@ def steps_to_a_tenth(beta, mu):
     right = math.log(0.1) / math.log1p(-beta * mu)
     return {
         None: right,
-        "that is the time of the flow, exp(-beta mu t): a good approximation only where beta mu is small":
+        "your answer is the time of the flow, exp(-beta mu t): a good approximation only where beta mu is small":
             math.log(10) / (beta * mu),
-        "that is when half has been learned: here only a tenth may be left": math.log(0.5) / math.log1p(-beta * mu),
-        "that is when a tenth has been learned: nine tenths are asked for": math.log(0.9) / math.log1p(-beta * mu),
-        "upside down: the smaller mu, the more steps": 1 / right,
-        "negative: both logarithms, of 1/10 and of 1 - beta mu, are below 0": -right,
+        "your answer is when half has been learned: here only a tenth may be left":
+            math.log(0.5) / math.log1p(-beta * mu),
+        "your answer is when a tenth has been learned: nine tenths are asked for":
+            math.log(0.9) / math.log1p(-beta * mu),
+        "your answer is upside down: the smaller mu, the more steps": 1 / right,
+        "your answer is negative: both logarithms, of 1/10 and of 1 - beta mu, are below 0": -right,
         "do not round: the check asks for the real solution t of (1 - beta mu)^t = 1/10":
             [math.ceil(right), math.floor(right), round(right)],
     }

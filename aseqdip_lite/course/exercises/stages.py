@@ -70,8 +70,8 @@ def output(theta, A, y, z, u, lam, N, beta):
     one = torch.eye(len(z), dtype=z.dtype)
     return {
         None: stage_map(theta, A, y, z, u, lam, N, beta),
-        "that is the remaining distance: add the target t": power(M, N) @ (u - t),
-        "that is the target alone: it is reached only after many steps": t,
+        "your answer is the remaining distance: add the target t": power(M, N) @ (u - t),
+        "your answer is the target alone: it is reached only after many steps": t,
         "the stage begins at u, the old network's output at the new input, and not at z": t + power(M, N) @ (z - t),
         "Theta H, not H Theta: the loss pulls at the output with H, then Theta moves it": t + power(M.T, N) @ (u - t),
         "H is missing in M: the gradient is 2 H (u - t)": t + power(one - 2 * beta * theta, N) @ (u - t),
@@ -94,14 +94,15 @@ def factor(theta, lam, N, beta):
     q = 1 - 2 * beta * (1 + lam) * theta
     return {
         None: (lam + q**N) / (1 + lam),
-        "that is the remaining share of the distance to the target t(z), and the target is not y": q**N,
-        "that is the share of the distance to y that is covered: the factor is what is left": (1 - q**N) / (1 + lam),
+        "your answer is the remaining share of the distance to the target t(z), and the target is not y": q**N,
+        "your answer is the share of the distance to y that is covered: the factor is what is left":
+            (1 - q**N) / (1 + lam),
         "the pull of both terms drives a mode: q contains 1 + lam":
             (lam + (1 - 2 * beta * theta) ** N) / (1 + lam),
         "the squares have no 1/2: q contains 2 beta": (lam + (1 - beta * (1 + lam) * theta) ** N) / (1 + lam),
-        "that is what N steps of plain gradient descent leave: lam cancels for N = 1 only":
+        "your answer is what N steps of plain gradient descent leave: lam cancels for N = 1 only":
             (1 - 2 * beta * theta) ** N,
-        "that is the limit for very fast modes, where q^N is 0": lam / (1 + lam),
+        "your answer is the limit for very fast modes, where q^N is 0": lam / (1 + lam),
         "lam and 1 are swapped: a large lam keeps the target near z": (1 + lam * q**N) / (1 + lam),
         "one step too many or too few: a stage has N steps": [
             (lam + q ** (N - 1)) / (1 + lam), (lam + q ** (N + 1)) / (1 + lam)],

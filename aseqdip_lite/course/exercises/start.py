@@ -26,19 +26,20 @@ def psnr(image, truth, peak):
     mse = np.mean(error**2)
     return {
         None: 10 * math.log10(peak**2 / mse),
-        "upside down: a smaller error must give a larger PSNR": 10 * math.log10(mse / peak**2),
-        "that is the natural logarithm: decibels count in powers of ten, so take log10": 10 * math.log(peak**2 / mse),
-        "that is the sum of the squared errors: take their mean, so that the image's size drops out":
+        "your answer is upside down: a smaller error must give a larger PSNR": 10 * math.log10(mse / peak**2),
+        "your answer is the natural logarithm: decibels count in powers of ten, so take log10":
+            10 * math.log(peak**2 / mse),
+        "your answer is the sum of the squared errors: take their mean, so that the image's size drops out":
             10 * math.log10(peak**2 / np.sum(error**2)),
         "the squares and the factor do not match: 10 log10(peak^2 / MSE), or 20 log10(peak / sqrt(MSE))":
             [10 * math.log10(peak / mse), 20 * math.log10(peak**2 / mse), 10 * math.log10(peak / mse**0.5)],
         "the peak is missing: the PSNR would change with the unit of the image": 10 * math.log10(1 / mse),
-        "that is the mean of |error|: square first, so that large errors count more":
+        "your answer is the mean of |error|: square first, so that large errors count more":
             20 * math.log10(peak / np.mean(abs(error))),
-        "that is the largest value or the range of these pictures: take the peak that is given, so that images can be "
-        "compared":
+        "your answer is the largest value or the range of these pictures: take the peak that is given, so that images "
+        "can be compared":
             [10 * math.log10(top**2 / mse) for top in (truth.max(), image.max(), np.ptp(truth), np.ptp(image))],
-        "that is a signal-to-noise ratio: PSNR has the square of the peak, not the energy of the truth":
+        "your answer is a signal-to-noise ratio: PSNR has the square of the peak, not the energy of the truth":
             [10 * math.log10(np.mean(truth**2) / mse), 10 * math.log10(np.var(truth) / mse)],
     }
 
@@ -49,7 +50,7 @@ def steps(N, K):
     """A function (N, K) -> (Adam steps of the whole run, how many times the input is replaced) = (N K, K)."""
     return {
         None: (N * K, K),
-        "the other way round: first the Adam steps, then how often the input is replaced": (K, N * K),
+        "your answer is the other way round: first the Adam steps, then how often the input is replaced": (K, N * K),
         "the last stage also replaces its input: that last output z_K is the answer": (N * K, K - 1),
         "N counts the steps within one stage: the input is replaced once, at the end of each stage": (N * K, N),
         "the input stays the same during a stage: it is replaced only at the end": (N * K, N * K),
@@ -83,9 +84,11 @@ def passes(N, K):
     """A function (N, K) -> (forward passes of the whole run, how many times the input is replaced) = (K (N + 1), K)."""
     return {
         None: (K * (N + 1), K),
-        "those are the passes of the Adam steps: each stage ends with a pass of its own, the new input": (K * N, K),
+        "your answer counts only the passes of the Adam steps: each stage ends with one more pass, which makes the "
+        "new input":
+            (K * N, K),
         "the fresh pass comes at the end of each stage, not once in a run": (K * N + 1, K),
-        "the other way round: first the passes, then how often the input is replaced": (K, K * (N + 1)),
+        "your answer is the other way round: first the passes, then how often the input is replaced": (K, K * (N + 1)),
         "the last stage also replaces its input: that last output z_K is the answer": (K * (N + 1), K - 1),
         "the input is replaced once at the end of each stage": [(K * (N + 1), N), (K * (N + 1), K * N)],
         "each of the K stages has N + 1 passes: they multiply": (N + 1 + K, K),

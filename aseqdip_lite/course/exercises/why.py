@@ -16,13 +16,13 @@ def noise(R, s):
 
     return {
         None: learned(quotient),
-        "a decibel is a tenth of a power of ten: R dB are the quotient 10^(R / 10)": [learned(math.exp(-R / 10)),
+        "your conversion from decibels is wrong: R dB are the quotient 10^(R / 10)": [learned(math.exp(-R / 10)),
                                                                                  learned(1 / R)],
         "10^(R / 20) is for amplitudes; a gain is a quotient of squares": learned(10 ** (-R / 20)),
         "the picture is R dB faster, so the noise has the smaller eigenvalue": learned(1 / quotient),
         "shares are not learned in proportion: what is left falls by a power, e^(-beta theta t)": s * quotient,
-        "that is what is left of the noise; return what has been learned": 1 - learned(quotient),
-        "1 - s of the picture is left, not s": 1 - s**quotient,
+        "your answer is what is left of the noise; return what has been learned": 1 - learned(quotient),
+        "you took s for what is left of the picture: s is the share that has been learned": 1 - s**quotient,
     }
 
 
@@ -36,8 +36,9 @@ def same(lam, N, M):
     return {
         None: other if other >= 0 else None,
         "a weight below 0 rewards the output for leaving the input: there is no such setting, return None": other,
-        "even lam' = 0 gives P = M, and where M is above N (1 + lam) no weight fits: return None": max(other, 0.0),
-        "that is 1 + lam': subtract 1": N * (1 + lam) / M,
+        "with lam' = 0 the new P is already M: if M is above N (1 + lam), no weight fits, so return None":
+            max(other, 0.0),
+        "your answer is 1 + lam': subtract 1": N * (1 + lam) / M,
         "P = N (1 + lam), not N lam: at lam = 0 there is friction as well": N * lam / M,
         "the stages are swapped: longer stages need a smaller weight": [max(M * (1 + lam) / N - 1, 0.0),
                                                                          M * (1 + lam) / N - 1],
@@ -53,9 +54,9 @@ def same_damped(lam, N, M):
     rho = M / (N * (1 + lam))
     return {
         None: rho if rho <= 1 else None,
-        "above 1 the input overshoots its way, which is no damping: return None": rho,
-        "with rho = 1 the pace is still too slow: return None where no share fits": min(rho, 1.0),
-        "upside down: the more friction, the smaller rho": N * (1 + lam) / M,
+        "a rho above 1 makes the input overshoot, which is no damping: return None": rho,
+        "even with rho = 1 the pace is too slow: return None where no rho up to 1 fits": min(rho, 1.0),
+        "your answer is upside down: the more friction, the smaller rho": N * (1 + lam) / M,
         "that answers the lesson's own question: return a rho here": N * (1 + lam) / M - 1,
         "the pace of lam and N is N (1 + lam) steps, not N lam": lambda: M / (N * lam),
     }
@@ -74,15 +75,16 @@ def passes(lam, N, rho, left):
     right = stages(kept, left)
     return {
         None: right * price,
-        "those are the stages: each costs 3 N + 1 passes": right,
-        "those are Adam steps: a step costs three passes, and each stage one more": right * N,
+        "your answer counts stages: each of them costs 3 N + 1 passes": right,
+        "your answer counts Adam steps: a step costs three passes, and each stage costs one more": right * N,
         "a backward pass costs two, so a step costs three": right * (N + 1),
         "the fresh pass at the end of each stage is missing": right * 3 * N,
         "the fresh pass comes once per stage, not once in all": right * 3 * N + 1,
-        "with damping the input goes only the share rho of its way at a swap":
+        "rho is missing: with damping the input takes only the share rho of its step at a swap":
             lambda: stages(1 - 1 / (1 + lam), left) * price,
         "c = rho / (1 + lam), not rho / lam": lambda: stages(1 - rho / lam, left) * price,
         "the error is multiplied by 1 - c each stage, not by c": lambda: stages(1 - kept, left) * price,
         "the remaining share is `left`, not 1 - left": lambda: stages(kept, 1 - left) * price,
-        "in whole stages: round the number of stages up": lambda: price * math.log(left) / math.log(kept),
+        "a run consists of whole stages: round their number up before you multiply":
+            lambda: price * math.log(left) / math.log(kept),
     }
