@@ -1199,7 +1199,8 @@ claim(below_sirt == ["ct-brain-064"], "stored: by SSIM aSeqDIP's mean is below S
 #   Shepp-Logan SIRT by PSNR (by a hair) and TV by SSIM. Against FBP aSeqDIP wins everywhere, so with FBP as the only
 #   baseline one would have drawn another conclusion.
 # - SIRT knows only that nothing is below 0, and stops early. On the two phantoms it is above aSeqDIP by PSNR, on the
-#   three real slices below it. Plug-and-play is above aSeqDIP's mean on three of the five images, and level on the chests.
+#   three real slices below it. Plug-and-play is above aSeqDIP's mean on three of the five images, and level on the two
+#   chests.
 # - "TV likes piecewise constant images" is the tempting explanation of its rank. It fails: no image here is more
 #   piecewise constant than Shepp-Logan, and by PSNR TV is *behind* there.
 #

@@ -101,8 +101,8 @@ class Inpainting(PictureTask):
     random mask with 97 % of the pixels missing. At most one of `hiar`, `missing` and `mask` may be given; with none the
     box has HIAR 0.25.
 
-    z_0 is y with its hole filled harmonically, `start` "filled", or y as published. y is zero in the hole, which `fill`
-    "mean" makes the mean of the known pixels (lesson 10); the paper's is black, its released code's 0.4. `paste` puts the
+    z_0 is y with its hole filled harmonically, `start` "filled", or y as published. y is zero in the hole; `fill` "mean"
+    makes that the mean of the known pixels (lesson 10), the paper's is black, its released code's 0.4. `paste` puts the
     known pixels back into each answer where they have no noise; the released code does so in its pictures alone.
     """
 
