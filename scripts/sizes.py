@@ -1,7 +1,7 @@
 """Do the defaults, which were found on smaller images, suit larger ones?
 
-Pictures: two tuning pictures and five that no default was tuned on make twice the budget at 256 pixels, and four tuning
-pictures four times as much at 128. Slices of MRI and CT make twice their budget at 256 pixels, and one picture of
+Two tuning pictures and five that no default was tuned on make twice the budget at 256 pixels, and four tuning pictures
+four times as much at 128. Slices of MRI and CT make twice their budget at 256 pixels, and one picture of
 denoising four times its budget at 512. One seed. A row keeps the final PSNR that the run would have had at the budget,
 at twice and at four times as much, and its peak, which needs the truth. Finished runs in results/sizes.jsonl are not
 made again.
@@ -24,8 +24,7 @@ TUNING = ("chelsea", "gravel", "rocket", "text")  #: pictures that also run at 1
 #: Images at `SIZE`: those that defaults were tuned on, and others.
 PICTURES = (TUNING[:2], ("astronaut", "camera", "coffee", "grass", "hubble"))
 IMAGES = dict(denoising=PICTURES, deblurring=PICTURES, inpainting=PICTURES,
-              mri=(("brain-076",), ("brain-096", "brain-070")),
-              ct=(("ct-spine",), ("ct-head", "shepp-logan", "ct-brain-064")))
+              mri=(("brain-076",), ("brain-096", "brain-070")), ct=((), ("ct-head", "shepp-logan", "ct-brain-064")))
 AT_LARGEST = dict(denoising="astronaut")
 CLASSICS = dict(denoising=("nlm", "tv"), deblurring=("tv",), inpainting=("harmonic", "biharmonic", "tv"),
                 mri=("tv", "pnp"), ct=("tv", "sirt", "pnp"))

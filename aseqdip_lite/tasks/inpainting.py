@@ -101,9 +101,9 @@ class Inpainting(PictureTask):
     random mask with 97 % of the pixels missing. At most one of `hiar`, `missing` and `mask` may be given; with none the
     box has HIAR 0.25.
 
-    z_0 is y with its hole filled harmonically, `start` "filled", or y as published. y is zero in the hole; `fill` "mean"
-    makes that the mean of the known pixels (lesson 10), the paper's is black, its released code's 0.4. `paste` puts the
-    known pixels back into each answer where they have no noise; the released code does so in its pictures alone.
+    z_0 is y with its hole filled harmonically, `start` "filled", or y as published. y is zero in the hole: by `fill`
+    that is the mean of the known pixels, or black as in the paper; its released code has 0.4 (lesson 10). `paste` puts
+    the known pixels back into each answer where they have no noise; the released code does so in its pictures alone.
     """
 
     name: ClassVar[str] = "inpainting"
