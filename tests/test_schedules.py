@@ -64,6 +64,9 @@ def test_what_a_text_leaves_out_has_its_default():
     (dict(lam="geometric:first=0"), "lam must be of type float or a schedule: first must be above 0.0, got 0.0"),
     (dict(lam="geometric:begin=9,end=9"),
      "lam must be of type float or a schedule: a geometric schedule must end after it begins, got begin 9, end 9"),
+    (dict(lam="auto:first=1"),
+     "lam must be of type float or a schedule: auto takes no settings: write heldout:first=1"),
+    (dict(N="auto:"), "N must be of type int or a schedule: auto takes no settings: write heldout"),
     (dict(lam=ASeqDIP), f"lam must be of type float, got {ASeqDIP!r}"),
 ])
 def test_what_is_no_schedule_is_refused(settings, words):

@@ -155,10 +155,10 @@ def parse(text):
         return text
     if not isinstance(text, str):
         raise InputError(f"got {text!r}")
-    if text == "auto":
-        return parse(AUTO)
-    name, _, rest = text.partition(":")
-    cls = REGISTRY[nearest(name, [*REGISTRY, "auto"], "schedule")]
+    name, colon, rest = text.partition(":")
+    if name == "auto" and colon:
+        raise InputError(f"auto takes no settings: write {AUTO}:{rest}".rstrip(":"))
+    cls = REGISTRY[AUTO if name == "auto" else nearest(name, [*REGISTRY, "auto"], "schedule")]
     kinds = {field.name: kind for field, kind, _ in fields_of(cls)}
     values = {}
     for part in filter(None, rest.split(",")):
