@@ -7,7 +7,8 @@ from checks import error_of
 from click.testing import CliRunner
 
 from aseqdip_lite.course import bank, quiz
-from aseqdip_lite.course.commands import main, read_variants
+from aseqdip_lite.course.bank import read_variants
+from aseqdip_lite.course.commands import main
 from aseqdip_lite.course.exercises import REGISTRY, chosen, own
 
 
@@ -32,6 +33,24 @@ def test_a_class_gets_variants_pages_and_a_table_that_the_grader_reads(tmp_path)
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
+def test_more_students_join_a_folder_and_another_secret_is_refused(tmp_path):
+    bank.write(tmp_path, ["Ada", "Ben"], "s", ["06_aseqdip"])
+    bank.write(tmp_path, ["Ben", "Eve"], "s", ["06_aseqdip"])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    each = read_variants(tmp_path / "variants.json")
+    assert each == {name: bank.variant_of(name, "s") for name in ("Ada", "Ben", "Eve")}
+    assert len(before) == 1 + len(each)
+    for students in (["Ada"], ["Zoe"]):
+        assert "name another folder" in error_of(bank.write, tmp_path, students, "t")
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("secret", ["", "  "])
+def test_a_blank_secret_is_refused(tmp_path, secret):
+    result = CliRunner().invoke(main, ["bank", str(tmp_path / "out"), "--students", "2", "--secret", secret])
+    assert result.exit_code == 2 and "the secret is blank" in result.stderr and not (tmp_path / "out").exists()
+
+
 def test_another_secret_gives_other_variants():
     first, second = ([bank.variant_of(student, secret) for student in bank.students("30")] for secret in "ab")
     assert len({*first, *second}) == 60 and max(first) < 10**8
@@ -53,4 +72,6 @@ def test_a_class_that_is_none_is_refused_in_one_line(tmp_path, content, fault):
     (tmp_path / "class.txt").write_text(content)
     assert fault in error_of(bank.students, str(tmp_path / "class.txt"))
     assert "no list of students" in error_of(bank.students, str(tmp_path))
-    assert "students: give 1 to" in error_of(bank.students, "0") and "give 1 to" in error_of(bank.students, "999999999")
+    for number in ("0", "10001", "99999999"):
+        assert f"{number} students: give 1 to" in error_of(bank.students, number)
+    assert bank.students("002") == ["student-1", "student-2"]

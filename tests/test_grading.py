@@ -18,7 +18,8 @@ from test_exercises import ENTRIES
 from test_rooms import ROOT
 
 from aseqdip_lite.course import grading
-from aseqdip_lite.course.commands import main, read_points, read_variants
+from aseqdip_lite.course.bank import read_variants
+from aseqdip_lite.course.commands import main, read_points
 from aseqdip_lite.course.exercises import REGISTRY, chosen, judge
 from aseqdip_lite.course.feedback import Box
 from aseqdip_lite.course.grading import KEY, Grade, Grader, Limits, handins, report, wall, watch

@@ -38,14 +38,15 @@ def students(given):
         InputError: there is no such file, a name comes twice, or there are none or more than 10,000.
     """
     if given.isdecimal():
-        count = int(given[:9])
-        found = [f"student-{number:0{len(str(count))}}" for number in range(1, min(count, MOST + 1) + 1)]
-    else:
-        try:
-            found = [line.strip() for line in Path(given).read_text(encoding="utf-8").splitlines() if line.strip()]
-        except (OSError, ValueError):
-            raise InputError(f"no list of students can be read from '{given}': write a text file, one name per line, "
-                             "or give their number") from None
+        count = given.lstrip("0") or "0"
+        if len(count) > len(str(MOST)) or not 0 < int(count) <= MOST:
+            raise InputError(f"{count[:20]} students: give 1 to {MOST}")
+        return [f"student-{number:0{len(count)}}" for number in range(1, int(count) + 1)]
+    try:
+        found = [line.strip() for line in Path(given).read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError):
+        raise InputError(f"no list of students can be read from '{given}': write a text file, one name per line, "
+                         "or give their number") from None
     if not 0 < len(found) <= MOST:
         raise InputError(f"{len(found)} students: give 1 to {MOST}")
     name, times = Counter(found).most_common(1)[0]
@@ -74,19 +75,46 @@ def page(student, variant, lessons):
 
 
 def write(folder, names_of_students, secret, lessons=None):
-    """Write variants.json, {student: variant}, and a page STUDENT.md for each student to a folder; returns the table.
+    """Write variants.json, {student: variant}, and a page STUDENT.md for each student to a folder.
+
+    Students that the folder's variants.json already has keep their rows and pages.
 
     Args:
         folder: path, made if needed.
         names_of_students: list of names.
-        secret: text; the same secret gives the same variants.
+        secret: text that is not blank; the same secret gives the same variants.
         lessons: names of the quizzes on the pages; all by default.
+
+    Returns:
+        {student: variant} of the names.
+
+    Raises:
+        InputError: the secret is blank, or the folder's variants.json is none or has variants of another secret.
     """
+    if not secret.strip():
+        raise InputError("the secret is blank: give --secret a text that only you know")
     each = {student: variant_of(student, secret) for student in names_of_students}
+    file = Path(folder) / "variants.json"
+    before = read_variants(file) if file.exists() else {}
+    if any(variant != variant_of(student, secret) for student, variant in before.items()):
+        raise InputError(f"{printable(file)} has variants of another secret: name another folder, or give that secret")
     make_folder(folder)
-    save(Path(folder) / "variants.json", json.dumps(each, ensure_ascii=False, indent=1) + "\n")
+    save(file, json.dumps(before | each, ensure_ascii=False, indent=1) + "\n")
     for student, variant in each.items():
         save(Path(folder) / f"{file_name(student)}.md", page(student, variant, lessons or list(names())))
+    return each
+
+
+def read_variants(file):
+    """{student: variant} of a JSON file, None without one; InputError for another content."""
+    if file is None:
+        return None
+    try:
+        each = json.loads(Path(file).read_bytes())
+    except (ValueError, RecursionError):
+        each = None
+    if not isinstance(each, dict) or not all(type(number) is int and number >= 0 for number in each.values()):
+        raise InputError(f'{file} has no variants: write JSON such as {{"ada": 7, "ben": 8}}, or call `aseqdip bank`')
     return each
 
 

@@ -180,6 +180,7 @@ def grade(folder, out, lesson, lessons, minutes, cell_seconds, memory, jobs, poi
     from ..run.bar import Bar, say
     from ..study.store import Store
     from . import grading
+    from .bank import read_variants
     from .grading import handins, report, watch
 
     worth, each = read_points(points) | worth_of_quizzes(quiz_points), read_variants(each)
@@ -223,7 +224,8 @@ def bank(folder, students, secret, lessons):
     """Write a class's variants, with questions, answers and solutions, for the instructor.
 
     FOLDER gets variants.json, {student: variant}, which `aseqdip grade --variants` reads, and a page STUDENT.md for
-    each student. A student gets a variant by `aseqdip lab --variant NUMBER`. Keep FOLDER and the secret to yourself.
+    each student; more students may join it later, with the same secret. A student gets a variant by `aseqdip lab
+    --variant NUMBER`. Keep FOLDER and the secret to yourself.
     """
     from . import bank
     from .quizzes import quiz
@@ -262,16 +264,3 @@ def worth_of_quizzes(points):
 
     return {f"quiz.{name.partition('_')[0]}.{number}": points
             for name in names() for number in range(1, len(quiz(name)) + 1)}
-
-
-def read_variants(file):
-    """{student: variant} of a JSON file, None without one; InputError for another content."""
-    if file is None:
-        return None
-    try:
-        each = json.loads(Path(file).read_bytes())
-    except (ValueError, RecursionError):
-        each = None
-    if not isinstance(each, dict) or not all(type(number) is int and number >= 0 for number in each.values()):
-        raise InputError(f'{file} has no variants: write JSON such as {{"ada": 7, "ben": 8}}, or call `aseqdip bank`')
-    return each
