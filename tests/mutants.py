@@ -57,7 +57,7 @@ EQUIVALENT = {
     "an input that is like the image is asked for, and brightness, a sign or a pixel's shift do not matter to that": {
         "input.blind": ("sign", "twice", "half", "mean", "square", "one more", "one less", "nearly", "root", "rolled")},
     "the matrix is symmetric": {"ntk.kernel": ("transposed",), "spectral.kernel": ("transposed",)},
-    "the answer is real": {"paper.target": ("conjugate",)},
+    "the answer is real": {"paper.target": ("conjugate", "real part")},
     "a number other than 0 is True": {"paper.test": ("1 for True",)},
     "a factor of the kernel cancels": {
         "spectral.limit": ("W: twice", "W: negated"),

@@ -155,7 +155,8 @@ RIGHT = {
     "dip.share": [lambda f, x, n: torch.linalg.lstsq(n.reshape(-1, 1), (f - x).reshape(-1, 1)).solution.item()],
     "dip.path": [lambda speed, W: (speed * np.arange(W)).var()],
     # by hand
-    "dip.stop": [lambda variance, patience: {9: (4, 7), 7: (4, 6), 10: (10, None), 4: (1, 3)}[len(variance)]],
+    "dip.stop": [lambda variance, patience: {
+        9: (4, 7), 7: (4, 6), 10: (10, None), 4: (1, 3), 6: (2, 4)}[len(variance)]],
     "family.paired": [lambda a, b: (np.mean(a) - np.mean(b), stats.sem(np.subtract(a, b)))],
     "family.luck": [lambda m, s: s * np.random.default_rng(1).normal(size=(4000, m)).max(axis=1).mean()],
     "family.wins": [lambda M, n, w: np.mean(np.random.default_rng(0).binomial(n, 1 / M, 100_000) >= w)],

@@ -1,5 +1,6 @@
 """Checks of the exercises: right answers pass in every form, wrong ones get the hint that names the mistake."""
 
+import functools
 import math
 from decimal import Decimal
 from fractions import Fraction
@@ -88,6 +89,62 @@ def test_unusual_wrong_answers_do_not():
     assert hint.startswith("near") and "tensor" not in hint
 
 
+def stop_after_falls(variance, patience):
+    """The least value so far, but the wait counts steps in a row that do not fall."""
+    best, pick, wait, before = math.inf, 0, 0, math.inf
+    for step, value in enumerate(variance, start=1):
+        wait = 0 if math.isnan(value) or value < before else wait + 1
+        if value < best:
+            best, pick = value, step
+        before = math.inf if math.isnan(value) else value
+        if wait >= patience:
+            return pick, step
+    return pick, None
+
+
+def rounded(c):
+    """A number to one decimal, real or complex."""
+    return complex(round(c.real, 1), round(c.imag, 1)) if isinstance(c, complex) else round(c, 1)
+
+
+#: Wrong answers that a reader may well give, and a word of their hints.
+PLAUSIBLE = [
+    ("dip.stop", stop_after_falls, "least one so far"),
+    ("why.passes", lambda lam, N, rho, left: (1 + 3 * N) * next(
+        k for k in range(1, 10_000) if (1 - rho / (1 + lam)) ** k < left), "is enough"),
+    ("operators.dot_test", lambda A, x, v: float(not torch.allclose(
+        torch.vdot(A(x).flatten(), v.flatten()), torch.vdot(x.flatten(), A.adjoint(v).flatten()))), "verdict"),
+    ("operators.factor", answer_of("operators.factor", 0, lambda c: c if c is None else rounded(c.item())),
+     "B = c A^H"),
+    ("denoising.target", lambda y, z, lam: [(y + lam * z) / (1 + lam), 0.0], "two distances"),
+    ("paper.target", lambda z: z.real, "two squares"),
+    *(("input.onset", functools.partial(overfitting_start, window=window), "mean is over") for window in (40, 75)),
+    *(("input.onset", functools.partial(overfitting_start, drop=drop), "0.1 dB") for drop in (0.15, 0.2))]
+
+
+@pytest.mark.parametrize("name, answer, word", PLAUSIBLE)
+def test_plausible_wrong_answers_get_a_hint_to_their_mistake(name, answer, word):
+    assert word in (judge(name, answer) or "")
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY
+                                  if isinstance(answer_of(name)(*REGISTRY[name].cases()[0]), tuple)])
+def test_a_list_counts_as_a_tuple(name):
+    assert judge(name, lambda *case: list(answer_of(name)(*case))) is None
+
+
+def test_a_real_image_counts_as_a_complex_one_without_an_imaginary_part():
+    def unseen(A):
+        """A cosine along the rows: one or two columns of k-space, as far from the centre as they must be."""
+        W = A.in_shape[-1]
+        seen = A.mask.flatten().bool()
+        j = next(j for j in range(1, (W + 1) // 2) if not seen[W // 2 + j] and not seen[W // 2 - j])
+        return torch.cos(2 * math.pi * j * torch.arange(W) / W).expand(1, *A.in_shape)
+
+    assert judge("mri.unseen", unseen) is None and judge("paper.target", lambda z: (z.real + z.imag) / 2) is None
+    assert "all of it is measured" in judge("mri.unseen", lambda A: torch.ones(1, *A.in_shape))
+
+
 NO_ANSWERS = {
     "NaN": lambda value: value * math.nan,
     "infinite": lambda value: value * 0 + math.inf,
@@ -113,6 +170,12 @@ def test_what_is_no_answer_gets_a_hint_in_one_line(name, mutant):
 def test_dots_and_nothing_are_not_answers(name):
     assert judge(name, ...) == "not answered yet: put your answer in place of the dots"
     assert judge(name, lambda *case: None).startswith("not answered yet: your function returns ")
+
+
+def test_a_variant_that_is_no_whole_number_is_refused_whatever_the_answer():
+    for variant in ("x", 1.5, -1, True):
+        assert "a variant is a whole number" in error_of(judge, "mri.lam", lambda lam, H, W: lam * H * W, variant)
+    assert judge("mri.lam", lambda lam, H, W: lam * H * W, "7") is None
 
 
 def test_a_name_that_is_no_text_is_refused():
@@ -273,7 +336,7 @@ def test_the_curves_of_the_onset_are_what_their_names_say():
     onsets = {name: overfitting_start(curve) for name, curve in bumps().items()}
     assert onsets["rising"] is None and onsets["recovers"] is None
     assert 200 < onsets["hill"] < 230 and abs(onsets["dip"] - onsets["hill"]) < 5 and 290 < onsets["noisy"] < 340
-    assert onsets["twice"] > 320
+    assert onsets["twice"] > 320 and 175 < onsets["stairs"] < 225 and 125 < onsets["waves"] < 175
 
 
 BROKEN = {"coils 1", "shake", "views 2"}

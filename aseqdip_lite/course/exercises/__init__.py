@@ -25,9 +25,10 @@ def judge(name, answer, variant=None):
     numbers that the answer is tried on are drawn for it.
 
     Raises:
-        InputError: no exercise has this name.
+        InputError: no exercise has this name, or the variant is not a whole number from 0 on.
     """
     asked = REGISTRY[nearest(name, REGISTRY, "exercise")]
+    variant = None if variant is None else variants.current(variant)
     if answer is ...:
         return f"{UNANSWERED}: put your answer in place of the dots"
     try:

@@ -93,7 +93,24 @@ STOPS = (
     ([math.nan, math.nan, 3.0, 2.0, 2.5, 2.5, 2.5], 2),
     ([math.nan] * 5 + [5.0, 4.0, 3.0, 2.0, 1.0], 2),  # still falling at the end of the budget
     ([2.0, 2.0, 2.0, 2.0], 2),  # an equal value is no new minimum
+    ([5.0, 3.0, 4.0, 3.5, 3.6, 3.7], 2),  # the fall at step 4 does not reach the least value
 )
+
+
+def stop_by_falls(variance, patience, least=False):
+    """The rule with a fault: (pick, stop), where a value below the one before it restarts the wait.
+
+    `pick` is the step of the last such fall; that of the least value so far if `least`.
+    """
+    values = [math.inf if math.isnan(value) else value for value in variance]
+    fall = pick = 0
+    for step, (before, value) in enumerate(zip([math.inf, *values], values, strict=False), start=1):
+        if value < before:
+            fall = step
+            pick = step if not least or value == min(values[:step]) else pick
+        elif fall and step - fall >= patience:
+            return pick, step
+    return pick, None
 
 
 @exercise("dip.stop", STOPS, stepwise=True, form=", (pick, stop)", otherwise=(
@@ -120,6 +137,8 @@ def stop(variance, patience):
             [(pick, late), early_stop(variance, patience - 1)],
         "an equal value is not a new minimum: only a smaller one restarts the wait":
             early_stop(variance, patience, equal=True),
+        "compare each value with the least one so far, not with the one before it: only a new least value restarts the "
+        "wait": [stop_by_falls(variance, patience), stop_by_falls(variance, patience, least=True)],
         "while the variance is still falling there is no stop: return None for `stop`":
             [(pick, stop or len(variance)), (pick, stop or len(variance) + patience)],
     }

@@ -100,7 +100,8 @@ def bumps():
     """PSNR curves by name, each of 400 steps.
 
     Two without an onset: rising, and with a dip that recovers. The others overfit: from a hill, after a dip before the
-    hill, after a dip behind the maximum, and with noise and a few lucky steps.
+    hill, after a dip behind the maximum, and with noise and a few lucky steps; in stairs of 0.07, 0.13 and 1 dB; with
+    waves of 50 steps, which a mean over 50 steps takes away and one over another number does not.
     """
     steps = np.arange(400)
     hill = 25 - (steps - 150) ** 2 / 36000  # falls by 0.1 dB in 60 steps
@@ -109,8 +110,10 @@ def bumps():
     recovers = np.where(steps < 230, rising, rising[230] - 0.05 - 2 * np.exp(-(((steps - 290) / 10) ** 2)))
     late = np.minimum(rising, 23.0) - 0.8 * (steps > 330)
     noise = 0.25 * np.random.default_rng(0).standard_normal(400) + 0.8 * (abs(steps - 200) < 2)
+    stairs = 25 - np.select([steps < 100, steps < 200, steps < 300], [0, 0.07, 0.13], 1.0)
+    waves = 25 - (steps >= 150) * (0.3 + 2 * np.sin(2 * np.pi * (steps - 150) / 50))
     return dict(rising=rising, recovers=recovers, hill=hill, dip=early, twice=recovers - 0.8 * (steps > 375),
-                noisy=late + noise)
+                noisy=late + noise, stairs=stairs, waves=waves)
 
 
 def place(step, psnr):
@@ -157,6 +160,10 @@ def onset(psnr):
             right and int(np.argmax(psnr)) + 1,
         "single steps jump by more than 0.1 dB: average over 50 steps before you compare":
             [right and overfitting_start(psnr, window) for window in (1, 10, 20)],
+        "the mean is over another number of steps: over 50, swings of 50 steps cancel":
+            [right and overfitting_start(psnr, window) for window in (40, 75)],
+        "the fall that counts is 0.1 dB":
+            [right and overfitting_start(psnr, drop=drop) for drop in (0.15, 0.2)],
     }
 
 

@@ -78,7 +78,7 @@ def part_seen(u, A):
     return round(float(A(u / top).norm() / (u / top).norm()), 5) if float(top) else -1.0
 
 
-@exercise("mri.unseen", lambda: [(one_coil(),), (one_coil(OTHER),)], trait=part_seen, form=AXES,
+@exercise("mri.unseen", lambda: [(one_coil(),), (one_coil(OTHER),)], trait=part_seen, form=AXES, real=True,
           otherwise=lambda u, A: (
     f"A u is not zero, ||A u|| / ||u|| = {part_seen(u, A):.2g}: build u in k-space, where M acts, then transform back"))
 def unseen(A):

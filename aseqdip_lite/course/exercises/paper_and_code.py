@@ -11,7 +11,7 @@ from .table import exercise
 @exercise("paper.target", lambda: [(draw(1, 1, *size, seed=1, dtype=torch.complex64),)
                                   for size in ((6, 5), (4, 7))], (
     "write both channels as |x - a|^2 = (Re x - a)^2 + (Im x)^2 with a = Re z and a = Im z, and seek Re x and Im x"),
-          form=": an image like z")
+          form=": an image like z", real=True)
 def target(z):
     """A function z -> the complex x that minimises the broadcast ||x - [Re z, Im z]||^2: (Re z + Im z) / 2, real."""
     mean, none = (z.real + z.imag) / 2, torch.zeros_like(z.real)

@@ -31,7 +31,7 @@ REGISTRY = {}
 
 
 def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, form="", nothing=NOTHING,
-             instead="", solution=""):
+             instead="", solution="", real=False):
     """Decorator: enter a table under a name such as "mri.adjoint".
 
     A name such as "mri.lam:forward" belongs to the same exercise in another convention, which a variant may draw.
@@ -52,11 +52,12 @@ def exercise(name, cases, otherwise, *, tol=1e-6, trait=None, stepwise=False, fo
         nothing: the hint to a function that returns nothing in all cases.
         instead: of another convention, what it asks for in place of the lesson's text.
         solution: of another convention, a right answer as an expression of Python, for instructors.
+        real: whether a real answer counts as the complex one without an imaginary part.
     """
     def register(table):
         draw_cases = cases if callable(cases) else lambda: copy.deepcopy(cases)
         REGISTRY[name] = Exercise(table, draw_cases, otherwise, tol, trait, stepwise, form, nothing, instead,
-                                  solution)
+                                  solution, real)
         return table
     return register
 
@@ -158,8 +159,11 @@ def like(answer, wanted):
     return numbers if np.ndim(wanted) else numbers.item()
 
 
-def spelled(answer, wanted):
-    """A word as it is meant where one is wanted: without blanks and capitals, alone in a list; all else as it is."""
+def spelled(answer, wanted, real=False):
+    """An answer as it is meant: a word bare and in small letters, a list as a tuple, if `real` numbers as complex."""
+    answer = tuple(answer) if isinstance(wanted, tuple) and isinstance(answer, list) else answer
+    if real and (numbers := as_tensor(answer)) is not None and numbers.dtype != torch.bool:
+        return numbers + 0j
     word = answer[0] if isinstance(answer, (list, tuple)) and len(answer) == 1 else answer
     return str(word).strip().lower() if isinstance(wanted, str) and isinstance(word, str) else answer
 
@@ -215,6 +219,7 @@ class Exercise:
     nothing: str = NOTHING
     instead: str = ""
     solution: str = ""
+    real: bool = False
     last: dict = field(default_factory=dict, init=False, compare=False)  # {shift: `known`}, one, for it holds images
 
     def judge(self, answer):
@@ -226,7 +231,7 @@ class Exercise:
         given = self.cases()
         if given[0] and not callable(answer):
             return f"a function is expected, your answer is of type {type(answer).__name__}"
-        got = [spelled(attempt(answer, *case), value) for case, value in zip(given, right, strict=True)]
+        got = [spelled(attempt(answer, *case), value, self.real) for case, value in zip(given, right, strict=True)]
         if all(map(is_unanswered, got)):
             return self.nothing
         if fault := change(given, cases):
@@ -241,19 +246,17 @@ class Exercise:
         constant = is_constant(got, right)
         if found and not constant:
             return None
-        general = self.otherwise
-        if callable(general):
+        if callable(general := self.otherwise):
             general = general(like(got[first], right[first]), *cases[first])
         elif self.tol >= 0.01 and all_close(got[first], right[first], 5 * self.tol):
-            plain = all(isinstance(part, Number) for part in given[first])
-            place = f" at the arguments {', '.join(map(str, given[first]))}" if plain else ""
+            place = " at the arguments " + ", ".join(map(str, given[first])) if all(
+                isinstance(part, Number) for part in given[first]) else ""
             general = f"near, but not within {self.tol:.0%}{place}: draw more often, or find the formula"
         return f"your answer is the same for all arguments that were tried; {general}" if constant else general
 
     @property
     def known(self):
-        """(cases, their right answers, views of these, [(hint, views of an entry)]): what all answers are held against.
-        """
+        """(cases, right answers, views of these, [(hint, views of an entry)]): what all answers are held against."""
         if (found := self.last.get(SHIFT.get())) is not None:
             return found
         cases = self.cases()
@@ -268,9 +271,8 @@ class Exercise:
     def views(self, answers, right, cases):
         """The traits of answers that have the right form, the others as they are."""
         def view(answer, wanted, case):
-            if self.trait is None or form_fault(answer, wanted):
-                return answer
-            return self.trait(like(answer, wanted), *case)
+            plain = self.trait is None or form_fault(answer, wanted)
+            return answer if plain else self.trait(like(answer, wanted), *case)
         return [view(*row) for row in zip(answers, right, cases, strict=True)]
 
     def first_difference(self, answers, others):

@@ -63,7 +63,7 @@ def same_damped(lam, N, M):
 
 
 @exercise("why.passes", [(7.0, 4, 1.0, 0.1), (15.0, 1, 1.0, 0.01), (0.0, 2, 0.25, 0.5), (3.0, 8, 0.5, 0.2),
-                         (0.0, 10, 1.0, 0.1)], tol=1e-9, otherwise=(
+                         (0.0, 10, 1.0, 0.1), (0.0, 2, 0.5, 0.25)], tol=1e-9, otherwise=(
     "count the stages first: the least whole k with (1 - rho / (1 + lam))^k <= left; each costs 3 N + 1 passes"))
 def passes(lam, N, rho, left):
     """A function (lam, N, rho, left) -> passes until at most the share `left` of a mode's error remains."""
@@ -85,6 +85,8 @@ def passes(lam, N, rho, left):
         "c = rho / (1 + lam), not rho / lam": lambda: stages(1 - rho / lam, left) * price,
         "the error is multiplied by 1 - c each stage, not by c": lambda: stages(1 - kept, left) * price,
         "the remaining share is `left`, not 1 - left": lambda: stages(kept, 1 - left) * price,
+        "a stage after which exactly the share `left` remains is enough: at most that share is asked for":
+            (right + (kept**right == left)) * price,
         "a run consists of whole stages: round their number up before you multiply":
             lambda: price * math.log(left) / math.log(kept),
     }
