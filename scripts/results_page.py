@@ -7,7 +7,7 @@
 
 `compare_NAME_NETWORK` has runs with another network: those of aSeqDIP with `lite`, from before another was the default,
 and with `hourglass`; in in-painting they start from y. The page shows them beside the default where the data are the
-same, as total variation, which is stored with them, then is.
+same, as total variation, which is stored with them, then is. `compare_mri_demo` has the demo's slice at 4x and 8x.
 """
 
 import json
@@ -126,6 +126,18 @@ def with_network(network, theirs, rows):
     return table(summarise(both), QUALITY, markdown_table)[0]
 
 
+def demo():
+    """Mean final PSNR of the methods of `make demo` on its slice with three seeds, at each acceleration, best first."""
+    finals = {}
+    for row in rows_of("mri_demo"):
+        by_method = finals.setdefault(row["settings"]["acceleration"], {})
+        by_method.setdefault(row["method"], []).append(answer(row, "final", "psnr"))
+    best = {factor: sorted(((np.mean(values), method) for method, values in by_method.items()), reverse=True)
+            for factor, by_method in finals.items()}
+    return "; ".join(f"{factor:g}x " + ", ".join(f"{method} {mean:.2f}" for mean, method in means)
+                     for factor, means in best.items())
+
+
 def larger(task):
     """The table of `scripts/sizes.py`: the budget that was found on smaller images, twice and four times as much."""
     rows = [row for row in stored("sizes") if row["task"] == task]
@@ -171,7 +183,7 @@ def file_of(name, ending="json"):
 def page():
     """The page's text."""
     return TEXT.read_text(encoding="utf-8").format(
-        real=real_scan(stored("compare_mri_real")).rstrip(), controls=controlled().rstrip(),
+        real=real_scan(stored("compare_mri_real")).rstrip(), controls=controlled().rstrip(), demo=demo(),
         **{f"sizes_{task}": larger(task).rstrip() for task in dict.fromkeys(row["task"] for row in stored("sizes"))},
         **{name: compared(name) for name in (*tasks.names(), *SPECIAL)})
 
@@ -191,7 +203,8 @@ def main(folders, name):
         report = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
         new = [read_row(row) for row in report["rows"]]  # it may be of an earlier version
         if name in SPECIAL:
-            file_of(name, "jsonl").write_text("".join(json.dumps(plain(row)) + "\n" for row in sorted(new, key=place)))
+            lines = [json.dumps(plain(row), separators=(",", ":")) + "\n" for row in sorted(new, key=place)]
+            file_of(name, "jsonl").write_text("".join(lines))
             continue
         file, made = file_of(name or new[0]["task"]), {row["method"] for row in new}
         before = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
