@@ -574,8 +574,8 @@ for key in tried:
 #
 # We begin with a **U-Net**, as the paper does. For this one, `lite`, a search on other pictures found `lam` = 1, `N` =
 # 2 and a rate of 3e-4 with 1400 steps. To save you time, we take a higher rate and fewer steps; what this costs, the
-# next section says. `lite` is also the course's default for in-painting; the section on repairs tries a network without
-# skips.
+# next section says. The section on repairs tries a network without skips, and the comparisons after it show what the
+# course has as its default.
 
 # %%
 unet = pick(smoke="lite", laptop="lite", paper="paper-shallow")

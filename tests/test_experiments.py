@@ -150,12 +150,21 @@ def test_a_damaged_result_is_refused(tmp_path):
         assert found.exit_code == 2 and "F1.json is damaged: remove it" in found.stderr
 
 
+@pytest.fixture
+def heard():
+    """Ctrl-C is heard, although tests that were started with & inherit that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("rows, said", [
     (None, "nothing of F99 is stored yet; the same command begins it again"),
     (0, "nothing of F99 is stored yet; the same command begins it again"),
     (1, "1 finished run is stored in {}; the same command goes on there"),
     (3, "3 finished runs are stored in {}; the same command goes on there")])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_says_what_is_stored_and_how_to_go_on(tmp_path, monkeypatch, rows, said, number):
     def measure(file=None):
         if rows:

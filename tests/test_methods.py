@@ -142,7 +142,8 @@ def test_a_budget_that_was_found_at_a_stated_side_grows_with_larger_images_alone
         assert [steps(side, task) / steps(128, task) for side in (192, 256, 512)] == [1.5, 2, 4]
     assert steps(512, steps=10) == steps(128, steps=10) and steps(512, K=3) == steps(128, K=3)
     assert steps(512, profile="smoke") == methods.SMOKE_STEPS and steps(512, profile="paper") == 4000
-    assert steps(512, "mri") == steps(128, "mri")  # found with no stated side
+    assert [steps(side, "mri") for side in (128, 192, 384)] == [2000, 2000, 4000]  # found at 192 pixels
+    assert steps(512, "ct") == steps(128, "ct")  # found with no stated side
 
 
 @pytest.mark.parametrize("call, message", [

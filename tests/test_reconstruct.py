@@ -62,8 +62,10 @@ def test_iterate_counts_steps_from_the_start_of_the_run(tiny_mri):
 
 
 def test_the_case_and_its_observation_are_told_apart(tiny_mri):
-    assert error_of(next, iterate(tiny_mri, ASeqDIP(K=1))).endswith("pass case.observation")
-    assert error_of(reconstruct, tiny_mri.observation, ASeqDIP(K=1)).endswith("pass the case, not case.observation")
+    for other in (tiny_mri, tiny_mri.truth, tiny_mri.observation.y, None):
+        assert error_of(next, iterate(other, ASeqDIP(K=1))).endswith("pass case.observation")
+    for other in (tiny_mri.observation, tiny_mri.truth, [tiny_mri], None):
+        assert error_of(reconstruct, other, ASeqDIP(K=1)).endswith("pass the case, not case.observation")
 
 
 def test_reconstruct_records_what_iterate_yields(tiny_mri):

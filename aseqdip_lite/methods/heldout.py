@@ -4,17 +4,18 @@ The noise n of measurements that are held out of the data term is independent of
 
     E ||A x - y||^2 = E ||A x - A x_true||^2 + E ||n||^2        (over what is held out),
 
-an unbiased estimate, up to a constant, of the error that counts. It needs no truth and no noise level, and A may be
-any forward operator.
+an unbiased estimate, up to a constant, of the error that counts. It needs no truth and no noise level, and takes any A.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch.nn.functional import avg_pool2d
 
 from ..operators.sampling import calibration_width, centre_square
 from ..settings import InputError, setting
+from ..tasks.inpainting import harmonic
 from .schedules import Schedule, register
 
 
@@ -65,15 +66,14 @@ def kept(observation, share, generator):
 def start_without(observation, kept):
     """The observation's start, made without what is held out, (1, C, H, W).
 
-    Where y is the picture itself, each held-out pixel takes the mean of its measured neighbours; else the start is
-    A^H of what is kept, as large as the start is to A^H y.
+    Where y is the picture itself, each held-out pixel takes the mean of its measured neighbours, or is filled with the
+    hole where the start has that filled; else the start is A^H of what is kept, as large as the start is to A^H y.
     """
     A, y, start = observation.A, observation.y, observation.start
     if y.shape != start.shape or y.is_complex():
         return A.adjoint(kept * y) * (start.norm() / A.adjoint(y).norm())
     known = kept * (y != 0).any(dim=1, keepdim=True).to(y.dtype)  # (1, 1, H, W)
-    window = torch.ones(1, 1, 3, 3, dtype=y.dtype, device=y.device)
-    values = (known * y).transpose(0, 1)  # (C, 1, H, W)
-    total = torch.nn.functional.conv2d(values, window, padding=1).transpose(0, 1)
-    count = torch.nn.functional.conv2d(known, window, padding=1)
-    return kept * start + (1 - kept) * total / count.clamp(min=1)
+    if not torch.equal(start, y):
+        return harmonic(known * y, known[0, 0])
+    total, count = (avg_pool2d(image, 3, 1, 1) for image in (known * y, known))  # each a ninth of the sum
+    return kept * start + (1 - kept) * total / count.clamp(min=1 / 9)

@@ -35,7 +35,7 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
     """Yield the `State` after each Adam step, until the last or until the method's own rule ends the run.
 
     Args:
-        observation: the `Observation`; the truth is not part of it, and a whole `Case` is an InputError.
+        observation: the `Observation`; the truth is not part of it. InputError for anything else.
         method: a method with its settings, e.g. ASeqDIP(lam=1.0, N=2, K=2000).
         seed: seed of the initial weights and of all the run's random numbers.
         steps: last step to make, counted from the start of the run; the method's own by default.
@@ -46,7 +46,7 @@ def iterate(observation, method, *, seed=0, steps=None, z0=None, carry=None):
     Yields:
         State: step, stage, image, losses, carry; images are in the units of `observation.y`.
     """
-    if isinstance(observation, Case):
+    if not isinstance(observation, Observation):
         raise InputError("iterate takes only the measurements, no method sees the truth: pass case.observation")
     memory.keep()
     with threads.suited(observation):
@@ -76,7 +76,7 @@ class Run:
 
     def __init__(self, case, method, *, seed=0, steps=None, patience=None, window=100, record_every=1):
         check_run(seed=seed, steps=steps, patience=patience, window=window, record_every=record_every)
-        if isinstance(case, Observation):
+        if not isinstance(case, Case):
             raise InputError("a run is measured against the truth of its case: pass the case, not case.observation")
         if method.tasks is not None and case.task not in method.tasks:
             raise InputError(f"{method.name} is not defined for {case.task}: it serves {' and '.join(method.tasks)}")
