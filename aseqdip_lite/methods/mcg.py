@@ -39,7 +39,7 @@ class MCG(Sampler):
     tasks: ClassVar[tuple[str, ...]] = ("ct",)
     limit: ClassVar[str] = "it needs the filtered back-projection of CT"
     guided: ClassVar[bool] = True
-    schedule: ClassVar = staticmethod(sampling.geometric_levels)
+    _schedule: ClassVar = staticmethod(sampling.geometric_levels)
 
     steps: int = setting(150, "noise levels, from pure noise to 0.01", low=1)
     ratio: float = setting(0.16, "size of the corrector's drift to that of its noise", low=0.0, high=10.0)

@@ -23,7 +23,7 @@ class Chain(Carry):
 class Sampler(Method):
     """Base of the samplers: `samples` images go together from pure noise to samples of p(x | y), approximately.
 
-    Subclasses define `move`, one step, and may have another `schedule` of noise levels than DDPM's. A raw output is the
+    Subclasses define `move`, one step, and may have another `_schedule` of levels than DDPM's. A raw output is the
     first sample's denoised image; what the method would return is the mean of all samples' denoised images, the
     posterior mean as the number of samples grows, with their standard deviation at each pixel where there are two or
     more.
@@ -32,7 +32,7 @@ class Sampler(Method):
     planned: ClassVar[bool] = True
     trained: ClassVar[bool] = True
     guided: ClassVar[bool] = False  # whether a step takes the data's gradient through the denoiser, for each sample
-    schedule: ClassVar = staticmethod(sampling.ddpm_levels)  # number of steps -> noise levels
+    _schedule: ClassVar = staticmethod(sampling.ddpm_levels)  # number of steps -> noise levels
 
     steps: int = setting(100, "noise levels, from pure noise to none", low=1)
     samples: int = setting(1, "samples, drawn together; their mean is the answer", low=1, high=64)
@@ -48,7 +48,7 @@ class Sampler(Method):
 
     def levels(self):
         """Noise levels of all steps, from pure noise down, a list of steps + 1 numbers."""
-        return self.schedule(self.steps)
+        return self._schedule(self.steps)
 
     def remarks(self, observation, steps):
         """What the prior was trained on, how the case differs from it, and whether the steps are too few."""

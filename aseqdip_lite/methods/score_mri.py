@@ -35,7 +35,7 @@ class ScoreMRI(Sampler):
     about: ClassVar[str] = "score-based sampling with a data step after each step (MedIA 2022)"
     tasks: ClassVar[tuple[str, ...]] = ("mri",)
     limit: ClassVar[str] = "it needs complex images and an A of norm 1, as in MRI"
-    schedule: ClassVar = staticmethod(sampling.geometric_levels)
+    _schedule: ClassVar = staticmethod(sampling.geometric_levels)
 
     steps: int = setting(150, "noise levels, from pure noise to 0.01", low=1)
     ratio: float = setting(0.16, "size of the corrector's drift to that of its noise", low=0.0, high=10.0)
