@@ -54,6 +54,11 @@ def test_a_filled_start_is_the_harmonic_filling_of_the_same_data():
     torch.testing.assert_close(filled.start, harmonic(plain.y, plain.A.mask))
 
 
+@pytest.mark.parametrize("profile, start", [("smoke", "filled"), ("laptop", "filled"), ("paper", "paper")])
+def test_the_default_start_is_the_filling_and_as_published_y(profile, start):
+    assert load_case("inpainting", "retina", profile=profile, size=32).settings["start"] == start
+
+
 def test_an_fbp_start_is_what_the_method_of_this_name_returns():
     plain, filtered = (load_case("ct", profile="smoke", start=start) for start in ("paper", "fbp"))
     (state,) = iterate(plain.observation, configure("fbp", "ct"))
